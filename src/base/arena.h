@@ -1,0 +1,32 @@
+/* arena.h - memory that goes all at once: a call's metadata, names, small copies.
+ *
+ * Chunks double up to a bound; reset keeps the first chunk so that a reused arena allocates nothing in
+ * steady state. Returned memory is aligned for any type. It also poses as a struct rota_alloc whose frees do nothing.
+ */
+#ifndef ROTA_BASE_ARENA_H
+#define ROTA_BASE_ARENA_H
+
+#include <rota/alloc.h>
+#include <rota/slice.h>
+
+struct rota_arena_chunk;
+
+struct rota_arena {
+    const struct rota_alloc *alloc;
+    struct rota_arena_chunk *chunks; /* newest first; the last is kept by reset */
+    size_t first_size_bytes;
+    size_t used_bytes; /* handed out since init or reset */
+    struct rota_alloc as_alloc; /* for decoders that take an allocator; resize copies */
+};
+
+void rota_arena_init(struct rota_arena *arena, const struct rota_alloc *alloc, size_t first_size_bytes);
+void rota_arena_fini(struct rota_arena *arena);
+void rota_arena_reset(struct rota_arena *arena);
+void *rota_arena_get(struct rota_arena *arena, size_t size_bytes); /* NULL when out of memory */
+void *rota_arena_zero(struct rota_arena *arena, size_t count, size_t size_bytes);
+char *rota_arena_text(struct rota_arena *arena, struct rota_slice text); /* zero-terminated copy */
+
+/* Copies the bytes; ret_copy is written on success only. */
+int rota_arena_slice(struct rota_arena *arena, struct rota_slice bytes, struct rota_slice *ret_copy);
+
+#endif
