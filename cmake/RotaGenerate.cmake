@@ -1,0 +1,63 @@
+# rota_generate(TARGET target PROTOS file.proto ... [IMPORT_DIRS dir ...])
+#
+# Compiles .proto files to messages (x.pb-c.h, x.pb-c.c, protobuf-c's) and to typed stubs and handler tables
+# (x.rota.h, x.rota.c, rota's), adds all of it to `target`'s sources and the folder of the headers to its include
+# directories. A file is named in generated code by its path below the import directory that holds it; without
+# IMPORT_DIRS that is the folder of the first file. The same function serves rota's own build and installed rota.
+
+# protoc-gen-rota writes messages and stubs both, so it is the only plug-in that protoc is told of.
+function(rota_generate)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "TARGET" "PROTOS;IMPORT_DIRS")
+    if(NOT arg_TARGET OR NOT arg_PROTOS OR arg_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "rota_generate(TARGET target PROTOS file.proto ... [IMPORT_DIRS dir ...])")
+    endif()
+    find_program(ROTA_PROTOC protoc REQUIRED)
+    find_program(ROTA_PROTOC_GEN_C protoc-gen-c REQUIRED)
+
+    set(dirs "")
+    foreach(dir IN LISTS arg_IMPORT_DIRS)
+        cmake_path(ABSOLUTE_PATH dir NORMALIZE)
+        list(APPEND dirs ${dir})
+    endforeach()
+    if(NOT dirs)
+        list(GET arg_PROTOS 0 first)
+        cmake_path(ABSOLUTE_PATH first NORMALIZE)
+        cmake_path(GET first PARENT_PATH dirs)
+    endif()
+    list(TRANSFORM dirs PREPEND "-I" OUTPUT_VARIABLE import_flags)
+
+    set(out ${CMAKE_CURRENT_BINARY_DIR}/${arg_TARGET}.generated)
+    foreach(proto IN LISTS arg_PROTOS)
+        cmake_path(ABSOLUTE_PATH proto NORMALIZE)
+        rota_proto_stem(stem ${proto} ${dirs})
+        set(made "")
+        foreach(ending pb-c.h pb-c.c rota.h rota.c)
+            list(APPEND made ${out}/${stem}.${ending})
+        endforeach()
+        add_custom_command(
+            OUTPUT ${made}
+            COMMAND ${CMAKE_COMMAND} -E make_directory ${out}
+            COMMAND ${ROTA_PROTOC} ${import_flags}
+                --plugin=protoc-gen-c=${ROTA_PROTOC_GEN_C} --c_out=${out}
+                --plugin=protoc-gen-rota=$<TARGET_FILE:rota::protoc-gen-rota> --rota_out=${out} ${proto}
+            DEPENDS ${proto} rota::protoc-gen-rota
+            COMMENT "Generating messages and stubs of ${stem}.proto"
+            VERBATIM)
+        target_sources(${arg_TARGET} PRIVATE ${made})
+    endforeach()
+    target_include_directories(${arg_TARGET} PUBLIC $<BUILD_INTERFACE:${out}>)
+endfunction()
+
+# rota_proto_stem(ret_var proto dir ...): the proto's path below the first of the folders that holds it, without .proto
+function(rota_proto_stem ret_var proto)
+    foreach(dir IN LISTS ARGN)
+        cmake_path(IS_PREFIX dir ${proto} inside)
+        if(inside)
+            cmake_path(RELATIVE_PATH proto BASE_DIRECTORY ${dir})
+            string(REGEX REPLACE "\\.proto$" "" stem ${proto})
+            set(${ret_var} ${stem} PARENT_SCOPE)
+            return()
+        endif()
+    endforeach()
+    message(FATAL_ERROR "rota_generate: ${proto} lies in none of the import directories: ${ARGN}")
+endfunction()

@@ -1,0 +1,161 @@
+# The words a folder's CMakeLists.txt is written in.
+#
+# A folder is one module: a static library rota_<module>, which links nothing but the modules and libraries it
+# names, so that a forbidden include does not find its header's library and shows at the link. The modules of
+# librota are gathered by rota_library (RotaLibrary.cmake).
+
+enable_testing()
+
+# rota_add_folder(folder): reads the folder if it has a CMakeLists.txt
+function(rota_add_folder folder)
+    if(EXISTS ${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt)
+        add_subdirectory(${folder})
+    endif()
+endfunction()
+
+# rota_module(name [NOT_IN_LIBRARY] [SOURCES file ...] [PROTOS file.proto ...] [IMPORT_DIRS dir ...]
+#             [DEPS module ...] [LIBS library ...] [TEST_DEPS module ...])
+#
+# SOURCES   default: every .c of the folder but *_test.c and *_fixture.c
+# PROTOS    .proto files whose generated code belongs to the module
+# DEPS      modules it includes, by folder name; users of this module may include those too
+# LIBS      libraries outside of rota, by the names in RotaDependencies.cmake
+# TEST_DEPS modules that only its tests use; `testing` is always there once it exists
+#
+# Every x_test.c of the folder becomes the cmocka program <module>_x_test, linked with all *_fixture.c of the
+# folder, and a test of that name with the labels `unit` and <module>. NOT_IN_LIBRARY keeps the module out of
+# librota (testing, sim, codegen).
+function(rota_module name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "NOT_IN_LIBRARY" ""
+        "SOURCES;PROTOS;IMPORT_DIRS;DEPS;LIBS;TEST_DEPS")
+    if(arg_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "rota_module(${name}): what is ${arg_UNPARSED_ARGUMENTS}?")
+    endif()
+    file(GLOB tests CONFIGURE_DEPENDS *_test.c)
+    file(GLOB fixtures CONFIGURE_DEPENDS *_fixture.c)
+    if(NOT arg_SOURCES)
+        file(GLOB arg_SOURCES CONFIGURE_DEPENDS *.c)
+        list(REMOVE_ITEM arg_SOURCES ${tests} ${fixtures})
+    endif()
+
+    set(target rota_${name})
+    if(arg_SOURCES OR arg_PROTOS)
+        add_library(${target} STATIC ${arg_SOURCES})
+        set(scope PUBLIC)
+        if(NOT arg_NOT_IN_LIBRARY)
+            set_property(GLOBAL APPEND PROPERTY ROTA_MODULES ${name})
+        endif()
+    else()
+        add_library(${target} INTERFACE)
+        set(scope INTERFACE)
+    endif()
+    target_include_directories(${target} ${scope} ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+    if(arg_NOT_IN_LIBRARY)
+        # testing/, sim/ and codegen/ are included by their path from the top.
+        target_include_directories(${target} ${scope} ${PROJECT_SOURCE_DIR})
+    endif()
+    rota_link(${target} ${scope} DEPS ${arg_DEPS} LIBS ${arg_LIBS})
+    if(arg_PROTOS)
+        rota_generate(TARGET ${target} PROTOS ${arg_PROTOS} IMPORT_DIRS ${arg_IMPORT_DIRS})
+    endif()
+
+    foreach(test IN LISTS tests)
+        cmake_path(GET test STEM stem)
+        rota_test(${name}_${stem} SOURCES ${test} ${fixtures} DEPS ${name} ${arg_TEST_DEPS} LABELS unit ${name})
+    endforeach()
+endfunction()
+
+# rota_program(name [INSTALL] [OUTPUT file] SOURCES file ... [DEPS module ...] [LIBS library ...])
+#
+# A program. `DEPS rota` is the whole librota.a. INSTALL puts it into bin/.
+function(rota_program name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "INSTALL" "OUTPUT" "SOURCES;DEPS;LIBS")
+    if(NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "rota_program(${name}) needs SOURCES and knows no ${arg_UNPARSED_ARGUMENTS}")
+    endif()
+    add_executable(${name} ${arg_SOURCES})
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/include)
+    rota_link(${name} PRIVATE DEPS ${arg_DEPS} LIBS ${arg_LIBS})
+    if(arg_OUTPUT)
+        set_target_properties(${name} PROPERTIES OUTPUT_NAME ${arg_OUTPUT})
+    endif()
+    if(arg_INSTALL)
+        install(TARGETS ${name} EXPORT rota RUNTIME COMPONENT tools)
+        set_property(GLOBAL APPEND PROPERTY ROTA_INSTALLED_PROGRAMS ${name})
+    endif()
+endfunction()
+
+# rota_test(name SOURCES file ... [DEPS module ...] [LIBS library ...] [LABELS label ...] [TIMEOUT seconds]
+#           [ARGS argument ...])
+#
+# A cmocka program that ctest runs; the default timeout leaves room for sanitizers on a busy machine.
+function(rota_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;DEPS;LIBS;LABELS;ARGS")
+    if(NOT BUILD_TESTING)
+        return()
+    endif()
+    find_package(PkgConfig REQUIRED)
+    if(NOT TARGET PkgConfig::rota_cmocka)
+        pkg_check_modules(rota_cmocka REQUIRED IMPORTED_TARGET GLOBAL cmocka)
+    endif()
+    add_executable(${name} ${arg_SOURCES})
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
+    rota_link(${name} PRIVATE DEPS ${arg_DEPS} LIBS ${arg_LIBS})
+    target_link_libraries(${name} PRIVATE $<TARGET_NAME_IF_EXISTS:rota_testing> PkgConfig::rota_cmocka)
+    add_test(NAME ${name} COMMAND ${name} ${arg_ARGS})
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 60)
+    endif()
+    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+# rota_fuzz_target(name SOURCES file ... [DEPS module ...] [LIBS library ...] CORPUS dir)
+#
+# With ROTA_FUZZ a libFuzzer program. Else a program that feeds each file of the corpus to
+# LLVMFuzzerTestOneInput, whole, and a test <name> with the label `fuzz-corpus` that runs it.
+function(rota_fuzz_target name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SOURCES;DEPS;LIBS")
+    cmake_path(ABSOLUTE_PATH arg_CORPUS NORMALIZE)
+    if(NOT IS_DIRECTORY ${arg_CORPUS})
+        message(FATAL_ERROR "rota_fuzz_target(${name}): no corpus folder ${arg_CORPUS}")
+    endif()
+    if(NOT BUILD_TESTING AND NOT ROTA_FUZZ)
+        return()
+    endif()
+    add_executable(${name} ${arg_SOURCES})
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
+    # libFuzzer's entry point has no prototype of its own in C.
+    target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
+    rota_link(${name} PRIVATE DEPS ${arg_DEPS} LIBS ${arg_LIBS})
+    if(ROTA_FUZZ)
+        target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+        set_property(GLOBAL APPEND PROPERTY ROTA_FUZZ_TARGETS "${name} ${arg_CORPUS}")
+    else()
+        target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/fuzz_replay.c)
+        add_test(NAME ${name} COMMAND ${name} ${arg_CORPUS})
+        set_tests_properties(${name} PROPERTIES LABELS fuzz-corpus TIMEOUT 120)
+    endif()
+endfunction()
+
+# rota_link(target scope [DEPS module ...] [LIBS library ...])
+function(rota_link target scope)
+    cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "DEPS;LIBS")
+    foreach(dep IN LISTS arg_DEPS)
+        if(dep STREQUAL "rota")
+            target_link_libraries(${target} ${scope} rota::rota_static)
+        else()
+            target_link_libraries(${target} ${scope} rota_${dep})
+        endif()
+    endforeach()
+    foreach(lib IN LISTS arg_LIBS)
+        if(lib STREQUAL "threads")
+            target_link_libraries(${target} ${scope} Threads::Threads)
+        elseif(lib STREQUAL "m")
+            target_link_libraries(${target} ${scope} m)
+        elseif(TARGET PkgConfig::rota_${lib})
+            target_link_libraries(${target} ${scope} PkgConfig::rota_${lib})
+        else()
+            message(FATAL_ERROR "${target}: LIBS ${lib} is none of: ${ROTA_LIBS} threads m")
+        endif()
+    endforeach()
+endfunction()

@@ -1,0 +1,38 @@
+# How everything is compiled: language, warnings, visibility, sanitizers. The presets set the options.
+
+option(ROTA_WERROR "Treat warnings as errors (CI does)" OFF)
+option(ROTA_FUZZ "Build the fuzz targets with libFuzzer (needs clang) instead of as replays of their corpora" OFF)
+option(ROTA_COVERAGE "Count executed lines with gcov" OFF)
+set(ROTA_SANITIZE "" CACHE STRING "Sanitizers for everything built, as in -fsanitize=: address,undefined or thread")
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Debug, Release, RelWithDebInfo or MinSizeRel" FORCE)
+endif()
+
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_COMPILE_WARNING_AS_ERROR ${ROTA_WERROR})
+
+# C11 without extensions hides POSIX and the GNU calls (accept4, getline) that the headers offer on demand.
+add_compile_definitions(_GNU_SOURCE)
+add_compile_options(
+    -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Wundef)
+
+if(ROTA_SANITIZE)
+    add_compile_options(-fsanitize=${ROTA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=${ROTA_SANITIZE})
+endif()
+if(ROTA_COVERAGE)
+    add_compile_options(--coverage -fprofile-update=atomic)
+    add_link_options(--coverage)
+endif()
+if(ROTA_FUZZ)
+    if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+        message(FATAL_ERROR "ROTA_FUZZ needs clang (libFuzzer), but the compiler is ${CMAKE_C_COMPILER_ID}")
+    endif()
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
