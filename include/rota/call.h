@@ -1,0 +1,91 @@
+/* rota/call.h - one remote call, as a client makes it: blocking or asynchronous, unary or streaming.
+ *
+ * Generated code wraps these functions with the message types of a method; the shapes are the same.
+ * Threading: blocking functions may be used from any thread when the channel has a loop thread of its own, else on the
+ * loop's thread only, and then they turn the loop until done (never from inside a callback: that aborts).
+ * Everything else belongs to the loop's thread. Callbacks come from a turn, never before the starting function has returned.
+ * Source: gRPC over HTTP/2 (doc/PROTOCOL-HTTP2.md in grpc/grpc).
+ */
+#ifndef ROTA_CALL_H
+#define ROTA_CALL_H
+
+#include <rota/channel.h>
+#include <rota/message.h>
+#include <rota/metadata.h>
+#include <rota/status.h>
+
+ROTA_BEGIN_DECLS
+
+struct rota_call;
+
+enum rota_wait_for_ready {
+    ROTA_WAIT_DEFAULT, /* as the service config says, else fail fast */
+    ROTA_WAIT_FOR_READY,
+    ROTA_FAIL_FAST,
+};
+
+struct rota_call_options {
+    size_t size;        /* set by ROTA_CALL_OPTIONS_INIT */
+    int64_t timeout_ms; /* from now, for everything; 0: none. The method config's timeout is used when shorter. */
+    enum rota_wait_for_ready wait_for_ready;
+    const struct rota_metadata *metadata; /* sent; copied before the starting function returns */
+    size_t max_reply_bytes;               /* 0: the channel's */
+    /* Blocking unary calls only: what the server sent, freed by the caller; NULL: not wanted. */
+    struct rota_metadata **ret_initial_metadata;
+    struct rota_metadata **ret_trailing_metadata;
+};
+#define ROTA_CALL_OPTIONS_INIT {.size = sizeof(struct rota_call_options)}
+
+/* --- Blocking --- */
+
+/* One request, one reply. *ret_reply is written when the status is OK; free it with the codec (protobuf-c: x__free_unpacked(reply, NULL)). */
+ROTA_API struct rota_status rota_unary(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
+                                       const void *request, void **ret_reply);
+
+/* Starts a call of any kind for send, recv and finish below. ROTA_ENOMEM, ROTA_ECLOSED (channel). */
+ROTA_API ROTA_MUST_USE rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
+                                               struct rota_call **ret_call);
+/* Waits while the send queue is full. ROTA_ECLOSED: the call has ended, finish says why. */
+ROTA_API ROTA_MUST_USE rota_err rota_call_send(struct rota_call *call, const void *message);
+ROTA_API rota_err rota_call_send_end(struct rota_call *call); /* no more messages from here; harmless when done before */
+/* Waits for the next message: true and *ret_message (freed as a reply), or false at the end of the stream. */
+ROTA_API bool rota_call_recv(struct rota_call *call, void **ret_message);
+/* Ends the call (cancels what is still open), frees it, returns how it ended. */
+ROTA_API struct rota_status rota_call_finish(struct rota_call *call);
+
+/* --- Asynchronous --- */
+
+/* reply: when the status is OK; valid during the callback. The call is gone afterwards. */
+typedef void (*rota_unary_done)(void *arg, const struct rota_status *status, const void *reply);
+
+/* ret_call may be NULL; it is for cancelling, valid until done has been called. ROTA_ENOMEM, ROTA_ECLOSED, ROTA_EINVAL: done is not called. */
+ROTA_API ROTA_MUST_USE rota_err rota_unary_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
+                                                 const void *request, rota_unary_done done, void *arg, struct rota_call **ret_call);
+
+struct rota_call_events {
+    void (*on_headers)(struct rota_call *call, void *arg); /* initial metadata is there; may be NULL */
+    /* Each message, valid during the callback. The next comes when this has returned, unless rota_call_hold was called. */
+    void (*on_message)(struct rota_call *call, void *arg, const void *message);
+    void (*on_writable)(struct rota_call *call, void *arg); /* after a write said ROTA_EAGAIN: there is room again; may be NULL */
+    void (*on_done)(struct rota_call *call, void *arg, const struct rota_status *status); /* last; the call is gone afterwards */
+};
+
+/* Any kind of method. events must outlive the call. */
+ROTA_API ROTA_MUST_USE rota_err rota_call_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
+                                                const struct rota_call_events *events, void *arg, struct rota_call **ret_call);
+/* Packs the message at once. ROTA_EAGAIN: the queue is full, nothing was taken; ROTA_ECLOSED: ended or half-closed; ROTA_ENOMEM. */
+ROTA_API ROTA_MUST_USE rota_err rota_call_write(struct rota_call *call, const void *message);
+ROTA_API rota_err rota_call_write_end(struct rota_call *call);
+ROTA_API void rota_call_hold(struct rota_call *call);   /* no on_message until resumed: flow control slows the server down */
+ROTA_API void rota_call_resume(struct rota_call *call);
+ROTA_API void rota_call_cancel(struct rota_call *call); /* on_done follows with CANCELLED, unless the call had ended */
+
+/* --- About a call; on the loop's thread, or after a blocking recv returned false --- */
+
+ROTA_API const struct rota_metadata *rota_call_initial_metadata(const struct rota_call *call);  /* NULL before headers */
+ROTA_API const struct rota_metadata *rota_call_trailing_metadata(const struct rota_call *call); /* NULL before the end */
+ROTA_API struct rota_slice rota_call_message(const struct rota_call *call); /* the whole status message, decoded */
+ROTA_API const char *rota_call_peer(const struct rota_call *call);          /* address text, or NULL before a pick */
+
+ROTA_END_DECLS
+#endif

@@ -1,0 +1,59 @@
+/* rota/channel.h - a client's view of a service: finds its servers, keeps connections, balances calls.
+ *
+ * Threading: a channel belongs to its loop. With options.loop NULL it makes a loop on a thread of its own; then the blocking
+ * calls and rota_channel_close may be used from any thread, the asynchronous ones only from callbacks.
+ * Ownership: target and options are copied; class tables, loop and log must outlive the channel.
+ */
+#ifndef ROTA_CHANNEL_H
+#define ROTA_CHANNEL_H
+
+#include <rota/lb.h>
+#include <rota/loop.h>
+#include <rota/resolver.h>
+
+ROTA_BEGIN_DECLS
+
+struct rota_channel;
+
+struct rota_channel_options {
+    size_t size;            /* set by ROTA_CHANNEL_OPTIONS_INIT */
+    struct rota_loop *loop; /* NULL: a loop on a thread of its own */
+    const struct rota_alloc *alloc; /* default: the loop's */
+    const struct rota_log *log;     /* default: the loop's */
+    const char *service_config;     /* gRPC's JSON; used unless the resolver brings one. Bad JSON: open fails with ROTA_EPARSE. */
+    const struct rota_lb_class *const *policies;        /* NULL-terminated, in addition to the built-in ones and before them */
+    const struct rota_resolver_class *const *resolvers; /* NULL-terminated, in addition to the built-in ones and before them */
+    const char *authority;  /* of :authority; default: from the target */
+    const char *user_agent; /* put before "rota-c/VERSION" */
+    size_t max_reply_bytes; /* default 4 MiB; a longer message ends its call RESOURCE_EXHAUSTED */
+    size_t max_request_bytes; /* default: none */
+    size_t send_queue_bytes;  /* per call, before a write says ROTA_EAGAIN; default 64 KiB */
+    int64_t connect_timeout_ms;  /* minimum given to a connection attempt; default 20 s */
+    int64_t backoff_initial_ms;  /* default 1 s, x 1.6 each failure, +-20 % */
+    int64_t backoff_max_ms;      /* default 120 s */
+    int64_t idle_timeout_ms;     /* without calls: connections are dropped; default 30 min, -1: never */
+    int64_t keepalive_time_ms;   /* gRFC A8; default: never; at least 10 s (1 s for etcd's own) */
+    int64_t keepalive_timeout_ms; /* default 20 s */
+    bool keepalive_without_calls;
+};
+#define ROTA_CHANNEL_OPTIONS_INIT {.size = sizeof(struct rota_channel_options)}
+
+/* Opens without connecting: the first call or rota_channel_connect does that. options NULL: defaults.
+ * ROTA_EPARSE, ROTA_EINVAL (target, service config, option: info says which), ROTA_ENOTFOUND (no resolver for the scheme), ROTA_ENOMEM. */
+ROTA_API ROTA_MUST_USE rota_err rota_channel_open(const char *target, const struct rota_channel_options *options, struct rota_channel **ret_channel,
+                                                  struct rota_errinfo *info);
+
+/* Ends every call with CANCELLED, closes connections, then frees; on_closed (may be NULL) comes last. */
+ROTA_API void rota_channel_close(struct rota_channel *channel, void (*on_closed)(void *arg), void *arg);
+
+/* The same, and waits until it is done (turning the loop when it is the caller's). NULL is fine. Not from a callback. */
+ROTA_API void rota_channel_free(struct rota_channel *channel);
+
+ROTA_API enum rota_conn_state rota_channel_state(const struct rota_channel *channel);
+ROTA_API void rota_channel_connect(struct rota_channel *channel); /* leaves IDLE */
+/* Calls once at the next change of state. One at a time; NULL takes it back. */
+ROTA_API void rota_channel_watch_state(struct rota_channel *channel, void (*on_state)(void *arg, enum rota_conn_state state), void *arg);
+ROTA_API struct rota_loop *rota_channel_loop(const struct rota_channel *channel);
+
+ROTA_END_DECLS
+#endif

@@ -1,0 +1,158 @@
+/* rota/lb.h - how a channel chooses a connection for each call: the table a policy fills in.
+ *
+ * A policy is a state machine without I/O or clock: the channel feeds it events; whatever it wants done it
+ * writes as commands into `cmds`, carried out after the function has returned, so a policy is never re-entered.
+ * Policies compose: a parent makes children, hands them endpoints and asks them in its own pick; a child reports
+ * to its parent by rota_lb_update, delivered to the parent's on_child afterwards.
+ * Threading: called on the thread of the channel's loop, one call at a time.
+ * Ownership: arguments are borrowed until the function returns. Terms: gRPC (gRFC A61, A62; doc/load-balancing.md).
+ */
+#ifndef ROTA_LB_H
+#define ROTA_LB_H
+
+#include <rota/endpoint.h>
+#include <rota/log.h>
+#include <rota/metadata.h>
+#include <rota/status.h>
+
+ROTA_BEGIN_DECLS
+
+enum rota_conn_state {
+    ROTA_CONN_IDLE,
+    ROTA_CONN_CONNECTING,
+    ROTA_CONN_READY,
+    ROTA_CONN_TRANSIENT_FAILURE,
+    ROTA_CONN_SHUTDOWN,
+};
+
+ROTA_API const char *rota_conn_state_name(enum rota_conn_state state);
+
+enum rota_pick_verdict {
+    ROTA_PICK_OK,   /* pick->subchannel is filled in */
+    ROTA_PICK_WAIT, /* hold the call until the policy's next update */
+    ROTA_PICK_FAIL, /* fail the call with pick->why, or hold it if it waits for ready */
+    ROTA_PICK_DROP, /* fail the call with pick->why, whatever it asked for; never retried */
+};
+
+struct rota_lb_cmds;       /* the commands of the function that is running */
+struct rota_lb_subchannel; /* one connection to one address, made by a policy */
+struct rota_lb_child;      /* a policy below this one */
+struct rota_rng;           /* use rota_lb_random */
+
+struct rota_call_info {
+    const char *path; /* "/package.Service/Method" */
+    int64_t now_ns;
+    int64_t deadline_ns; /* INT64_MAX: none */
+    const struct rota_metadata *metadata; /* what the application sends; may be NULL */
+    uint32_t attempt;                     /* 0 for the first */
+};
+
+#define ROTA_PICK_DEPTH 6
+
+struct rota_pick {
+    struct rota_lb_subchannel *subchannel; /* with ROTA_PICK_OK */
+    const struct rota_status *why;         /* with FAIL and DROP: lives until the policy's next event */
+    bool exit_idle; /* with any verdict: call on_exit_idle after this pick */
+    /* Policies on the way that want on_done; filled in by rota_lb_child_pick and the channel. */
+    uint8_t depth;
+    struct {
+        void *node;
+        uint64_t cookie;
+    } path[ROTA_PICK_DEPTH];
+    uint64_t cookie; /* set by a policy's pick for its own on_done */
+};
+
+/* How an attempt ended, as policies learn from it. */
+struct rota_outcome {
+    struct rota_status status;
+    int64_t started_ns, ended_ns;
+    bool sent;                             /* it reached the wire */
+    const struct rota_metadata *trailers;  /* may be NULL */
+};
+
+struct rota_lb_env {
+    const struct rota_alloc *alloc;
+    struct rota_rng *rng;
+    const struct rota_log *log;
+    const struct rota_lb_class *const *classes; /* what a service config may name; NULL-terminated */
+};
+
+struct rota_lb_class {
+    const char *name;  /* as in the service config: "round_robin" */
+    size_t state_size; /* allocated per instance, zeroed */
+
+    /* Reads the policy's JSON object from a service config into *ret_config (freed by free_config).
+     * Both NULL for a policy without parameters. ROTA_EPARSE makes the whole service config invalid. */
+    rota_err (*parse)(const struct rota_lb_env *env, struct rota_slice json, void **ret_config, struct rota_errinfo *info);
+    void (*free_config)(const struct rota_lb_env *env, void *config);
+
+    /* config outlives the instance; NULL where parse is NULL. env outlives it too. */
+    rota_err (*init)(void *state, const struct rota_lb_env *env, const void *config);
+    void (*fini)(void *state); /* also after a failed init. Subchannels and children left are freed by the channel. */
+
+    /* A new list, complete. ROTA_EINVAL: the list cannot be used (empty): the channel asks for re-resolution. */
+    rota_err (*on_endpoints)(void *state, const struct rota_endpoint *const *endpoints, size_t count, int64_t now_ns,
+                             struct rota_lb_cmds *cmds);
+    /* The resolver failed; called only while no list has ever come. why is the error to fail picks with. May be NULL. */
+    void (*on_resolver_error)(void *state, const struct rota_status *why, int64_t now_ns, struct rota_lb_cmds *cmds);
+    /* A subchannel changed. why: the failure, when conn is TRANSIENT_FAILURE; else NULL. NULL in policies without subchannels. */
+    void (*on_conn)(void *state, struct rota_lb_subchannel *subchannel, void *tag, enum rota_conn_state conn,
+                    const struct rota_status *why, int64_t now_ns, struct rota_lb_cmds *cmds);
+    /* A child called rota_lb_update. NULL in policies without children. */
+    void (*on_child)(void *state, struct rota_lb_child *child, void *tag, enum rota_conn_state conn, const struct rota_status *why,
+                     int64_t now_ns, struct rota_lb_cmds *cmds);
+    /* At or after the time asked for by the last rota_lb_wake_at. May be NULL. */
+    void (*on_timer)(void *state, int64_t now_ns, struct rota_lb_cmds *cmds);
+    /* Leave IDLE: connect. */
+    void (*on_exit_idle)(void *state, int64_t now_ns, struct rota_lb_cmds *cmds);
+
+    /* Hot path: must not allocate. The time is call->now_ns. */
+    enum rota_pick_verdict (*pick)(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick);
+    /* Exactly once per pick that returned OK, with the cookie it set. May be NULL. */
+    void (*on_done)(void *state, uint64_t cookie, const struct rota_outcome *outcome);
+};
+
+/* --- Commands, valid inside the on_ functions --- */
+
+/* A subchannel in IDLE to one address of an endpoint; `tag` comes back in on_conn. The channel shares connections between
+ * subchannels of the same address, so the first on_conn may say READY. ROTA_ENOMEM. */
+ROTA_API ROTA_MUST_USE rota_err rota_lb_subchannel_new(struct rota_lb_cmds *cmds, const struct rota_endpoint *endpoint, size_t address_index,
+                                                       void *tag, struct rota_lb_subchannel **ret_subchannel);
+ROTA_API void rota_lb_subchannel_free(struct rota_lb_cmds *cmds, struct rota_lb_subchannel *subchannel); /* no on_conn afterwards; NULL is fine */
+ROTA_API void rota_lb_connect(struct rota_lb_cmds *cmds, struct rota_lb_subchannel *subchannel); /* out of IDLE; during backoff: when it ends */
+ROTA_API void rota_lb_update(struct rota_lb_cmds *cmds, enum rota_conn_state conn, const struct rota_status *why); /* the policy's own state; picks held are tried again */
+ROTA_API void rota_lb_reresolve(struct rota_lb_cmds *cmds);
+ROTA_API void rota_lb_wake_at(struct rota_lb_cmds *cmds, int64_t at_ns); /* one timer a policy; INT64_MAX clears it */
+
+/* --- Children --- */
+
+struct rota_lb_config; /* a policy's name and parsed parameters */
+
+/* Reads a loadBalancingConfig list: the first entry whose policy is known; its own error is final (gRFC A24). */
+ROTA_API ROTA_MUST_USE rota_err rota_lb_config_parse(const struct rota_lb_env *env, struct rota_slice json_list, struct rota_lb_config **ret_config,
+                                                     struct rota_errinfo *info);
+/* The policy of that name without parameters. ROTA_ENOTFOUND. */
+ROTA_API ROTA_MUST_USE rota_err rota_lb_config_named(const struct rota_lb_env *env, const char *name, struct rota_lb_config **ret_config);
+ROTA_API void rota_lb_config_free(struct rota_lb_config *config);
+ROTA_API const char *rota_lb_config_name(const struct rota_lb_config *config);
+
+/* The config must outlive the child. ROTA_ENOMEM or init's own error. */
+ROTA_API ROTA_MUST_USE rota_err rota_lb_child_new(struct rota_lb_cmds *cmds, const struct rota_lb_config *config, void *tag, struct rota_lb_child **ret_child);
+ROTA_API void rota_lb_child_free(struct rota_lb_cmds *cmds, struct rota_lb_child *child); /* no on_child afterwards; NULL is fine */
+ROTA_API ROTA_MUST_USE rota_err rota_lb_child_endpoints(struct rota_lb_cmds *cmds, struct rota_lb_child *child,
+                                                        const struct rota_endpoint *const *endpoints, size_t count);
+ROTA_API void rota_lb_child_exit_idle(struct rota_lb_cmds *cmds, struct rota_lb_child *child);
+
+/* Only inside pick. */
+ROTA_API enum rota_pick_verdict rota_lb_child_pick(struct rota_lb_child *child, const struct rota_call_info *call, struct rota_pick *ret_pick);
+
+/* --- Chance, from the channel's generator (scripted in tests) --- */
+ROTA_API uint32_t rota_lb_random_below(const struct rota_lb_env *env, uint32_t bound);
+ROTA_API double rota_lb_random_unit(const struct rota_lb_env *env);
+
+/* The built-in policies. */
+ROTA_API extern const struct rota_lb_class rota_lb_pick_first;
+ROTA_API extern const struct rota_lb_class rota_lb_round_robin;
+
+ROTA_END_DECLS
+#endif

@@ -1,0 +1,80 @@
+/* rota/loop.h - the event loop that channels, servers and registrars live on.
+ *
+ * Threading: a loop belongs to the thread that runs it, with all that was opened on it; only rota_loop_post,
+ * rota_loop_stop and the blocking calls of a loop-thread channel may be used from other threads.
+ * Four ways to run one: rota_loop_run; blocking calls, which turn it until they are done; a file descriptor and a
+ * timeout inside another event loop; rota_loop_thread_new, which runs it on a thread of its own.
+ * Callbacks come from inside a turn, never before the function that started the work has returned.
+ * Units: times are monotonic nanoseconds, one value for a whole turn.
+ */
+#ifndef ROTA_LOOP_H
+#define ROTA_LOOP_H
+
+#include <rota/alloc.h>
+#include <rota/err.h>
+#include <rota/log.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+ROTA_BEGIN_DECLS
+
+struct rota_loop;
+
+struct rota_loop_options {
+    size_t size;                    /* set by ROTA_LOOP_OPTIONS_INIT */
+    const struct rota_alloc *alloc; /* default: malloc */
+    const struct rota_log *log;     /* default: silence */
+    void *uv_loop; /* a uv_loop_t to live on, which the application runs itself; default: one of its own */
+    uint64_t seed; /* of all random choices on this loop; default 0: from the system */
+};
+#define ROTA_LOOP_OPTIONS_INIT {.size = sizeof(struct rota_loop_options)}
+
+/* options NULL: defaults. ROTA_ENOMEM, ROTA_EIO. */
+ROTA_API ROTA_MUST_USE rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop **ret_loop);
+
+/* A loop that a new thread runs until rota_loop_free, which joins it. */
+ROTA_API ROTA_MUST_USE rota_err rota_loop_thread_new(const struct rota_loop_options *options, struct rota_loop **ret_loop);
+
+/* Everything opened on the loop must have reported closed (it aborts otherwise). NULL is fine. Not from a callback. */
+ROTA_API void rota_loop_free(struct rota_loop *loop);
+
+/* Turns until rota_loop_stop, or until nothing is open on the loop. ROTA_ESTATE: it runs elsewhere. */
+ROTA_API rota_err rota_loop_run(struct rota_loop *loop);
+
+/* Ends rota_loop_run after the present turn. Any thread. */
+ROTA_API void rota_loop_stop(struct rota_loop *loop);
+
+/* For another event loop: poll the fd for reading, at most timeout_ms long (-1: for ever), then call turn, which never blocks. */
+ROTA_API int rota_loop_fd(struct rota_loop *loop);
+ROTA_API int rota_loop_timeout_ms(struct rota_loop *loop);
+ROTA_API rota_err rota_loop_turn(struct rota_loop *loop);
+
+ROTA_API int64_t rota_loop_now_ns(struct rota_loop *loop);
+
+/* --- From other threads --- */
+
+/* Memory is the caller's and must stay until run has been called. */
+struct rota_loop_post {
+    void (*run)(struct rota_loop_post *post);
+    void *arg;
+    struct rota_loop_post *next; /* the library's */
+};
+ROTA_API void rota_loop_post(struct rota_loop *loop, struct rota_loop_post *post);
+
+/* --- For programs and plug-ins on the loop --- */
+
+struct rota_timer;
+ROTA_API ROTA_MUST_USE rota_err rota_timer_new(struct rota_loop *loop, void (*fire)(void *arg), void *arg, struct rota_timer **ret_timer);
+ROTA_API ROTA_MUST_USE rota_err rota_timer_set(struct rota_timer *timer, int64_t at_ns); /* again: moves it. A past time: next turn. ROTA_ENOMEM */
+ROTA_API void rota_timer_clear(struct rota_timer *timer);
+ROTA_API void rota_timer_free(struct rota_timer *timer); /* NULL is fine; also from its own callback */
+
+/* Calls on_signal on the loop for each arrival of the signal until the returned handle is freed. ROTA_EIO. */
+struct rota_signal;
+ROTA_API ROTA_MUST_USE rota_err rota_signal_new(struct rota_loop *loop, int signum, void (*on_signal)(void *arg, int signum), void *arg,
+                                                struct rota_signal **ret_signal);
+ROTA_API void rota_signal_free(struct rota_signal *signal);
+
+ROTA_END_DECLS
+#endif

@@ -1,0 +1,68 @@
+/* rota/resolver.h - from a target to endpoints: the table a resolver fills in, and watching a target without a channel.
+ *
+ * Threading: on the loop's thread. A resolver publishes complete lists to its sink, from inside a turn, whenever
+ * they change; the sink drops a list equal to the last one. After stop has returned it must not touch the sink.
+ */
+#ifndef ROTA_RESOLVER_H
+#define ROTA_RESOLVER_H
+
+#include <rota/endpoint.h>
+#include <rota/loop.h>
+#include <rota/status.h>
+#include <rota/target.h>
+
+ROTA_BEGIN_DECLS
+
+struct rota_resolver_sink;
+
+/* What a list is worth, for those who look at it: rota endpoints, metrics. */
+struct rota_resolver_source {
+    int64_t revision;     /* of the registry; 0: none */
+    bool stale;           /* last known good: the source cannot be reached or looks wrong */
+    uint64_t skipped;     /* values that could not be decoded */
+    const char *registry; /* the member that answered; may be NULL */
+};
+
+struct rota_resolver_class {
+    const char *scheme; /* "etcd" in etcd:///orders */
+    size_t state_size;  /* allocated by the channel, zeroed */
+    /* ROTA_EINVAL: the target makes no sense to this scheme (info says why): opening the channel fails. */
+    rota_err (*check)(const struct rota_target *target, struct rota_errinfo *info);
+    /* target and sink outlive it. */
+    rota_err (*start)(void *state, const struct rota_target *target, struct rota_loop *loop, struct rota_resolver_sink *sink);
+    void (*refresh)(void *state); /* a hint that endpoints are failing; rate limiting is the resolver's */
+    /* Frees all it holds. What must be closed asynchronously calls rota_resolver_sink_hold first and ..._release when gone. */
+    void (*stop)(void *state);
+};
+
+/* Endpoints are borrowed (the sink takes references). count 0 is a valid list: the service has no servers. source may be NULL. */
+ROTA_API void rota_resolver_sink_endpoints(struct rota_resolver_sink *sink, const struct rota_endpoint *const *endpoints, size_t count,
+                                           const struct rota_resolver_source *source);
+/* The target cannot be resolved now. Endpoints published before stay in use. */
+ROTA_API void rota_resolver_sink_error(struct rota_resolver_sink *sink, const struct rota_status *why);
+/* A service config in gRPC's JSON, before the endpoints it goes with. */
+ROTA_API void rota_resolver_sink_service_config(struct rota_resolver_sink *sink, struct rota_slice json);
+ROTA_API const struct rota_alloc *rota_resolver_sink_alloc(struct rota_resolver_sink *sink);
+ROTA_API const struct rota_log *rota_resolver_sink_log(struct rota_resolver_sink *sink);
+/* Keeps the sink's owner from reporting closed while something of the resolver is still closing. */
+ROTA_API void rota_resolver_sink_hold(struct rota_resolver_sink *sink);
+ROTA_API void rota_resolver_sink_release(struct rota_resolver_sink *sink);
+
+/* --- Watching a target --- */
+
+struct rota_watch;
+
+struct rota_watch_events {
+    /* The whole list at each change; endpoints are borrowed. */
+    void (*on_endpoints)(void *arg, const struct rota_endpoint *const *endpoints, size_t count, const struct rota_resolver_source *source);
+    void (*on_error)(void *arg, const struct rota_status *why);
+};
+
+/* resolvers: as in the channel's options, may be NULL. Errors as rota_channel_open. */
+ROTA_API ROTA_MUST_USE rota_err rota_watch_open(struct rota_loop *loop, const char *target, const struct rota_resolver_class *const *resolvers,
+                                                const struct rota_watch_events *events, void *arg, struct rota_watch **ret_watch,
+                                                struct rota_errinfo *info);
+ROTA_API void rota_watch_close(struct rota_watch *watch, void (*on_closed)(void *arg), void *arg);
+
+ROTA_END_DECLS
+#endif

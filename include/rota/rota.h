@@ -1,0 +1,23 @@
+/* rota/rota.h - everything: gRPC for C with load balancing and service discovery built in. */
+#ifndef ROTA_ROTA_H
+#define ROTA_ROTA_H
+
+#include <rota/alloc.h>
+#include <rota/call.h>
+#include <rota/channel.h>
+#include <rota/endpoint.h>
+#include <rota/err.h>
+#include <rota/lb.h>
+#include <rota/log.h>
+#include <rota/loop.h>
+#include <rota/message.h>
+#include <rota/metadata.h>
+#include <rota/registrar.h>
+#include <rota/registry.h>
+#include <rota/resolver.h>
+#include <rota/server.h>
+#include <rota/slice.h>
+#include <rota/status.h>
+#include <rota/target.h>
+
+#endif

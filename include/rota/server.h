@@ -1,0 +1,107 @@
+/* rota/server.h - serving gRPC: listeners, services, calls, draining.
+ *
+ * Threading: a server and its calls belong to its loop; handlers run on its thread and must not block. A handler may return
+ * first and finish the call later, so thousands may be open at once.
+ * Ownership: every call must be finished exactly once (reply, finish or fail); the handle is valid until then, also when the
+ * client has gone (on_cancel tells), and not afterwards.
+ */
+#ifndef ROTA_SERVER_H
+#define ROTA_SERVER_H
+
+#include <rota/loop.h>
+#include <rota/message.h>
+#include <rota/metadata.h>
+#include <rota/status.h>
+
+ROTA_BEGIN_DECLS
+
+struct rota_server;
+struct rota_server_call;
+
+struct rota_server_options {
+    size_t size;            /* set by ROTA_SERVER_OPTIONS_INIT */
+    struct rota_loop *loop; /* required */
+    const struct rota_alloc *alloc; /* default: the loop's */
+    const struct rota_log *log;     /* default: the loop's */
+    size_t max_request_bytes;       /* default 4 MiB; a longer message ends its call RESOURCE_EXHAUSTED */
+    size_t max_reply_bytes;         /* default: none */
+    size_t send_queue_bytes;        /* per call, before a send says ROTA_EAGAIN; default 64 KiB */
+    uint32_t max_concurrent_streams; /* per connection; default 1000 */
+    uint32_t max_connections;        /* further ones are closed at once; default 65536 */
+    size_t max_header_bytes;         /* per call, as HTTP/2 counts it; default 8 KiB */
+    int64_t handshake_timeout_ms;    /* until a connection's first SETTINGS; default 20 s */
+};
+#define ROTA_SERVER_OPTIONS_INIT {.size = sizeof(struct rota_server_options)}
+
+/* What a service does when one of its methods is called; generated code fills it in. All of it runs on the loop. */
+struct rota_handler {
+    const struct rota_method *method;
+    void (*on_start)(struct rota_server_call *call, const void *handlers, void *user);  /* before any message; may be NULL */
+    /* Each message; a method without client streaming gets exactly one. Valid until the call is finished (unary request)
+     * or the callback returns (client streaming). */
+    void (*on_message)(struct rota_server_call *call, const void *message, const void *handlers, void *user);
+    void (*on_end)(struct rota_server_call *call, const void *handlers, void *user);      /* the client sends no more; may be NULL */
+    void (*on_writable)(struct rota_server_call *call, const void *handlers, void *user); /* after ROTA_EAGAIN; may be NULL */
+    void (*on_cancel)(struct rota_server_call *call, const void *handlers, void *user);   /* client gone or deadline passed; may be NULL */
+};
+
+struct rota_service {
+    const char *name; /* "package.Service" */
+    const struct rota_handler *handlers;
+    size_t n_handlers;
+};
+
+ROTA_API ROTA_MUST_USE rota_err rota_server_new(const struct rota_server_options *options, struct rota_server **ret_server, struct rota_errinfo *info);
+
+/* handlers: the table of functions that the generated thunks call; user: handed to each of them. Both must outlive the server.
+ * ROTA_EEXIST: a service of that name is there. */
+ROTA_API ROTA_MUST_USE rota_err rota_server_add(struct rota_server *server, const struct rota_service *service, const void *handlers, void *user);
+
+/* "127.0.0.1:8001", "[::]:0", ":8001" (all addresses), "unix:/path", "unix-abstract:name". Accepts at once. The bound address
+ * (with the port the system chose) is written to bound (ROTA_ADDRESS_TEXT_SIZE bytes) unless NULL.
+ * ROTA_EADDRINUSE, ROTA_EPARSE, ROTA_EIO, ROTA_ENOMEM; info names the address. */
+ROTA_API ROTA_MUST_USE rota_err rota_server_listen(struct rota_server *server, const char *address, char *bound, struct rota_errinfo *info);
+
+/* Stops listening; GOAWAY on every connection, and a second one with the last stream after a round trip; waits for the calls to
+ * finish at most grace_ms, then resets what is left. on_drained comes once; the server must still be freed. */
+ROTA_API void rota_server_drain(struct rota_server *server, int64_t grace_ms, void (*on_drained)(void *arg), void *arg);
+
+/* Resets calls and connections at once, then frees; handlers get on_cancel. on_closed (may be NULL) comes last. */
+ROTA_API void rota_server_close(struct rota_server *server, void (*on_closed)(void *arg), void *arg);
+
+/* The same, turning the loop until done. NULL is fine. Not from a callback. */
+ROTA_API void rota_server_free(struct rota_server *server);
+
+struct rota_server_stats {
+    uint64_t calls_started, calls_ended, connections_accepted;
+    uint32_t calls_open, connections_open;
+};
+ROTA_API struct rota_server_stats rota_server_stats(const struct rota_server *server);
+
+/* --- Inside a call --- */
+
+/* Sends one message; several in server streaming. ROTA_EAGAIN: the queue is full, nothing was taken, on_writable follows;
+ * ROTA_ECLOSED: client gone (finish the call all the same); ROTA_ENOMEM, ROTA_ELIMIT. */
+ROTA_API ROTA_MUST_USE rota_err rota_server_call_send(struct rota_server_call *call, const void *message);
+/* Ends the call. status NULL: OK. */
+ROTA_API void rota_server_call_finish(struct rota_server_call *call, const struct rota_status *status);
+/* send and finish OK in one; a reply that cannot be sent ends the call with the error. */
+ROTA_API void rota_server_call_reply(struct rota_server_call *call, const void *message);
+/* finish with a code and a printf-formatted message. */
+ROTA_API void rota_server_call_fail(struct rota_server_call *call, enum rota_code code, const char *format, ...) ROTA_PRINTF(3, 4);
+
+ROTA_API void rota_server_call_hold(struct rota_server_call *call);   /* no on_message until resumed */
+ROTA_API void rota_server_call_resume(struct rota_server_call *call);
+ROTA_API bool rota_server_call_cancelled(const struct rota_server_call *call);
+ROTA_API int64_t rota_server_call_deadline_ns(const struct rota_server_call *call); /* INT64_MAX: none */
+ROTA_API const char *rota_server_call_peer(const struct rota_server_call *call);    /* "127.0.0.1:43210" */
+ROTA_API const char *rota_server_call_path(const struct rota_server_call *call);
+ROTA_API struct rota_loop *rota_server_call_loop(const struct rota_server_call *call);
+ROTA_API const struct rota_metadata *rota_server_call_metadata(const struct rota_server_call *call); /* what the client sent */
+ROTA_API struct rota_metadata *rota_server_call_initial_metadata(struct rota_server_call *call);  /* add before the first send; NULL: no memory */
+ROTA_API struct rota_metadata *rota_server_call_trailing_metadata(struct rota_server_call *call); /* add before finish; NULL: no memory */
+ROTA_API void rota_server_call_set_data(struct rota_server_call *call, void *data); /* one pointer for the handler's own use */
+ROTA_API void *rota_server_call_data(const struct rota_server_call *call);
+
+ROTA_END_DECLS
+#endif
