@@ -1,0 +1,53 @@
+# The front door: `make help` lists the doors. The build itself is CMake's (CMakePresets.json).
+
+PREFIX ?= /usr/local
+REGISTRY ?= embedded
+SECONDS_EACH ?= 60
+release = build/release
+cmake_build = cmake --build $(release)
+
+.PHONY: all build help setup demo test install bench fuzz clean
+
+all: build
+	@echo "Built in $(release). Next: make demo, make test, make install PREFIX=...; make help lists all."
+
+help:
+	@echo "make                   builds the library, the command, the plug-in and the examples"
+	@echo "make demo              three servers, a registry and a client on this machine (REGISTRY=etcd: on a real etcd)"
+	@echo "make test              every check and test, under sanitizers too"
+	@echo "make install PREFIX=P  headers, librota.so and .a, rota.pc, CMake package, rota, protoc-gen-rota"
+	@echo "make setup             installs the Debian packages that building and testing need"
+	@echo "make fuzz              runs each fuzz target for SECONDS_EACH=$(SECONDS_EACH) seconds"
+	@echo "make clean             removes build/"
+	@echo "demo and test install missing packages first (as root or by sudo)."
+
+setup:
+	@dev/setup test
+
+build:
+	@dev/setup --check build
+	@cmake --preset release -DCMAKE_INSTALL_PREFIX="$(abspath $(PREFIX))" --log-level=WARNING
+	@$(cmake_build)
+
+demo:
+	@dev/setup $(if $(filter etcd,$(REGISTRY)),etcd,build)
+	@$(MAKE) --no-print-directory build
+	@dev/demo --registry=$(REGISTRY) $(release)
+
+test:
+	@dev/setup test
+	@dev/test
+
+install: build
+	@DESTDIR="$(DESTDIR)" cmake --install $(release) --prefix "$(abspath $(PREFIX))"
+
+fuzz:
+	@dev/setup test
+	@cmake --workflow --preset fuzz
+	@dev/fuzz build/fuzz $(SECONDS_EACH)
+
+bench:
+	@echo "make bench: this version has no benchmarks" >&2; exit 1
+
+clean:
+	@rm -rf build
