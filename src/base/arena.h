@@ -1,7 +1,8 @@
 /* arena.h - memory that goes all at once: a call's metadata, names, small copies.
  *
  * Chunks double up to a bound; reset keeps the first chunk so that a reused arena allocates nothing in
- * steady state. Returned memory is aligned for any type. It also poses as a struct rota_alloc whose frees do nothing.
+ * steady state. Returned memory is aligned for any type. It also poses as a struct rota_alloc whose frees do nothing;
+ * that table points back at the arena, which therefore stays where it was initialised.
  */
 #ifndef ROTA_BASE_ARENA_H
 #define ROTA_BASE_ARENA_H
@@ -19,6 +20,7 @@ struct rota_arena {
     struct rota_alloc as_alloc; /* for decoders that take an allocator; resize copies */
 };
 
+/* Allocates nothing yet. first_size_bytes: what the first chunk holds; 0 is 1024. */
 void rota_arena_init(struct rota_arena *arena, const struct rota_alloc *alloc, size_t first_size_bytes);
 void rota_arena_fini(struct rota_arena *arena);
 void rota_arena_reset(struct rota_arena *arena);

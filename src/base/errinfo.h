@@ -4,7 +4,7 @@
 
 #include <rota/err.h>
 
-/* Formats into info->text, cut to fit at a UTF-8 character; returns err. */
+/* Formats into info->text, cut to fit at a UTF-8 character; returns err. The arguments may point into the old text. */
 rota_err rota_errinfo_set(struct rota_errinfo *info, rota_err err, const char *format, ...) ROTA_PRINTF(3, 4);
 
 #endif

@@ -1,4 +1,7 @@
-/* heap.h - intrusive min-heap keyed by int64 (timers, expiries). Ties come out in the order they went in. */
+/* heap.h - intrusive min-heap keyed by int64 (timers, expiries). Ties come out in the order they went in.
+ *
+ * Four children a node, and the keys beside the pointers, so that one level down costs one cache line.
+ */
 #ifndef ROTA_BASE_HEAP_H
 #define ROTA_BASE_HEAP_H
 
@@ -13,9 +16,14 @@ struct rota_heap_node {
     size_t place; /* 1 + index in the heap; 0: not in one */
 };
 
+struct rota_heap_slot {
+    int64_t key; /* the node's */
+    struct rota_heap_node *node;
+};
+
 struct rota_heap {
     const struct rota_alloc *alloc;
-    struct rota_heap_node **nodes;
+    struct rota_heap_slot *slots;
     size_t count, cap;
     uint64_t next_order;
 };

@@ -4,7 +4,8 @@
  * time. One turn is: set now_ns, feed what arrived, then rota_host_run until it has nothing due.
  *
  * Rules: timers and tasks fire only inside rota_host_run, never inside the call that set them. A timer fires
- * at most once per set. Tasks run in the order posted; a task posted by a task runs in the same run.
+ * at most once per set. Tasks run in the order posted; a task posted by a task runs in the same run. The
+ * tasks of a run come after its timers, so that what many timers cause (a flush, say) is done once.
  */
 #ifndef ROTA_BASE_HOST_H
 #define ROTA_BASE_HOST_H
@@ -36,6 +37,7 @@ struct rota_host {
     struct rota_rng rng;
 };
 
+/* The clocks stand still at now_ns until the driver puts its own in. */
 void rota_host_init(struct rota_host *host, const struct rota_alloc *alloc, const struct rota_log *log, uint64_t seed);
 void rota_host_fini(struct rota_host *host); /* forgets timers and tasks */
 
@@ -46,7 +48,7 @@ static inline void rota_host_enter(struct rota_host *host)
         host->now_ns = host->clock(host);
 }
 
-/* Sets or moves the timer. ROTA_ENOMEM only when it was not set before. */
+/* Sets or moves the timer; a time that has passed counts as now_ns. ROTA_ENOMEM only when it was not set before. */
 rota_err rota_host_timer_set(struct rota_host *host, struct rota_host_timer *timer, int64_t at_ns);
 void rota_host_timer_clear(struct rota_host *host, struct rota_host_timer *timer);
 

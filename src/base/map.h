@@ -30,9 +30,11 @@ rota_err rota_map_set(struct rota_map *map, struct rota_slice key, void *value);
 void *rota_map_remove(struct rota_map *map, struct rota_slice key); /* the value that was there, or NULL */
 struct rota_map_entry *rota_map_next(const struct rota_map *map, struct rota_map_entry *after); /* NULL starts and ends; do not change the map meanwhile */
 
+/* SipHash-1-3 under the key (seed, seed times an odd constant). */
 uint64_t rota_hash_bytes(struct rota_slice bytes, uint64_t seed);
 
-/* The same with numbers as keys. */
+/* The same with numbers as keys, unseeded: for numbers that we or a protocol hand out in order (stream ids). Those that
+ * a peer may choose freely belong, as bytes, into a rota_map. */
 struct rota_idmap_entry {
     uint64_t key;
     void *value; /* NULL: free */

@@ -11,7 +11,9 @@ struct rota_rng {
 
 void rota_rng_init(struct rota_rng *rng, uint64_t seed);          /* the same seed gives the same sequence */
 uint64_t rota_rng_next(struct rota_rng *rng);
-uint32_t rota_rng_below(struct rota_rng *rng, uint32_t bound);    /* uniform in [0, bound), bound > 0, no modulo bias */
+
+/* Uniform in [0, bound), bound > 0, no modulo bias: a remainder, so a script of small numbers gives those numbers. */
+uint32_t rota_rng_below(struct rota_rng *rng, uint32_t bound);
 double rota_rng_unit(struct rota_rng *rng);                       /* uniform in [0, 1) */
 double rota_rng_between(struct rota_rng *rng, double low, double high);
 

@@ -1,0 +1,20 @@
+/* text.h - printf into a fixed array, cut at a UTF-8 character; names compared without case or locale. */
+#ifndef ROTA_BASE_TEXT_H
+#define ROTA_BASE_TEXT_H
+
+#include <rota/api.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The longest prefix, at most `size` bytes, that does not end inside a character. Bytes that are no UTF-8 count as
+ * characters of their own. */
+size_t rota_text_cut(const char *text, size_t size);
+
+/* Writes at most cap_bytes with the terminator (cap_bytes > 0) and returns the length. */
+size_t rota_text_format(char *ret_text, size_t cap_bytes, const char *format, va_list args) ROTA_PRINTF(3, 0);
+
+/* ASCII only, whatever the locale says of i and I. */
+bool rota_text_equal_nocase(const char *a, const char *b);
+
+#endif
