@@ -1,0 +1,101 @@
+/* h2.h - one HTTP/2 connection, client or server, without I/O: bytes and time in, bytes and events out.
+ *
+ * Built on nghttp2, which no other folder includes. Usage, each turn: rota_h2_feed what was read, drain rota_h2_next until it
+ * says no more (slices of events are valid until the next call of feed or next), do what one likes with streams, then
+ * rota_h2_pull the bytes to write. Nothing calls back.
+ * Decides: settings and windows, GOAWAY in both directions, keepalive pings (gRFC A8), flood limits, when the connection is over.
+ * Elsewhere: sockets (net), meaning of headers (wire/grpc.h).
+ * Sources: RFC 9113, RFC 7541; gRFC A8, A9.
+ */
+#ifndef ROTA_H2_H2_H
+#define ROTA_H2_H2_H
+
+#include "base/chunk.h"
+#include "wire/header.h"
+#include <rota/err.h>
+
+struct rota_h2;
+struct rota_h2_stream;
+
+struct rota_h2_options {
+    bool server;
+    const struct rota_alloc *alloc;
+    uint32_t max_concurrent_streams; /* what we announce; server only */
+    size_t max_header_bytes;         /* SETTINGS_MAX_HEADER_LIST_SIZE and enforced; 0: 8 KiB */
+    uint32_t stream_window_bytes;    /* 0: 64 KiB - 1 */
+    uint32_t conn_window_bytes;      /* 0: 1 MiB */
+    size_t high_mark_bytes;          /* WRITABLE events; 0: 64 KiB */
+    int64_t keepalive_time_ns, keepalive_timeout_ns; /* INT64_MAX: off */
+    bool keepalive_without_streams;
+    int64_t handshake_deadline_ns; /* until the peer's first SETTINGS; INT64_MAX: none */
+};
+
+enum rota_h2_event_type {
+    ROTA_H2_READY,    /* the peer's first SETTINGS */
+    ROTA_H2_REQUEST,  /* server: a new stream with its headers; end: no body */
+    ROTA_H2_HEADERS,  /* client: response headers; end: nothing follows */
+    ROTA_H2_DATA,
+    ROTA_H2_END,      /* the peer's half is over; headers: trailers, maybe none. Not after REQUEST/HEADERS with end */
+    ROTA_H2_WRITABLE, /* queue below half of high_mark after having reached it */
+    ROTA_H2_CLOSED,   /* the stream is over; last of its events; freed by the next call of rota_h2_next */
+    ROTA_H2_GOAWAY,   /* the peer drains; streams above its last id get CLOSED(UNPROCESSED) */
+    ROTA_H2_ROOM,     /* a stream may be opened again after ROTA_EAGAIN */
+};
+
+enum rota_h2_cause { /* same order as enum rota_stream_cause */
+    ROTA_H2_DONE,
+    ROTA_H2_RESET,
+    ROTA_H2_UNPROCESSED,
+    ROTA_H2_PROTOCOL,
+    ROTA_H2_LOST,
+};
+
+struct rota_h2_event {
+    enum rota_h2_event_type type;
+    struct rota_h2_stream *stream; /* NULL for connection events */
+    const struct rota_header *headers;
+    size_t count;
+    bool end;
+    struct rota_slice data;  /* DATA; GOAWAY: debug data */
+    enum rota_h2_cause cause; /* CLOSED */
+    uint32_t h2_code;         /* CLOSED, GOAWAY */
+    const char *detail;       /* CLOSED, GOAWAY: a sentence; never NULL there */
+};
+
+rota_err rota_h2_new(const struct rota_h2_options *options, int64_t now_ns, struct rota_h2 **ret_h2);
+void rota_h2_free(struct rota_h2 *h2); /* streams go without events; NULL is fine */
+
+/* 0, or the connection is over: ROTA_EPROTO, ROTA_ENOMEM (pull once more: GOAWAY; then rota_h2_abort and drain events). */
+rota_err rota_h2_feed(struct rota_h2 *h2, struct rota_slice bytes, int64_t now_ns, struct rota_errinfo *info);
+bool rota_h2_next(struct rota_h2 *h2, struct rota_h2_event *ret_event);
+
+/* Fills out with frames to send; 0 in *ret_size: nothing now. Call until 0 or as much as one likes to write. ROTA_ENOMEM, ROTA_EPROTO. */
+rota_err rota_h2_pull(struct rota_h2 *h2, uint8_t *out, size_t cap, size_t *ret_size);
+bool rota_h2_wants_write(const struct rota_h2 *h2);
+/* GOAWAY was exchanged or sent and no stream is left: close the socket after the last pull. */
+bool rota_h2_finished(const struct rota_h2 *h2);
+
+/* Every stream gets CLOSED: LOST, or UNPROCESSED where nothing of it was handed to pull. The socket is gone. */
+void rota_h2_abort(struct rota_h2 *h2, const char *detail);
+
+/* Keepalive, handshake and drain timers. */
+int64_t rota_h2_deadline_ns(const struct rota_h2 *h2); /* INT64_MAX: none */
+rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *info); /* ROTA_ETIMEDOUT: no answer in time, the connection is dead */
+
+/* Server: two-step GOAWAY as rota/server.h says. Client: no new streams. */
+void rota_h2_drain(struct rota_h2 *h2, int64_t now_ns);
+
+rota_err rota_h2_open(struct rota_h2 *h2, const struct rota_header *headers, size_t count, bool end, void *user, struct rota_h2_stream **ret_stream);
+rota_err rota_h2_send_headers(struct rota_h2_stream *stream, const struct rota_header *headers, size_t count, bool end);
+rota_err rota_h2_send(struct rota_h2_stream *stream, struct rota_chunk *chunk, bool end); /* takes one reference, also on failure */
+rota_err rota_h2_send_trailers(struct rota_h2_stream *stream, const struct rota_header *headers, size_t count);
+void rota_h2_reset(struct rota_h2_stream *stream, uint32_t h2_code); /* no further events; the pointer is dead */
+void rota_h2_consumed(struct rota_h2_stream *stream, size_t bytes);
+size_t rota_h2_queued(const struct rota_h2_stream *stream);
+uint32_t rota_h2_streams(const struct rota_h2 *h2); /* open now */
+
+void rota_h2_set_user(struct rota_h2_stream *stream, void *user);
+void *rota_h2_user(const struct rota_h2_stream *stream);
+struct rota_h2 *rota_h2_of(const struct rota_h2_stream *stream);
+
+#endif

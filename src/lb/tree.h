@@ -1,0 +1,57 @@
+/* tree.h - runs a tree of policies: delivers events to nodes, carries their commands out afterwards, routes picks.
+ *
+ * The owner (a channel, a test, the simulator) provides connections through struct rota_lb_owner and feeds their states in.
+ * Invariants: no policy function runs inside another's, except pick and on_done down the tree; commands run in the order
+ * written; a freed node or subchannel gets no further event. Nothing allocates in pick.
+ */
+#ifndef ROTA_LB_TREE_H
+#define ROTA_LB_TREE_H
+
+#include <rota/lb.h>
+
+struct rota_lb_tree;
+
+/* One policy's hold on one address. `conn` is the owner's connection object, shared between holds as the owner likes. */
+struct rota_lb_subchannel {
+    struct rota_lb_node *node; /* whose it is */
+    void *tag;
+    void *conn;                /* the owner's, set by owner->get */
+    struct rota_lb_subchannel *next_hold; /* for the owner's use: a list of holds on the same conn */
+    struct rota_lb_subchannel *prev, *next; /* the node's list */
+    bool freed; /* waits for the queue to pass it */
+};
+
+struct rota_lb_owner {
+    /* Finds or makes the connection for an address and stores it in hold->conn; if it is not IDLE the owner reports its state
+     * by rota_lb_tree_conn from a later turn or after this returns. ROTA_ENOMEM. */
+    rota_err (*get)(void *owner, const struct rota_endpoint *endpoint, size_t address_index, struct rota_lb_subchannel *hold);
+    void (*put)(void *owner, struct rota_lb_subchannel *hold);     /* the hold goes away */
+    void (*connect)(void *owner, struct rota_lb_subchannel *hold);
+    void (*reresolve)(void *owner);
+    void (*wake_at)(void *owner, int64_t at_ns); /* the earliest of all nodes; INT64_MAX: none */
+    /* The root's state. Held picks are to be tried again. */
+    void (*update)(void *owner, enum rota_conn_state conn, const struct rota_status *why);
+};
+
+/* config and env must outlive the tree. */
+rota_err rota_lb_tree_new(const struct rota_lb_env *env, const struct rota_lb_config *config, const struct rota_lb_owner *owner_class, void *owner,
+                          struct rota_lb_tree **ret_tree);
+void rota_lb_tree_free(struct rota_lb_tree *tree); /* puts every hold back; NULL is fine */
+
+/* Each of these delivers the event and everything that follows from it before it returns. Called from inside an owner function they
+ * only queue: the running one delivers. */
+rota_err rota_lb_tree_endpoints(struct rota_lb_tree *tree, const struct rota_endpoint *const *endpoints, size_t count, int64_t now_ns);
+void rota_lb_tree_resolver_error(struct rota_lb_tree *tree, const struct rota_status *why, int64_t now_ns);
+void rota_lb_tree_conn(struct rota_lb_tree *tree, struct rota_lb_subchannel *hold, enum rota_conn_state conn, const struct rota_status *why,
+                       int64_t now_ns);
+void rota_lb_tree_exit_idle(struct rota_lb_tree *tree, int64_t now_ns);
+void rota_lb_tree_timer(struct rota_lb_tree *tree, int64_t now_ns);
+
+/* pick->path and depth are handled here; a pick that asks for exit_idle has it done before this returns. */
+enum rota_pick_verdict rota_lb_tree_pick(struct rota_lb_tree *tree, const struct rota_call_info *call, struct rota_pick *ret_pick);
+/* For each pick that returned OK, once, also when the call never started. Does nothing when no policy on the way listens.
+ * The tree that picked must still be there: the owner forgets the picks of a tree it frees. */
+void rota_lb_tree_done(struct rota_lb_tree *tree, const struct rota_pick *pick, const struct rota_outcome *outcome);
+enum rota_conn_state rota_lb_tree_state(const struct rota_lb_tree *tree);
+
+#endif

@@ -1,0 +1,66 @@
+/* grpc.h - gRPC's meaning of HTTP/2 headers: requests, responses, trailers, and the codes of one world in the other.
+ *
+ * Pure: header fields in, requests and statuses out, and back. Source: doc/PROTOCOL-HTTP2.md,
+ * doc/http-grpc-status-mapping.md in grpc/grpc.
+ */
+#ifndef ROTA_WIRE_GRPC_H
+#define ROTA_WIRE_GRPC_H
+
+#include "base/arena.h"
+#include "wire/header.h"
+#include "wire/metadata.h"
+#include <rota/status.h>
+
+/* --- Client: request headers --- */
+
+struct rota_request_head {
+    struct rota_slice path, authority, user_agent;
+    int64_t timeout_ns;        /* INT64_MAX: none */
+    uint32_t previous_attempts; /* grpc-previous-rpc-attempts; 0: left out */
+    const struct rota_metadata *metadata; /* may be NULL */
+    bool secure;
+};
+
+/* Builds the header list in the arena. ROTA_ENOMEM. */
+rota_err rota_request_headers(const struct rota_request_head *head, struct rota_arena *arena, struct rota_header **ret_headers, size_t *ret_count);
+
+/* --- Client: response --- */
+
+struct rota_response {
+    bool headers_seen;          /* real response headers, not trailers-only: the call is committed */
+    bool rejected;              /* headers were no gRPC: `status` is already final */
+    bool status_seen;
+    struct rota_status status;
+    struct rota_slice message;  /* the whole message, decoded, in the arena */
+    struct rota_metadata *initial, *trailing; /* in the arena; NULL until there */
+    bool pushback_seen;         /* grpc-retry-pushback-ms */
+    int64_t pushback_ms;        /* negative: do not retry */
+};
+
+/* Response headers; end: trailers-only. A wrong :status or content-type rejects the response with the mapped status, naming both. ROTA_ENOMEM. */
+rota_err rota_response_headers(struct rota_response *r, struct rota_arena *arena, const struct rota_header *headers, size_t count, bool end);
+/* Trailers; count 0 or without grpc-status: UNKNOWN or what the HTTP status says, with a sentence. ROTA_ENOMEM. */
+rota_err rota_response_trailers(struct rota_response *r, struct rota_arena *arena, const struct rota_header *headers, size_t count);
+
+enum rota_code rota_code_of_http(int http_status);
+enum rota_code rota_code_of_h2(uint32_t h2_code);  /* RST_STREAM to status */
+
+/* --- Server --- */
+
+struct rota_request {
+    struct rota_slice path, authority, content_type;
+    int64_t timeout_ns; /* INT64_MAX: none */
+    struct rota_metadata *metadata; /* in the arena */
+    int http_status;    /* not 0: no gRPC request, answer with this HTTP status (415, 405, 400) and no more */
+    struct rota_status reject; /* code not OK: answer trailers-only with it (bad grpc-timeout, unknown encoding) */
+};
+
+/* Copies what it keeps into the arena. ROTA_ENOMEM. */
+rota_err rota_request_read(struct rota_request *ret_request, struct rota_arena *arena, const struct rota_header *headers, size_t count);
+/* Response headers, with initial metadata. */
+rota_err rota_response_head(struct rota_arena *arena, const struct rota_metadata *initial, struct rota_header **ret_headers, size_t *ret_count);
+/* Trailers; only: as trailers-only response, with :status and content-type before. */
+rota_err rota_response_tail(struct rota_arena *arena, const struct rota_status *status, const struct rota_metadata *trailing, bool only,
+                            struct rota_header **ret_headers, size_t *ret_count);
+
+#endif
