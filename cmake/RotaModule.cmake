@@ -5,6 +5,9 @@
 # librota are gathered by rota_library (RotaLibrary.cmake).
 
 enable_testing()
+if(ROTA_FUZZ)
+    add_custom_target(fuzzers)
+endif()
 
 # rota_add_folder(folder): reads the folder if it has a CMakeLists.txt
 function(rota_add_folder folder)
@@ -67,7 +70,7 @@ endfunction()
 
 # rota_program(name [INSTALL] [OUTPUT file] SOURCES file ... [DEPS module ...] [LIBS library ...])
 #
-# A program. `DEPS rota` is the whole librota.a. INSTALL puts it into bin/.
+# A program. `DEPS rota` is the whole librota.a. INSTALL puts it into bin/ and makes the target rota::<name>.
 function(rota_program name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "INSTALL" "OUTPUT" "SOURCES;DEPS;LIBS")
     if(NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
@@ -80,8 +83,14 @@ function(rota_program name)
         set_target_properties(${name} PROPERTIES OUTPUT_NAME ${arg_OUTPUT})
     endif()
     if(arg_INSTALL)
-        install(TARGETS ${name} EXPORT rota RUNTIME COMPONENT tools)
-        set_property(GLOBAL APPEND PROPERTY ROTA_INSTALLED_PROGRAMS ${name})
+        # rota::rota is the library.
+        set(exported ${name})
+        if(name STREQUAL "rota")
+            set(exported rota_command)
+        endif()
+        add_executable(rota::${exported} ALIAS ${name})
+        set_target_properties(${name} PROPERTIES EXPORT_NAME ${exported})
+        install(TARGETS ${name} EXPORT rota)
     endif()
 endfunction()
 
@@ -129,12 +138,20 @@ function(rota_fuzz_target name)
     rota_link(${name} PRIVATE DEPS ${arg_DEPS} LIBS ${arg_LIBS})
     if(ROTA_FUZZ)
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-        set_property(GLOBAL APPEND PROPERTY ROTA_FUZZ_TARGETS "${name} ${arg_CORPUS}")
+        add_dependencies(fuzzers ${name})
+        set_property(GLOBAL APPEND PROPERTY ROTA_FUZZERS "$<TARGET_FILE:${name}> ${arg_CORPUS}\n")
     else()
         target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/fuzz_replay.c)
         add_test(NAME ${name} COMMAND ${name} ${arg_CORPUS})
         set_tests_properties(${name} PROPERTIES LABELS fuzz-corpus TIMEOUT 120)
     endif()
+endfunction()
+
+# rota_fuzzers(): writes build/fuzzers.txt, a line "program corpus" for each fuzz target: what dev/fuzz runs
+function(rota_fuzzers)
+    get_property(fuzzers GLOBAL PROPERTY ROTA_FUZZERS)
+    list(JOIN fuzzers "" lines)
+    file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/fuzzers.txt CONTENT "${lines}")
 endfunction()
 
 # rota_link(target scope [DEPS module ...] [LIBS library ...])

@@ -19,5 +19,6 @@
 #include <rota/slice.h>
 #include <rota/status.h>
 #include <rota/target.h>
+#include <rota/version.h>
 
 #endif
