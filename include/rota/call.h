@@ -62,6 +62,13 @@ typedef void (*rota_unary_done)(void *arg, const struct rota_status *status, con
 ROTA_API ROTA_MUST_USE rota_err rota_unary_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                  const void *request, rota_unary_done done, void *arg, struct rota_call **ret_call);
 
+/* For generated code, whose done functions take the reply's own type: the library calls thunk with done, and the generated thunk
+ * turns done back into what it is. Otherwise as rota_unary_start. */
+typedef void (*rota_unary_thunk)(void (*done)(void), void *arg, const struct rota_status *status, const void *reply);
+ROTA_API ROTA_MUST_USE rota_err rota_unary_start_typed(struct rota_channel *channel, const struct rota_method *method,
+                                                       const struct rota_call_options *options, const void *request, rota_unary_thunk thunk,
+                                                       void (*done)(void), void *arg, struct rota_call **ret_call);
+
 struct rota_call_events {
     void (*on_headers)(struct rota_call *call, void *arg); /* initial metadata is there; may be NULL */
     /* Each message, valid during the callback. The next comes when this has returned, unless rota_call_hold was called. */

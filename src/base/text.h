@@ -3,6 +3,7 @@
 #define ROTA_BASE_TEXT_H
 
 #include <rota/api.h>
+#include <rota/slice.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,5 +17,8 @@ size_t rota_text_format(char *ret_text, size_t cap_bytes, const char *format, va
 
 /* ASCII only, whatever the locale says of i and I. */
 bool rota_text_equal_nocase(const char *a, const char *b);
+
+/* Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. */
+bool rota_text_is_utf8(struct rota_slice text);
 
 #endif

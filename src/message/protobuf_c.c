@@ -1,0 +1,69 @@
+/* protobuf_c.c - the codec over protobuf-c's messages (rota/message.h); what may be unpacked is check.c's decision. */
+#include "base/alloc.h"
+#include "base/errinfo.h"
+#include "message/check.h"
+#include <rota/message.h>
+
+static size_t packed_size(const void *type, const void *message)
+{
+    (void)type;
+    return protobuf_c_message_get_packed_size(message);
+}
+
+static void pack(const void *type, const void *message, uint8_t *out)
+{
+    (void)type;
+    protobuf_c_message_pack(message, out);
+}
+
+/* protobuf-c says NULL for bad bytes and for no memory alike; `failed` tells them apart. */
+struct unpack_memory {
+    const struct rota_alloc *alloc;
+    bool failed;
+};
+
+static void *allocate(void *data, size_t size)
+{
+    struct unpack_memory *memory = data;
+    void *pointer = rota_alloc_get(memory->alloc, size == 0 ? 1 : size);
+
+    memory->failed |= pointer == NULL;
+    return pointer;
+}
+
+static void release(void *data, void *pointer)
+{
+    struct unpack_memory *memory = data;
+
+    rota_alloc_free(memory->alloc, pointer);
+}
+
+static rota_err unpack(const void *type, struct rota_slice bytes, const struct rota_alloc *alloc, void **ret_message, struct rota_errinfo *info)
+{
+    const ProtobufCMessageDescriptor *descriptor = type;
+    struct unpack_memory memory = {.alloc = alloc};
+    ProtobufCAllocator allocator = {allocate, release, &memory};
+    ProtobufCMessage *message;
+    rota_err err = rota_message_check(descriptor, bytes, info);
+
+    if (err < 0)
+        return err;
+    message = protobuf_c_message_unpack(descriptor, &allocator, bytes.size, bytes.data);
+    if (message == NULL && memory.failed)
+        return rota_errinfo_set(info, ROTA_ENOMEM, "%s: out of memory", descriptor->name);
+    if (message == NULL)
+        return rota_errinfo_set(info, ROTA_EPARSE, "%s: %zu bytes that do not unpack", descriptor->name, bytes.size);
+    *ret_message = message;
+    return 0;
+}
+
+static void free_message(const void *type, void *message, const struct rota_alloc *alloc)
+{
+    struct unpack_memory memory = {.alloc = alloc};
+    ProtobufCAllocator allocator = {allocate, release, &memory};
+
+    (void)type;
+    protobuf_c_message_free_unpacked(message, &allocator);
+}
+
+const struct rota_codec rota_codec_protobuf_c = {packed_size, pack, unpack, free_message};
