@@ -36,6 +36,7 @@ enum rota_stream_cause {
 struct rota_stream_end {
     enum rota_stream_cause cause;
     uint32_t h2_code;   /* with RESET and PROTOCOL */
+    bool unsent;        /* with UNPROCESSED: nothing of it reached the wire, so that trying again cannot loop over a peer's refusals */
     const char *detail; /* what happened, for a status message; never NULL */
 };
 
