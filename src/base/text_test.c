@@ -1,0 +1,95 @@
+/* text_test.c - where a text is cut, and names without case. */
+#include "base/text.h"
+#include "base/assert.h"
+#include "testing/cmocka.h"
+#include <string.h>
+
+static const struct cut_case {
+    const char *rule, *text;
+    size_t size, want;
+} cuts[] = {
+    {"nothing stays nothing", "", 0, 0},
+    {"ASCII is cut anywhere", "abc", 2, 2},
+    {"a whole two-byte character stays", "a\xC3\xA9", 3, 3},
+    {"half a two-byte character goes", "a\xC3\xA9", 2, 1},
+    {"two thirds of a three-byte character go", "a\xE2\x82\xAC", 3, 1},
+    {"one third of it goes", "a\xE2\x82\xAC", 2, 1},
+    {"a whole three-byte character stays", "a\xE2\x82\xAC", 4, 4},
+    {"three quarters of a four-byte character go", "\xF0\x9F\x98\x80", 3, 0},
+    {"a whole four-byte character stays", "\xF0\x9F\x98\x80", 4, 4},
+    {"only the last character matters", "\xC3\xA9\xC3\xA9", 3, 2},
+    {"stray continuation bytes stay", "\x80\x80\x80\x80\x80", 5, 5},
+    {"stray continuation bytes without a lead stay", "\x80\x80", 2, 2},
+    {"too many continuation bytes stay", "\xC3\xA9\xA9", 3, 3},
+};
+
+static void cuts_fall_on_characters(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(cuts); i++) {
+        print_message("  %s\n", cuts[i].rule);
+        assert_int_equal(rota_text_cut(cuts[i].text, cuts[i].size), cuts[i].want);
+    }
+}
+
+static size_t format(char *ret_text, size_t cap_bytes, const char *format, ...)
+{
+    va_list args;
+    size_t size;
+
+    va_start(args, format);
+    size = rota_text_format(ret_text, cap_bytes, format, args);
+    va_end(args);
+    return size;
+}
+
+static const struct format_case {
+    const char *rule;
+    size_t cap_bytes;
+    const char *word, *want;
+} formats[] = {
+    {"what fits is whole", 8, "word", "<word>"},
+    {"the terminator fits just so", 7, "word", "<word>"},
+    {"one byte less cuts the last", 6, "word", "<word"},
+    {"a cut character goes whole", 4, "a\xC3\xA9", "<a"},
+    {"room for the terminator alone", 1, "word", ""},
+};
+
+static void formats_fit_their_room(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(formats); i++) {
+        char text[16];
+        print_message("  %s\n", formats[i].rule);
+        memset(text, '#', sizeof(text));
+        assert_int_equal(format(text, formats[i].cap_bytes, "<%s>", formats[i].word), strlen(formats[i].want));
+        assert_string_equal(text, formats[i].want);
+        assert_int_equal(text[formats[i].cap_bytes], '#');
+    }
+}
+
+static const struct equal_case {
+    const char *a, *b;
+    bool want;
+} equals[] = {
+    {"", "", true},           {"Title", "tITLE", true}, {"a", "", false},       {"", "a", false},
+    {"abc", "abd", false},    {"abc", "ab", false},     {"a-Z0", "A-z0", true}, {"[", "{", false},
+    {"@", "`", false},
+};
+
+static void names_compare_without_case(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(equals); i++)
+        assert_int_equal(rota_text_equal_nocase(equals[i].a, equals[i].b), equals[i].want);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cuts_fall_on_characters),
+        cmocka_unit_test(formats_fit_their_room),
+        cmocka_unit_test(names_compare_without_case),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
