@@ -92,6 +92,7 @@ struct rota_dial {
     int64_t deadline_ns; /* of connecting and handshake together: then on_closed, "timed out" */
     int64_t keepalive_time_ns, keepalive_timeout_ns; /* INT64_MAX: off */
     bool keepalive_without_calls;
+    size_t high_mark_bytes; /* queued bytes of a stream from which on_writable is owed; 0: 64 KiB */
 };
 
 struct rota_dialer {
@@ -118,6 +119,7 @@ struct rota_serve_limits {
     uint32_t max_concurrent_streams;
     size_t max_header_bytes;
     int64_t handshake_timeout_ns;
+    size_t high_mark_bytes; /* as in struct rota_dial */
 };
 
 struct rota_acceptor {
