@@ -42,7 +42,8 @@ struct rota_handler {
     void (*on_message)(struct rota_server_call *call, const void *message, const void *handlers, void *user);
     void (*on_end)(struct rota_server_call *call, const void *handlers, void *user);      /* the client sends no more; may be NULL */
     void (*on_writable)(struct rota_server_call *call, const void *handlers, void *user); /* after ROTA_EAGAIN; may be NULL */
-    void (*on_cancel)(struct rota_server_call *call, const void *handlers, void *user);   /* client gone or deadline passed; may be NULL */
+    /* Client gone or deadline passed; the call must still be finished. NULL: on_writable, if one is owed, or on_end is called instead. */
+    void (*on_cancel)(struct rota_server_call *call, const void *handlers, void *user);
 };
 
 struct rota_service {
@@ -66,7 +67,7 @@ ROTA_API ROTA_MUST_USE rota_err rota_server_listen(struct rota_server *server, c
  * finish at most grace_ms, then resets what is left. on_drained comes once; the server must still be freed. */
 ROTA_API void rota_server_drain(struct rota_server *server, int64_t grace_ms, void (*on_drained)(void *arg), void *arg);
 
-/* Resets calls and connections at once, then frees; handlers get on_cancel. on_closed (may be NULL) comes last. */
+/* Resets calls and connections at once; handlers get on_cancel; when they have finished their calls, frees. on_closed (may be NULL) comes last. */
 ROTA_API void rota_server_close(struct rota_server *server, void (*on_closed)(void *arg), void *arg);
 
 /* The same, turning the loop until done. NULL is fine. Not from a callback. */

@@ -1,0 +1,71 @@
+/* conn.c - accepted connections: counted, bounded, handed their streams' requests. */
+#include "server/server.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include <stdio.h>
+
+static void on_stream(void *owner, struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end)
+{
+    rota_server_dispatch(owner, stream, headers, count, end);
+}
+
+static void on_closed(void *owner, const struct rota_status *why)
+{
+    struct rota_server_conn *conn = owner;
+    struct rota_server *server = conn->server;
+
+    if (why->code != ROTA_OK)
+        rota_log_write(server->log, ROTA_LOG_DEBUG, "server", "%s: %s", conn->peer, why->message);
+    rota_list_remove(&conn->link);
+    server->stats.connections_open--;
+    rota_alloc_free(server->alloc, conn);
+    rota_server_settle(server);
+}
+
+static void nothing(void *owner)
+{
+    (void)owner;
+}
+
+static const struct rota_conn_events conn_events = {
+    .on_ready = nothing, .on_draining = nothing, .on_room = nothing, .on_stream = on_stream, .on_closed = on_closed};
+
+static bool on_accept(void *owner, struct rota_conn *conn, const struct rota_conn_events **ret_events, void **ret_owner)
+{
+    struct rota_server *server = ((struct rota_server_listener *)owner)->server;
+    struct rota_server_conn *c;
+
+    if (server->draining || server->closing)
+        return false;
+    if (server->stats.connections_open >= server->options.max_connections) {
+        rota_log_write(server->log, ROTA_LOG_WARN, "server", "%s: refused, %u connections are open", conn->class->peer(conn),
+                       server->stats.connections_open);
+        return false;
+    }
+    c = rota_alloc_zero(server->alloc, 1, sizeof(*c));
+    if (c == NULL)
+        return false;
+    c->server = server;
+    c->conn = conn;
+    snprintf(c->peer, sizeof(c->peer), "%s", conn->class->peer(conn));
+    rota_list_append(&server->conns, &c->link);
+    server->stats.connections_open++;
+    server->stats.connections_accepted++;
+    *ret_events = &conn_events;
+    *ret_owner = c;
+    return true;
+}
+
+static void on_listener_closed(void *owner, struct rota_listener *listener)
+{
+    struct rota_server_listener *l = owner;
+    struct rota_server *server = l->server;
+
+    (void)listener;
+    rota_list_remove(&l->link);
+    rota_alloc_free(server->alloc, l);
+    rota_server_settle(server);
+}
+
+const struct rota_listener_events rota_server_listener_events = {.on_accept = on_accept, .on_closed = on_listener_closed};

@@ -1,0 +1,116 @@
+/* dispatch.c - from a stream's headers to the handler of its method, or to the right refusal.
+ *
+ * Order of refusals as gRPC servers have it: not HTTP POST or not gRPC (an HTTP status), headers gRPC cannot accept, a deadline
+ * already past, unknown method. Source: doc/PROTOCOL-HTTP2.md, doc/statuscodes.md in grpc/grpc.
+ */
+#include "server/server.h"
+
+#include "base/log.h"
+#include <stdio.h>
+
+#define H2_REFUSED_STREAM 7
+
+static void answer_http(struct rota_server_call *call, int http_status)
+{
+    char digits[12];
+    struct rota_header header = {ROTA_SLICE(":status"), {0}};
+
+    header.value = rota_slice(digits, (size_t)snprintf(digits, sizeof(digits), "%d", http_status));
+    call->answered = true;
+    call->finished = true;
+    if (call->stream->conn->class->send_headers(call->stream, &header, 1, true) < 0) {
+        call->stream->conn->class->reset(call->stream, H2_REFUSED_STREAM);
+        call->stream = NULL;
+    }
+}
+
+static void refuse(struct rota_server_call *call, const struct rota_status *status)
+{
+    call->finished = true;
+    rota_server_call_answer(call, status);
+}
+
+static void refuse_unknown(struct rota_server_call *call)
+{
+    struct rota_slice path = call->request.path, service;
+    const uint8_t *slash = path.size < 2 ? NULL : memchr(path.data + 1, '/', path.size - 1);
+    struct rota_status status;
+
+    if (slash == NULL) {
+        rota_status_set(&status, ROTA_UNIMPLEMENTED, "malformed method name: \"%.*s\"", (int)path.size, (const char *)path.data);
+    } else {
+        service = rota_slice(path.data + 1, (size_t)(slash - path.data) - 1);
+        if (rota_map_get(&call->server->services, service) == NULL)
+            rota_status_set(&status, ROTA_UNIMPLEMENTED, "unknown service %.*s", (int)service.size, (const char *)service.data);
+        else
+            rota_status_set(&status, ROTA_UNIMPLEMENTED, "unknown method %.*s for service %.*s",
+                            (int)(path.data + path.size - slash - 1), (const char *)slash + 1, (int)service.size, (const char *)service.data);
+    }
+    refuse(call, &status);
+}
+
+/* False: there is no memory to watch the deadline with. */
+static bool set_deadline(struct rota_server_call *call)
+{
+    int64_t now_ns = call->server->parts.host->now_ns;
+
+    call->deadline_ns = INT64_MAX;
+    if (call->request.timeout_ns == INT64_MAX || call->request.timeout_ns > INT64_MAX - now_ns)
+        return true;
+    call->deadline_ns = now_ns + call->request.timeout_ns;
+    return rota_host_timer_set(call->server->parts.host, &call->deadline, call->deadline_ns) == 0;
+}
+
+static void start(struct rota_server_call *call)
+{
+    const struct rota_handler *handler;
+
+    call->method = rota_map_get(&call->server->methods, call->request.path);
+    if (call->method == NULL) {
+        refuse_unknown(call);
+        return;
+    }
+    handler = call->method->handler;
+    call->decoder.max_bytes = call->server->options.max_request_bytes;
+    if (!set_deadline(call)) {
+        struct rota_status status;
+        rota_status_set(&status, ROTA_RESOURCE_EXHAUSTED, "server out of memory");
+        refuse(call, &status);
+        return;
+    }
+    if (handler->on_start != NULL) {
+        call->shown = true;
+        handler->on_start(call, call->method->handlers, call->method->user);
+    }
+}
+
+void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end)
+{
+    struct rota_server *server = conn->server;
+    struct rota_server_call *call = rota_server_call_make(server);
+
+    if (call == NULL) {
+        rota_log_write(server->log, ROTA_LOG_ERROR, "server", "%s: call refused, out of memory", conn->peer);
+        stream->conn->class->reset(stream, H2_REFUSED_STREAM);
+        return;
+    }
+    call->conn = conn;
+    call->stream = stream;
+    memcpy(call->peer, conn->peer, sizeof(call->peer));
+    stream->conn->class->adopt(stream, &rota_server_stream_events, call);
+    rota_server_call_enter(call);
+    if (rota_request_read(&call->request, &call->arena, headers, count) < 0) {
+        stream->conn->class->reset(stream, H2_REFUSED_STREAM);
+        call->stream = NULL;
+        call->answered = call->finished = true;
+    } else if (call->request.http_status != 0) {
+        answer_http(call, call->request.http_status);
+    } else if (call->request.reject.code != ROTA_OK) {
+        refuse(call, &call->request.reject);
+    } else {
+        start(call);
+    }
+    if (end && call->method != NULL)
+        rota_server_call_end_input(call);
+    rota_server_call_leave(call);
+}

@@ -1,0 +1,148 @@
+/* input.c - a call's incoming bytes: messages decoded, unpacked and handed to the handler, window credit given back.
+ *
+ * Invariants: credit is given back for a byte when the decoder has taken it, so a held call stops its client after one window,
+ * while a message longer than the window still comes in. A method without client streaming is shown its request when the
+ * client's half has ended and exactly one message came (the reply then never overtakes the request).
+ */
+#include "server/server.h"
+
+#include "base/errinfo.h"
+
+static void fail(struct rota_server_call *call, enum rota_code code, const char *text)
+{
+    struct rota_status status;
+
+    rota_status_set(&status, code, "%s", text);
+    rota_server_call_answer(call, &status);
+    rota_server_call_cancel(call);
+}
+
+static enum rota_code code_of(rota_err err)
+{
+    return err == ROTA_ELIMIT || err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL;
+}
+
+static bool streams(const struct rota_server_call *call)
+{
+    return call->method->handler->method->client_streaming;
+}
+
+/* False: the call was failed. */
+static bool unpack(struct rota_server_call *call, const struct rota_frame *frame, const struct rota_alloc *alloc, void **ret_message)
+{
+    const struct rota_message_type *type = &call->method->handler->method->request;
+    struct rota_errinfo info = {{0}};
+    rota_err err;
+
+    if (frame->compressed) {
+        fail(call, ROTA_INTERNAL, "a compressed message without a grpc-encoding");
+        return false;
+    }
+    err = type->codec->unpack(type->type, frame->message, alloc, ret_message, &info);
+    if (err < 0) {
+        fail(call, code_of(err), info.text);
+        return false;
+    }
+    return true;
+}
+
+static void take_message(struct rota_server_call *call, const struct rota_frame *frame)
+{
+    const struct rota_server_method *m = call->method;
+    void *message;
+
+    if (!streams(call)) {
+        if (call->message != NULL)
+            fail(call, ROTA_INTERNAL, "more than one request message for a method that takes one");
+        else
+            (void)unpack(call, frame, &call->arena.as_alloc, &call->message);
+        return;
+    }
+    if (!unpack(call, frame, call->server->alloc, &message))
+        return;
+    call->shown = true;
+    m->handler->on_message(call, message, m->handlers, m->user);
+    m->handler->method->request.codec->free(m->handler->method->request.type, message, call->server->alloc);
+}
+
+static bool may_read(const struct rota_server_call *call)
+{
+    return !call->held && !call->answered && !call->finished;
+}
+
+/* Decodes as much of *data as may be read now. */
+static void decode(struct rota_server_call *call, struct rota_slice *data)
+{
+    while (may_read(call)) {
+        struct rota_errinfo info = {{0}};
+        struct rota_frame frame;
+        size_t before = data->size;
+        int got = rota_frame_decode(&call->decoder, data, &frame, &info);
+
+        if (call->stream != NULL && before > data->size)
+            call->stream->conn->class->consumed(call->stream, before - data->size);
+        if (got == 0)
+            return;
+        if (got < 0)
+            fail(call, code_of(got), info.text);
+        else
+            take_message(call, &frame);
+    }
+}
+
+static void deliver_end(struct rota_server_call *call)
+{
+    const struct rota_server_method *m = call->method;
+
+    if (!call->input_end || call->end_delivered || !may_read(call))
+        return;
+    if (!rota_frame_decoder_clean(&call->decoder)) {
+        fail(call, ROTA_INTERNAL, "the stream ended inside a message");
+        return;
+    }
+    if (!streams(call) && call->message == NULL) {
+        fail(call, ROTA_INTERNAL, "no request message for a method that takes one");
+        return;
+    }
+    call->end_delivered = true;
+    call->shown = true;
+    if (!streams(call))
+        m->handler->on_message(call, call->message, m->handlers, m->user);
+    if (m->handler->on_end != NULL && !call->finished)
+        m->handler->on_end(call, m->handlers, m->user);
+}
+
+void rota_server_call_feed(struct rota_server_call *call, struct rota_slice data)
+{
+    struct rota_slice waiting = rota_buffer_peek(&call->pending);
+
+    if (call->answered || call->finished || call->method == NULL) {
+        if (call->stream != NULL)
+            call->stream->conn->class->consumed(call->stream, data.size);
+        return;
+    }
+    if (waiting.size == 0)
+        decode(call, &data);
+    if (data.size > 0 && !call->answered && !call->finished && rota_buffer_append(&call->pending, data) < 0)
+        fail(call, ROTA_RESOURCE_EXHAUSTED, "server out of memory");
+}
+
+void rota_server_call_end_input(struct rota_server_call *call)
+{
+    call->input_end = true;
+    if (rota_buffer_peek(&call->pending).size == 0 && call->method != NULL)
+        deliver_end(call);
+}
+
+void rota_server_call_pump(struct rota_host_task *task)
+{
+    struct rota_server_call *call = ROTA_CONTAINER(task, struct rota_server_call, pump);
+    struct rota_slice waiting = rota_buffer_peek(&call->pending), left = waiting;
+
+    rota_server_call_enter(call);
+    decode(call, &left);
+    rota_buffer_consume(&call->pending, waiting.size - left.size);
+    if (left.size == 0 && call->method != NULL)
+        deliver_end(call);
+    rota_server_call_leave(call);
+}

@@ -1,0 +1,116 @@
+/* output.c - what a handler sends: messages, then one status.
+ *
+ * Headers go with the first message; a status without any message goes as trailers-only. Whatever cannot be sent for want of memory
+ * resets the stream, so the client is never left waiting. Source: doc/PROTOCOL-HTTP2.md "Responses".
+ */
+#include "server/server.h"
+
+#include "base/text.h"
+#include <stdarg.h>
+
+#define H2_INTERNAL_ERROR 2
+
+static rota_err send_headers(struct rota_server_call *call)
+{
+    struct rota_header *headers;
+    size_t count;
+    rota_err err;
+
+    if (call->headers_sent)
+        return 0;
+    err = rota_response_head(&call->arena, call->initial, &headers, &count);
+    if (err == 0)
+        err = call->stream->conn->class->send_headers(call->stream, headers, count, false);
+    if (err == 0)
+        call->headers_sent = true;
+    return err;
+}
+
+rota_err rota_server_call_send(struct rota_server_call *call, const void *message)
+{
+    const struct rota_message_type *type;
+    struct rota_chunk *chunk;
+    size_t size;
+    rota_err err;
+
+    rota_host_enter(call->server->parts.host);
+    if (call->answered || call->finished || call->stream == NULL)
+        return ROTA_ECLOSED;
+    type = &call->method->handler->method->reply;
+    size = type->codec->packed_size(type->type, message);
+    if (size > call->server->options.max_reply_bytes || size > UINT32_MAX)
+        return ROTA_ELIMIT;
+    if (call->stream->conn->class->queued(call->stream) >= call->server->options.send_queue_bytes) {
+        call->want_writable = true;
+        return ROTA_EAGAIN;
+    }
+    err = send_headers(call);
+    if (err < 0)
+        return err;
+    chunk = rota_chunk_new(call->server->alloc, ROTA_FRAME_PREFIX + size);
+    if (chunk == NULL)
+        return ROTA_ENOMEM;
+    rota_frame_put_prefix(chunk->data, false, (uint32_t)size);
+    type->codec->pack(type->type, message, chunk->data + ROTA_FRAME_PREFIX);
+    chunk->size = ROTA_FRAME_PREFIX + size;
+    return call->stream->conn->class->send(call->stream, chunk, false);
+}
+
+void rota_server_call_answer(struct rota_server_call *call, const struct rota_status *status)
+{
+    const struct rota_conn_class *class;
+    struct rota_header *headers;
+    size_t count;
+    rota_err err;
+
+    if (call->answered || call->stream == NULL) {
+        call->answered = true;
+        return;
+    }
+    class = call->stream->conn->class;
+    call->answered = true;
+    rota_host_timer_clear(call->server->parts.host, &call->deadline);
+    /* Initial metadata has its place in response headers only. */
+    err = call->initial != NULL ? send_headers(call) : 0;
+    if (err == 0)
+        err = rota_response_tail(&call->arena, status, call->trailing, !call->headers_sent, &headers, &count);
+    if (err == 0)
+        err = call->headers_sent ? class->send_trailers(call->stream, headers, count) : class->send_headers(call->stream, headers, count, true);
+    if (err < 0) {
+        class->reset(call->stream, H2_INTERNAL_ERROR);
+        call->stream = NULL;
+    }
+}
+
+void rota_server_call_finish(struct rota_server_call *call, const struct rota_status *status)
+{
+    static const struct rota_status ok = {.code = ROTA_OK};
+
+    rota_host_enter(call->server->parts.host);
+    rota_server_call_enter(call);
+    rota_server_call_answer(call, status == NULL ? &ok : status);
+    call->finished = true;
+    rota_server_call_leave(call);
+}
+
+void rota_server_call_reply(struct rota_server_call *call, const void *message)
+{
+    rota_err err = rota_server_call_send(call, message);
+
+    if (err < 0 && err != ROTA_ECLOSED)
+        rota_server_call_fail(call, err == ROTA_ELIMIT || err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "reply not sent: %s",
+                              rota_err_text(err));
+    else
+        rota_server_call_finish(call, NULL);
+}
+
+void rota_server_call_fail(struct rota_server_call *call, enum rota_code code, const char *format, ...)
+{
+    struct rota_status status = {.code = code};
+    va_list args;
+
+    va_start(args, format);
+    rota_text_format(status.message, sizeof(status.message), format, args);
+    va_end(args);
+    rota_server_call_finish(call, &status);
+}

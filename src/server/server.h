@@ -1,0 +1,128 @@
+/* server.h - the inside of struct rota_server (rota/server.h): making one from parts, and what its files share.
+ *
+ * The server sees its loop as a struct rota_host and the network as a struct rota_acceptor, so it runs unchanged in tests.
+ * Files: server.c (services, listeners, drain, close), conn.c (accepted connections), dispatch.c (from request headers to
+ * handler), call.c (a call's life), input.c (messages in), output.c (messages and status out).
+ */
+#ifndef ROTA_SERVER_SERVER_H
+#define ROTA_SERVER_SERVER_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/host.h"
+#include "base/map.h"
+#include "wire/frame.h"
+#include "wire/grpc.h"
+#include "wire/transport.h"
+#include <rota/server.h>
+
+struct rota_server_parts {
+    struct rota_host *host;
+    struct rota_loop *loop;         /* handed to handlers, unread; NULL in tests */
+    struct rota_acceptor *acceptor; /* outlives the server */
+};
+
+/* As rota_server_new and rota_server_close, from parts. */
+ROTA_MUST_USE rota_err rota_server_make(const struct rota_server_options *options, const struct rota_server_parts *parts, struct rota_server **ret_server,
+                                        struct rota_errinfo *info);
+void rota_server_shut(struct rota_server *server, void (*on_closed)(void *arg), void *arg);
+struct rota_loop *rota_server_loop(const struct rota_server *server);
+
+/* --- Shared by the files of this folder --- */
+
+/* A method that can be called: where the path map leads. */
+struct rota_server_method {
+    const struct rota_service *service;
+    const struct rota_handler *handler;
+    const void *handlers;
+    void *user;
+};
+
+struct rota_server {
+    struct rota_server_options options; /* defaults filled in */
+    struct rota_server_parts parts;
+    const struct rota_alloc *alloc;
+    const struct rota_log *log;
+    struct rota_map methods;    /* path to struct rota_server_method */
+    struct rota_map services;   /* name to struct rota_service */
+    struct rota_link listeners; /* struct rota_server_listener */
+    struct rota_link conns;     /* struct rota_server_conn */
+    struct rota_link calls;     /* struct rota_server_call, finished or not */
+    struct rota_link spare;     /* calls to use again */
+    uint32_t n_spare;
+    struct rota_server_stats stats;
+    bool draining, closing;
+    struct rota_host_timer grace;
+    struct rota_host_task settle; /* looks whether drain or close is complete */
+    void (*on_drained)(void *arg);
+    void *drained_arg;
+    void (*on_closed)(void *arg);
+    void *closed_arg;
+};
+
+struct rota_server_listener {
+    struct rota_link link;
+    struct rota_server *server;
+    struct rota_listener *listener;
+};
+
+struct rota_server_conn {
+    struct rota_link link;
+    struct rota_server *server;
+    struct rota_conn *conn;
+    char peer[ROTA_ADDRESS_TEXT_SIZE];
+};
+
+struct rota_server_call {
+    struct rota_link link; /* server->calls or spare */
+    struct rota_server *server;
+    struct rota_server_conn *conn; /* NULL once the stream is gone */
+    struct rota_stream *stream;    /* NULL once it is gone */
+    struct rota_arena arena;
+    struct rota_request request;
+    const struct rota_server_method *method; /* NULL until dispatched */
+    struct rota_frame_decoder decoder;
+    struct rota_buffer pending; /* bytes that came while held; their credit is owed */
+    struct rota_metadata *initial, *trailing;
+    struct rota_host_timer deadline;
+    struct rota_host_task pump;
+    int64_t deadline_ns;
+    void *message; /* a unary request, unpacked in the arena, until the client's half ends */
+    void *data;    /* the handler's */
+    uint32_t busy; /* callbacks running in this call: it is not freed meanwhile */
+    bool shown; /* the handler knows of the call, so the handler must finish it */
+    bool input_end, end_delivered; /* the client's half is over; the handler knows */
+    bool headers_sent;
+    bool answered;  /* status sent, or nobody left to send it to */
+    bool finished;  /* the handler is done with it */
+    bool cancelled;
+    bool held;
+    bool want_writable;
+    char peer[ROTA_ADDRESS_TEXT_SIZE];
+};
+
+extern const struct rota_listener_events rota_server_listener_events; /* conn.c */
+extern const struct rota_stream_events rota_server_stream_events;     /* call.c */
+
+/* dispatch.c: a new stream with its headers. */
+void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end);
+
+/* call.c */
+struct rota_server_call *rota_server_call_make(struct rota_server *server); /* NULL: no memory */
+void rota_server_call_enter(struct rota_server_call *call);
+void rota_server_call_leave(struct rota_server_call *call); /* may free it */
+void rota_server_call_cancel(struct rota_server_call *call); /* tells the handler once */
+void rota_server_call_destroy(struct rota_server_call *call);
+
+/* input.c */
+void rota_server_call_feed(struct rota_server_call *call, struct rota_slice data);
+void rota_server_call_end_input(struct rota_server_call *call);
+void rota_server_call_pump(struct rota_host_task *task);
+
+/* output.c: sends the status (trailers, or trailers-only) unless answered. */
+void rota_server_call_answer(struct rota_server_call *call, const struct rota_status *status);
+
+/* server.c: something went away; drain or close may be complete. */
+void rota_server_settle(struct rota_server *server);
+
+#endif
