@@ -139,7 +139,7 @@ class Registry(_Base):
         self._data = os.path.join(harness.dir, "registry-%d" % len(harness.processes)) if data else None
 
     def start(self, timeout_s=10):
-        command = [self._harness.program("rota"), "registry", "--listen", self.addr or "127.0.0.1:0"]
+        command = [self._harness.program("tools/rota/rota"), "registry", "--listen", self.addr or "127.0.0.1:0"]
         if self._data:
             command += ["--data", self._data]
         self.process = self._harness.spawn(command + self._flags, name="rota registry")
