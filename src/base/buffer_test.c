@@ -4,6 +4,7 @@
 #include "testing/cmocka.h"
 #include "testing/death.h"
 #include "testing/leak_alloc.h"
+#include <wchar.h>
 
 struct fixture {
     struct rota_leak_alloc a;
@@ -114,6 +115,8 @@ static void printf_appends(void **state)
     assert_int_equal(rota_buffer_printf(&f.b, "%296d", 7), 0); /* the terminator is not counted */
     assert_int_equal(rota_buffer_peek(&f.b).size, 300);
     assert_int_equal(rota_buffer_peek(&f.b).data[299], '7');
+    assert_int_equal(rota_buffer_printf(&f.b, "%lc", (wint_t)0xE9), ROTA_EINVAL); /* no such character in the C locale */
+    assert_int_equal(rota_buffer_peek(&f.b).size, 300);
     fixture_fini(&f);
 }
 

@@ -37,13 +37,31 @@ static inline void sip_word(struct sip *s, uint64_t word)
     s->v0 ^= word;
 }
 
-static inline uint64_t load_le(const uint8_t *p, size_t size)
+/* Compilers make one load of these where the machine is little-endian. */
+static inline uint64_t load_4(const uint8_t *p)
 {
-    uint64_t word = 0;
+    return p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24;
+}
 
-    for (size_t i = 0; i < size; i++)
-        word |= (uint64_t)p[i] << (8 * i);
-    return word;
+static inline uint64_t load_8(const uint8_t *p)
+{
+    return load_4(p) | load_4(p + 4) << 32;
+}
+
+/* The last size % 8 bytes, the first of them lowest: loads that overlap instead of a loop over bytes. */
+static inline uint64_t load_tail(const uint8_t *data, size_t size)
+{
+    size_t left = size % 8;
+    const uint8_t *p;
+
+    if (left == 0)
+        return 0;
+    p = data + (size - left);
+    if (size > 8)
+        return load_8(p + left - 8) >> (64 - 8 * left);
+    if (left >= 4)
+        return load_4(p) | load_4(p + left - 4) << (8 * (left - 4));
+    return p[0] | (uint64_t)p[left / 2] << (8 * (left / 2)) | (uint64_t)p[left - 1] << (8 * (left - 1));
 }
 
 uint64_t rota_hash_bytes(struct rota_slice bytes, uint64_t seed)
@@ -55,12 +73,10 @@ uint64_t rota_hash_bytes(struct rota_slice bytes, uint64_t seed)
         k0 ^ UINT64_C(0x6C7967656E657261),
         k1 ^ UINT64_C(0x7465646279746573),
     };
-    const uint8_t *p = bytes.data;
-    size_t left = bytes.size;
 
-    for (; left >= 8; p += 8, left -= 8)
-        sip_word(&s, load_le(p, 8));
-    sip_word(&s, (uint64_t)bytes.size << 56 | load_le(p, left));
+    for (size_t i = 0; i + 8 <= bytes.size; i += 8)
+        sip_word(&s, load_8(bytes.data + i));
+    sip_word(&s, (uint64_t)bytes.size << 56 | load_tail(bytes.data, bytes.size));
     s.v2 ^= 0xFF;
     sip_round(&s);
     sip_round(&s);
