@@ -13,6 +13,10 @@
 struct rota_host *rota_loop_host(struct rota_loop *loop);
 uv_loop_t *rota_loop_uv(struct rota_loop *loop);
 
+/* Every callback from libuv stands between these two: they set the time and in_turn. */
+void rota_loop_turn_begin(struct rota_loop *loop);
+void rota_loop_turn_end(struct rota_loop *loop);
+
 /* Runs once before the loop sleeps (at the end of this turn), however often asked for. */
 struct rota_flush {
     struct rota_link link;
@@ -22,7 +26,8 @@ void rota_loop_flush(struct rota_loop *loop, struct rota_flush *flush);
 void rota_loop_unflush(struct rota_loop *loop, struct rota_flush *flush);
 
 /* A read buffer shared by all sockets of the loop, valid during one callback. */
-struct rota_slice rota_loop_read_buffer(struct rota_loop *loop);
+#define ROTA_LOOP_READ_BYTES (128 * 1024)
+uint8_t *rota_loop_read_buffer(struct rota_loop *loop);
 
 /* Open objects keep rota_loop_run going and rota_loop_free honest. */
 void rota_loop_hold(struct rota_loop *loop);
@@ -32,10 +37,8 @@ void rota_loop_release(struct rota_loop *loop);
 bool rota_loop_is_mine(const struct rota_loop *loop);
 bool rota_loop_is_threaded(const struct rota_loop *loop);
 
-/* One blocking turn, for blocking calls on the caller's own loop. Aborts inside a callback. */
+/* One blocking turn, for blocking calls on the caller's own loop: returns when anything has happened. Aborts inside a
+ * callback, inside rota_loop_run, and on a loop with a thread of its own. */
 rota_err rota_loop_wait_turn(struct rota_loop *loop);
-
-/* Whether something of the loop's owner-made kinds (c-ares state) is kept: one slot for net. */
-void **rota_loop_net_slot(struct rota_loop *loop, void (*fini)(void *slot));
 
 #endif

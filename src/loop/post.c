@@ -1,0 +1,40 @@
+/* post.c - work handed over from other threads: a stack without locks, turned over by the loop.
+ *
+ * Memory order: a push releases the post and what its maker wrote before; the exchange acquires them. Whoever pushes
+ * onto an empty stack wakes the loop, all others know that somebody has.
+ */
+#include "loop/state.h"
+
+void rota_loop_post(struct rota_loop *loop, struct rota_loop_post *post)
+{
+    struct rota_loop_post *head = atomic_load_explicit(&loop->posts, memory_order_relaxed);
+
+    do
+        post->next = head;
+    while (!atomic_compare_exchange_weak_explicit(&loop->posts, &head, post, memory_order_release, memory_order_relaxed));
+    if (head == NULL)
+        uv_async_send(&loop->async);
+}
+
+void rota_loop_run_posts(struct rota_loop *loop)
+{
+    struct rota_loop_post *newest = atomic_exchange_explicit(&loop->posts, NULL, memory_order_acquire);
+    struct rota_loop_post *oldest = NULL;
+
+    if (newest == NULL)
+        return;
+    while (newest != NULL) {
+        struct rota_loop_post *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    rota_loop_turn_begin(loop);
+    while (oldest != NULL) {
+        /* It is the caller's again once it runs. */
+        struct rota_loop_post *post = oldest;
+        oldest = post->next;
+        post->run(post);
+    }
+    rota_loop_turn_end(loop);
+}
