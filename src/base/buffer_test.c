@@ -120,6 +120,24 @@ static void printf_appends(void **state)
     fixture_fini(&f);
 }
 
+static void a_move_is_paid_for_by_what_was_consumed(void **state)
+{
+    static const uint8_t bytes[256];
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 0);
+    assert_int_equal(rota_buffer_append(&f.b, rota_slice(bytes, 256)), 0);
+    assert_int_equal(f.b.cap, 256);
+    rota_buffer_consume(&f.b, 128);
+    assert_int_equal(rota_buffer_append(&f.b, rota_slice(bytes, 128)), 0);
+    assert_int_equal(f.b.cap, 256); /* 128 bytes moved after 128 consumed */
+    rota_buffer_consume(&f.b, 1);
+    assert_int_equal(rota_buffer_append(&f.b, rota_slice(bytes, 1)), 0);
+    assert_int_equal(f.b.cap, 512); /* rather than 255 moved for one */
+    fixture_fini(&f);
+}
+
 /* A number per byte goes in, the same numbers must come out, over many sizes of both steps. */
 static void random_traffic_keeps_order(void **state)
 {
@@ -208,6 +226,7 @@ int main(void)
         cmocka_unit_test(reserved_room_counts_once_committed),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(printf_appends),
+        cmocka_unit_test(a_move_is_paid_for_by_what_was_consumed),
         cmocka_unit_test(random_traffic_keeps_order),
         cmocka_unit_test(out_of_memory_is_an_error),
         cmocka_unit_test(too_much_is_a_bug),
