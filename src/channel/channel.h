@@ -24,6 +24,7 @@ ROTA_MUST_USE rota_err rota_channel_make(const char *target, const struct rota_c
                                          struct rota_channel **ret_channel, struct rota_errinfo *info);
 /* As rota_channel_close. */
 void rota_channel_shut(struct rota_channel *channel, void (*on_closed)(void *arg), void *arg);
+const struct rota_channel_parts *rota_channel_parts(const struct rota_channel *channel);
 struct rota_host *rota_channel_host(const struct rota_channel *channel);
 
 /* --- For blocking calls (assembly) --- */

@@ -59,6 +59,7 @@ struct rota_h2_event {
     struct rota_slice data;  /* DATA; GOAWAY: debug data */
     enum rota_h2_cause cause; /* CLOSED */
     uint32_t h2_code;         /* CLOSED, GOAWAY */
+    bool unsent;              /* CLOSED with UNPROCESSED: nothing of the stream was handed to pull */
     const char *detail;       /* CLOSED, GOAWAY: a sentence; never NULL there */
 };
 
