@@ -6,7 +6,7 @@ SECONDS_EACH ?= 60
 release = build/release
 cmake_build = cmake --build $(release)
 
-.PHONY: all build help setup demo test install bench fuzz clean
+.PHONY: all build help setup demo test install bench fuzz coverage clean
 
 all: build
 	@echo "Built in $(release). Next: make demo, make test, make install PREFIX=...; make help lists all."
@@ -18,8 +18,9 @@ help:
 	@echo "make install PREFIX=P  headers, librota.so and .a, rota.pc, CMake package, rota, protoc-gen-rota"
 	@echo "make setup             installs the Debian packages that building and testing need"
 	@echo "make fuzz              runs each fuzz target for SECONDS_EACH=$(SECONDS_EACH) seconds"
+	@echo "make coverage          how many lines the tests run, by folder and file"
 	@echo "make clean             removes build/"
-	@echo "demo and test install missing packages first (as root or by sudo)."
+	@echo "demo, test, fuzz and coverage install missing packages first (as root or by sudo)."
 
 setup:
 	@dev/setup test
@@ -45,6 +46,11 @@ fuzz:
 	@dev/setup test
 	@cmake --workflow --preset fuzz
 	@dev/fuzz build/fuzz $(SECONDS_EACH)
+
+coverage:
+	@dev/setup test
+	@cmake --workflow --preset coverage
+	@dev/coverage build/coverage src/base=90 src/wire=90 src/lb=90 src/channel=90 src/etcd=90
 
 bench:
 	@echo "make bench: this version has no benchmarks" >&2; exit 1
