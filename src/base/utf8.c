@@ -1,28 +1,36 @@
-/* utf8.c - whether bytes are UTF-8 (base/text.h). */
+/* utf8.c - whether bytes are UTF-8 (base/text.h), by the table of RFC 3629 section 4. */
+#include "base/assert.h"
 #include "base/text.h"
+
+/* Which lead bytes there are, how many bytes follow, and between what the first of those must lie; all later ones are 80..BF. */
+static const struct utf8_row {
+    uint8_t lead_low, lead_high, follow, low, high;
+} rows[] = {
+    {0x00, 0x7f, 0, 0x00, 0x00}, {0xc2, 0xdf, 1, 0x80, 0xbf}, {0xe0, 0xe0, 2, 0xa0, 0xbf}, {0xe1, 0xec, 2, 0x80, 0xbf}, {0xed, 0xed, 2, 0x80, 0x9f},
+    {0xee, 0xef, 2, 0x80, 0xbf}, {0xf0, 0xf0, 3, 0x90, 0xbf}, {0xf1, 0xf3, 3, 0x80, 0xbf}, {0xf4, 0xf4, 3, 0x80, 0x8f},
+};
 
 /* How many bytes the character at p has, 0 when it is none. */
 static size_t character_size(const uint8_t *p, size_t left)
 {
-    if (p[0] < 0x80)
-        return 1;
-    if (p[0] >= 0xc2 && p[0] <= 0xdf)
-        return left >= 2 && (p[1] & 0xc0) == 0x80 ? 2 : 0;
-    if (left >= 3 && (p[0] & 0xf0) == 0xe0) {
-        uint8_t low = p[0] == 0xe0 ? 0xa0 : 0x80, high = p[0] == 0xed ? 0x9f : 0xbf;
-        return p[1] >= low && p[1] <= high && (p[2] & 0xc0) == 0x80 ? 3 : 0;
-    }
-    if (left >= 4 && p[0] >= 0xf0 && p[0] <= 0xf4) {
-        uint8_t low = p[0] == 0xf0 ? 0x90 : 0x80, high = p[0] == 0xf4 ? 0x8f : 0xbf;
-        return p[1] >= low && p[1] <= high && (p[2] & 0xc0) == 0x80 && (p[3] & 0xc0) == 0x80 ? 4 : 0;
-    }
-    return 0;
+    const struct utf8_row *row = rows;
+
+    while (row < rows + ROTA_COUNT(rows) && p[0] > row->lead_high)
+        row++;
+    if (row == rows + ROTA_COUNT(rows) || p[0] < row->lead_low || left <= row->follow)
+        return 0;
+    if (row->follow > 0 && (p[1] < row->low || p[1] > row->high))
+        return 0;
+    for (size_t i = 2; i <= row->follow; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return 1u + row->follow;
 }
 
 bool rota_text_is_utf8(struct rota_slice text)
 {
     for (size_t i = 0; i < text.size;) {
-        size_t n = character_size(text.data + i, text.size - i);
+        size_t n = text.data[i] < 0x80 ? 1 : character_size(text.data + i, text.size - i);
         if (n == 0)
             return false;
         i += n;

@@ -61,9 +61,9 @@ rota_err rota_server_make(const struct rota_server_options *options, const struc
     return 0;
 }
 
-struct rota_loop *rota_server_loop(const struct rota_server *server)
+const struct rota_server_parts *rota_server_parts(const struct rota_server *server)
 {
-    return server->parts.loop;
+    return &server->parts;
 }
 
 static void remove_methods(struct rota_server *server, const struct rota_service *service, size_t count)

@@ -26,7 +26,7 @@ struct rota_server_parts {
 ROTA_MUST_USE rota_err rota_server_make(const struct rota_server_options *options, const struct rota_server_parts *parts, struct rota_server **ret_server,
                                         struct rota_errinfo *info);
 void rota_server_shut(struct rota_server *server, void (*on_closed)(void *arg), void *arg);
-struct rota_loop *rota_server_loop(const struct rota_server *server);
+const struct rota_server_parts *rota_server_parts(const struct rota_server *server);
 
 /* --- Shared by the files of this folder --- */
 

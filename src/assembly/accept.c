@@ -1,0 +1,93 @@
+/* accept.c - a server's connections: the acceptor table over listening sockets. */
+#include "assembly/link_inside.h"
+
+#include "base/alloc.h"
+#include <stdio.h>
+
+struct rota_listener {
+    struct rota_net_acceptor *acceptor;
+    struct rota_listen *listen;
+    struct rota_serve_limits limits;
+    const struct rota_listener_events *events;
+    void *owner;
+};
+
+static void *on_accept(void *owner, struct rota_socket *socket, const struct rota_socket_events **ret_events)
+{
+    struct rota_listener *listener = owner;
+    struct rota_net_acceptor *a = listener->acceptor;
+    struct rota_net_link *link = rota_alloc_zero(a->alloc, 1, sizeof(*link));
+
+    if (link == NULL)
+        return NULL;
+    rota_net_link_init(link, a->loop, a->alloc, &a->out);
+    link->socket = socket;
+    link->ready = true;
+    link->h2_options.server = true;
+    link->h2_options.max_concurrent_streams = listener->limits.max_concurrent_streams;
+    link->h2_options.max_header_bytes = listener->limits.max_header_bytes;
+    link->h2_options.high_mark_bytes = listener->limits.high_mark_bytes;
+    link->h2_options.handshake_deadline_ns = link->host->now_ns + listener->limits.handshake_timeout_ns;
+    snprintf(link->peer, sizeof(link->peer), "%s", rota_socket_peer(socket));
+    if (!listener->events->on_accept(listener->owner, &link->conn, &link->events, &link->owner)) {
+        rota_net_link_free(link);
+        return NULL;
+    }
+    *ret_events = &rota_net_link_socket_events;
+    if (rota_net_link_start(link) < 0)
+        link->conn.class->close(&link->conn);
+    return link;
+}
+
+static void on_listen_closed(void *owner)
+{
+    struct rota_listener *listener = owner;
+    struct rota_net_acceptor *acceptor = listener->acceptor;
+
+    listener->events->on_closed(listener->owner, listener);
+    rota_alloc_free(acceptor->alloc, listener);
+}
+
+static const struct rota_listen_events listen_events = {.on_accept = on_accept, .on_closed = on_listen_closed};
+
+static rota_err start_listening(struct rota_acceptor *acceptor, const struct rota_address *address, const struct rota_serve_limits *limits,
+                       const struct rota_listener_events *events, void *owner, char *bound, struct rota_listener **ret_listener,
+                       struct rota_errinfo *info)
+{
+    struct rota_net_acceptor *a = ROTA_CONTAINER(acceptor, struct rota_net_acceptor, acceptor);
+    struct rota_listener *listener = rota_alloc_zero(a->alloc, 1, sizeof(*listener));
+    rota_err err;
+
+    if (listener == NULL)
+        return ROTA_ENOMEM;
+    *listener = (struct rota_listener){.acceptor = a, .limits = *limits, .events = events, .owner = owner};
+    err = rota_listen_open(a->loop, address, &listen_events, listener, bound, &listener->listen, info);
+    if (err < 0) {
+        rota_alloc_free(a->alloc, listener);
+        return err;
+    }
+    *ret_listener = listener;
+    return 0;
+}
+
+static void stop_listening(struct rota_listener *listener)
+{
+    rota_listen_close(listener->listen);
+}
+
+static const struct rota_acceptor_class acceptor_class = {.listen = start_listening, .close = stop_listening};
+
+rota_err rota_net_acceptor_init(struct rota_net_acceptor *acceptor, struct rota_loop *loop, const struct rota_alloc *alloc)
+{
+    uint8_t *out = rota_alloc_get(alloc, ROTA_OUT_BUFFER_BYTES);
+
+    if (out == NULL)
+        return ROTA_ENOMEM;
+    *acceptor = (struct rota_net_acceptor){.acceptor.class = &acceptor_class, .loop = loop, .alloc = alloc, .out = {alloc, out}};
+    return 0;
+}
+
+void rota_net_acceptor_fini(struct rota_net_acceptor *acceptor)
+{
+    rota_alloc_free(acceptor->alloc, acceptor->out.data);
+}

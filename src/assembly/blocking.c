@@ -1,0 +1,162 @@
+/* blocking.c - rota_unary: one request, one reply, the calling thread waits.
+ *
+ * The calling thread packs and unpacks; the loop's thread starts the call and copies the reply's bytes out. With a loop of its own
+ * the channel costs two hand-overs a call; on the caller's loop there are none and the caller turns the loop.
+ * A chunk belongs to one thread at a time: the caller's until the start is posted, the loop's afterwards, and back with `done`.
+ */
+#include "assembly/blocking.h"
+
+#include "base/assert.h"
+#include "loop/loop.h"
+#include "wire/frame.h"
+#include "wire/metadata.h"
+
+struct unary {
+    struct rota_loop_post post;
+    struct rota_handoff handoff;
+    struct rota_channel *channel;
+    const struct rota_method *method;
+    const struct rota_call_options *options;
+    struct rota_chunk *request;
+    struct rota_chunk *reply;
+    struct rota_status status;
+    bool done;
+};
+
+struct rota_chunk *rota_blocking_pack(struct rota_channel *channel, const struct rota_method *method, const void *request)
+{
+    const struct rota_codec *codec = method->request.codec;
+    size_t size = codec->packed_size(method->request.type, request);
+    struct rota_chunk *chunk = rota_chunk_new(rota_channel_host(channel)->alloc, ROTA_FRAME_PREFIX + size);
+
+    if (chunk == NULL)
+        return NULL;
+    codec->pack(method->request.type, request, chunk->data + ROTA_FRAME_PREFIX);
+    chunk->size = ROTA_FRAME_PREFIX + size;
+    return chunk;
+}
+
+static void finish(struct unary *u, const struct rota_status *status)
+{
+    rota_handoff_lock(&u->handoff);
+    u->status = *status;
+    u->done = true;
+    rota_handoff_signal(&u->handoff);
+    rota_handoff_unlock(&u->handoff);
+}
+
+static void fail(struct unary *u, enum rota_code code, const char *text)
+{
+    struct rota_status status;
+
+    rota_status_set(&status, code, "%s", text);
+    finish(u, &status);
+}
+
+static void copy_metadata(const struct rota_metadata *from, struct rota_metadata **ret_metadata)
+{
+    struct rota_metadata *copy;
+
+    if (ret_metadata == NULL || rota_metadata_new(NULL, &copy) < 0)
+        return;
+    if (from != NULL && rota_metadata_copy(copy, from) < 0) {
+        rota_metadata_free(copy);
+        return;
+    }
+    *ret_metadata = copy;
+}
+
+static void on_message(struct rota_call *call, void *arg, const void *message)
+{
+    const struct rota_slice *bytes = message;
+    struct unary *u = arg;
+
+    ROTA_ASSERT(u->reply == NULL);
+    u->reply = rota_chunk_new(rota_channel_host(u->channel)->alloc, bytes->size);
+    if (u->reply == NULL) {
+        rota_call_cancel(call);
+        return;
+    }
+    if (bytes->size > 0)
+        memcpy(u->reply->data, bytes->data, bytes->size);
+    u->reply->size = bytes->size;
+}
+
+static void on_done(struct rota_call *call, void *arg, const struct rota_status *status)
+{
+    struct unary *u = arg;
+
+    if (u->options != NULL) {
+        copy_metadata(rota_call_initial_metadata(call), u->options->ret_initial_metadata);
+        copy_metadata(rota_call_trailing_metadata(call), u->options->ret_trailing_metadata);
+    }
+    if (status->code == ROTA_OK && u->reply == NULL)
+        fail(u, ROTA_INTERNAL, "the server said OK without a reply");
+    else
+        finish(u, status);
+}
+
+static const struct rota_call_events events = {.on_message = on_message, .on_done = on_done};
+
+static void start(struct rota_loop_post *post)
+{
+    struct unary *u = ROTA_CONTAINER(post, struct unary, post);
+    struct rota_call *call;
+    rota_err err = rota_call_start_packed(u->channel, u->method, u->options, &events, u, &call);
+
+    if (err < 0) {
+        rota_chunk_unref(u->request);
+        fail(u, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_CANCELLED, rota_err_text(err));
+        return;
+    }
+    err = rota_call_write_packed(call, u->request);
+    if (err == 0)
+        err = rota_call_write_end(call);
+    /* Ended or out of memory: on_done says so. */
+    if (err < 0 && err != ROTA_ECLOSED)
+        rota_call_cancel(call);
+}
+
+/* The reply's bytes become the caller's message; a reply that cannot be read is INTERNAL. */
+static void unpack(struct unary *u, void **ret_reply)
+{
+    const struct rota_message_type *type = &u->method->reply;
+    struct rota_errinfo info = {{0}};
+    void *reply;
+    rota_err err = type->codec->unpack(type->type, rota_chunk_slice(u->reply), NULL, &reply, &info);
+
+    if (err < 0)
+        rota_status_set(&u->status, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "reply: %s", info.text);
+    else if (ret_reply != NULL)
+        *ret_reply = reply;
+    else
+        type->codec->free(type->type, reply, NULL);
+}
+
+struct rota_status rota_unary(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
+                              const void *request, void **ret_reply)
+{
+    struct unary u = {.post.run = start, .channel = channel, .method = method, .options = options};
+
+    u.request = rota_blocking_pack(channel, method, request);
+    if (u.request == NULL) {
+        rota_status_set(&u.status, ROTA_RESOURCE_EXHAUSTED, "out of memory");
+        return u.status;
+    }
+    rota_handoff_init(&u.handoff, rota_channel_loop(channel));
+    if (rota_loop_is_mine(u.handoff.loop)) {
+        rota_host_enter(rota_channel_host(channel));
+        start(&u.post);
+    } else {
+        rota_loop_post(u.handoff.loop, &u.post);
+    }
+    rota_handoff_lock(&u.handoff);
+    while (!u.done)
+        rota_handoff_wait(&u.handoff);
+    rota_handoff_unlock(&u.handoff);
+    rota_handoff_fini(&u.handoff);
+    if (u.status.code == ROTA_OK)
+        unpack(&u, ret_reply);
+    rota_chunk_unref(u.reply);
+    return u.status;
+}

@@ -1,0 +1,298 @@
+/* blocking_stream.c - rota_call_open, send, recv, finish: streaming calls from a thread that may wait.
+ *
+ * Messages received wait in a queue, filled by the loop's thread and emptied by the caller's, both under the hand-off's lock. At
+ * QUEUE_BYTES the call is held, so a slow caller slows the server down; it is resumed at half of that.
+ * One message at a time is on its way out: it is the loop's from the errand that writes it until it has been taken.
+ */
+#include "assembly/blocking.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "loop/loop.h"
+
+#define QUEUE_BYTES ((size_t)64 << 10)
+
+struct received {
+    struct rota_link link;
+    struct rota_chunk *chunk;
+};
+
+struct rota_blocking {
+    struct rota_handoff handoff;
+    struct rota_loop_post resume;
+    struct rota_channel *channel;
+    const struct rota_method *method;
+    const struct rota_call_options *options;
+    const struct rota_alloc *alloc;
+    struct rota_call *call;
+    struct rota_chunk *sending; /* the loop's */
+    rota_err send_err;          /* how it went; ROTA_EAGAIN while it waits */
+    rota_err start_err;
+    struct rota_link queue; /* struct received */
+    size_t queue_bytes;
+    bool held, resuming;
+    bool done;
+    struct rota_status status;
+};
+
+static void signal_send(struct rota_blocking *b, rota_err err)
+{
+    rota_handoff_lock(&b->handoff);
+    b->send_err = err;
+    rota_handoff_signal(&b->handoff);
+    rota_handoff_unlock(&b->handoff);
+}
+
+/* On the loop: writes what is to be sent, now or when there is room. */
+static void try_send(struct rota_blocking *b)
+{
+    struct rota_chunk *chunk = b->sending;
+    rota_err err;
+
+    if (chunk == NULL)
+        return;
+    err = b->done ? ROTA_ECLOSED : rota_call_write_packed(b->call, rota_chunk_ref(chunk));
+    if (err == ROTA_EAGAIN)
+        return;
+    b->sending = NULL;
+    rota_chunk_unref(chunk);
+    signal_send(b, err);
+}
+
+static void on_message(struct rota_call *call, void *arg, const void *message)
+{
+    const struct rota_slice *bytes = message;
+    struct rota_blocking *b = arg;
+    struct received *r = rota_alloc_get(b->alloc, sizeof(*r));
+    struct rota_chunk *chunk = r == NULL ? NULL : rota_chunk_new(b->alloc, bytes->size);
+
+    if (chunk == NULL) {
+        rota_alloc_free(b->alloc, r);
+        rota_call_cancel(call);
+        return;
+    }
+    if (bytes->size > 0)
+        memcpy(chunk->data, bytes->data, bytes->size);
+    chunk->size = bytes->size;
+    r->chunk = chunk;
+    rota_handoff_lock(&b->handoff);
+    rota_list_append(&b->queue, &r->link);
+    b->queue_bytes += bytes->size + sizeof(*r);
+    if (b->queue_bytes >= QUEUE_BYTES && !b->held) {
+        b->held = true;
+        rota_call_hold(call);
+    }
+    rota_handoff_signal(&b->handoff);
+    rota_handoff_unlock(&b->handoff);
+}
+
+static void on_writable(struct rota_call *call, void *arg)
+{
+    (void)call;
+    try_send(arg);
+}
+
+static void on_done(struct rota_call *call, void *arg, const struct rota_status *status)
+{
+    struct rota_blocking *b = arg;
+
+    (void)call;
+    rota_handoff_lock(&b->handoff);
+    b->status = *status;
+    b->done = true;
+    rota_handoff_signal(&b->handoff);
+    rota_handoff_unlock(&b->handoff);
+    try_send(b);
+}
+
+static const struct rota_call_events events = {.on_message = on_message, .on_writable = on_writable, .on_done = on_done};
+
+static void start(void *arg)
+{
+    struct rota_blocking *b = arg;
+
+    rota_host_enter(rota_channel_host(b->channel));
+    b->start_err = rota_call_start_packed(b->channel, b->method, b->options, &events, b, &b->call);
+    if (b->start_err < 0)
+        return;
+    rota_call_keep(b->call);
+    rota_call_set_facade(b->call, b);
+}
+
+static void resume(struct rota_loop_post *post)
+{
+    struct rota_blocking *b = ROTA_CONTAINER(post, struct rota_blocking, resume);
+    bool done;
+
+    rota_handoff_lock(&b->handoff);
+    b->held = b->resuming = false;
+    done = b->done;
+    rota_handoff_signal(&b->handoff);
+    rota_handoff_unlock(&b->handoff);
+    if (!done)
+        rota_call_resume(b->call);
+}
+
+static void destroy(struct rota_blocking *b)
+{
+    struct rota_link *link;
+
+    while ((link = rota_list_pop(&b->queue)) != NULL) {
+        struct received *r = ROTA_CONTAINER(link, struct received, link);
+        rota_chunk_unref(r->chunk);
+        rota_alloc_free(b->alloc, r);
+    }
+    rota_handoff_fini(&b->handoff);
+    rota_alloc_free(b->alloc, b);
+}
+
+rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
+                        struct rota_call **ret_call)
+{
+    const struct rota_alloc *alloc = rota_channel_host(channel)->alloc;
+    struct rota_blocking *b = rota_alloc_zero(alloc, 1, sizeof(*b));
+    rota_err err;
+
+    if (b == NULL)
+        return ROTA_ENOMEM;
+    b->alloc = alloc;
+    b->channel = channel;
+    b->method = method;
+    b->options = options;
+    b->resume.run = resume;
+    rota_list_init(&b->queue);
+    rota_handoff_init(&b->handoff, rota_channel_loop(channel));
+    rota_handoff_run(&b->handoff, start, b);
+    err = b->start_err;
+    if (err < 0) {
+        destroy(b);
+        return err;
+    }
+    *ret_call = b->call;
+    return 0;
+}
+
+static void send_on_loop(void *arg)
+{
+    try_send(arg);
+}
+
+rota_err rota_call_send(struct rota_call *call, const void *message)
+{
+    struct rota_blocking *b = rota_call_facade(call);
+    rota_err err;
+
+    b->send_err = ROTA_EAGAIN;
+    b->sending = rota_blocking_pack(b->channel, b->method, message);
+    if (b->sending == NULL)
+        return ROTA_ENOMEM;
+    rota_handoff_run(&b->handoff, send_on_loop, b);
+    rota_handoff_lock(&b->handoff);
+    while (b->send_err == ROTA_EAGAIN)
+        rota_handoff_wait(&b->handoff);
+    err = b->send_err;
+    rota_handoff_unlock(&b->handoff);
+    return err;
+}
+
+static void end_on_loop(void *arg)
+{
+    struct rota_blocking *b = arg;
+
+    b->send_err = b->done ? ROTA_ECLOSED : rota_call_write_end(b->call);
+}
+
+rota_err rota_call_send_end(struct rota_call *call)
+{
+    struct rota_blocking *b = rota_call_facade(call);
+
+    rota_handoff_run(&b->handoff, end_on_loop, b);
+    return b->send_err;
+}
+
+/* The next message's bytes, or NULL at the end. */
+static struct rota_chunk *take(struct rota_blocking *b)
+{
+    struct rota_chunk *chunk = NULL;
+    struct rota_link *link;
+
+    rota_handoff_lock(&b->handoff);
+    while (rota_list_empty(&b->queue) && !b->done)
+        rota_handoff_wait(&b->handoff);
+    link = rota_list_pop(&b->queue);
+    if (link != NULL) {
+        struct received *r = ROTA_CONTAINER(link, struct received, link);
+        chunk = r->chunk;
+        b->queue_bytes -= chunk->size + sizeof(*r);
+        rota_alloc_free(b->alloc, r);
+    }
+    if (b->held && !b->resuming && b->queue_bytes <= QUEUE_BYTES / 2) {
+        b->resuming = true;
+        rota_loop_post(b->handoff.loop, &b->resume);
+    }
+    rota_handoff_unlock(&b->handoff);
+    return chunk;
+}
+
+static void cancel_on_loop(void *arg)
+{
+    struct rota_blocking *b = arg;
+
+    if (!b->done)
+        rota_call_cancel(b->call);
+}
+
+/* A message that cannot be read ends the call, with a status that says so whatever the server would have said. */
+static void give_up(struct rota_blocking *b, rota_err err, const char *text)
+{
+    rota_handoff_run(&b->handoff, cancel_on_loop, b);
+    rota_handoff_lock(&b->handoff);
+    while (!b->done)
+        rota_handoff_wait(&b->handoff);
+    rota_status_set(&b->status, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "message: %s", text);
+    rota_handoff_unlock(&b->handoff);
+}
+
+bool rota_call_recv(struct rota_call *call, void **ret_message)
+{
+    struct rota_blocking *b = rota_call_facade(call);
+    const struct rota_message_type *type = &b->method->reply;
+    struct rota_chunk *chunk = take(b);
+    struct rota_errinfo info = {{0}};
+    void *message;
+    rota_err err;
+
+    if (chunk == NULL)
+        return false;
+    err = type->codec->unpack(type->type, rota_chunk_slice(chunk), NULL, &message, &info);
+    rota_chunk_unref(chunk);
+    if (err < 0) {
+        give_up(b, err, info.text);
+        return false;
+    }
+    *ret_message = message;
+    return true;
+}
+
+static void drop_on_loop(void *arg)
+{
+    struct rota_blocking *b = arg;
+
+    rota_call_drop(b->call);
+}
+
+struct rota_status rota_call_finish(struct rota_call *call)
+{
+    struct rota_blocking *b = rota_call_facade(call);
+    struct rota_status status;
+
+    rota_handoff_run(&b->handoff, cancel_on_loop, b);
+    rota_handoff_lock(&b->handoff);
+    while (!b->done || b->resuming)
+        rota_handoff_wait(&b->handoff);
+    status = b->status;
+    rota_handoff_unlock(&b->handoff);
+    rota_handoff_run(&b->handoff, drop_on_loop, b);
+    destroy(b);
+    return status;
+}

@@ -1,0 +1,53 @@
+/* dial.c - a channel's connections: the dialer table over sockets. */
+#include "assembly/link_inside.h"
+
+#include "base/alloc.h"
+#include <stdio.h>
+
+static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *dial, const struct rota_conn_events *events, void *owner,
+                     struct rota_conn **ret_conn)
+{
+    struct rota_net_dialer *d = ROTA_CONTAINER(dialer, struct rota_net_dialer, dialer);
+    struct rota_net_link *link = rota_alloc_zero(d->alloc, 1, sizeof(*link));
+    rota_err err;
+
+    if (link == NULL)
+        return ROTA_ENOMEM;
+    rota_net_link_init(link, d->loop, d->alloc, &d->out);
+    link->client = true;
+    link->events = events;
+    link->owner = owner;
+    link->connect_deadline_ns = dial->deadline_ns;
+    link->h2_options.high_mark_bytes = dial->high_mark_bytes;
+    link->h2_options.keepalive_time_ns = dial->keepalive_time_ns;
+    link->h2_options.keepalive_timeout_ns = dial->keepalive_timeout_ns;
+    link->h2_options.keepalive_without_streams = dial->keepalive_without_calls;
+    snprintf(link->peer, sizeof(link->peer), "%s", dial->address->text);
+    err = link->connect_deadline_ns == INT64_MAX ? 0 : rota_host_timer_set(link->host, &link->timer, link->connect_deadline_ns);
+    link->timer_at_ns = link->connect_deadline_ns;
+    if (err == 0)
+        err = rota_socket_dial(d->loop, dial->address, &rota_net_link_socket_events, link, &link->socket);
+    if (err < 0) {
+        rota_net_link_free(link);
+        return err;
+    }
+    *ret_conn = &link->conn;
+    return 0;
+}
+
+static const struct rota_dialer_class dialer_class = {.dial = dial};
+
+rota_err rota_net_dialer_init(struct rota_net_dialer *dialer, struct rota_loop *loop, const struct rota_alloc *alloc)
+{
+    uint8_t *out = rota_alloc_get(alloc, ROTA_OUT_BUFFER_BYTES);
+
+    if (out == NULL)
+        return ROTA_ENOMEM;
+    *dialer = (struct rota_net_dialer){.dialer.class = &dialer_class, .loop = loop, .alloc = alloc, .out = {alloc, out}};
+    return 0;
+}
+
+void rota_net_dialer_fini(struct rota_net_dialer *dialer)
+{
+    rota_alloc_free(dialer->alloc, dialer->out.data);
+}

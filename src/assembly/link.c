@@ -1,0 +1,271 @@
+/* link.c - drives one connection: bytes from the socket into the session, its events to the owner, its bytes to the socket.
+ *
+ * Invariants: events are dispatched only from socket callbacks, timers and flushes, never inside an operation of the
+ * connection; operations only mark the link for the flush at the end of the turn, so a turn writes once per connection.
+ * The session exists from the moment the socket is connected. The link is freed in finish(), after on_closed, and by nothing else.
+ * Elsewhere: the stream operations (link_stream.c), dialing and listening (dial.c, accept.c).
+ */
+#include "assembly/link_inside.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/log.h"
+#include <stdarg.h>
+
+/* While this much waits in the socket no more is put together: the streams' queues hold it and the high mark does its work. */
+#define SOCKET_BACKLOG_BYTES ((size_t)256 << 10)
+
+static void fail(struct rota_net_link *link, const char *detail);
+
+static void set_timer(struct rota_net_link *link)
+{
+    int64_t at_ns = link->h2 != NULL ? rota_h2_deadline_ns(link->h2) : INT64_MAX;
+
+    if (!link->ready && link->connect_deadline_ns < at_ns)
+        at_ns = link->connect_deadline_ns;
+    if (at_ns == link->timer_at_ns)
+        return;
+    link->timer_at_ns = at_ns;
+    if (at_ns == INT64_MAX)
+        rota_host_timer_clear(link->host, &link->timer);
+    else if (rota_host_timer_set(link->host, &link->timer, at_ns) < 0)
+        fail(link, "out of memory");
+}
+
+static void on_request(struct rota_net_link *link, const struct rota_h2_event *event)
+{
+    struct rota_net_stream *stream = rota_net_stream_make(link, event->stream);
+
+    if (stream == NULL) {
+        rota_h2_reset(event->stream, ROTA_H2_REFUSED_STREAM);
+        return;
+    }
+    link->offered = stream;
+    link->events->on_stream(link->owner, &stream->stream, event->headers, event->count, event->end);
+    /* Still offered: neither adopted nor reset. */
+    if (link->offered != NULL)
+        rota_net_conn_class.reset(&stream->stream, ROTA_H2_REFUSED_STREAM);
+    link->offered = NULL;
+}
+
+static void on_stream_closed(struct rota_net_link *link, const struct rota_h2_event *event)
+{
+    struct rota_net_stream *stream = rota_h2_user(event->stream);
+    struct rota_stream_end end = {
+        .cause = (enum rota_stream_cause)event->cause, .h2_code = event->h2_code, .unsent = event->unsent, .detail = event->detail};
+
+    stream->h2 = NULL;
+    stream->events->on_closed(stream->owner, &end);
+    rota_net_stream_drop(link, stream);
+}
+
+static void on_goaway(struct rota_net_link *link, const struct rota_h2_event *event)
+{
+    if (event->h2_code != 0)
+        rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: GOAWAY, %s", link->peer, event->detail);
+    link->events->on_draining(link->owner);
+}
+
+static void on_stream_event(const struct rota_h2_event *event)
+{
+    struct rota_net_stream *stream = rota_h2_user(event->stream);
+
+    switch (event->type) {
+    case ROTA_H2_HEADERS: stream->events->on_headers(stream->owner, &stream->stream, event->headers, event->count, event->end); break;
+    case ROTA_H2_DATA: stream->events->on_data(stream->owner, &stream->stream, event->data); break;
+    case ROTA_H2_END: stream->events->on_end(stream->owner, &stream->stream, event->headers, event->count); break;
+    case ROTA_H2_WRITABLE: stream->events->on_writable(stream->owner, &stream->stream); break;
+    default: break;
+    }
+}
+
+void rota_net_link_dispatch(struct rota_net_link *link)
+{
+    struct rota_h2_event event;
+
+    ROTA_ASSERT(!link->dispatching);
+    link->dispatching = true;
+    while (link->h2 != NULL && rota_h2_next(link->h2, &event)) {
+        switch (event.type) {
+        case ROTA_H2_READY:
+            link->ready = true;
+            if (link->client)
+                link->events->on_ready(link->owner);
+            break;
+        case ROTA_H2_REQUEST: on_request(link, &event); break;
+        case ROTA_H2_CLOSED: on_stream_closed(link, &event); break;
+        case ROTA_H2_GOAWAY: on_goaway(link, &event); break;
+        case ROTA_H2_ROOM: link->events->on_room(link->owner); break;
+        default: on_stream_event(&event);
+        }
+    }
+    link->dispatching = false;
+}
+
+void rota_net_link_touch(struct rota_net_link *link)
+{
+    if (!link->closing)
+        rota_loop_flush(link->loop, &link->flush);
+}
+
+/* Puts frames together and writes them; false when the connection has failed. */
+static bool write_out(struct rota_net_link *link)
+{
+    size_t size = 1;
+
+    while (size > 0 && rota_socket_pending(link->socket) < SOCKET_BACKLOG_BYTES) {
+        rota_err err = rota_h2_pull(link->h2, link->out->data, ROTA_OUT_BUFFER_BYTES, &size);
+
+        if (err == 0 && size > 0)
+            err = rota_socket_write(link->socket, rota_slice(link->out->data, size));
+        if (err < 0) {
+            fail(link, rota_err_text(err));
+            return false;
+        }
+    }
+    return true;
+}
+
+static void on_flush(struct rota_flush *flush)
+{
+    struct rota_net_link *link = ROTA_CONTAINER(flush, struct rota_net_link, flush);
+
+    if (link->closing || link->h2 == NULL || !write_out(link))
+        return;
+    /* Sending may have ended streams. */
+    rota_net_link_dispatch(link);
+    if (link->closing)
+        return;
+    if (rota_h2_finished(link->h2)) {
+        link->closing = true;
+        rota_socket_close(link->socket);
+        return;
+    }
+    set_timer(link);
+}
+
+static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
+{
+    struct rota_net_link *link = ROTA_CONTAINER(timer, struct rota_net_link, timer);
+    struct rota_errinfo info = {{0}};
+
+    link->timer_at_ns = INT64_MAX;
+    if (link->closing)
+        return;
+    if (!link->ready && now_ns >= link->connect_deadline_ns) {
+        fail(link, "timed out connecting");
+        return;
+    }
+    if (link->h2 == NULL)
+        return;
+    if (rota_h2_tick(link->h2, now_ns, &info) < 0) {
+        fail(link, info.text);
+        return;
+    }
+    rota_net_link_touch(link);
+    set_timer(link);
+}
+
+/* Ends the connection for a reason of our own or the peer's: streams hear of it now, the owner when the socket has closed. */
+static void fail(struct rota_net_link *link, const char *detail)
+{
+    if (link->closing)
+        return;
+    link->closing = true;
+    rota_status_set(&link->why, ROTA_UNAVAILABLE, "%s: %s", link->peer, detail);
+    rota_socket_close(link->socket);
+}
+
+rota_err rota_net_link_start(struct rota_net_link *link)
+{
+    rota_err err = rota_h2_new(&link->h2_options, link->host->now_ns, &link->h2);
+
+    if (err < 0)
+        return err;
+    rota_net_link_touch(link);
+    set_timer(link);
+    return 0;
+}
+
+static void on_connected(void *owner)
+{
+    struct rota_net_link *link = owner;
+
+    if (!link->closing && rota_net_link_start(link) < 0)
+        fail(link, "out of memory");
+}
+
+static void on_read(void *owner, struct rota_slice bytes)
+{
+    struct rota_net_link *link = owner;
+    struct rota_errinfo info = {{0}};
+    rota_err err;
+
+    if (link->closing || link->h2 == NULL)
+        return;
+    err = rota_h2_feed(link->h2, bytes, link->host->now_ns, &info);
+    rota_net_link_dispatch(link);
+    if (link->closing)
+        return;
+    if (err < 0) {
+        rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: %s", link->peer, info.text);
+        if (write_out(link)) /* the GOAWAY that tells the peer why */
+            fail(link, info.text);
+        return;
+    }
+    rota_net_link_touch(link);
+}
+
+static void on_drained(void *owner)
+{
+    rota_net_link_touch(owner);
+}
+
+static void on_closed(void *owner, rota_err err, const char *detail)
+{
+    struct rota_net_link *link = owner;
+
+    link->closing = true;
+    if (link->why.code == ROTA_OK && !link->closed_here)
+        rota_status_set(&link->why, ROTA_UNAVAILABLE, "%s: %s", link->peer, detail);
+    (void)err;
+    if (link->h2 != NULL) {
+        rota_h2_abort(link->h2, link->closed_here ? "the connection was closed" : link->why.message);
+        rota_net_link_dispatch(link);
+    }
+    link->events->on_closed(link->owner, &link->why);
+    rota_net_link_free(link);
+}
+
+const struct rota_socket_events rota_net_link_socket_events = {
+    .on_connected = on_connected, .on_read = on_read, .on_drained = on_drained, .on_closed = on_closed};
+
+void rota_net_link_init(struct rota_net_link *link, struct rota_loop *loop, const struct rota_alloc *alloc, struct rota_out_buffer *out)
+{
+    link->conn.class = &rota_net_conn_class;
+    link->loop = loop;
+    link->host = rota_loop_host(loop);
+    link->log = link->host->log;
+    link->alloc = alloc;
+    link->out = out;
+    link->flush.run = on_flush;
+    link->timer.fire = on_timer;
+    link->timer_at_ns = INT64_MAX;
+    link->connect_deadline_ns = INT64_MAX;
+    link->h2_options.alloc = alloc;
+    link->h2_options.keepalive_time_ns = link->h2_options.keepalive_timeout_ns = INT64_MAX;
+    link->h2_options.handshake_deadline_ns = INT64_MAX;
+    rota_list_init(&link->spare);
+}
+
+void rota_net_link_free(struct rota_net_link *link)
+{
+    struct rota_link *spare;
+
+    rota_host_timer_clear(link->host, &link->timer);
+    rota_loop_unflush(link->loop, &link->flush);
+    rota_h2_free(link->h2);
+    while ((spare = rota_list_pop(&link->spare)) != NULL)
+        rota_alloc_free(link->alloc, ROTA_CONTAINER(spare, struct rota_net_stream, link));
+    rota_alloc_free(link->alloc, link);
+}

@@ -1,0 +1,58 @@
+/* link_inside.h - what the files of one connection share (link.c, link_stream.c, dial.c, accept.c). */
+#ifndef ROTA_ASSEMBLY_LINK_INSIDE_H
+#define ROTA_ASSEMBLY_LINK_INSIDE_H
+
+#include "assembly/link.h"
+#include "h2/h2.h"
+#include "loop/loop.h"
+#include "net/net.h"
+
+#define ROTA_H2_REFUSED_STREAM 7
+
+struct rota_net_stream {
+    struct rota_stream stream;
+    struct rota_link link; /* in the connection's spare list */
+    struct rota_h2_stream *h2;
+    const struct rota_stream_events *events; /* NULL until adopted (server) */
+    void *owner;
+};
+
+struct rota_net_link {
+    struct rota_conn conn;
+    struct rota_loop *loop;
+    struct rota_host *host;
+    const struct rota_log *log;
+    const struct rota_alloc *alloc;
+    struct rota_out_buffer *out;
+    struct rota_socket *socket;
+    struct rota_h2 *h2; /* NULL until connected */
+    struct rota_h2_options h2_options;
+    const struct rota_conn_events *events;
+    void *owner;
+    struct rota_flush flush;
+    struct rota_host_timer timer;
+    int64_t timer_at_ns;         /* what the timer is set to; INT64_MAX: not set */
+    int64_t connect_deadline_ns; /* until ready */
+    struct rota_link spare;      /* streams to use again */
+    struct rota_net_stream *offered; /* server: inside on_stream */
+    struct rota_status why;
+    bool client, ready, dispatching;
+    bool closing;     /* the socket is on its way out; only on_closed is left */
+    bool closed_here; /* the owner asked for it */
+    char peer[ROTA_ADDRESS_TEXT_SIZE];
+};
+
+extern const struct rota_conn_class rota_net_conn_class;             /* link_stream.c */
+extern const struct rota_socket_events rota_net_link_socket_events; /* link.c */
+
+/* For a zeroed link. */
+void rota_net_link_init(struct rota_net_link *link, struct rota_loop *loop, const struct rota_alloc *alloc, struct rota_out_buffer *out);
+void rota_net_link_free(struct rota_net_link *link);
+rota_err rota_net_link_start(struct rota_net_link *link); /* the socket is connected: the session begins */
+void rota_net_link_touch(struct rota_net_link *link);     /* something may have to be written at the end of the turn */
+void rota_net_link_dispatch(struct rota_net_link *link);
+
+struct rota_net_stream *rota_net_stream_make(struct rota_net_link *link, struct rota_h2_stream *h2); /* NULL: no memory */
+void rota_net_stream_drop(struct rota_net_link *link, struct rota_net_stream *stream);
+
+#endif

@@ -1,0 +1,204 @@
+/* open.c - rota_channel_open, close and free: a channel joined to a loop (its own, on a thread, when none is given) and to sockets.
+ *
+ * What belongs to the channel but is not its own (dialer, joined class lists, the loop) is one struct, reached from the dialer in the
+ * channel's parts. Closing from another thread is handed to the loop's.
+ */
+#include "assembly/builtin.h"
+#include "assembly/handoff.h"
+#include "assembly/link.h"
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/errinfo.h"
+#include "channel/channel.h"
+#include "loop/loop.h"
+
+/* How the channel is being closed. */
+struct closing {
+    struct rota_handoff *handoff; /* somebody waits; else on_closed is called */
+    bool *done;
+    void (*on_closed)(void *arg);
+    void *arg;
+};
+
+struct attachments {
+    struct rota_net_dialer dialer;
+    struct rota_channel *channel;
+    struct closing closing;
+    const struct rota_alloc *alloc;
+    struct rota_loop *loop;
+    bool owns_loop;
+    const void **policies, **resolvers;
+};
+
+static struct attachments *attachments_of(const struct rota_channel *channel)
+{
+    struct rota_dialer *dialer = rota_channel_parts(channel)->dialer;
+
+    return ROTA_CONTAINER(ROTA_CONTAINER(dialer, struct rota_net_dialer, dialer), struct attachments, dialer);
+}
+
+/* On the loop's thread, except for the loop itself, which its own thread cannot free. */
+static void detach(struct attachments *a)
+{
+    rota_net_dialer_fini(&a->dialer);
+    rota_alloc_free(a->alloc, a->policies);
+    rota_alloc_free(a->alloc, a->resolvers);
+    rota_alloc_free(a->alloc, a);
+}
+
+static rota_err attach(const struct rota_channel_options *options, struct rota_loop *loop, bool owns_loop, struct attachments **ret_attachments)
+{
+    const struct rota_alloc *alloc = options->alloc != NULL ? options->alloc : rota_loop_host(loop)->alloc;
+    struct attachments *a = rota_alloc_zero(alloc, 1, sizeof(*a));
+
+    if (a == NULL)
+        return ROTA_ENOMEM;
+    a->alloc = alloc;
+    a->loop = loop;
+    a->owns_loop = owns_loop;
+    a->policies = rota_builtin_join(alloc, (const void *const *)options->policies, (const void *const *)rota_builtin_policies);
+    a->resolvers = rota_builtin_join(alloc, (const void *const *)options->resolvers, (const void *const *)rota_builtin_resolvers);
+    if (a->policies == NULL || a->resolvers == NULL || rota_net_dialer_init(&a->dialer, loop, alloc) < 0) {
+        detach(a);
+        return ROTA_ENOMEM;
+    }
+    *ret_attachments = a;
+    return 0;
+}
+
+struct opening {
+    const char *target;
+    struct rota_channel_options options;
+    struct rota_loop *loop;
+    bool owns_loop;
+    struct rota_channel *channel;
+    struct rota_errinfo *info;
+    rota_err err;
+};
+
+static void open_on_loop(void *arg)
+{
+    struct opening *o = arg;
+    struct rota_channel_parts parts = {.loop = o->loop, .host = rota_loop_host(o->loop)};
+    struct attachments *a;
+
+    rota_host_enter(parts.host);
+    o->err = attach(&o->options, o->loop, o->owns_loop, &a);
+    if (o->err < 0) {
+        rota_errinfo_set(o->info, o->err, "%s: out of memory", o->target);
+        return;
+    }
+    parts.dialer = &a->dialer.dialer;
+    parts.policies = (const struct rota_lb_class *const *)(const void *)a->policies;
+    parts.resolvers = (const struct rota_resolver_class *const *)(const void *)a->resolvers;
+    o->err = rota_channel_make(o->target, &o->options, &parts, &o->channel, o->info);
+    if (o->err < 0) {
+        detach(a);
+        return;
+    }
+    a->channel = o->channel;
+    rota_loop_hold(o->loop);
+}
+
+rota_err rota_channel_open(const char *target, const struct rota_channel_options *options, struct rota_channel **ret_channel,
+                           struct rota_errinfo *info)
+{
+    struct opening o = {.target = target, .options = ROTA_CHANNEL_OPTIONS_INIT, .info = info};
+    struct rota_handoff handoff;
+
+    if (target == NULL)
+        return rota_errinfo_set(info, ROTA_EINVAL, "no target given");
+    if (options != NULL)
+        memcpy(&o.options, options, options->size < sizeof(o.options) ? options->size : sizeof(o.options));
+    o.loop = o.options.loop;
+    if (o.loop == NULL) {
+        struct rota_loop_options loop_options = {.size = sizeof(loop_options), .alloc = o.options.alloc, .log = o.options.log};
+        rota_err err = rota_loop_thread_new(&loop_options, &o.loop);
+        if (err < 0)
+            return rota_errinfo_set(info, err, "%s: no loop: %s", target, rota_err_text(err));
+        o.owns_loop = true;
+    }
+    rota_handoff_init(&handoff, o.loop);
+    rota_handoff_run(&handoff, open_on_loop, &o);
+    rota_handoff_fini(&handoff);
+    if (o.err < 0 && o.owns_loop)
+        rota_loop_free(o.loop);
+    if (o.err < 0)
+        return o.err;
+    *ret_channel = o.channel;
+    return 0;
+}
+
+static void on_shut(void *arg)
+{
+    struct attachments *a = arg;
+    struct rota_loop *loop = a->loop;
+    struct closing c = a->closing;
+
+    detach(a);
+    rota_loop_release(loop);
+    if (c.handoff != NULL) {
+        rota_handoff_lock(c.handoff);
+        *c.done = true;
+        rota_handoff_signal(c.handoff);
+        rota_handoff_unlock(c.handoff);
+    } else if (c.on_closed != NULL) {
+        c.on_closed(c.arg);
+    }
+}
+
+static void shut_on_loop(void *arg)
+{
+    struct attachments *a = arg;
+
+    rota_channel_shut(a->channel, on_shut, a);
+}
+
+static void free_and_wait(struct attachments *a)
+{
+    struct rota_loop *owned = a->owns_loop ? a->loop : NULL;
+    struct rota_handoff handoff;
+    bool done = false;
+
+    rota_handoff_init(&handoff, a->loop);
+    a->closing = (struct closing){.handoff = &handoff, .done = &done};
+    rota_handoff_run(&handoff, shut_on_loop, a);
+    rota_handoff_lock(&handoff);
+    while (!done)
+        rota_handoff_wait(&handoff);
+    rota_handoff_unlock(&handoff);
+    rota_handoff_fini(&handoff);
+    rota_loop_free(owned);
+}
+
+void rota_channel_free(struct rota_channel *channel)
+{
+    if (channel != NULL)
+        free_and_wait(attachments_of(channel));
+}
+
+/* A thread cannot end the loop it runs on, so the end of a channel with a loop of its own is waited for on one more thread. */
+static void *free_elsewhere(void *arg)
+{
+    struct attachments *a = arg;
+    struct closing c = a->closing;
+
+    free_and_wait(a);
+    if (c.on_closed != NULL)
+        c.on_closed(c.arg);
+    return NULL;
+}
+
+void rota_channel_close(struct rota_channel *channel, void (*on_closed)(void *arg), void *arg)
+{
+    struct attachments *a = attachments_of(channel);
+    pthread_t thread;
+
+    a->closing = (struct closing){.on_closed = on_closed, .arg = arg};
+    if (!a->owns_loop) {
+        rota_channel_shut(channel, on_shut, a);
+        return;
+    }
+    ROTA_ASSERT(pthread_create(&thread, NULL, free_elsewhere, a) == 0);
+    pthread_detach(thread);
+}

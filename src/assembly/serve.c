@@ -1,0 +1,94 @@
+/* serve.c - rota_server_new, close and free: a server joined to its loop and to sockets. */
+#include "assembly/link.h"
+
+#include "base/alloc.h"
+#include "base/errinfo.h"
+#include "loop/loop.h"
+#include "server/server.h"
+
+struct attachments {
+    struct rota_net_acceptor acceptor;
+    const struct rota_alloc *alloc;
+    struct rota_loop *loop;
+    void (*on_closed)(void *arg);
+    void *arg;
+};
+
+static struct attachments *attachments_of(const struct rota_server *server)
+{
+    struct rota_acceptor *acceptor = rota_server_parts(server)->acceptor;
+
+    return ROTA_CONTAINER(ROTA_CONTAINER(acceptor, struct rota_net_acceptor, acceptor), struct attachments, acceptor);
+}
+
+static void detach(struct attachments *a)
+{
+    rota_net_acceptor_fini(&a->acceptor);
+    rota_alloc_free(a->alloc, a);
+}
+
+rota_err rota_server_new(const struct rota_server_options *options, struct rota_server **ret_server, struct rota_errinfo *info)
+{
+    struct rota_server_parts parts;
+    struct attachments *a;
+    rota_err err;
+
+    if (options == NULL || options->loop == NULL)
+        return rota_errinfo_set(info, ROTA_EINVAL, "a server needs options.loop");
+    parts = (struct rota_server_parts){.host = rota_loop_host(options->loop), .loop = options->loop};
+    a = rota_alloc_zero(options->alloc != NULL ? options->alloc : parts.host->alloc, 1, sizeof(*a));
+    if (a == NULL)
+        return rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a server");
+    a->alloc = options->alloc != NULL ? options->alloc : parts.host->alloc;
+    a->loop = options->loop;
+    err = rota_net_acceptor_init(&a->acceptor, options->loop, a->alloc);
+    if (err < 0) {
+        rota_alloc_free(a->alloc, a);
+        return rota_errinfo_set(info, err, "no memory for a server");
+    }
+    parts.acceptor = &a->acceptor.acceptor;
+    err = rota_server_make(options, &parts, ret_server, info);
+    if (err < 0)
+        detach(a);
+    else
+        rota_loop_hold(options->loop);
+    return err;
+}
+
+static void on_shut(void *arg)
+{
+    struct attachments *a = arg;
+    struct attachments was = *a;
+
+    detach(a);
+    rota_loop_release(was.loop);
+    if (was.on_closed != NULL)
+        was.on_closed(was.arg);
+}
+
+void rota_server_close(struct rota_server *server, void (*on_closed)(void *arg), void *arg)
+{
+    struct attachments *a = attachments_of(server);
+
+    a->on_closed = on_closed;
+    a->arg = arg;
+    rota_server_shut(server, on_shut, a);
+}
+
+static void set_done(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+void rota_server_free(struct rota_server *server)
+{
+    struct rota_loop *loop;
+    bool done = false;
+
+    if (server == NULL)
+        return;
+    loop = attachments_of(server)->loop;
+    rota_server_close(server, set_done, &done);
+    while (!done)
+        (void)rota_loop_wait_turn(loop);
+}
