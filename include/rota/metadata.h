@@ -1,8 +1,10 @@
 /* rota/metadata.h - the key-value pairs that travel with a call, in either direction.
  *
  * A list in order; a key may occur several times. Keys are lower-case ASCII [0-9a-z_.-]; a key that ends in
- * "-bin" carries any bytes (base64 on the wire is done here), any other printable ASCII. Keys that begin with
- * "grpc-" or ":" are the library's own and refused.
+ * "-bin" carries any bytes (base64 on the wire is done here), any other printable ASCII without spaces at either end.
+ * Keys that begin with "grpc-" or ":" are the library's own and refused, but for grpc-status-details-bin and
+ * grpc-retry-pushback-ms, which a server sets; so are fields of HTTP itself (content-type, te, user-agent, host,
+ * connection, ...).
  * Threading: one thread at a time. Ownership: add copies; slices got are borrowed until the list changes or goes.
  * Source: gRPC over HTTP/2 (doc/PROTOCOL-HTTP2.md in grpc/grpc), "Custom-Metadata".
  */

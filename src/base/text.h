@@ -21,4 +21,7 @@ bool rota_text_equal_nocase(const char *a, const char *b);
 /* Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool rota_text_is_utf8(struct rota_slice text);
 
+/* Replaces zeros, and every byte that belongs to no UTF-8 character, by '?'. */
+void rota_text_mend(char *text, size_t size);
+
 #endif

@@ -1,4 +1,4 @@
-/* utf8.c - whether bytes are UTF-8 (base/text.h), by the table of RFC 3629 section 4. */
+/* utf8.c - whether bytes are UTF-8, and making them so (base/text.h), by the table of RFC 3629 section 4. */
 #include "base/assert.h"
 #include "base/text.h"
 
@@ -36,4 +36,16 @@ bool rota_text_is_utf8(struct rota_slice text)
         i += n;
     }
     return true;
+}
+
+void rota_text_mend(char *text, size_t size)
+{
+    for (size_t i = 0; i < size;) {
+        size_t n = text[i] == '\0' ? 0 : character_size((const uint8_t *)text + i, size - i);
+        if (n == 0) {
+            text[i] = '?';
+            n = 1;
+        }
+        i += n;
+    }
 }

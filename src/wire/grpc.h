@@ -33,6 +33,7 @@ struct rota_response {
     struct rota_status status;
     struct rota_slice message;  /* the whole message, decoded, in the arena */
     struct rota_metadata *initial, *trailing; /* in the arena; NULL until there */
+    struct rota_slice encoding; /* grpc-encoding, in the arena; empty: none given */
     bool pushback_seen;         /* grpc-retry-pushback-ms */
     int64_t pushback_ms;        /* negative: do not retry */
 };
@@ -44,11 +45,13 @@ rota_err rota_response_trailers(struct rota_response *r, struct rota_arena *aren
 
 enum rota_code rota_code_of_http(int http_status);
 enum rota_code rota_code_of_h2(uint32_t h2_code);  /* RST_STREAM to status */
+/* How a call ends that gets a message with the compressed flag: no encoding but identity is spoken. Both sides. */
+void rota_compressed_status(struct rota_slice encoding, bool at_server, struct rota_status *ret_status);
 
 /* --- Server --- */
 
 struct rota_request {
-    struct rota_slice path, authority, content_type;
+    struct rota_slice path, authority, content_type, encoding; /* empty: not given */
     int64_t timeout_ns; /* INT64_MAX: none */
     struct rota_metadata *metadata; /* in the arena */
     int http_status;    /* not 0: no gRPC request, answer with this HTTP status (415, 405, 400) and no more */

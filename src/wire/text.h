@@ -25,8 +25,4 @@ void rota_base64_encode(struct rota_slice bytes, char *out);
 /* With or without padding. out: at least text.size * 3 / 4 + 3. ROTA_EPARSE. */
 rota_err rota_base64_decode(struct rota_slice text, uint8_t *out, size_t *ret_size);
 
-/* How many bytes of text, at most max, end at a whole UTF-8 character. */
-size_t rota_utf8_cut(struct rota_slice text, size_t max);
-bool rota_utf8_valid(struct rota_slice text);
-
 #endif
