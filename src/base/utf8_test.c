@@ -65,6 +65,30 @@ static void every_code_point_but_the_surrogates(void **state)
     }
 }
 
+static const struct mend_case {
+    const char *rule, *text;
+    size_t size;
+    const char *want;
+} mends[] = {
+    {"UTF-8 stays", "a\xC3\xA9z", 4, "a\xC3\xA9z"},
+    {"a stray byte", "a\x80z", 3, "a?z"},
+    {"each byte of a character cut short", "\xE2\x82z", 3, "??z"},
+    {"a zero", "a\0z", 3, "a?z"},
+};
+
+static void what_is_no_character_is_replaced(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(mends); i++) {
+        char text[8] = {0};
+
+        print_message("  %s\n", mends[i].rule);
+        memcpy(text, mends[i].text, mends[i].size);
+        rota_text_mend(text, mends[i].size);
+        assert_string_equal(text, mends[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
