@@ -40,7 +40,7 @@ function(rota_generate)
             COMMAND ${ROTA_PROTOC} ${import_flags}
                 --plugin=protoc-gen-c=${ROTA_PROTOC_GEN_C} --c_out=${out}
                 --plugin=protoc-gen-rota=$<TARGET_FILE:rota::protoc-gen-rota> --rota_out=${out} ${proto}
-            DEPENDS ${proto} rota::protoc-gen-rota
+            DEPENDS ${arg_PROTOS} rota::protoc-gen-rota
             COMMENT "Generating messages and stubs of ${stem}.proto"
             VERBATIM)
         target_sources(${arg_TARGET} PRIVATE ${made})
