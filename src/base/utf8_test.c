@@ -1,4 +1,4 @@
-/* utf8_test.c - every character passes, and each way to be none fails. */
+/* utf8_test.c - every character passes, each way to be none fails or is mended. */
 #include "base/assert.h"
 #include "base/text.h"
 #include "testing/cmocka.h"
@@ -94,6 +94,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rules_of_rfc_3629),
         cmocka_unit_test(every_code_point_but_the_surrogates),
+        cmocka_unit_test(what_is_no_character_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
