@@ -2,7 +2,9 @@
  *
  * Built on nghttp2, which no other folder includes. Usage, each turn: rota_h2_feed what was read, drain rota_h2_next until it
  * says no more (slices of events are valid until the next call of feed or next), do what one likes with streams, then
- * rota_h2_pull the bytes to write. Nothing calls back.
+ * rota_h2_pull the bytes to write, and drain again: pulling the end of a stream makes its CLOSED, emptying a queue its
+ * WRITABLE, a reset going out ROOM. DATA lies in the bytes fed, which therefore stay until the events are drained.
+ * Nothing calls back, so any function may be called on any stream while events are drained.
  * Decides: settings and windows, GOAWAY in both directions, keepalive pings (gRFC A8), flood limits, when the connection is over.
  * Elsewhere: sockets (net), meaning of headers (wire/grpc.h).
  * Sources: RFC 9113, RFC 7541; gRFC A8, A9.
@@ -21,7 +23,7 @@ struct rota_h2_options {
     bool server;
     const struct rota_alloc *alloc;
     uint32_t max_concurrent_streams; /* what we announce; server only */
-    size_t max_header_bytes;         /* SETTINGS_MAX_HEADER_LIST_SIZE and enforced; 0: 8 KiB */
+    size_t max_header_bytes;         /* SETTINGS_MAX_HEADER_LIST_SIZE and enforced (RST_STREAM, ENHANCE_YOUR_CALM); 0: 8 KiB */
     uint32_t stream_window_bytes;    /* 0: 64 KiB - 1 */
     uint32_t conn_window_bytes;      /* 0: 1 MiB */
     size_t high_mark_bytes;          /* WRITABLE events; 0: 64 KiB */
@@ -38,7 +40,7 @@ enum rota_h2_event_type {
     ROTA_H2_END,      /* the peer's half is over; headers: trailers, maybe none. Not after REQUEST/HEADERS with end */
     ROTA_H2_WRITABLE, /* queue below half of high_mark after having reached it */
     ROTA_H2_CLOSED,   /* the stream is over; last of its events; freed by the next call of rota_h2_next */
-    ROTA_H2_GOAWAY,   /* the peer drains; streams above its last id get CLOSED(UNPROCESSED) */
+    ROTA_H2_GOAWAY,   /* the peer drains; streams above its last id get CLOSED(UNPROCESSED). May come twice */
     ROTA_H2_ROOM,     /* a stream may be opened again after ROTA_EAGAIN */
 };
 
@@ -58,6 +60,7 @@ struct rota_h2_event {
     bool end;
     struct rota_slice data;  /* DATA; GOAWAY: debug data */
     enum rota_h2_cause cause; /* CLOSED */
+    bool unsent;              /* CLOSED(UNPROCESSED): nothing of it was handed to pull */
     uint32_t h2_code;         /* CLOSED, GOAWAY */
     bool unsent;              /* CLOSED with UNPROCESSED: nothing of the stream was handed to pull */
     const char *detail;       /* CLOSED, GOAWAY: a sentence; never NULL there */
@@ -70,13 +73,14 @@ void rota_h2_free(struct rota_h2 *h2); /* streams go without events; NULL is fin
 rota_err rota_h2_feed(struct rota_h2 *h2, struct rota_slice bytes, int64_t now_ns, struct rota_errinfo *info);
 bool rota_h2_next(struct rota_h2 *h2, struct rota_h2_event *ret_event);
 
-/* Fills out with frames to send; 0 in *ret_size: nothing now. Call until 0 or as much as one likes to write. ROTA_ENOMEM, ROTA_EPROTO. */
+/* Fills out with frames to send; 0 in *ret_size: nothing now. Call until 0 or as much as one likes to write. ROTA_ENOMEM; ROTA_EPROTO, with
+ * 0 in *ret_size, once a GOAWAY has gone out because the peer broke the protocol (rota_h2_abort then, which gives streams that reason). */
 rota_err rota_h2_pull(struct rota_h2 *h2, uint8_t *out, size_t cap, size_t *ret_size);
 bool rota_h2_wants_write(const struct rota_h2 *h2);
 /* GOAWAY was exchanged or sent and no stream is left: close the socket after the last pull. */
 bool rota_h2_finished(const struct rota_h2 *h2);
 
-/* Every stream gets CLOSED: LOST, or UNPROCESSED where nothing of it was handed to pull. The socket is gone. */
+/* Every stream gets CLOSED: LOST, or UNPROCESSED (unsent) where nothing of it was handed to pull. The socket is gone. */
 void rota_h2_abort(struct rota_h2 *h2, const char *detail);
 
 /* Keepalive, handshake and drain timers. */
@@ -86,12 +90,15 @@ rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *i
 /* Server: two-step GOAWAY as rota/server.h says. Client: no new streams. */
 void rota_h2_drain(struct rota_h2 *h2, int64_t now_ns);
 
+/* Client. ROTA_EAGAIN: the peer's MAX_CONCURRENT_STREAMS are open (100 before its SETTINGS), ROOM follows; ROTA_ECLOSED: draining, broken, or
+ * out of stream ids; ROTA_ELIMIT: more header bytes than the peer takes (so do send_headers and send_trailers); ROTA_ENOMEM.
+ * Sending on a stream that is closed is ROTA_ECLOSED, after its end ROTA_ESTATE. */
 rota_err rota_h2_open(struct rota_h2 *h2, const struct rota_header *headers, size_t count, bool end, void *user, struct rota_h2_stream **ret_stream);
 rota_err rota_h2_send_headers(struct rota_h2_stream *stream, const struct rota_header *headers, size_t count, bool end);
 rota_err rota_h2_send(struct rota_h2_stream *stream, struct rota_chunk *chunk, bool end); /* takes one reference, also on failure */
 rota_err rota_h2_send_trailers(struct rota_h2_stream *stream, const struct rota_header *headers, size_t count);
 void rota_h2_reset(struct rota_h2_stream *stream, uint32_t h2_code); /* no further events; the pointer is dead */
-void rota_h2_consumed(struct rota_h2_stream *stream, size_t bytes);
+void rota_h2_consumed(struct rota_h2_stream *stream, size_t bytes); /* opens the windows again; what is left at CLOSED or reset is given back by itself */
 size_t rota_h2_queued(const struct rota_h2_stream *stream);
 uint32_t rota_h2_streams(const struct rota_h2 *h2); /* open now */
 

@@ -1,0 +1,64 @@
+/* keepalive.c - the timers of a connection: handshake, keepalive pings, the pause between the two GOAWAYs.
+ *
+ * A ping goes out when nothing was read for keepalive_time_ns, with streams open (or always, by option). Anything read
+ * afterwards proves the peer alive, the ping's answer or not.
+ * Source: gRFC A8.
+ */
+#include "base/errinfo.h"
+#include "h2/session.h"
+
+static const uint8_t keepalive_ping[8] = {'r', 'o', 't', 'a', 'l', 'i', 'v', 'e'};
+
+void rota_h2_keepalive_read(struct rota_h2 *h2)
+{
+    h2->last_read_ns = h2->now_ns;
+    h2->ping_deadline_ns = INT64_MAX;
+}
+
+static int64_t later(int64_t at_ns, int64_t after_ns)
+{
+    return after_ns > INT64_MAX - at_ns ? INT64_MAX : at_ns + after_ns;
+}
+
+static int64_t next_ping_ns(const struct rota_h2 *h2)
+{
+    if (h2->options.keepalive_time_ns == INT64_MAX || !h2->ready || h2->ping_deadline_ns != INT64_MAX)
+        return INT64_MAX;
+    if (h2->n_open == 0 && !h2->options.keepalive_without_streams)
+        return INT64_MAX;
+    return later(h2->last_read_ns, h2->options.keepalive_time_ns);
+}
+
+int64_t rota_h2_deadline_ns(const struct rota_h2 *h2)
+{
+    int64_t at_ns = h2->ping_deadline_ns, ping_ns = next_ping_ns(h2);
+
+    if (h2->broken != 0)
+        return INT64_MAX;
+    if (ping_ns < at_ns)
+        at_ns = ping_ns;
+    if (!h2->ready && h2->options.handshake_deadline_ns < at_ns)
+        at_ns = h2->options.handshake_deadline_ns;
+    if (h2->drain == ROTA_H2_NOTICED && h2->drain_deadline_ns < at_ns)
+        at_ns = h2->drain_deadline_ns;
+    return at_ns;
+}
+
+rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *info)
+{
+    h2->now_ns = now_ns;
+    if (h2->broken != 0)
+        return h2->broken;
+    if (!h2->ready && now_ns >= h2->options.handshake_deadline_ns)
+        return rota_errinfo_set(info, ROTA_ETIMEDOUT, "no HTTP/2 SETTINGS came from the peer in time");
+    if (now_ns >= h2->ping_deadline_ns)
+        return rota_errinfo_set(info, ROTA_ETIMEDOUT, "the peer did not answer a keepalive ping within %lld ms",
+            (long long)(h2->options.keepalive_timeout_ns / 1000000));
+    if (h2->drain == ROTA_H2_NOTICED && now_ns >= h2->drain_deadline_ns)
+        h2->drain = ROTA_H2_DUE;
+    if (now_ns >= next_ping_ns(h2)) {
+        rota_h2_check(h2, nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, keepalive_ping));
+        h2->ping_deadline_ns = later(now_ns, h2->options.keepalive_timeout_ns);
+    }
+    return h2->broken;
+}

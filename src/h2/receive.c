@@ -1,0 +1,277 @@
+/* receive.c - what nghttp2 reports while bytes are fed, turned into events.
+ *
+ * Decides: what is a response, what trailers, what is left out (1xx, empty data); how a stream ends. A stream is closed
+ * here as soon as its end is certain, and the session's later report of it finds nobody.
+ * Sources: RFC 9113, 5.1, 8.1 (early responses), 10.5.1 (header limits).
+ */
+#include "h2/session.h"
+
+static int out_of_memory(struct rota_h2 *h2)
+{
+    h2->broken = ROTA_ENOMEM;
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* What callbacks return: anything that broke h2 stops the session. */
+static int verdict(const struct rota_h2 *h2)
+{
+    return h2->broken == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+int rota_h2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    struct rota_h2 *h2 = user;
+
+    rota_h2_block_begin(h2);
+    /* Our last GOAWAY may wait in the session's queue: what it rules out must not be begun meanwhile. */
+    if (h2->options.server && h2->drain == ROTA_H2_DRAINED && frame->headers.cat == NGHTTP2_HCAT_REQUEST &&
+        frame->hd.stream_id > h2->last_served)
+        rota_h2_check(
+            h2, nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM));
+    return verdict(h2);
+}
+
+/* ENHANCE_YOUR_CALM becomes RESOURCE_EXHAUSTED at a gRPC client, which is what the limit means; the peer is not told
+ * more, since an answer would cost us more than the request costs it. */
+static int headers_too_large(struct rota_h2 *h2, int32_t id)
+{
+    struct rota_h2_stream *stream = rota_h2_stream_find(h2, id);
+
+    h2->block_open = false;
+    rota_h2_check(h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_ENHANCE_YOUR_CALM));
+    if (stream != NULL)
+        rota_h2_stream_close(stream, ROTA_H2_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM,
+            "the peer's header list is larger than the limit announced to it");
+    rota_h2_peer_fault(h2);
+    return h2->broken == 0 ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+int rota_h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_size,
+    const uint8_t *value, size_t value_size, uint8_t flags, void *user)
+{
+    struct rota_h2 *h2 = user;
+
+    (void)session;
+    (void)flags;
+    switch (rota_h2_block_add(h2, rota_slice(name, name_size), rota_slice(value, value_size))) {
+    case ROTA_H2_BLOCK_OK:
+        return 0;
+    case ROTA_H2_BLOCK_TOO_LARGE:
+        return headers_too_large(h2, frame->hd.stream_id);
+    default:
+        return out_of_memory(h2);
+    }
+}
+
+/* The peer's half is over. A client whose own half is not has nobody left to send it to (RFC 9113, 8.1). */
+static void peer_ended(struct rota_h2 *h2, struct rota_h2_stream *stream)
+{
+    stream->peer_ended = true;
+    if (h2->options.server || nghttp2_session_get_stream_local_close(h2->session, stream->id) != 0)
+        return;
+    rota_h2_check(h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR));
+    rota_h2_stream_close(stream, ROTA_H2_DONE, NGHTTP2_NO_ERROR, "the stream ended in order");
+}
+
+static int on_request(struct rota_h2 *h2, const nghttp2_frame *frame)
+{
+    struct rota_h2_stream *stream = rota_h2_stream_new(h2, frame->hd.stream_id, NULL);
+    struct rota_h2_event *event;
+
+    if (stream == NULL)
+        return out_of_memory(h2);
+    nghttp2_session_set_stream_user_data(h2->session, stream->id, stream);
+    stream->headers_seen = true;
+    event = rota_h2_event_add(h2, ROTA_H2_REQUEST, stream);
+    if (event == NULL || !rota_h2_block_take(h2, event))
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    event->end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    stream->peer_ended = event->end;
+    return 0;
+}
+
+static bool is_informational(const struct rota_h2 *h2)
+{
+    /* nghttp2 lets a response pass only with :status in front of all other fields and three digits long. */
+    return h2->block_count > 0 && h2->block[0].value.size == 3 && h2->block[0].value.data[0] == '1';
+}
+
+static int on_response(struct rota_h2 *h2, struct rota_h2_stream *stream, bool end)
+{
+    bool first = !stream->headers_seen;
+    struct rota_h2_event *event;
+
+    if (first && is_informational(h2)) {
+        h2->block_open = false;
+        return 0;
+    }
+    stream->headers_seen = true;
+    event = rota_h2_event_add(h2, first ? ROTA_H2_HEADERS : ROTA_H2_END, stream);
+    if (event == NULL || !rota_h2_block_take(h2, event))
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    event->end = end;
+    if (end)
+        peer_ended(h2, stream);
+    return verdict(h2);
+}
+
+static int on_headers(struct rota_h2 *h2, const nghttp2_frame *frame)
+{
+    struct rota_h2_stream *stream;
+
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        return on_request(h2, frame);
+    stream = rota_h2_stream_find(h2, frame->hd.stream_id);
+    if (stream == NULL) {
+        h2->block_open = false;
+        return 0;
+    }
+    return on_response(h2, stream, (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
+}
+
+static int on_data_frame(struct rota_h2 *h2, const nghttp2_frame *frame)
+{
+    struct rota_h2_stream *stream;
+
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+        if (frame->hd.length == 0)
+            rota_h2_peer_fault(h2);
+        return verdict(h2);
+    }
+    stream = rota_h2_stream_find(h2, frame->hd.stream_id);
+    if (stream == NULL)
+        return 0;
+    if (rota_h2_event_add(h2, ROTA_H2_END, stream) == NULL)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    peer_ended(h2, stream);
+    return verdict(h2);
+}
+
+static int on_rst_stream(struct rota_h2 *h2, const nghttp2_frame *frame)
+{
+    struct rota_h2_stream *stream = rota_h2_stream_find(h2, frame->hd.stream_id);
+    uint32_t code = frame->rst_stream.error_code;
+
+    if (stream == NULL)
+        return 0;
+    if (!h2->options.server && code == NGHTTP2_REFUSED_STREAM)
+        rota_h2_stream_close_unprocessed(stream, false, "the peer refused the stream");
+    else
+        rota_h2_stream_close(stream, ROTA_H2_RESET, code, "");
+    return 0;
+}
+
+static int on_settings(struct rota_h2 *h2, const nghttp2_frame *frame)
+{
+    if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+        return 0;
+    h2->peer_max_streams =
+        nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    h2->peer_max_header_bytes =
+        nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+    if (h2->ready) {
+        rota_h2_peer_fault(h2);
+        return verdict(h2);
+    }
+    h2->ready = true;
+    return rota_h2_event_add(h2, ROTA_H2_READY, NULL) == NULL ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+int rota_h2_on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    struct rota_h2 *h2 = user;
+
+    (void)session;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        return on_headers(h2, frame);
+    case NGHTTP2_DATA:
+        return on_data_frame(h2, frame);
+    case NGHTTP2_RST_STREAM:
+        return on_rst_stream(h2, frame);
+    case NGHTTP2_SETTINGS:
+        return on_settings(h2, frame);
+    case NGHTTP2_PING:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+            rota_h2_on_ping_ack(h2, frame->ping.opaque_data);
+        return verdict(h2);
+    case NGHTTP2_GOAWAY:
+        return rota_h2_on_goaway(h2, &frame->goaway);
+    default:
+        return 0;
+    }
+}
+
+int rota_h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t size, void *user)
+{
+    struct rota_h2 *h2 = user;
+    struct rota_h2_stream *stream = rota_h2_stream_find(h2, id);
+    struct rota_h2_event *event;
+
+    (void)session;
+    (void)flags;
+    if (stream == NULL) {
+        rota_h2_credit(h2, size);
+        return verdict(h2);
+    }
+    event = rota_h2_event_add(h2, ROTA_H2_DATA, stream);
+    if (event == NULL)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    event->data = rota_slice(data, size);
+    stream->unconsumed += size;
+    return 0;
+}
+
+/* What is closed by a reset from the peer or by a bad frame has been dealt with before; here are the streams that ended
+ * in order, those that a GOAWAY rules out, and those that the session itself has reset. */
+int rota_h2_on_stream_close(nghttp2_session *session, int32_t id, uint32_t h2_code, void *user)
+{
+    struct rota_h2 *h2 = user;
+    struct rota_h2_stream *stream = rota_h2_stream_find(h2, id);
+
+    (void)session;
+    if (!h2->options.server && id % 2 == 1)
+        h2->n_slots--;
+    if (stream == NULL)
+        return 0;
+    if (h2_code == NGHTTP2_NO_ERROR) {
+        rota_h2_stream_close(stream, ROTA_H2_DONE, h2_code, "the stream ended in order");
+    } else if (h2_code == NGHTTP2_REFUSED_STREAM) {
+        rota_h2_stream_close_unprocessed(stream, false, "GOAWAY says that the peer has not seen the stream");
+    } else {
+        rota_h2_stream_close(stream, ROTA_H2_PROTOCOL, h2_code, "the peer broke the protocol on it");
+        rota_h2_peer_fault(h2);
+    }
+    return verdict(h2);
+}
+
+static uint32_t code_of_error(int error)
+{
+    switch (error) {
+    case NGHTTP2_ERR_STREAM_CLOSED:
+        return NGHTTP2_STREAM_CLOSED;
+    case NGHTTP2_ERR_FLOW_CONTROL:
+        return NGHTTP2_FLOW_CONTROL_ERROR;
+    case NGHTTP2_ERR_FRAME_SIZE_ERROR:
+        return NGHTTP2_FRAME_SIZE_ERROR;
+    case NGHTTP2_ERR_HEADER_COMP:
+        return NGHTTP2_COMPRESSION_ERROR;
+    default:
+        return NGHTTP2_PROTOCOL_ERROR;
+    }
+}
+
+int rota_h2_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user)
+{
+    struct rota_h2 *h2 = user;
+    struct rota_h2_stream *stream = frame->hd.stream_id > 0 ? rota_h2_stream_find(h2, frame->hd.stream_id) : NULL;
+
+    (void)session;
+    h2->block_open = false;
+    if (stream != NULL)
+        rota_h2_stream_close(stream, ROTA_H2_PROTOCOL, code_of_error(error), nghttp2_strerror(error));
+    /* A stream over the limit may have been sent before the limit was known. */
+    if (error != NGHTTP2_ERR_REFUSED_STREAM)
+        rota_h2_peer_fault(h2);
+    return verdict(h2);
+}
