@@ -60,7 +60,6 @@ struct rota_h2_event {
     bool end;
     struct rota_slice data;  /* DATA; GOAWAY: debug data */
     enum rota_h2_cause cause; /* CLOSED */
-    bool unsent;              /* CLOSED(UNPROCESSED): nothing of it was handed to pull */
     uint32_t h2_code;         /* CLOSED, GOAWAY */
     bool unsent;              /* CLOSED with UNPROCESSED: nothing of the stream was handed to pull */
     const char *detail;       /* CLOSED, GOAWAY: a sentence; never NULL there */
