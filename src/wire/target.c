@@ -156,7 +156,7 @@ static rota_err put(char **at, struct rota_slice part, const char **ret_text, co
 
         if (part.data[i] != '%')
             continue;
-        if (rota_percent_decode(escape, bytes) != 1)
+        if (escape.size < 3 || rota_percent_decode(escape, bytes) != 1)
             return rota_errinfo_set(info, ROTA_EPARSE, "target \"%.200s\": \"%.*s\" is no percent escape, expected %%XX", target, SHOWN(escape));
         if (bytes[0] == '\0')
             return rota_errinfo_set(info, ROTA_EPARSE, "target \"%.200s\": %%00 is not allowed", target);
