@@ -18,6 +18,7 @@ help:
 	@echo "make install PREFIX=P  headers, librota.so and .a, rota.pc, CMake package, rota, protoc-gen-rota"
 	@echo "make setup             installs the Debian packages that building and testing need"
 	@echo "make fuzz              runs each fuzz target for SECONDS_EACH=$(SECONDS_EACH) seconds"
+	@echo "make bench             runs the benchmarks"
 	@echo "make coverage          how many lines the tests run, by folder and file"
 	@echo "make clean             removes build/"
 	@echo "demo, test, fuzz and coverage install missing packages first (as root or by sudo)."
@@ -52,8 +53,10 @@ coverage:
 	@cmake --workflow --preset coverage
 	@dev/coverage build/coverage src/base=90 src/wire=90 src/lb=90 src/channel=90 src/etcd=90
 
-bench:
-	@echo "make bench: this version has no benchmarks" >&2; exit 1
+bench: build
+	@for program in $$(find $(release)/bench -maxdepth 1 -type f -perm -u+x); do \
+		echo "=== $$program"; $$program || exit 1; \
+	done
 
 clean:
 	@rm -rf build

@@ -1,15 +1,15 @@
-# rota_generate(TARGET target PROTOS file.proto ... [IMPORT_DIRS dir ...])
+# rota_generate(TARGET target PROTOS file.proto ... [IMPORT_DIRS dir ...] [MESSAGES_ONLY])
 #
 # Compiles .proto files to messages (x.pb-c.h, x.pb-c.c, protobuf-c's) and to typed stubs and handler tables
 # (x.rota.h, x.rota.c, rota's), adds all of it to `target`'s sources and the folder of the headers to its include
 # directories. A file is named in generated code by its path below the import directory that holds it; without
-# IMPORT_DIRS that is the folder of the first file. The same function serves rota's own build and installed rota.
+# IMPORT_DIRS that is the folder of the first file. With MESSAGES_ONLY there are no stubs, and protoc-gen-rota is not
+# used. The same function serves rota's own build and installed rota.
 
-# protoc-gen-rota writes messages and stubs both, so it is the only plug-in that protoc is told of.
 function(rota_generate)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "" "TARGET" "PROTOS;IMPORT_DIRS")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "MESSAGES_ONLY" "TARGET" "PROTOS;IMPORT_DIRS")
     if(NOT arg_TARGET OR NOT arg_PROTOS OR arg_UNPARSED_ARGUMENTS)
-        message(FATAL_ERROR "rota_generate(TARGET target PROTOS file.proto ... [IMPORT_DIRS dir ...])")
+        message(FATAL_ERROR "rota_generate(TARGET target PROTOS file.proto ... [IMPORT_DIRS dir ...] [MESSAGES_ONLY])")
     endif()
     find_program(ROTA_PROTOC protoc REQUIRED)
     find_program(ROTA_PROTOC_GEN_C protoc-gen-c REQUIRED)
@@ -27,11 +27,19 @@ function(rota_generate)
     list(TRANSFORM dirs PREPEND "-I" OUTPUT_VARIABLE import_flags)
 
     set(out ${CMAKE_CURRENT_BINARY_DIR}/${arg_TARGET}.generated)
+    set(endings pb-c.h pb-c.c)
+    set(stub_flags "")
+    set(plugin "")
+    if(NOT arg_MESSAGES_ONLY)
+        list(APPEND endings rota.h rota.c)
+        set(plugin rota::protoc-gen-rota)
+        set(stub_flags --plugin=protoc-gen-rota=$<TARGET_FILE:${plugin}> --rota_out=${out})
+    endif()
     foreach(proto IN LISTS arg_PROTOS)
         cmake_path(ABSOLUTE_PATH proto NORMALIZE)
         rota_proto_stem(stem ${proto} ${dirs})
         set(made "")
-        foreach(ending pb-c.h pb-c.c rota.h rota.c)
+        foreach(ending IN LISTS endings)
             list(APPEND made ${out}/${stem}.${ending})
         endforeach()
         add_custom_command(
@@ -39,9 +47,9 @@ function(rota_generate)
             COMMAND ${CMAKE_COMMAND} -E make_directory ${out}
             COMMAND ${ROTA_PROTOC} ${import_flags}
                 --plugin=protoc-gen-c=${ROTA_PROTOC_GEN_C} --c_out=${out}
-                --plugin=protoc-gen-rota=$<TARGET_FILE:rota::protoc-gen-rota> --rota_out=${out} ${proto}
-            DEPENDS ${arg_PROTOS} rota::protoc-gen-rota
-            COMMENT "Generating messages and stubs of ${stem}.proto"
+                ${stub_flags} ${proto}
+            DEPENDS ${arg_PROTOS} ${plugin}
+            COMMENT "Generating code of ${stem}.proto"
             VERBATIM)
         target_sources(${arg_TARGET} PRIVATE ${made})
     endforeach()

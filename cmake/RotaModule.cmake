@@ -17,10 +17,10 @@ function(rota_add_folder folder)
 endfunction()
 
 # rota_module(name [NOT_IN_LIBRARY] [SOURCES file ...] [PROTOS file.proto ...] [IMPORT_DIRS dir ...]
-#             [DEPS module ...] [LIBS library ...] [TEST_DEPS module ...])
+#             [MESSAGES_ONLY] [DEPS module ...] [LIBS library ...] [TEST_DEPS module ...])
 #
 # SOURCES   default: every .c of the folder but *_test.c and *_fixture.c
-# PROTOS    .proto files whose generated code belongs to the module
+# PROTOS    .proto files whose generated code belongs to the module (IMPORT_DIRS, MESSAGES_ONLY: see rota_generate)
 # DEPS      modules it includes, by folder name; users of this module may include those too
 # LIBS      libraries outside of rota, by the names in RotaDependencies.cmake
 # TEST_DEPS modules that only its tests use; `testing` is always there once it exists
@@ -29,7 +29,7 @@ endfunction()
 # folder, and a test of that name with the labels `unit` and <module>. NOT_IN_LIBRARY keeps the module out of
 # librota (testing, sim, codegen).
 function(rota_module name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "NOT_IN_LIBRARY" ""
+    cmake_parse_arguments(PARSE_ARGV 1 arg "NOT_IN_LIBRARY;MESSAGES_ONLY" ""
         "SOURCES;PROTOS;IMPORT_DIRS;DEPS;LIBS;TEST_DEPS")
     if(arg_UNPARSED_ARGUMENTS)
         message(FATAL_ERROR "rota_module(${name}): what is ${arg_UNPARSED_ARGUMENTS}?")
@@ -59,7 +59,11 @@ function(rota_module name)
     endif()
     rota_link(${target} ${scope} DEPS ${arg_DEPS} LIBS ${arg_LIBS})
     if(arg_PROTOS)
-        rota_generate(TARGET ${target} PROTOS ${arg_PROTOS} IMPORT_DIRS ${arg_IMPORT_DIRS})
+        set(only "")
+        if(arg_MESSAGES_ONLY)
+            set(only MESSAGES_ONLY)
+        endif()
+        rota_generate(TARGET ${target} PROTOS ${arg_PROTOS} IMPORT_DIRS ${arg_IMPORT_DIRS} ${only})
     endif()
 
     foreach(test IN LISTS tests)
