@@ -1,0 +1,317 @@
+/* attempt.c - from a call that wants a connection to a stream that has all it was given to send.
+ *
+ * A pick that fails counts against the call only if it is not waiting for ready; a picked connection that turns out to be going
+ * away is no error, the pick is made anew. What comes back on the stream is reply.c's.
+ * Source: doc/load-balancing.md in grpc/grpc; gRFC A54 (codes a policy may not use), A105 (order in the room).
+ */
+#include "channel/attempt.h"
+#include "base/moves.h"
+#include "channel/call.h"
+#include "lb/tree.h"
+
+#define REPICKS 4 /* then an event must come first: the policy may be behind the subchannels */
+
+#define BIT(state) (1u << ROTA_ATTEMPT_##state)
+
+static const char *const state_names[] = {"PICKING", "ROOM", "OPEN", "OVER"};
+static const uint32_t state_moves[] = {
+    [ROTA_ATTEMPT_PICKING] = BIT(ROOM) | BIT(OPEN) | BIT(OVER),
+    [ROTA_ATTEMPT_ROOM] = BIT(PICKING) | BIT(OPEN) | BIT(OVER),
+    [ROTA_ATTEMPT_OPEN] = BIT(PICKING) | BIT(OVER),
+    [ROTA_ATTEMPT_OVER] = 0,
+};
+static const struct rota_moves moves = {"attempt", state_names, state_moves, ROTA_ATTEMPT_OVER + 1};
+
+static void go(struct rota_attempt *attempt, enum rota_attempt_state state)
+{
+    rota_moves_go(&moves, &attempt->state, (uint8_t)state);
+}
+
+void rota_attempt_init(struct rota_attempt *attempt, struct rota_call *call)
+{
+    attempt->call = call;
+    rota_list_init(&attempt->link);
+    attempt->state = ROTA_ATTEMPT_PICKING;
+    attempt->picked = attempt->sent = attempt->end_sent = attempt->end_seen = false;
+    attempt->connection = NULL;
+    attempt->stream = NULL;
+    attempt->n_sent = 0;
+    attempt->response = (struct rota_response){0};
+    rota_frame_decoder_init(&attempt->decoder, call->channel->alloc, call->max_reply_bytes);
+}
+
+void rota_attempt_fini(struct rota_attempt *attempt)
+{
+    rota_frame_decoder_fini(&attempt->decoder);
+    rota_connection_unref(attempt->connection);
+    attempt->connection = NULL;
+}
+
+/* Once for each pick. */
+static void tell_policies(struct rota_attempt *attempt, const struct rota_status *status)
+{
+    struct rota_channel *channel = attempt->call->channel;
+    struct rota_outcome outcome;
+
+    if (!attempt->picked)
+        return;
+    attempt->picked = false;
+    if (!rota_balance_listens(channel, &attempt->pick, attempt->balance_number))
+        return;
+    outcome.status = *status;
+    outcome.started_ns = attempt->started_ns;
+    outcome.ended_ns = channel->host->now_ns;
+    outcome.sent = attempt->sent;
+    outcome.trailers = attempt->response.trailing;
+    rota_balance_done(channel, &attempt->pick, &outcome);
+}
+
+static void tell_policies_unused(struct rota_attempt *attempt)
+{
+    static const struct rota_status unused = {.code = ROTA_UNAVAILABLE, .message = "the connection was not used"};
+
+    tell_policies(attempt, &unused);
+}
+
+void rota_attempt_over(struct rota_attempt *attempt, const struct rota_status *status)
+{
+    go(attempt, ROTA_ATTEMPT_OVER);
+    rota_list_remove(&attempt->link);
+    tell_policies(attempt, status);
+}
+
+void rota_attempt_abandon(struct rota_attempt *attempt, const struct rota_status *status, uint32_t h2_code)
+{
+    struct rota_stream *stream = attempt->stream;
+    size_t unread = rota_buffer_peek(&attempt->call->backlog).size;
+
+    if (attempt->state == ROTA_ATTEMPT_OVER)
+        return;
+    attempt->stream = NULL;
+    if (stream != NULL) {
+        if (unread > 0 && !attempt->end_seen) /* the connection's window must not shrink for good */
+            stream->conn->class->consumed(stream, unread);
+        stream->conn->class->reset(stream, h2_code);
+    }
+    rota_attempt_over(attempt, status);
+}
+
+/* --- Sending --- */
+
+size_t rota_attempt_queued(const struct rota_attempt *attempt)
+{
+    return attempt->stream->conn->class->queued(attempt->stream);
+}
+
+rota_err rota_attempt_flush(struct rota_attempt *attempt)
+{
+    struct rota_call *call = attempt->call;
+    struct rota_stream *stream = attempt->stream;
+    struct rota_outbox *outbox = &call->outbox;
+    rota_err err = 0;
+
+    while (err == 0 && attempt->n_sent < outbox->count) {
+        struct rota_chunk *chunk = outbox->chunks[attempt->n_sent++];
+        bool end = call->half_closed && attempt->n_sent == outbox->count;
+        err = stream->conn->class->send(stream, rota_chunk_ref(chunk), end);
+        attempt->end_sent = end;
+    }
+    if (err == 0 && call->half_closed && !attempt->end_sent) {
+        err = stream->conn->class->send(stream, NULL, true);
+        attempt->end_sent = true;
+    }
+    if (outbox->size_bytes > ROTA_OUTBOX_KEEP_BYTES)
+        rota_call_commit(call);
+    else if (call->committed)
+        rota_attempt_forget_sent(attempt);
+    return err;
+}
+
+void rota_attempt_forget_sent(struct rota_attempt *attempt)
+{
+    rota_outbox_forget(&attempt->call->outbox, attempt->n_sent);
+    attempt->n_sent = 0;
+}
+
+/* As the transport's open. */
+static rota_err open_stream(struct rota_attempt *attempt, struct rota_connection *connection)
+{
+    struct rota_call *call = attempt->call;
+    struct rota_channel *channel = call->channel;
+    int64_t now_ns = channel->host->now_ns;
+    struct rota_request_head head = {
+        .path = rota_slice_str(call->method->path),
+        .authority = rota_slice_str(channel->authority),
+        .user_agent = rota_slice_str(channel->user_agent),
+        .timeout_ns = call->deadline_ns == INT64_MAX ? INT64_MAX : call->deadline_ns - now_ns,
+        .metadata = call->metadata,
+    };
+    struct rota_header *headers;
+    size_t count;
+    rota_err err;
+
+    rota_arena_reset(&channel->scratch);
+    err = rota_request_headers(&head, &channel->scratch, &headers, &count);
+    if (err < 0)
+        return err;
+    attempt->end_sent = call->half_closed && call->outbox.count == 0;
+    return connection->conn->class->open(connection->conn, headers, count, attempt->end_sent, &rota_attempt_stream_events, attempt, &attempt->stream);
+}
+
+static void fail_without_memory(struct rota_attempt *attempt)
+{
+    rota_call_fail(attempt->call, ROTA_RESOURCE_EXHAUSTED, "out of memory while sending");
+}
+
+/* Opens a stream and sends what there is. ROTA_EAGAIN, ROTA_ECLOSED: nothing has changed; other trouble ends the call. */
+static rota_err enter(struct rota_attempt *attempt, struct rota_connection *connection)
+{
+    struct rota_call *call = attempt->call;
+    rota_err err = open_stream(attempt, connection);
+
+    if (err == ROTA_EAGAIN || err == ROTA_ECLOSED)
+        return err;
+    if (err < 0) {
+        attempt->stream = NULL;
+        fail_without_memory(attempt);
+        return 0;
+    }
+    go(attempt, ROTA_ATTEMPT_OPEN);
+    rota_list_remove(&attempt->link);
+    attempt->sent = true;
+    if (rota_attempt_flush(attempt) < 0)
+        fail_without_memory(attempt);
+    else if (call->want_writable && rota_attempt_queued(attempt) < ROTA_STREAM_HIGH_MARK_BYTES)
+        rota_call_later(call); /* no event follows, because the stream's mark was not reached */
+    return 0;
+}
+
+/* --- Picking --- */
+
+static struct rota_connection *connection_of(const struct rota_pick *pick)
+{
+    struct rota_subchannel *sub = pick->subchannel->conn;
+
+    return sub->state == ROTA_CONN_READY ? sub->connection : NULL;
+}
+
+/* Into the connection or its room; false: it takes nobody any more. */
+static bool place(struct rota_attempt *attempt, struct rota_connection *connection)
+{
+    rota_err err = rota_list_empty(&connection->room) ? enter(attempt, connection) : ROTA_EAGAIN;
+
+    if (err == ROTA_ECLOSED)
+        return false;
+    if (err == ROTA_EAGAIN) {
+        go(attempt, ROTA_ATTEMPT_ROOM);
+        rota_list_append(&connection->room, &attempt->link);
+    }
+    return true;
+}
+
+static bool take(struct rota_attempt *attempt)
+{
+    struct rota_connection *connection = connection_of(&attempt->pick);
+
+    attempt->picked = true;
+    attempt->started_ns = attempt->call->channel->host->now_ns;
+    if (connection == NULL)
+        return false;
+    rota_connection_unref(attempt->connection);
+    attempt->connection = rota_connection_ref(connection);
+    return place(attempt, connection);
+}
+
+/* gRFC A54: codes that would be taken for the server's own answer. */
+static enum rota_code legal_code(enum rota_code code)
+{
+    const uint32_t illegal = 1u << ROTA_OK | 1u << ROTA_INVALID_ARGUMENT | 1u << ROTA_NOT_FOUND | 1u << ROTA_ALREADY_EXISTS |
+        1u << ROTA_FAILED_PRECONDITION | 1u << ROTA_ABORTED | 1u << ROTA_OUT_OF_RANGE | 1u << ROTA_DATA_LOSS;
+
+    return (unsigned)code > ROTA_UNAUTHENTICATED || (illegal >> code & 1) != 0 ? ROTA_INTERNAL : code;
+}
+
+static void refuse(struct rota_attempt *attempt)
+{
+    const struct rota_status *why = attempt->pick.why;
+    struct rota_call *call = attempt->call;
+
+    if (why == NULL)
+        rota_status_set(&call->own_status, ROTA_UNAVAILABLE, "the policy gives no reason");
+    else
+        rota_status_set(&call->own_status, legal_code(why->code), "%s", why->message);
+    rota_attempt_over(attempt, &call->own_status);
+    rota_call_end(call, &call->own_status);
+}
+
+void rota_attempt_start(struct rota_attempt *attempt)
+{
+    struct rota_call *call = attempt->call;
+    struct rota_channel *channel = call->channel;
+    struct rota_call_info info = {
+        .path = call->method->path,
+        .now_ns = channel->host->now_ns,
+        .deadline_ns = call->deadline_ns,
+        .metadata = call->metadata,
+    };
+
+    for (int tries = 0; tries < REPICKS; tries++) {
+        attempt->pick = (struct rota_pick){0};
+        switch (rota_balance_pick(channel, &info, &attempt->pick, &attempt->balance_number)) {
+        case ROTA_PICK_OK:
+            if (take(attempt))
+                return;
+            tell_policies_unused(attempt);
+            break;
+        case ROTA_PICK_WAIT:
+            rota_queue_add(attempt);
+            return;
+        case ROTA_PICK_FAIL:
+            if (call->wait_for_ready)
+                rota_queue_add(attempt);
+            else
+                refuse(attempt);
+            return;
+        case ROTA_PICK_DROP:
+            refuse(attempt);
+            return;
+        }
+    }
+    rota_queue_add(attempt);
+}
+
+void rota_attempt_restart(struct rota_attempt *attempt)
+{
+    go(attempt, ROTA_ATTEMPT_PICKING);
+    tell_policies_unused(attempt);
+    attempt->sent = attempt->end_sent = attempt->end_seen = false;
+    attempt->n_sent = 0;
+    attempt->response = (struct rota_response){0};
+    rota_frame_decoder_fini(&attempt->decoder);
+    rota_frame_decoder_init(&attempt->decoder, attempt->call->channel->alloc, attempt->call->max_reply_bytes);
+    rota_attempt_start(attempt);
+}
+
+/* --- The room of a connection --- */
+
+void rota_attempt_leave_room(struct rota_connection *connection)
+{
+    struct rota_link *link;
+
+    if (rota_list_empty(&connection->room))
+        return;
+    while ((link = rota_list_pop(&connection->room)) != NULL) {
+        struct rota_attempt *attempt = ROTA_CONTAINER(link, struct rota_attempt, link);
+        go(attempt, ROTA_ATTEMPT_PICKING);
+        tell_policies_unused(attempt);
+        rota_queue_add(attempt);
+    }
+    rota_channel_note(connection->channel, ROTA_TODO_PICK);
+}
+
+void rota_attempt_enter_room(struct rota_connection *connection)
+{
+    while (connection->conn != NULL && !rota_list_empty(&connection->room))
+        if (enter(ROTA_CONTAINER(connection->room.next, struct rota_attempt, link), connection) < 0)
+            return; /* still full; if it is closing, its end clears the room */
+}

@@ -1,0 +1,245 @@
+/* balance.c - the policy trees of a channel: feeds them lists, lends them subchannels, replaces them gracefully.
+ *
+ * A config that wants another policy gets a tree beside the one in use; that takes over as soon as it is not CONNECTING any more,
+ * or when the old one is not READY either (as C-core's and grpc-go's graceful switch). New lists go to the newer of the two.
+ * Invariants: picks come from `current` only. A balance stays in its slot, and holds of subchannels are kept by slot. Trees are
+ * made, fed and freed in the channel's task, thus never from inside one of them.
+ */
+#include "base/alloc.h"
+#include "base/log.h"
+#include "channel/subchannel.h"
+#include "lb/tree.h"
+
+struct rota_balance {
+    struct rota_channel *channel;
+    struct rota_lb_tree *tree;
+    struct rota_channel_config *config;
+    struct rota_host_timer timer;
+    unsigned slot;
+    uint64_t number; /* never used twice: a pick of a tree that is gone is told by it */
+    enum rota_conn_state state;
+};
+
+static rota_err get(void *owner, const struct rota_endpoint *endpoint, size_t address_index, struct rota_lb_subchannel *hold)
+{
+    struct rota_balance *balance = owner;
+
+    return rota_subchannel_get(balance->channel, balance->slot, &endpoint->addresses[address_index], hold);
+}
+
+static void put(void *owner, struct rota_lb_subchannel *hold)
+{
+    rota_subchannel_put(((struct rota_balance *)owner)->slot, hold);
+}
+
+static void connect(void *owner, struct rota_lb_subchannel *hold)
+{
+    (void)owner;
+    rota_subchannel_connect(hold->conn);
+}
+
+static void reresolve(void *owner)
+{
+    rota_channel_note(((struct rota_balance *)owner)->channel, ROTA_TODO_REFRESH);
+}
+
+static void wake_at(void *owner, int64_t at_ns)
+{
+    struct rota_balance *balance = owner;
+    struct rota_host *host = balance->channel->host;
+
+    if (at_ns == INT64_MAX)
+        rota_host_timer_clear(host, &balance->timer);
+    else if (rota_host_timer_set(host, &balance->timer, at_ns) < 0)
+        rota_log_write(balance->channel->log, ROTA_LOG_ERROR, "channel", "out of memory: a policy's timer is lost");
+}
+
+static void update(void *owner, enum rota_conn_state conn, const struct rota_status *why)
+{
+    struct rota_balance *balance = owner;
+    struct rota_channel *channel = balance->channel;
+
+    (void)why;
+    balance->state = conn;
+    if (channel->pending != NULL)
+        rota_channel_note(channel, ROTA_TODO_BALANCE);
+    if (balance != channel->current)
+        return;
+    rota_channel_review(channel);
+    if (!rota_list_empty(&channel->waiting))
+        rota_channel_note(channel, ROTA_TODO_PICK);
+}
+
+static const struct rota_lb_owner owner_class = {
+    .get = get, .put = put, .connect = connect, .reresolve = reresolve, .wake_at = wake_at, .update = update,
+};
+
+static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
+{
+    rota_lb_tree_timer(ROTA_CONTAINER(timer, struct rota_balance, timer)->tree, now_ns);
+}
+
+static void drop(struct rota_balance *balance)
+{
+    struct rota_channel *channel = balance->channel;
+
+    if (channel->current == balance)
+        channel->current = NULL;
+    if (channel->pending == balance)
+        channel->pending = NULL;
+    rota_lb_tree_free(balance->tree);
+    channel->slots[balance->slot] = NULL;
+    rota_host_timer_clear(channel->host, &balance->timer);
+    rota_channel_config_unref(balance->config);
+    rota_alloc_free(channel->alloc, balance);
+}
+
+/* The tree by the channel's config, in a free slot; as current, or as pending where there is one. */
+static rota_err add(struct rota_channel *channel)
+{
+    struct rota_balance *balance = rota_alloc_zero(channel->alloc, 1, sizeof(*balance));
+    rota_err err;
+
+    if (balance == NULL)
+        return ROTA_ENOMEM;
+    balance->channel = channel;
+    balance->slot = channel->slots[0] == NULL ? 0 : 1;
+    balance->number = ++channel->last_balance_number;
+    balance->state = ROTA_CONN_CONNECTING;
+    balance->timer.fire = on_timer;
+    balance->config = rota_channel_config_ref(channel->config);
+    err = rota_lb_tree_new(&channel->env, channel->config->lb, &owner_class, balance, &balance->tree);
+    if (err < 0) {
+        rota_channel_config_unref(balance->config);
+        rota_alloc_free(channel->alloc, balance);
+        return err;
+    }
+    channel->slots[balance->slot] = balance;
+    if (channel->current == NULL)
+        channel->current = balance;
+    else
+        channel->pending = balance;
+    return 0;
+}
+
+static bool fits(const struct rota_channel *channel, const struct rota_balance *balance)
+{
+    return balance != NULL && rota_channel_config_same_policy(balance->config, channel->config);
+}
+
+/* Leaves exactly one tree by the present config as the newest, and says which. */
+static rota_err settle_trees(struct rota_channel *channel, struct rota_balance **ret_newest, bool *ret_added)
+{
+    rota_err err;
+
+    *ret_added = false;
+    if (fits(channel, channel->current)) {
+        if (channel->pending != NULL) {
+            drop(channel->pending);
+            *ret_added = true; /* it has missed the lists that went to the other */
+        }
+    } else if (!fits(channel, channel->pending)) {
+        if (channel->pending != NULL)
+            drop(channel->pending);
+        err = add(channel);
+        if (err < 0)
+            return err;
+        *ret_added = true;
+    }
+    *ret_newest = channel->pending != NULL ? channel->pending : channel->current;
+    return 0;
+}
+
+static void take_over(struct rota_channel *channel)
+{
+    struct rota_balance *old = channel->current;
+
+    if (channel->pending == NULL)
+        return;
+    if (channel->pending->state == ROTA_CONN_CONNECTING && old->state == ROTA_CONN_READY)
+        return;
+    rota_log_write(channel->log, ROTA_LOG_INFO, "channel", "policy %s takes over from %s", rota_lb_config_name(channel->pending->config->lb),
+        rota_lb_config_name(old->config->lb));
+    channel->current = channel->pending;
+    channel->pending = NULL;
+    drop(old);
+    rota_channel_note(channel, ROTA_TODO_PICK);
+}
+
+void rota_balance_apply(struct rota_channel *channel)
+{
+    struct rota_balance *newest;
+    bool added;
+    rota_err err;
+
+    if (!channel->listed || channel->config == NULL)
+        return;
+    err = settle_trees(channel, &newest, &added);
+    if (err == 0 && (added || channel->list_new)) {
+        err = rota_lb_tree_endpoints(newest->tree, channel->endpoints, channel->n_endpoints, channel->host->now_ns);
+        channel->list_new = false;
+        if (err == ROTA_EINVAL) {
+            rota_channel_note(channel, ROTA_TODO_REFRESH);
+            err = 0;
+        }
+    }
+    if (err < 0) {
+        channel->list_new = true;
+        rota_channel_fail(channel, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_UNAVAILABLE, "policy %s: %s",
+            rota_lb_config_name(channel->config->lb), rota_err_text(err));
+        rota_channel_try_again(channel);
+    } else {
+        channel->failed = false;
+    }
+    take_over(channel);
+    rota_channel_review(channel);
+    rota_channel_note(channel, ROTA_TODO_PICK);
+}
+
+void rota_balance_drop_all(struct rota_channel *channel)
+{
+    if (channel->pending != NULL)
+        drop(channel->pending);
+    if (channel->current != NULL)
+        drop(channel->current);
+}
+
+enum rota_conn_state rota_balance_state(const struct rota_balance *balance)
+{
+    return balance->state;
+}
+
+void rota_balance_exit_idle(struct rota_channel *channel)
+{
+    if (channel->current != NULL)
+        rota_lb_tree_exit_idle(channel->current->tree, channel->host->now_ns);
+}
+
+enum rota_pick_verdict rota_balance_pick(struct rota_channel *channel, const struct rota_call_info *call, struct rota_pick *ret_pick, uint64_t *ret_number)
+{
+    struct rota_balance *balance = channel->current;
+
+    if (balance != NULL) {
+        *ret_number = balance->number;
+        return rota_lb_tree_pick(balance->tree, call, ret_pick);
+    }
+    if (!channel->failed)
+        return ROTA_PICK_WAIT;
+    ret_pick->why = &channel->failure;
+    return ROTA_PICK_FAIL;
+}
+
+bool rota_balance_listens(const struct rota_channel *channel, const struct rota_pick *pick, uint64_t number)
+{
+    return pick->depth > 0 && channel->current != NULL && channel->current->number == number;
+}
+
+void rota_balance_done(struct rota_channel *channel, const struct rota_pick *pick, const struct rota_outcome *outcome)
+{
+    rota_lb_tree_done(channel->current->tree, pick, outcome);
+}
+
+void rota_balance_tell(struct rota_channel *channel, unsigned slot, struct rota_lb_subchannel *hold, enum rota_conn_state state, const struct rota_status *why)
+{
+    rota_lb_tree_conn(channel->slots[slot]->tree, hold, state, why, channel->host->now_ns);
+}

@@ -1,0 +1,400 @@
+/* call.c - a call from its start to its report: options, deadline, cancelling, the end, and the free-list of structs.
+ *
+ * Ends come from three sides: the attempt's result, the deadline, the application or the channel giving up. Whoever is first
+ * moves the call to ENDED. Sources: gRPC over HTTP/2; gRFC A6 (transparent retries); doc/wait-for-ready.md in grpc/grpc.
+ */
+#include "channel/call.h"
+#include "base/alloc.h"
+#include "base/moves.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+#define NS_PER_MS INT64_C(1000000)
+#define ARENA_BYTES 2048
+#define SPARE_MAX 1024
+#define H2_CANCEL 8
+
+static const char *const state_names[] = {"RUNNING", "ENDED", "DONE"};
+static const uint32_t state_moves[] = {
+    [ROTA_CALL_RUNNING] = 1u << ROTA_CALL_ENDED,
+    [ROTA_CALL_ENDED] = 1u << ROTA_CALL_DONE,
+    [ROTA_CALL_DONE] = 0,
+};
+static const struct rota_moves moves = {"call", state_names, state_moves, ROTA_CALL_DONE + 1};
+
+/* --- Structs --- */
+
+static void free_struct(struct rota_call *call)
+{
+    rota_arena_fini(&call->arena);
+    rota_arena_fini(&call->message_arena);
+    rota_alloc_free(call->channel->alloc, call);
+}
+
+static void run_task(struct rota_host_task *task)
+{
+    struct rota_call *call = ROTA_CONTAINER(task, struct rota_call, task);
+
+    if (call->state == ROTA_CALL_ENDED) {
+        rota_call_report(call);
+        return;
+    }
+    if (call->state == ROTA_CALL_RUNNING && call->want_writable && !rota_call_is_full(call))
+        rota_call_on_room(call);
+    if (call->state == ROTA_CALL_RUNNING)
+        rota_reply_resume(call);
+}
+
+static void fire_deadline(struct rota_host_timer *timer, int64_t now_ns);
+
+static struct rota_call *take_struct(struct rota_channel *channel)
+{
+    struct rota_call *call = channel->spare_calls;
+
+    if (call != NULL) {
+        channel->spare_calls = call->spare;
+        channel->n_spare_calls--;
+        return call;
+    }
+    call = rota_alloc_zero(channel->alloc, 1, sizeof(*call));
+    if (call == NULL)
+        return NULL;
+    call->channel = channel;
+    call->timer.fire = fire_deadline;
+    call->task.run = run_task;
+    rota_arena_init(&call->arena, channel->alloc, ARENA_BYTES);
+    rota_arena_init(&call->message_arena, channel->alloc, ARENA_BYTES);
+    return call;
+}
+
+static void give_back(struct rota_call *call)
+{
+    struct rota_channel *channel = call->channel;
+
+    rota_attempt_fini(&call->attempt);
+    rota_outbox_fini(&call->outbox);
+    rota_buffer_fini(&call->backlog);
+    rota_arena_reset(&call->arena);
+    rota_arena_reset(&call->message_arena);
+    if (channel->n_spare_calls >= SPARE_MAX || channel->shut) {
+        free_struct(call);
+        return;
+    }
+    call->spare = channel->spare_calls;
+    channel->spare_calls = call;
+    channel->n_spare_calls++;
+}
+
+void rota_call_free_spares(struct rota_channel *channel)
+{
+    while (channel->spare_calls != NULL) {
+        struct rota_call *call = channel->spare_calls;
+        channel->spare_calls = call->spare;
+        free_struct(call);
+    }
+}
+
+/* --- Making --- */
+
+static int64_t later_ns(int64_t now_ns, int64_t timeout_ns)
+{
+    return timeout_ns > INT64_MAX - now_ns ? INT64_MAX : now_ns + timeout_ns;
+}
+
+static int64_t timeout_of(const struct rota_call_options *options)
+{
+    if (options->timeout_ms == 0 || options->timeout_ms > INT64_MAX / NS_PER_MS)
+        return INT64_MAX;
+    return options->timeout_ms < 0 ? 0 : options->timeout_ms * NS_PER_MS;
+}
+
+/* What the program asks for and what the service config says, each as strict as the stricter; waitForReady is the program's if set. */
+static void apply_options(struct rota_call *call, const struct rota_call_options *options)
+{
+    const struct rota_channel *channel = call->channel;
+    const struct rota_method_config *config =
+        channel->config == NULL ? NULL : rota_service_config_method(channel->config->service, call->method->path);
+
+    call->timeout_ns = timeout_of(options);
+    call->max_reply_bytes = options->max_reply_bytes == 0 ? channel->limits.max_reply_bytes : options->max_reply_bytes;
+    call->max_request_bytes = channel->limits.max_request_bytes;
+    call->wait_for_ready = options->wait_for_ready == ROTA_WAIT_FOR_READY;
+    if (config != NULL) {
+        if (config->timeout_ns < call->timeout_ns)
+            call->timeout_ns = config->timeout_ns;
+        if (config->max_reply_bytes < call->max_reply_bytes)
+            call->max_reply_bytes = config->max_reply_bytes;
+        if (config->max_request_bytes < call->max_request_bytes)
+            call->max_request_bytes = config->max_request_bytes;
+        if (options->wait_for_ready == ROTA_WAIT_DEFAULT)
+            call->wait_for_ready = config->wait_for_ready == 1;
+    }
+    call->deadline_ns = call->timeout_ns == INT64_MAX ? INT64_MAX : later_ns(channel->host->now_ns, call->timeout_ns);
+}
+
+static void clear(struct rota_call *call, const struct rota_method *method, enum rota_call_kind kind)
+{
+    call->method = method;
+    call->events = NULL;
+    call->done = NULL;
+    call->arg = call->facade = NULL;
+    call->state = ROTA_CALL_RUNNING;
+    call->kind = (uint8_t)kind;
+    call->inside = true;
+    call->half_closed = call->held = call->want_writable = call->committed = call->refused = false;
+    call->keeps = call->n_replies = 0;
+    call->metadata = NULL;
+    call->reply = NULL;
+    call->result = NULL;
+    rota_buffer_init(&call->backlog, call->channel->alloc, 0);
+    rota_outbox_init(&call->outbox, call->channel->alloc);
+}
+
+static rota_err copy_metadata(struct rota_call *call, const struct rota_metadata *metadata)
+{
+    if (rota_metadata_count(metadata) == 0)
+        return 0;
+    call->metadata = rota_metadata_in(&call->arena);
+    if (call->metadata == NULL)
+        return ROTA_ENOMEM;
+    return rota_metadata_copy(call->metadata, metadata);
+}
+
+rota_err rota_call_make(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *given, enum rota_call_kind kind,
+                        struct rota_call **ret_call)
+{
+    struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+    struct rota_call *call;
+    rota_err err;
+
+    rota_host_enter(channel->host);
+    if (method == NULL || method->path == NULL || method->path[0] != '/')
+        return ROTA_EINVAL;
+    if (channel->shut)
+        return ROTA_ECLOSED;
+    if (given != NULL)
+        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    call = take_struct(channel);
+    if (call == NULL)
+        return ROTA_ENOMEM;
+    clear(call, method, kind);
+    apply_options(call, &options);
+    rota_attempt_init(&call->attempt, call);
+    rota_list_append(&channel->calls, &call->link);
+    err = copy_metadata(call, options.metadata);
+    if (err == 0 && call->deadline_ns != INT64_MAX)
+        err = rota_host_timer_set(channel->host, &call->timer, call->deadline_ns);
+    if (err < 0) {
+        rota_call_unmake(call);
+        return err;
+    }
+    *ret_call = call;
+    return 0;
+}
+
+static void retire(struct rota_call *call)
+{
+    struct rota_channel *channel = call->channel;
+
+    rota_host_timer_clear(channel->host, &call->timer);
+    rota_host_unpost(channel->host, &call->task);
+    rota_list_remove(&call->link);
+    if (rota_list_empty(&channel->calls))
+        rota_channel_used(channel);
+}
+
+void rota_call_unmake(struct rota_call *call)
+{
+    retire(call);
+    give_back(call);
+}
+
+static void fail_late(struct rota_call *call)
+{
+    static const char *const what[] = {
+        [ROTA_ATTEMPT_PICKING] = "waiting for a connection",
+        [ROTA_ATTEMPT_ROOM] = "waiting for a stream",
+        [ROTA_ATTEMPT_OPEN] = "waiting for the reply",
+        [ROTA_ATTEMPT_OVER] = "messages were held back",
+    };
+    const char *peer = call->attempt.connection == NULL ? "" : call->attempt.connection->peer;
+
+    rota_call_fail(call, ROTA_DEADLINE_EXCEEDED, "deadline of %lld ms exceeded while %s%s%s", (long long)(call->timeout_ns / NS_PER_MS),
+        what[call->attempt.state], *peer == '\0' ? "" : " from ", peer);
+}
+
+static void fire_deadline(struct rota_host_timer *timer, int64_t now_ns)
+{
+    (void)now_ns;
+    fail_late(ROTA_CONTAINER(timer, struct rota_call, timer));
+}
+
+void rota_call_go(struct rota_call *call)
+{
+    if (call->deadline_ns <= call->channel->host->now_ns) {
+        fail_late(call);
+    } else {
+        rota_channel_wake(call->channel);
+        rota_attempt_start(&call->attempt);
+    }
+    call->inside = false;
+}
+
+/* --- Ending --- */
+
+void rota_call_later(struct rota_call *call)
+{
+    rota_host_post(call->channel->host, &call->task);
+}
+
+void rota_call_end(struct rota_call *call, const struct rota_status *status)
+{
+    if (call->state != ROTA_CALL_RUNNING)
+        return;
+    rota_moves_go(&moves, &call->state, ROTA_CALL_ENDED);
+    call->result = status;
+    if (call->inside)
+        rota_call_later(call);
+    else
+        rota_call_report(call);
+}
+
+void rota_call_fail(struct rota_call *call, enum rota_code code, const char *format, ...)
+{
+    va_list args;
+
+    if (call->state != ROTA_CALL_RUNNING)
+        return;
+    call->own_status.code = code;
+    va_start(args, format);
+    vsnprintf(call->own_status.message, sizeof(call->own_status.message), format, args);
+    va_end(args);
+    rota_attempt_abandon(&call->attempt, &call->own_status, H2_CANCEL);
+    rota_call_end(call, &call->own_status);
+}
+
+void rota_call_report(struct rota_call *call)
+{
+    struct rota_channel *channel = call->channel;
+
+    rota_moves_go(&moves, &call->state, ROTA_CALL_DONE);
+    retire(call);
+    call->keeps++; /* on_done may drop the others */
+    channel->refs++;
+    if (call->kind == ROTA_CALL_UNARY)
+        call->done(call->arg, call->result, call->result->code == ROTA_OK ? call->reply : NULL);
+    else
+        call->events->on_done(call, call->arg, call->result);
+    if (channel->shut)
+        rota_channel_note(channel, ROTA_TODO_GONE);
+    rota_call_drop(call);
+}
+
+void rota_call_cancel_all(struct rota_channel *channel)
+{
+    while (!rota_list_empty(&channel->calls)) {
+        struct rota_call *call = ROTA_CONTAINER(channel->calls.next, struct rota_call, link);
+        if (call->state == ROTA_CALL_RUNNING)
+            rota_call_fail(call, ROTA_CANCELLED, "the channel was closed");
+        else
+            rota_call_report(call);
+    }
+}
+
+/* --- Attempts --- */
+
+void rota_call_commit(struct rota_call *call)
+{
+    call->committed = true;
+    rota_attempt_forget_sent(&call->attempt);
+}
+
+bool rota_call_try_again(struct rota_call *call, bool unsent)
+{
+    if (call->committed || (!unsent && call->refused))
+        return false;
+    if (!unsent)
+        call->refused = true;
+    rota_attempt_restart(&call->attempt);
+    return true;
+}
+
+/* --- For the application --- */
+
+void rota_call_cancel(struct rota_call *call)
+{
+    bool was_inside = call->inside;
+
+    rota_host_enter(call->channel->host);
+    call->inside = true;
+    rota_call_fail(call, ROTA_CANCELLED, "cancelled by the caller");
+    call->inside = was_inside;
+}
+
+void rota_call_hold(struct rota_call *call)
+{
+    call->held = true;
+}
+
+void rota_call_resume(struct rota_call *call)
+{
+    if (!call->held)
+        return;
+    call->held = false;
+    if (call->state == ROTA_CALL_RUNNING)
+        rota_call_later(call);
+}
+
+void rota_call_keep(struct rota_call *call)
+{
+    call->keeps++;
+}
+
+void rota_call_drop(struct rota_call *call)
+{
+    struct rota_channel *channel = call->channel;
+
+    if (--call->keeps > 0 || call->state != ROTA_CALL_DONE)
+        return;
+    give_back(call);
+    rota_channel_unref(channel);
+}
+
+void rota_call_set_facade(struct rota_call *call, void *facade)
+{
+    call->facade = facade;
+}
+
+void *rota_call_facade(const struct rota_call *call)
+{
+    return call->facade;
+}
+
+const struct rota_method *rota_call_method(const struct rota_call *call)
+{
+    return call->method;
+}
+
+const struct rota_metadata *rota_call_initial_metadata(const struct rota_call *call)
+{
+    return call->attempt.response.initial;
+}
+
+const struct rota_metadata *rota_call_trailing_metadata(const struct rota_call *call)
+{
+    return call->attempt.response.trailing;
+}
+
+struct rota_slice rota_call_message(const struct rota_call *call)
+{
+    if (call->result == NULL)
+        return (struct rota_slice){0};
+    if (call->result == &call->attempt.response.status && call->attempt.response.message.size > 0)
+        return call->attempt.response.message;
+    return rota_slice_str(call->result->message);
+}
+
+const char *rota_call_peer(const struct rota_call *call)
+{
+    return call->attempt.connection == NULL ? NULL : call->attempt.connection->peer;
+}

@@ -1,0 +1,96 @@
+/* call.h - the inside of struct rota_call, shared by the files that make a call go.
+ *
+ * Life: RUNNING from the starting function on; ENDED when `result` is known, while the application still has to be told (from a
+ * turn, or after it has taken the messages it holds back); DONE when it was told. The struct is then used for the next call,
+ * unless somebody keeps it.
+ * Invariants: `result` points at a status that stays with the call. on_done is called by rota_call_report alone. No application
+ * function is called while `inside` is set: an entry point for this very call is on the stack.
+ */
+#ifndef ROTA_CHANNEL_CALL_H
+#define ROTA_CHANNEL_CALL_H
+
+#include "base/buffer.h"
+#include "channel/attempt.h"
+#include "channel/outbox.h"
+
+enum rota_call_state {
+    ROTA_CALL_RUNNING,
+    ROTA_CALL_ENDED,
+    ROTA_CALL_DONE,
+};
+
+/* How a call's messages reach the application. */
+enum rota_call_kind {
+    ROTA_CALL_UNARY,  /* rota_unary_start: one reply, with the status */
+    ROTA_CALL_TYPED,  /* rota_call_start */
+    ROTA_CALL_PACKED, /* rota_call_start_packed */
+};
+
+struct rota_call {
+    struct rota_channel *channel;
+    struct rota_link link;   /* in the channel's calls until DONE */
+    struct rota_call *spare; /* the next in the free-list */
+    const struct rota_method *method;
+    const struct rota_call_events *events; /* not for UNARY */
+    rota_unary_done done;                  /* only for UNARY */
+    void *arg, *facade;
+    uint8_t state, kind;
+    bool inside;
+    bool wait_for_ready;
+    bool half_closed;   /* write_end was called */
+    bool held;          /* by rota_call_hold */
+    bool want_writable; /* a write was refused */
+    bool committed;     /* no other attempt any more */
+    bool refused;       /* the one transparent retry that a peer's refusal allows was used */
+    uint32_t keeps;
+    uint32_t n_replies;
+    int64_t deadline_ns; /* INT64_MAX: none */
+    int64_t timeout_ns;  /* for its status message */
+    size_t max_reply_bytes, max_request_bytes;
+    struct rota_host_timer timer;
+    struct rota_host_task task;
+    struct rota_metadata *metadata; /* to send; in the arena */
+    struct rota_arena arena;        /* what the application may read until the end */
+    struct rota_arena message_arena; /* the message it is being shown */
+    struct rota_buffer backlog;     /* received and not looked at, because the call is held */
+    struct rota_outbox outbox;
+    void *reply; /* UNARY */
+    const struct rota_status *result;
+    struct rota_status own_status;
+    struct rota_attempt attempt;
+};
+
+/* --- call.c --- */
+
+/* A call in RUNNING, not started, `inside` set. ROTA_ENOMEM, ROTA_ECLOSED, ROTA_EINVAL. */
+rota_err rota_call_make(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options, enum rota_call_kind kind,
+                        struct rota_call **ret_call);
+void rota_call_unmake(struct rota_call *call); /* one that never was started */
+void rota_call_go(struct rota_call *call);     /* starts it and clears `inside` */
+
+/* The result is known: tells the application now, or from a task if it may not be called here. status stays with the call. */
+void rota_call_end(struct rota_call *call, const struct rota_status *status);
+/* The same from here: what is open is abandoned, its stream reset with CANCEL. */
+void rota_call_fail(struct rota_call *call, enum rota_code code, const char *format, ...) ROTA_PRINTF(3, 4);
+/* Transparent retry of an attempt that the server has not processed, if the call may have one (gRFC A6). */
+bool rota_call_try_again(struct rota_call *call, bool unsent);
+void rota_call_commit(struct rota_call *call);
+void rota_call_later(struct rota_call *call); /* posts the task */
+void rota_call_report(struct rota_call *call);
+
+/* --- reply.c --- */
+
+/* Shows the application what was held back. */
+void rota_reply_resume(struct rota_call *call);
+
+/* --- write.c --- */
+
+bool rota_call_is_full(const struct rota_call *call); /* a write has to wait */
+void rota_call_on_room(struct rota_call *call);       /* tells a writer that was refused */
+
+/* Packs into a framed chunk. ROTA_ENOMEM; ROTA_ELIMIT: too large, and the call is over. */
+rota_err rota_call_pack(struct rota_call *call, const void *message, struct rota_chunk **ret_chunk);
+/* Hands a framed chunk on; takes the reference, also on failure. ROTA_ENOMEM. */
+rota_err rota_call_send_chunk(struct rota_call *call, struct rota_chunk *chunk);
+
+#endif

@@ -1,0 +1,64 @@
+/* options.c - defaults and ranges of struct rota_channel_options (rota/channel.h states them). */
+#include "channel/options.h"
+#include "base/errinfo.h"
+
+#define NS_PER_MS INT64_C(1000000)
+#define DEFAULT_MAX_REPLY_BYTES ((size_t)4 * 1024 * 1024)
+#define DEFAULT_CONNECT_TIMEOUT_MS 20000
+#define DEFAULT_BACKOFF_INITIAL_MS 1000
+#define DEFAULT_BACKOFF_MAX_MS 120000
+#define DEFAULT_IDLE_TIMEOUT_MS ((int64_t)30 * 60 * 1000)
+#define DEFAULT_KEEPALIVE_TIMEOUT_MS 20000
+#define MIN_KEEPALIVE_TIME_MS 1000
+
+struct rota_channel_options rota_channel_options_read(const struct rota_channel_options *given)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+
+    if (given != NULL)
+        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    return options;
+}
+
+static int64_t ms_or(int64_t given_ms, int64_t default_ms)
+{
+    int64_t ms = given_ms == 0 ? default_ms : given_ms;
+
+    return ms > INT64_MAX / NS_PER_MS ? INT64_MAX : ms * NS_PER_MS;
+}
+
+rota_err rota_channel_limits_read(const struct rota_channel_options *options, struct rota_channel_limits *ret_limits, struct rota_errinfo *info)
+{
+    const struct {
+        const char *name;
+        int64_t ms, least_ms;
+    } times[] = {
+        {"connect_timeout_ms", options->connect_timeout_ms, 0},
+        {"backoff_initial_ms", options->backoff_initial_ms, 0},
+        {"backoff_max_ms", options->backoff_max_ms, 0},
+        {"idle_timeout_ms", options->idle_timeout_ms, -1},
+        {"keepalive_time_ms", options->keepalive_time_ms, 0},
+        {"keepalive_timeout_ms", options->keepalive_timeout_ms, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+        if (times[i].ms < times[i].least_ms)
+            return rota_errinfo_set(info, ROTA_EINVAL, "channel option %s is %lld; expected at least %lld", times[i].name, (long long)times[i].ms,
+                (long long)times[i].least_ms);
+    if (options->keepalive_time_ms > 0 && options->keepalive_time_ms < MIN_KEEPALIVE_TIME_MS)
+        return rota_errinfo_set(info, ROTA_EINVAL, "channel option keepalive_time_ms is %lld; expected at least %d", (long long)options->keepalive_time_ms,
+            MIN_KEEPALIVE_TIME_MS);
+    *ret_limits = (struct rota_channel_limits){
+        .max_reply_bytes = options->max_reply_bytes == 0 ? DEFAULT_MAX_REPLY_BYTES : options->max_reply_bytes,
+        .max_request_bytes = options->max_request_bytes == 0 ? SIZE_MAX : options->max_request_bytes,
+        .send_queue_bytes = options->send_queue_bytes < ROTA_STREAM_HIGH_MARK_BYTES ? ROTA_STREAM_HIGH_MARK_BYTES : options->send_queue_bytes,
+        .connect_timeout_ns = ms_or(options->connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT_MS),
+        .backoff_initial_ns = ms_or(options->backoff_initial_ms, DEFAULT_BACKOFF_INITIAL_MS),
+        .backoff_max_ns = ms_or(options->backoff_max_ms, DEFAULT_BACKOFF_MAX_MS),
+        .idle_timeout_ns = options->idle_timeout_ms == -1 ? INT64_MAX : ms_or(options->idle_timeout_ms, DEFAULT_IDLE_TIMEOUT_MS),
+        .keepalive_time_ns = options->keepalive_time_ms == 0 ? INT64_MAX : ms_or(options->keepalive_time_ms, 0),
+        .keepalive_timeout_ns = ms_or(options->keepalive_timeout_ms, DEFAULT_KEEPALIVE_TIMEOUT_MS),
+        .keepalive_without_calls = options->keepalive_without_calls,
+    };
+    return 0;
+}

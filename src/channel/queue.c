@@ -1,0 +1,21 @@
+/* queue.c - attempts that no policy has a connection for, oldest first.
+ *
+ * They are tried again, all of them, when the policy's picks may have changed; one that still has to wait goes to the back of a
+ * new queue and so keeps its place among the others.
+ */
+#include "channel/call.h"
+
+void rota_queue_add(struct rota_attempt *attempt)
+{
+    rota_list_append(&attempt->call->channel->waiting, &attempt->link);
+}
+
+void rota_queue_run(struct rota_channel *channel)
+{
+    struct rota_link tried, *link;
+
+    rota_list_init(&tried);
+    rota_list_take(&tried, &channel->waiting);
+    while ((link = rota_list_pop(&tried)) != NULL)
+        rota_attempt_start(ROTA_CONTAINER(link, struct rota_attempt, link));
+}

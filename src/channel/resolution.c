@@ -1,0 +1,196 @@
+/* resolution.c - from the target to lists of endpoints and service configs, by way of the scheme's resolver.
+ *
+ * What the resolver publishes is only recorded here; balance.c applies it in the channel's task. An error counts as long as no
+ * list has come; a bad service config leaves the previous one, then the options' own (gRFC A2). A resolution that was stopped
+ * lives on until its resolver's last hold on the sink is released.
+ */
+#include "base/alloc.h"
+#include "base/errinfo.h"
+#include "base/log.h"
+#include "channel/core.h"
+#include "resolver/sink.h"
+#include "wire/target.h"
+#include <stdalign.h>
+
+struct rota_resolution {
+    struct rota_channel *channel;
+    struct rota_link link; /* in the channel's resolutions */
+    struct rota_resolver_sink sink;
+    alignas(max_align_t) uint8_t state[]; /* the resolver's */
+};
+
+static void forget_list(struct rota_channel *channel)
+{
+    while (channel->n_endpoints > 0)
+        rota_endpoint_unref(channel->endpoints[--channel->n_endpoints]);
+}
+
+static bool is_current(const struct rota_resolution *resolution)
+{
+    return resolution->channel->resolution == resolution;
+}
+
+static void on_endpoints(void *owner, const struct rota_endpoint *const *endpoints, size_t count, const struct rota_resolver_source *source)
+{
+    struct rota_resolution *resolution = owner;
+    struct rota_channel *channel = resolution->channel;
+
+    (void)source;
+    if (!is_current(resolution))
+        return;
+    if (rota_alloc_reserve(channel->alloc, &channel->endpoints, &channel->endpoints_cap, count, sizeof(*endpoints)) < 0) {
+        rota_channel_fail(channel, ROTA_RESOURCE_EXHAUSTED, "out of memory for %zu endpoints", count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        (void)rota_endpoint_ref(endpoints[i]); /* before the old ones go: many are the same */
+    forget_list(channel);
+    for (size_t i = 0; i < count; i++)
+        channel->endpoints[i] = endpoints[i];
+    channel->n_endpoints = count;
+    channel->listed = channel->list_new = true;
+    rota_channel_note(channel, ROTA_TODO_BALANCE);
+}
+
+static void on_error(void *owner, const struct rota_status *why)
+{
+    struct rota_resolution *resolution = owner;
+    struct rota_channel *channel = resolution->channel;
+
+    if (!is_current(resolution))
+        return;
+    rota_log_write(channel->log, ROTA_LOG_WARN, "channel", "%s: %s%s", channel->target->text, why->message,
+        channel->listed ? "; the endpoints known so far stay in use" : "");
+    if (!channel->listed)
+        rota_channel_fail(channel, why->code, "%s", why->message);
+}
+
+static void set_config(struct rota_channel *channel, struct rota_channel_config *config, bool resolved)
+{
+    rota_channel_config_unref(channel->config);
+    channel->config = config;
+    channel->config_resolved = resolved;
+    rota_channel_note(channel, ROTA_TODO_BALANCE);
+}
+
+static void on_service_config(void *owner, struct rota_slice json)
+{
+    struct rota_resolution *resolution = owner;
+    struct rota_channel *channel = resolution->channel;
+    struct rota_channel_config *config;
+    struct rota_errinfo info = {.text = "out of memory"};
+    rota_err err;
+
+    if (!is_current(resolution))
+        return;
+    err = rota_channel_config_parse(json, &channel->env, &config, &info);
+    if (err == 0) {
+        set_config(channel, config, true);
+        return;
+    }
+    rota_log_write(channel->log, ROTA_LOG_WARN, "channel", "%s: service config not taken: %s", channel->target->text, info.text);
+    if (channel->config_resolved || channel->own_config_given)
+        return;
+    set_config(channel, NULL, false);
+    rota_channel_fail(channel, ROTA_UNAVAILABLE, "service config: %s", info.text);
+}
+
+static void on_released(void *owner)
+{
+    struct rota_resolution *resolution = owner;
+    struct rota_channel *channel = resolution->channel;
+
+    rota_list_remove(&resolution->link);
+    rota_resolver_sink_fini(&resolution->sink);
+    rota_alloc_free(channel->alloc, resolution);
+    rota_channel_note(channel, ROTA_TODO_GONE);
+}
+
+static const struct rota_resolver_sink_owner sink_owner = {
+    .on_endpoints = on_endpoints,
+    .on_error = on_error,
+    .on_service_config = on_service_config,
+    .on_released = on_released,
+};
+
+static const struct rota_resolver_class *class_of(const struct rota_channel_parts *parts, const char *scheme)
+{
+    for (size_t i = 0; parts->resolvers[i] != NULL; i++)
+        if (strcmp(parts->resolvers[i]->scheme, scheme) == 0)
+            return parts->resolvers[i];
+    return NULL;
+}
+
+/* Also tells "dns" from a host name of that spelling, as long as there is a resolver for it. */
+static rota_err parse_target(struct rota_channel *channel, const char *text, struct rota_errinfo *info)
+{
+    const struct rota_resolver_class *const *classes = channel->parts.resolvers;
+    const char **known;
+    size_t count = 0;
+    rota_err err;
+
+    while (classes[count] != NULL)
+        count++;
+    known = rota_alloc_zero(channel->alloc, count + 1, sizeof(*known));
+    if (known == NULL)
+        return ROTA_ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        known[i] = classes[i]->scheme;
+    err = rota_target_parse(text, known, channel->alloc, &channel->target, info);
+    rota_alloc_free(channel->alloc, known);
+    return err;
+}
+
+rota_err rota_resolution_find(struct rota_channel *channel, const char *target, struct rota_errinfo *info)
+{
+    rota_err err = parse_target(channel, target, info);
+
+    if (err < 0)
+        return err;
+    channel->resolver = class_of(&channel->parts, channel->target->scheme);
+    if (channel->resolver == NULL)
+        return rota_errinfo_set(info, ROTA_ENOTFOUND, "target \"%s\": there is no resolver for the scheme \"%s\"", target, channel->target->scheme);
+    if (channel->resolver->check == NULL)
+        return 0;
+    return channel->resolver->check(channel->target, info);
+}
+
+void rota_resolution_start(struct rota_channel *channel)
+{
+    struct rota_resolution *resolution = rota_alloc_zero(channel->alloc, 1, sizeof(*resolution) + channel->resolver->state_size);
+    rota_err err = ROTA_ENOMEM;
+
+    if (resolution != NULL) {
+        resolution->channel = channel;
+        rota_list_append(&channel->resolutions, &resolution->link);
+        rota_resolver_sink_init(&resolution->sink, &sink_owner, resolution, channel->host, channel->alloc, channel->log);
+        channel->resolution = resolution;
+        err = channel->resolver->start(resolution->state, channel->target, channel->parts.loop, &resolution->sink);
+        if (err == 0)
+            return;
+        channel->resolution = NULL;
+        rota_resolver_sink_close(&resolution->sink);
+    }
+    rota_channel_fail(channel, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_UNAVAILABLE, "%s: the resolver does not start: %s",
+        channel->target->text, rota_err_text(err));
+    rota_channel_try_again(channel);
+}
+
+void rota_resolution_stop(struct rota_channel *channel)
+{
+    struct rota_resolution *resolution = channel->resolution;
+
+    channel->resolution = NULL;
+    forget_list(channel);
+    channel->listed = channel->list_new = channel->failed = false;
+    if (resolution == NULL)
+        return;
+    channel->resolver->stop(resolution->state);
+    rota_resolver_sink_close(&resolution->sink);
+}
+
+void rota_resolution_refresh(struct rota_channel *channel)
+{
+    if (channel->resolution != NULL && channel->resolver->refresh != NULL)
+        channel->resolver->refresh(channel->resolution->state);
+}

@@ -1,0 +1,62 @@
+/* start.c - the functions that start calls: unary in one go, streaming, and streaming with messages already packed. */
+#include "channel/call.h"
+
+rota_err rota_unary_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options, const void *request,
+                          rota_unary_done done, void *arg, struct rota_call **ret_call)
+{
+    struct rota_call *call;
+    struct rota_chunk *chunk;
+    rota_err err;
+
+    if (done == NULL)
+        return ROTA_EINVAL;
+    err = rota_call_make(channel, method, options, ROTA_CALL_UNARY, &call);
+    if (err < 0)
+        return err;
+    call->done = done;
+    call->arg = arg;
+    err = rota_call_pack(call, request, &chunk);
+    if (err == 0)
+        err = rota_call_send_chunk(call, chunk);
+    if (err == 0) {
+        call->half_closed = true;
+        rota_call_go(call);
+    } else if (err != ROTA_ELIMIT) {
+        rota_call_unmake(call);
+        return err;
+    }
+    call->inside = false;
+    if (ret_call != NULL)
+        *ret_call = call;
+    return 0;
+}
+
+static rota_err start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options, enum rota_call_kind kind,
+                      const struct rota_call_events *events, void *arg, struct rota_call **ret_call)
+{
+    struct rota_call *call;
+    rota_err err;
+
+    if (events == NULL || events->on_message == NULL || events->on_done == NULL || ret_call == NULL)
+        return ROTA_EINVAL;
+    err = rota_call_make(channel, method, options, kind, &call);
+    if (err < 0)
+        return err;
+    call->events = events;
+    call->arg = arg;
+    rota_call_go(call);
+    *ret_call = call;
+    return 0;
+}
+
+rota_err rota_call_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
+                         const struct rota_call_events *events, void *arg, struct rota_call **ret_call)
+{
+    return start(channel, method, options, ROTA_CALL_TYPED, events, arg, ret_call);
+}
+
+rota_err rota_call_start_packed(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
+                                const struct rota_call_events *events, void *arg, struct rota_call **ret_call)
+{
+    return start(channel, method, options, ROTA_CALL_PACKED, events, arg, ret_call);
+}

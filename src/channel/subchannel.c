@@ -1,0 +1,222 @@
+/* subchannel.c - the state machine of one address: when to connect, when to wait, whom to tell.
+ *
+ * IDLE until a policy asks; CONNECTING; READY after the peer's SETTINGS; TRANSIENT_FAILURE until the backoff period, which counts
+ * from the start of the attempt, is over. A lost or draining connection makes it IDLE: coming back is the policies' decision.
+ * Source: doc/connection-backoff.md, doc/connectivity-semantics-and-api.md in grpc/grpc; gRFC A61.
+ */
+#include "channel/subchannel.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/moves.h"
+#include "lb/tree.h"
+#include <string.h>
+
+#define BIT(state) (1u << ROTA_CONN_##state)
+
+static const char *const state_names[] = {"IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE", "SHUTDOWN"};
+static const uint32_t state_moves[] = {
+    [ROTA_CONN_IDLE] = BIT(CONNECTING) | BIT(SHUTDOWN),
+    [ROTA_CONN_CONNECTING] = BIT(READY) | BIT(TRANSIENT_FAILURE) | BIT(SHUTDOWN),
+    [ROTA_CONN_READY] = BIT(IDLE) | BIT(SHUTDOWN),
+    [ROTA_CONN_TRANSIENT_FAILURE] = BIT(IDLE) | BIT(CONNECTING) | BIT(SHUTDOWN),
+    [ROTA_CONN_SHUTDOWN] = 0,
+};
+static const struct rota_moves moves = {"subchannel", state_names, state_moves, ROTA_CONN_SHUTDOWN + 1};
+
+/* Telling a tree may make it let go of the subchannel that is telling. */
+static void hold_on(struct rota_subchannel *sub)
+{
+    sub->busy++;
+}
+
+static void let_go(struct rota_subchannel *sub)
+{
+    if (--sub->busy == 0 && sub->dropped)
+        rota_alloc_free(sub->channel->alloc, sub);
+}
+
+static void tell_untold(struct rota_subchannel *sub)
+{
+    struct rota_lb_subchannel *hold;
+
+    hold_on(sub);
+    for (unsigned slot = 0; slot < 2; slot++) {
+        while ((hold = sub->untold[slot]) != NULL) {
+            sub->untold[slot] = hold->next_hold;
+            hold->next_hold = sub->told[slot];
+            sub->told[slot] = hold;
+            rota_balance_tell(sub->channel, slot, hold, sub->state, sub->state == ROTA_CONN_TRANSIENT_FAILURE ? &sub->why : NULL);
+        }
+    }
+    let_go(sub);
+}
+
+static void run_tell(struct rota_host_task *task)
+{
+    tell_untold(ROTA_CONTAINER(task, struct rota_subchannel, tell_task));
+}
+
+static void go(struct rota_subchannel *sub, enum rota_conn_state state)
+{
+    rota_moves_go(&moves, &sub->state, (uint8_t)state);
+    for (unsigned slot = 0; slot < 2; slot++) {
+        struct rota_lb_subchannel **end = &sub->untold[slot];
+        while (*end != NULL)
+            end = &(*end)->next_hold;
+        *end = sub->told[slot];
+        sub->told[slot] = NULL;
+    }
+    /* Policies need not report an update when it is not their own state that changes, but a held attempt may have met this very
+     * subchannel in its old state. */
+    if (!rota_list_empty(&sub->channel->waiting))
+        rota_channel_note(sub->channel, ROTA_TODO_PICK);
+    tell_untold(sub);
+}
+
+static void fail(struct rota_subchannel *sub, const struct rota_status *why)
+{
+    struct rota_host *host = sub->channel->host;
+
+    sub->why = *why;
+    sub->wanted = false;
+    (void)rota_host_timer_set(host, &sub->timer, sub->next_attempt_ns); /* it is in the heap, so this is a move */
+    rota_log_write(sub->channel->log, ROTA_LOG_WARN, "channel", "%s: %s; next attempt in %lld ms", sub->text, why->message,
+        (long long)((sub->next_attempt_ns > host->now_ns ? sub->next_attempt_ns - host->now_ns : 0) / 1000000));
+    go(sub, ROTA_CONN_TRANSIENT_FAILURE);
+}
+
+static void start_attempt(struct rota_subchannel *sub)
+{
+    struct rota_channel *channel = sub->channel;
+    int64_t period_ns = rota_backoff_next(&sub->backoff, &channel->host->rng);
+    int64_t patience_ns = period_ns > channel->limits.connect_timeout_ns ? period_ns : channel->limits.connect_timeout_ns;
+    struct rota_status why;
+    rota_err err;
+
+    sub->next_attempt_ns = channel->host->now_ns + period_ns;
+    sub->wanted = false;
+    hold_on(sub);
+    err = rota_connection_dial(sub, channel->host->now_ns + patience_ns, &sub->connection);
+    go(sub, ROTA_CONN_CONNECTING);
+    if (err < 0 && !sub->dropped) {
+        rota_status_set(&why, ROTA_UNAVAILABLE, "%s: cannot connect: %s", sub->text, rota_err_text(err));
+        fail(sub, &why);
+    }
+    let_go(sub);
+}
+
+static void backoff_over(struct rota_host_timer *timer, int64_t now_ns)
+{
+    struct rota_subchannel *sub = ROTA_CONTAINER(timer, struct rota_subchannel, timer);
+
+    (void)now_ns;
+    /* It has just left the heap, so there is room for it. */
+    (void)rota_host_timer_set(sub->channel->host, timer, INT64_MAX);
+    if (sub->state != ROTA_CONN_TRANSIENT_FAILURE)
+        return;
+    if (sub->wanted)
+        start_attempt(sub);
+    else
+        go(sub, ROTA_CONN_IDLE);
+}
+
+void rota_subchannel_connect(struct rota_subchannel *sub)
+{
+    if (sub->state == ROTA_CONN_IDLE)
+        start_attempt(sub);
+    else if (sub->state == ROTA_CONN_TRANSIENT_FAILURE)
+        sub->wanted = true;
+}
+
+void rota_subchannel_on_ready(struct rota_subchannel *sub)
+{
+    rota_backoff_reset(&sub->backoff);
+    rota_log_write(sub->channel->log, ROTA_LOG_INFO, "channel", "connected to %s", sub->text);
+    go(sub, ROTA_CONN_READY);
+}
+
+void rota_subchannel_on_lost(struct rota_subchannel *sub, const struct rota_status *why)
+{
+    sub->connection = NULL;
+    if (sub->state == ROTA_CONN_CONNECTING) {
+        fail(sub, why);
+        return;
+    }
+    rota_log_write(sub->channel->log, ROTA_LOG_INFO, "channel", "%s: %s", sub->text, why->message);
+    go(sub, ROTA_CONN_IDLE);
+}
+
+static struct rota_subchannel *make(struct rota_channel *channel, const struct rota_address *address)
+{
+    size_t text_size = strlen(address->text) + 1;
+    struct rota_subchannel *sub = rota_alloc_zero(channel->alloc, 1, sizeof(*sub) + text_size);
+
+    if (sub == NULL)
+        return NULL;
+    sub->channel = channel;
+    sub->address = *address;
+    memcpy(sub->text, address->text, text_size);
+    sub->address.text = sub->text;
+    sub->backoff = (struct rota_backoff){.initial_ns = channel->limits.backoff_initial_ns, .max_ns = channel->limits.backoff_max_ns};
+    sub->tell_task.run = run_tell;
+    sub->timer.fire = backoff_over;
+    if (rota_host_timer_set(channel->host, &sub->timer, INT64_MAX) < 0) {
+        rota_alloc_free(channel->alloc, sub);
+        return NULL;
+    }
+    if (rota_map_set(&channel->subchannels, rota_slice(sub->text, text_size - 1), sub) < 0) {
+        rota_host_timer_clear(channel->host, &sub->timer);
+        rota_alloc_free(channel->alloc, sub);
+        return NULL;
+    }
+    return sub;
+}
+
+rota_err rota_subchannel_get(struct rota_channel *channel, unsigned slot, const struct rota_address *address, struct rota_lb_subchannel *hold)
+{
+    struct rota_subchannel *sub = rota_map_get(&channel->subchannels, rota_slice_str(address->text));
+
+    if (sub == NULL)
+        sub = make(channel, address);
+    if (sub == NULL)
+        return ROTA_ENOMEM;
+    hold->conn = sub;
+    hold->next_hold = sub->untold[slot];
+    sub->untold[slot] = hold;
+    if (sub->state != ROTA_CONN_IDLE) /* which a new hold takes for granted */
+        rota_host_post(channel->host, &sub->tell_task);
+    return 0;
+}
+
+static bool unlink_hold(struct rota_lb_subchannel **list, const struct rota_lb_subchannel *hold)
+{
+    for (; *list != NULL; list = &(*list)->next_hold) {
+        if (*list == hold) {
+            *list = hold->next_hold;
+            return true;
+        }
+    }
+    return false;
+}
+
+void rota_subchannel_put(unsigned slot, struct rota_lb_subchannel *hold)
+{
+    struct rota_subchannel *sub = hold->conn;
+    struct rota_channel *channel = sub->channel;
+
+    if (!unlink_hold(&sub->told[slot], hold))
+        (void)unlink_hold(&sub->untold[slot], hold);
+    if (sub->told[0] != NULL || sub->told[1] != NULL || sub->untold[0] != NULL || sub->untold[1] != NULL)
+        return;
+    rota_moves_go(&moves, &sub->state, ROTA_CONN_SHUTDOWN);
+    (void)rota_map_remove(&channel->subchannels, rota_slice_str(sub->text));
+    rota_host_timer_clear(channel->host, &sub->timer);
+    rota_host_unpost(channel->host, &sub->tell_task);
+    if (sub->connection != NULL) {
+        rota_connection_leave(sub->connection);
+        sub->connection = NULL;
+    }
+    hold_on(sub);
+    sub->dropped = true;
+    let_go(sub);
+}

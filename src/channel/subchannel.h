@@ -1,0 +1,58 @@
+/* subchannel.h - the channel's way to one address, shared by all policies that hold it, and the connections under it.
+ *
+ * Invariants: a subchannel has a connection (being made or READY) exactly in CONNECTING and READY. A connection that drains or
+ * whose subchannel is given up loses its subchannel and lives on until its streams have ended.
+ */
+#ifndef ROTA_CHANNEL_SUBCHANNEL_H
+#define ROTA_CHANNEL_SUBCHANNEL_H
+
+#include "channel/backoff.h"
+#include "channel/core.h"
+
+struct rota_attempt;
+struct rota_connection;
+
+struct rota_subchannel {
+    struct rota_channel *channel;
+    uint8_t state; /* enum rota_conn_state */
+    bool wanted;   /* connect when the backoff ends */
+    bool dropped;  /* goes when nobody is busy with it any more */
+    uint32_t busy;
+    struct rota_lb_subchannel *told[2], *untold[2]; /* holds by tree, by whether they know the present state */
+    struct rota_host_task tell_task;
+    struct rota_connection *connection;
+    struct rota_backoff backoff;
+    struct rota_host_timer timer; /* always in the heap, at INT64_MAX when it is not wanted: setting it cannot fail */
+    int64_t next_attempt_ns;
+    struct rota_status why; /* the last failure */
+    struct rota_address address;
+    char text[];
+};
+
+struct rota_connection {
+    struct rota_channel *channel;
+    struct rota_subchannel *subchannel; /* NULL: no new calls here */
+    struct rota_conn *conn;             /* NULL: closed */
+    bool up;                            /* SETTINGS have come */
+    struct rota_link link;              /* in the channel's connections */
+    struct rota_link room;              /* attempts that wait for MAX_CONCURRENT_STREAMS, oldest first */
+    uint32_t refs;                      /* itself until closed, and attempts that were given it */
+    char peer[];
+};
+
+/* For struct rota_lb_owner; slot says which tree asks. */
+rota_err rota_subchannel_get(struct rota_channel *channel, unsigned slot, const struct rota_address *address, struct rota_lb_subchannel *hold);
+void rota_subchannel_put(unsigned slot, struct rota_lb_subchannel *hold);
+void rota_subchannel_connect(struct rota_subchannel *subchannel);
+
+/* What a connection reports to its subchannel. */
+void rota_subchannel_on_ready(struct rota_subchannel *subchannel);
+void rota_subchannel_on_lost(struct rota_subchannel *subchannel, const struct rota_status *why); /* the connection is no longer its own */
+
+/* connection.c. Starts connecting; deadline_ns as in struct rota_dial. Errors of the dialer, ROTA_ENOMEM. */
+rota_err rota_connection_dial(struct rota_subchannel *subchannel, int64_t deadline_ns, struct rota_connection **ret_connection);
+void rota_connection_leave(struct rota_connection *connection); /* the subchannel lets go: drains, or closes when it was not up yet */
+struct rota_connection *rota_connection_ref(struct rota_connection *connection);
+void rota_connection_unref(struct rota_connection *connection); /* NULL is fine */
+
+#endif
