@@ -181,7 +181,7 @@ static rota_err enter(struct rota_attempt *attempt, struct rota_connection *conn
     attempt->sent = true;
     if (rota_attempt_flush(attempt) < 0)
         fail_without_memory(attempt);
-    else if (call->want_writable && rota_attempt_queued(attempt) < ROTA_STREAM_HIGH_MARK_BYTES)
+    else if (call->want_writable && !rota_call_is_full(call))
         rota_call_later(call); /* no event follows, because the stream's mark was not reached */
     return 0;
 }

@@ -137,6 +137,7 @@ static void clear(struct rota_call *call, const struct rota_method *method, enum
     call->method = method;
     call->events = NULL;
     call->done = NULL;
+    call->thunk = NULL;
     call->arg = call->facade = NULL;
     call->state = ROTA_CALL_RUNNING;
     call->kind = (uint8_t)kind;
@@ -276,15 +277,18 @@ void rota_call_fail(struct rota_call *call, enum rota_code code, const char *for
 void rota_call_report(struct rota_call *call)
 {
     struct rota_channel *channel = call->channel;
+    const void *reply = call->result->code == ROTA_OK ? call->reply : NULL;
 
     rota_moves_go(&moves, &call->state, ROTA_CALL_DONE);
     retire(call);
     call->keeps++; /* on_done may drop the others */
     channel->refs++;
-    if (call->kind == ROTA_CALL_UNARY)
-        call->done(call->arg, call->result, call->result->code == ROTA_OK ? call->reply : NULL);
-    else
+    if (call->kind != ROTA_CALL_UNARY)
         call->events->on_done(call, call->arg, call->result);
+    else if (call->thunk != NULL)
+        call->thunk(call->typed_done, call->arg, call->result, reply);
+    else
+        call->done(call->arg, call->result, reply);
     if (channel->shut)
         rota_channel_note(channel, ROTA_TODO_GONE);
     rota_call_drop(call);

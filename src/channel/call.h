@@ -32,7 +32,9 @@ struct rota_call {
     struct rota_call *spare; /* the next in the free-list */
     const struct rota_method *method;
     const struct rota_call_events *events; /* not for UNARY */
-    rota_unary_done done;                  /* only for UNARY */
+    rota_unary_done done;                  /* only for UNARY; NULL: */
+    rota_unary_thunk thunk;                /* this is called with typed_done */
+    void (*typed_done)(void);
     void *arg, *facade;
     uint8_t state, kind;
     bool inside;

@@ -288,6 +288,11 @@ rota_err rota_channel_make(const char *target, const struct rota_channel_options
 
 /* --- For the application --- */
 
+const struct rota_channel_parts *rota_channel_parts(const struct rota_channel *channel)
+{
+    return &channel->parts;
+}
+
 struct rota_host *rota_channel_host(const struct rota_channel *channel)
 {
     return channel->host;

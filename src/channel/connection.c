@@ -90,6 +90,7 @@ rota_err rota_connection_dial(struct rota_subchannel *sub, int64_t deadline_ns, 
         .keepalive_time_ns = channel->limits.keepalive_time_ns,
         .keepalive_timeout_ns = channel->limits.keepalive_timeout_ns,
         .keepalive_without_calls = channel->limits.keepalive_without_calls,
+        .high_mark_bytes = channel->limits.send_queue_bytes,
     };
     rota_err err;
 

@@ -4,6 +4,7 @@
 
 #define NS_PER_MS INT64_C(1000000)
 #define DEFAULT_MAX_REPLY_BYTES ((size_t)4 * 1024 * 1024)
+#define DEFAULT_SEND_QUEUE_BYTES ((size_t)64 * 1024)
 #define DEFAULT_CONNECT_TIMEOUT_MS 20000
 #define DEFAULT_BACKOFF_INITIAL_MS 1000
 #define DEFAULT_BACKOFF_MAX_MS 120000
@@ -51,7 +52,7 @@ rota_err rota_channel_limits_read(const struct rota_channel_options *options, st
     *ret_limits = (struct rota_channel_limits){
         .max_reply_bytes = options->max_reply_bytes == 0 ? DEFAULT_MAX_REPLY_BYTES : options->max_reply_bytes,
         .max_request_bytes = options->max_request_bytes == 0 ? SIZE_MAX : options->max_request_bytes,
-        .send_queue_bytes = options->send_queue_bytes < ROTA_STREAM_HIGH_MARK_BYTES ? ROTA_STREAM_HIGH_MARK_BYTES : options->send_queue_bytes,
+        .send_queue_bytes = options->send_queue_bytes == 0 ? DEFAULT_SEND_QUEUE_BYTES : options->send_queue_bytes,
         .connect_timeout_ns = ms_or(options->connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT_MS),
         .backoff_initial_ns = ms_or(options->backoff_initial_ms, DEFAULT_BACKOFF_INITIAL_MS),
         .backoff_max_ns = ms_or(options->backoff_max_ms, DEFAULT_BACKOFF_MAX_MS),

@@ -173,10 +173,18 @@ static void show_typed(struct rota_call *call, struct rota_slice bytes)
     rota_arena_reset(&call->message_arena);
 }
 
+static void fail_compressed(struct rota_call *call)
+{
+    struct rota_status status;
+
+    rota_compressed_status(call->attempt.response.encoding, false, &status);
+    rota_call_fail(call, status.code, "%s", status.message);
+}
+
 static void show(struct rota_call *call, const struct rota_frame *frame)
 {
     if (frame->compressed) {
-        rota_call_fail(call, ROTA_INTERNAL, "compressed reply, though no compression was agreed on");
+        fail_compressed(call);
     } else if (!call->method->server_streaming && call->n_replies > 0) {
         rota_call_fail(call, ROTA_INTERNAL, "the server sent more than one reply to a unary call");
     } else {

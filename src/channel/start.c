@@ -1,27 +1,18 @@
 /* start.c - the functions that start calls: unary in one go, streaming, and streaming with messages already packed. */
 #include "channel/call.h"
 
-rota_err rota_unary_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options, const void *request,
-                          rota_unary_done done, void *arg, struct rota_call **ret_call)
+/* Sends the one request there is. */
+static rota_err go_unary(struct rota_call *call, const void *request, struct rota_call **ret_call)
 {
-    struct rota_call *call;
     struct rota_chunk *chunk;
-    rota_err err;
+    rota_err err = rota_call_pack(call, request, &chunk);
 
-    if (done == NULL)
-        return ROTA_EINVAL;
-    err = rota_call_make(channel, method, options, ROTA_CALL_UNARY, &call);
-    if (err < 0)
-        return err;
-    call->done = done;
-    call->arg = arg;
-    err = rota_call_pack(call, request, &chunk);
     if (err == 0)
         err = rota_call_send_chunk(call, chunk);
     if (err == 0) {
         call->half_closed = true;
         rota_call_go(call);
-    } else if (err != ROTA_ELIMIT) {
+    } else if (err != ROTA_ELIMIT) { /* which is the call's result */
         rota_call_unmake(call);
         return err;
     }
@@ -29,6 +20,33 @@ rota_err rota_unary_start(struct rota_channel *channel, const struct rota_method
     if (ret_call != NULL)
         *ret_call = call;
     return 0;
+}
+
+rota_err rota_unary_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options, const void *request,
+                          rota_unary_done done, void *arg, struct rota_call **ret_call)
+{
+    struct rota_call *call;
+    rota_err err = done == NULL ? ROTA_EINVAL : rota_call_make(channel, method, options, ROTA_CALL_UNARY, &call);
+
+    if (err < 0)
+        return err;
+    call->done = done;
+    call->arg = arg;
+    return go_unary(call, request, ret_call);
+}
+
+rota_err rota_unary_start_typed(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
+                                const void *request, rota_unary_thunk thunk, void (*done)(void), void *arg, struct rota_call **ret_call)
+{
+    struct rota_call *call;
+    rota_err err = thunk == NULL || done == NULL ? ROTA_EINVAL : rota_call_make(channel, method, options, ROTA_CALL_UNARY, &call);
+
+    if (err < 0)
+        return err;
+    call->thunk = thunk;
+    call->typed_done = done;
+    call->arg = arg;
+    return go_unary(call, request, ret_call);
 }
 
 static rota_err start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options, enum rota_call_kind kind,

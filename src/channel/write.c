@@ -1,7 +1,7 @@
 /* write.c - messages from the application to the call's outbox and stream, and when it has to wait.
  *
- * The queue is full when the stream has send_queue_bytes waiting (or, before there is a stream, the outbox has); the limit is never
- * below the stream's own high mark, because crossing that mark is what the transport reports.
+ * The queue is full when the stream has send_queue_bytes waiting (or, before there is a stream, the outbox has). Connections are
+ * dialed with that same number as their streams' high mark, so that the transport reports when there is room again.
  */
 #include "channel/call.h"
 

@@ -25,9 +25,6 @@
 struct rota_conn;
 struct rota_stream;
 
-/* Bytes queued on a stream at which its owner should stop sending; on_writable follows once they have been reached. */
-#define ROTA_STREAM_HIGH_MARK_BYTES ((size_t)64 * 1024)
-
 enum rota_stream_cause {
     ROTA_STREAM_DONE,        /* both sides ended it in order */
     ROTA_STREAM_RESET,       /* the peer sent RST_STREAM; code says which */
