@@ -29,6 +29,7 @@ struct rota_loop {
     bool fresh;    /* host.now_ns was read since the loop last slept */
     bool polling;  /* between prepare and check */
     bool one_turn; /* inside rota_loop_wait_turn */
+    bool unpolled; /* the last rota_loop_wait_turn returned without polling */
     bool running;  /* inside rota_loop_run */
 
     _Atomic(struct rota_loop_post *) posts; /* newest first */

@@ -80,15 +80,14 @@ static void arm(struct rota_loop *loop)
     if (armed && loop->armed_ms <= at_ms)
         return;
     uint64_t now_ms = uv_now(loop->uv);
-    uv_timer_start(&loop->timer, loop->timer.timer_cb, at_ms > now_ms ? at_ms - now_ms : 0, 0);
+    uv_timer_start(&loop->timer, rota_loop_on_timer, at_ms > now_ms ? at_ms - now_ms : 0, 0);
     loop->armed_ms = at_ms > now_ms ? at_ms : now_ms;
 }
 
 bool rota_loop_settle(struct rota_loop *loop)
 {
-    bool due = has_work(loop) || (loop->fresh && rota_host_next_ns(&loop->host) <= loop->host.now_ns);
-
-    if (!due)
+    /* now_ns may be old, but what was due then is due. */
+    if (!has_work(loop) && rota_host_next_ns(&loop->host) > loop->host.now_ns)
         return false;
     rota_loop_turn_begin(loop);
     for (int round = 0; round < SETTLE_ROUNDS_MAX && (round == 0 || has_work(loop)); round++) {
@@ -180,13 +179,18 @@ rota_err rota_loop_run(struct rota_loop *loop)
 
 rota_err rota_loop_wait_turn(struct rota_loop *loop)
 {
+    bool progress;
+
     ROTA_ASSERT(may_turn(loop));
     atomic_store_explicit(&loop->owner, rota_loop_thread_mark(), memory_order_relaxed);
-    if (settle_outside(loop))
+    progress = settle_outside(loop);
+    /* The caller may have what it waits for. But twice in a row without a look at the sockets would starve them. */
+    loop->unpolled = progress && !loop->unpolled;
+    if (loop->unpolled)
         return 0;
     rota_loop_hold(loop);
     loop->one_turn = true;
-    uv_run(loop->uv, UV_RUN_ONCE);
+    uv_run(loop->uv, progress ? UV_RUN_NOWAIT : UV_RUN_ONCE);
     loop->one_turn = false;
     rota_loop_release(loop);
     return 0;
