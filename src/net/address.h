@@ -1,0 +1,39 @@
+/* address.h - between struct rota_address and the system's socket addresses, and the sentences of failures. */
+#ifndef ROTA_NET_ADDRESS_H
+#define ROTA_NET_ADDRESS_H
+
+#include <rota/endpoint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define ROTA_IP_TEXT_SIZE 72 /* "[v6%scope]:port" and the zero */
+
+struct rota_sockaddr {
+    union {
+        struct sockaddr any;
+        struct sockaddr_storage storage;
+        struct sockaddr_un un;
+    } u;
+    socklen_t size;
+};
+
+/* Not for names. ROTA_EINVAL: the unix path does not fit. */
+rota_err rota_address_to_system(const struct rota_address *address, struct rota_sockaddr *ret_system);
+
+/* IP addresses only: *ret_address with its text in `text`. False for other families. */
+bool rota_address_from_system(const struct sockaddr *system, char text[static ROTA_IP_TEXT_SIZE], struct rota_address *ret_address);
+
+/* "127.0.0.1", "::1", "fe80::1%2" as an address with this port. False: it is none. */
+bool rota_address_from_literal(const char *host, uint16_t port, char text[static ROTA_IP_TEXT_SIZE], struct rota_address *ret_address);
+
+/* The host's part of "host:port" or "[v6]:port". */
+struct rota_slice rota_address_host(const struct rota_address *address);
+
+/* Of an errno: "connection refused". Cut to fit. */
+void rota_errno_text(int code, char *ret_text, size_t cap);
+
+/* A non-blocking stream socket of this family, TCP without delay; -1 and errno. */
+int rota_stream_socket(int family);
+void rota_stream_nodelay(int fd, int family);
+
+#endif

@@ -1,0 +1,284 @@
+/* dial.c - getting connected: the addresses of a name, attempts at them, the first to connect wins (RFC 8305).
+ *
+ * Families alternate, the first answer's leads. Each attempt has ATTEMPT_DELAY_NS before the next one joins it; a failure
+ * starts the next at once. Fails when the last has failed, with the failure that says most.
+ * Invariants: no callback from within rota_dial_start, since everything begins in a task; running counts the attempts with
+ * a watch.
+ */
+#include "base/alloc.h"
+#include "loop/loop.h"
+#include "net/address.h"
+#include "net/socket.h"
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define ATTEMPT_DELAY_NS INT64_C(250000000)
+
+enum {
+    ADDRESSES_MAX = 64, /* of one name; the rest is not tried */
+    DETAIL_BYTES = 2 * ROTA_ADDRESS_TEXT_SIZE + 144,
+};
+
+struct attempt {
+    struct rota_dial_attempts *dial;
+    struct rota_watch *watch; /* NULL: not started, or failed */
+    struct rota_address address;
+    char text[ROTA_ADDRESS_TEXT_SIZE];
+};
+
+struct rota_dial_attempts {
+    struct rota_loop *loop;
+    struct rota_host *host;
+    rota_dial_done *done;
+    void *arg;
+    struct rota_address address; /* as given; its text is target */
+    char target[ROTA_ADDRESS_TEXT_SIZE];
+    struct rota_host_task begin;
+    struct rota_host_timer delay;
+    struct rota_lookup *lookup;
+    struct attempt *attempts;
+    size_t count, next, running;
+    bool says_much; /* the failure noted is about the peer and not about our own network */
+    char detail[DETAIL_BYTES];
+};
+
+static void drop(struct rota_dial_attempts *dial)
+{
+    const struct rota_alloc *alloc = dial->host->alloc;
+
+    if (dial->lookup != NULL)
+        rota_lookup_cancel(dial->lookup);
+    for (size_t i = 0; i < dial->count; i++)
+        rota_watch_close(dial->attempts[i].watch);
+    rota_host_unpost(dial->host, &dial->begin);
+    rota_host_timer_clear(dial->host, &dial->delay);
+    rota_alloc_free(alloc, dial->attempts);
+    rota_alloc_free(alloc, dial);
+}
+
+static void end(struct rota_dial_attempts *dial, struct rota_watch *watch, rota_err err, const char *detail)
+{
+    rota_dial_done *done = dial->done;
+    void *arg = dial->arg;
+    char kept[DETAIL_BYTES];
+
+    snprintf(kept, sizeof(kept), "%s", detail);
+    drop(dial);
+    done(arg, watch, err, kept);
+}
+
+static bool is_ours(int code)
+{
+    return code == ENETUNREACH || code == EAFNOSUPPORT || code == EADDRNOTAVAIL || code == EPROTONOSUPPORT;
+}
+
+static void note_failure(struct attempt *attempt, int code)
+{
+    struct rota_dial_attempts *dial = attempt->dial;
+    char text[128];
+
+    if (dial->detail[0] != '\0' && (dial->says_much || is_ours(code)))
+        return;
+    dial->says_much = !is_ours(code);
+    rota_errno_text(code, text, sizeof(text));
+    if (dial->address.kind == ROTA_ADDRESS_NAME)
+        snprintf(dial->detail, sizeof(dial->detail), "%s (%s): %s", dial->target, attempt->text, text);
+    else
+        snprintf(dial->detail, sizeof(dial->detail), "%s: %s", dial->target, text);
+}
+
+/* A socket may meet itself when nobody listens on a port the system hands out to clients. */
+static bool is_self(int fd)
+{
+    struct rota_sockaddr here = {.size = sizeof(here.u)}, there = {.size = sizeof(there.u)};
+
+    return getsockname(fd, &here.u.any, &here.size) == 0 && getpeername(fd, &there.u.any, &there.size) == 0 &&
+           here.u.any.sa_family != AF_UNIX && here.size == there.size && memcmp(&here.u, &there.u, here.size) == 0;
+}
+
+static int connect_result(int fd)
+{
+    int code = 0;
+    socklen_t size = sizeof(code);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size) < 0)
+        return errno;
+    if (code == 0 && is_self(fd))
+        return ECONNREFUSED;
+    return code;
+}
+
+static void start_next(struct rota_dial_attempts *dial);
+
+static void attempt_ready(void *arg, int what)
+{
+    struct attempt *attempt = arg;
+    struct rota_dial_attempts *dial = attempt->dial;
+    struct rota_watch *watch = attempt->watch;
+    int code = connect_result(rota_watch_fd(watch));
+
+    attempt->watch = NULL;
+    dial->running--;
+    if (code == 0 && (what & ROTA_WATCH_ERROR) == 0) {
+        end(dial, watch, 0, "");
+        return;
+    }
+    rota_watch_close(watch);
+    note_failure(attempt, code != 0 ? code : ECONNRESET);
+    start_next(dial);
+}
+
+/* 0, or the errno of a failure at once. */
+static int start_attempt(struct attempt *attempt)
+{
+    struct rota_sockaddr system;
+    int fd, code;
+
+    if (rota_address_to_system(&attempt->address, &system) < 0)
+        return ENAMETOOLONG;
+    fd = rota_stream_socket(system.u.any.sa_family);
+    if (fd < 0)
+        return errno;
+    if (connect(fd, &system.u.any, system.size) < 0 && errno != EINPROGRESS && errno != EINTR) {
+        code = errno;
+        close(fd);
+        return code;
+    }
+    if (rota_watch_new(attempt->dial->loop, fd, &attempt->watch) < 0) {
+        close(fd);
+        return ENOMEM;
+    }
+    attempt->dial->running++;
+    rota_watch_set(attempt->watch, ROTA_WATCH_WRITE, attempt_ready, attempt);
+    return 0;
+}
+
+static void start_next(struct rota_dial_attempts *dial)
+{
+    rota_host_timer_clear(dial->host, &dial->delay);
+    while (dial->next < dial->count) {
+        struct attempt *attempt = &dial->attempts[dial->next++];
+        int code = start_attempt(attempt);
+        if (code != 0) {
+            note_failure(attempt, code);
+            continue;
+        }
+        /* Without memory for the timer the next one starts right away. */
+        if (dial->next == dial->count || rota_host_timer_set(dial->host, &dial->delay, dial->host->now_ns + ATTEMPT_DELAY_NS) == 0)
+            return;
+    }
+    if (dial->running == 0)
+        end(dial, NULL, ROTA_ECONN, dial->detail);
+}
+
+static void delay_over(struct rota_host_timer *timer, int64_t now_ns)
+{
+    (void)now_ns;
+    start_next(ROTA_CONTAINER(timer, struct rota_dial_attempts, delay));
+}
+
+static size_t next_of_kind(const struct rota_address *addresses, size_t count, size_t from, enum rota_address_kind kind)
+{
+    while (from < count && addresses[from].kind != kind)
+        from++;
+    return from;
+}
+
+/* Families in turn as long as both have some left (RFC 8305 section 4). */
+static void interleave(struct rota_dial_attempts *dial, const struct rota_address *addresses, size_t count)
+{
+    enum rota_address_kind kind = addresses[0].kind;
+    size_t place[2] = {0, 0}; /* of IPv4, of IPv6 */
+
+    for (size_t i = 0; i < dial->count; i++) {
+        size_t at = next_of_kind(addresses, count, place[kind == ROTA_ADDRESS_IPV6], kind);
+        enum rota_address_kind other = kind == ROTA_ADDRESS_IPV4 ? ROTA_ADDRESS_IPV6 : ROTA_ADDRESS_IPV4;
+        if (at == count) {
+            kind = other;
+            at = next_of_kind(addresses, count, place[kind == ROTA_ADDRESS_IPV6], kind);
+        }
+        struct attempt *attempt = &dial->attempts[i];
+        attempt->address = addresses[at];
+        place[kind == ROTA_ADDRESS_IPV6] = at + 1;
+        kind = kind == ROTA_ADDRESS_IPV4 ? ROTA_ADDRESS_IPV6 : ROTA_ADDRESS_IPV4;
+    }
+}
+
+static void attempt_all(struct rota_dial_attempts *dial, const struct rota_address *addresses, size_t count)
+{
+    size_t tried = count < ADDRESSES_MAX ? count : ADDRESSES_MAX;
+
+    dial->attempts = rota_alloc_zero(dial->host->alloc, tried, sizeof(*dial->attempts));
+    if (dial->attempts == NULL) {
+        end(dial, NULL, ROTA_ENOMEM, "out of memory");
+        return;
+    }
+    dial->count = tried;
+    if (count == 1)
+        dial->attempts[0].address = addresses[0];
+    else
+        interleave(dial, addresses, count);
+    for (size_t i = 0; i < tried; i++) {
+        struct attempt *attempt = &dial->attempts[i];
+        attempt->dial = dial;
+        snprintf(attempt->text, sizeof(attempt->text), "%s", attempt->address.text);
+        attempt->address.text = attempt->text;
+    }
+    start_next(dial);
+}
+
+static void looked_up(void *arg, rota_err err, const char *detail, const struct rota_address *addresses, size_t count)
+{
+    struct rota_dial_attempts *dial = arg;
+
+    dial->lookup = NULL;
+    if (err < 0)
+        end(dial, NULL, err, detail);
+    else
+        attempt_all(dial, addresses, count);
+}
+
+static void begin(struct rota_host_task *task)
+{
+    struct rota_dial_attempts *dial = ROTA_CONTAINER(task, struct rota_dial_attempts, begin);
+    rota_err err;
+
+    if (dial->address.kind != ROTA_ADDRESS_NAME) {
+        attempt_all(dial, &dial->address, 1);
+        return;
+    }
+    err = rota_lookup_start(dial->loop, rota_address_host(&dial->address), dial->address.port, looked_up, dial, &dial->lookup);
+    if (err < 0) {
+        snprintf(dial->detail, sizeof(dial->detail), "%s: %s", dial->target, rota_err_text(err));
+        end(dial, NULL, err, dial->detail);
+    }
+}
+
+rota_err rota_dial_start(struct rota_loop *loop, const struct rota_address *address, rota_dial_done *done, void *arg,
+                         struct rota_dial_attempts **ret_dial)
+{
+    struct rota_host *host = rota_loop_host(loop);
+    struct rota_dial_attempts *dial = rota_alloc_zero(host->alloc, 1, sizeof(*dial));
+
+    if (dial == NULL)
+        return ROTA_ENOMEM;
+    dial->loop = loop;
+    dial->host = host;
+    dial->done = done;
+    dial->arg = arg;
+    dial->begin.run = begin;
+    dial->delay.fire = delay_over;
+    snprintf(dial->target, sizeof(dial->target), "%s", address->text);
+    dial->address = *address;
+    dial->address.text = dial->target;
+    rota_host_post(host, &dial->begin);
+    *ret_dial = dial;
+    return 0;
+}
+
+void rota_dial_cancel(struct rota_dial_attempts *dial)
+{
+    if (dial != NULL)
+        drop(dial);
+}

@@ -1,0 +1,410 @@
+/* lookup.c - all addresses of a host name, by c-ares on the loop.
+ *
+ * A lookup owns its c-ares channel: names are looked up seldom, a new channel reads the system's present configuration, and
+ * cancelling is destroying it. Literals and localhost are answered here.
+ * Time: QUERY_TIMEOUT_MS for the first try, c-ares doubles it for the next ones; all of it at most LOOKUP_MAX_NS.
+ * Invariants: the answer is given by the finish task alone, so never from within rota_lookup_start, and c-ares is never
+ * destroyed from inside one of its callbacks.
+ */
+#include "net/lookup.h"
+#include "base/alloc.h"
+#include "base/list.h"
+#include "base/text.h"
+#include "loop/loop.h"
+#include "net/watch.h"
+#include <ares.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#define LOOKUP_MAX_NS INT64_C(20000000000)
+
+enum {
+    HOST_MAX_BYTES = 255,
+    QUERY_TIMEOUT_MS = 2000,
+    QUERY_TRIES = 3,
+    DETAIL_BYTES = HOST_MAX_BYTES + 160,
+};
+
+struct answer {
+    struct rota_address address;
+    char text[ROTA_IP_TEXT_SIZE];
+};
+
+/* A socket of c-ares. */
+struct query_socket {
+    struct rota_link link;
+    struct rota_lookup *lookup;
+    struct rota_watch *watch;
+    ares_socket_t fd;
+    int want;
+};
+
+struct rota_lookup {
+    struct rota_loop *loop;
+    struct rota_host *host;
+    rota_lookup_done done;
+    void *arg;
+    uint16_t port;
+    bool has_channel, over;
+    ares_channel channel;
+    struct rota_link sockets;
+    struct rota_host_timer retry; /* when c-ares wants to look at its clock */
+    struct rota_host_timer limit;
+    struct rota_host_task finish;
+    struct rota_address *addresses;
+    char *texts; /* ROTA_IP_TEXT_SIZE bytes each */
+    size_t count;
+    rota_err err;
+    char detail[DETAIL_BYTES];
+    char name[HOST_MAX_BYTES + 1];
+};
+
+static void init_ares_once(void)
+{
+    ares_library_init(ARES_LIB_INIT_ALL);
+}
+
+/* Its counter is not made for threads, and there is nothing to undo here. */
+static bool init_channel(ares_channel *ret_channel, struct ares_options *options, int mask)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, init_ares_once);
+    return ares_init_options(ret_channel, options, mask) == ARES_SUCCESS;
+}
+
+static void drop(struct rota_lookup *lookup)
+{
+    const struct rota_alloc *alloc = lookup->host->alloc;
+
+    /* It calls back with what is under way, which `over` makes harmless, and closes its sockets through on_socket_state. */
+    lookup->over = true;
+    if (lookup->has_channel)
+        ares_destroy(lookup->channel);
+    rota_host_timer_clear(lookup->host, &lookup->retry);
+    rota_host_timer_clear(lookup->host, &lookup->limit);
+    rota_host_unpost(lookup->host, &lookup->finish);
+    rota_loop_release(lookup->loop);
+    rota_alloc_free(alloc, lookup->addresses);
+    rota_alloc_free(alloc, lookup->texts);
+    rota_alloc_free(alloc, lookup);
+}
+
+static void finish(struct rota_host_task *task)
+{
+    struct rota_lookup *lookup = ROTA_CONTAINER(task, struct rota_lookup, finish);
+
+    /* Nobody may cancel it from inside `done`: it is the last use. */
+    lookup->done(lookup->arg, lookup->err, lookup->detail, lookup->addresses, lookup->count);
+    drop(lookup);
+}
+
+static void conclude(struct rota_lookup *lookup, rota_err err, const char *why)
+{
+    if (lookup->over)
+        return;
+    lookup->over = true;
+    lookup->err = err;
+    if (err < 0) {
+        lookup->count = 0;
+        snprintf(lookup->detail, sizeof(lookup->detail), "%s: %s", lookup->name, why);
+    }
+    rota_host_post(lookup->host, &lookup->finish);
+}
+
+static rota_err reserve(struct rota_lookup *lookup, size_t count)
+{
+    lookup->addresses = rota_alloc_zero(lookup->host->alloc, count, sizeof(*lookup->addresses));
+    lookup->texts = rota_alloc_zero(lookup->host->alloc, count, ROTA_IP_TEXT_SIZE);
+    return lookup->addresses != NULL && lookup->texts != NULL ? 0 : ROTA_ENOMEM;
+}
+
+static char *next_text(struct rota_lookup *lookup)
+{
+    return lookup->texts + lookup->count * ROTA_IP_TEXT_SIZE;
+}
+
+/* --- What c-ares wants --- */
+
+static void look_at_clock_later(struct rota_lookup *lookup)
+{
+    struct timeval wait;
+
+    if (lookup->over || ares_timeout(lookup->channel, NULL, &wait) == NULL)
+        return;
+    int64_t wait_ns = (int64_t)wait.tv_sec * 1000000000 + (int64_t)wait.tv_usec * 1000;
+    if (rota_host_timer_set(lookup->host, &lookup->retry, lookup->host->now_ns + wait_ns) < 0)
+        conclude(lookup, ROTA_ENOMEM, "out of memory");
+}
+
+static void on_retry(struct rota_host_timer *timer, int64_t now_ns)
+{
+    struct rota_lookup *lookup = ROTA_CONTAINER(timer, struct rota_lookup, retry);
+
+    (void)now_ns;
+    ares_process_fd(lookup->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    look_at_clock_later(lookup);
+}
+
+static void on_limit(struct rota_host_timer *timer, int64_t now_ns)
+{
+    (void)now_ns;
+    conclude(ROTA_CONTAINER(timer, struct rota_lookup, limit), ROTA_ETIMEDOUT, "the name servers did not answer in time");
+}
+
+static struct query_socket *find_socket(struct rota_lookup *lookup, ares_socket_t fd)
+{
+    for (struct rota_link *link = lookup->sockets.next; link != &lookup->sockets; link = link->next) {
+        struct query_socket *socket = ROTA_CONTAINER(link, struct query_socket, link);
+        if (socket->fd == fd)
+            return socket;
+    }
+    return NULL;
+}
+
+static void on_query_ready(void *arg, int what)
+{
+    struct query_socket *socket = arg;
+    struct rota_lookup *lookup = socket->lookup;
+    ares_socket_t fd = socket->fd;
+
+    /* An error is met by reading. The socket may be gone afterwards; if not, it must be watched again. */
+    ares_process_fd(lookup->channel, what & (ROTA_WATCH_READ | ROTA_WATCH_ERROR) ? fd : ARES_SOCKET_BAD,
+        what & ROTA_WATCH_WRITE ? fd : ARES_SOCKET_BAD);
+    socket = find_socket(lookup, fd);
+    if (socket != NULL)
+        rota_watch_set(socket->watch, socket->want, on_query_ready, socket);
+    look_at_clock_later(lookup);
+}
+
+static struct query_socket *add_socket(struct rota_lookup *lookup, ares_socket_t fd)
+{
+    struct query_socket *socket = rota_alloc_zero(lookup->host->alloc, 1, sizeof(*socket));
+
+    if (socket == NULL)
+        return NULL;
+    socket->lookup = lookup;
+    socket->fd = fd;
+    if (rota_watch_new(lookup->loop, fd, &socket->watch) < 0) {
+        rota_alloc_free(lookup->host->alloc, socket);
+        return NULL;
+    }
+    rota_list_append(&lookup->sockets, &socket->link);
+    return socket;
+}
+
+static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
+{
+    struct rota_lookup *lookup = arg;
+    struct query_socket *socket = find_socket(lookup, fd);
+
+    if (!readable && !writable) {
+        if (socket == NULL)
+            return;
+        rota_list_remove(&socket->link);
+        rota_watch_drop(socket->watch); /* c-ares closes it after this */
+        rota_alloc_free(lookup->host->alloc, socket);
+        return;
+    }
+    if (socket == NULL)
+        socket = add_socket(lookup, fd);
+    if (socket == NULL) {
+        conclude(lookup, ROTA_ENOMEM, "out of memory");
+        return;
+    }
+    socket->want = (readable ? ROTA_WATCH_READ : 0) | (writable ? ROTA_WATCH_WRITE : 0);
+    rota_watch_set(socket->watch, socket->want, on_query_ready, socket);
+}
+
+static rota_err err_of_ares(int status)
+{
+    switch (status) {
+    case ARES_ENOMEM:
+        return ROTA_ENOMEM;
+    case ARES_ENOTFOUND:
+    case ARES_ENODATA:
+    case ARES_ENONAME:
+    case ARES_EBADNAME:
+        return ROTA_ENOTFOUND;
+    case ARES_ETIMEOUT:
+        return ROTA_ETIMEDOUT;
+    default:
+        return ROTA_ECONN;
+    }
+}
+
+static const char *sentence_of_ares(int status)
+{
+    switch (status) {
+    case ARES_ENOTFOUND:
+    case ARES_ENONAME:
+        return "no such host";
+    case ARES_ENODATA:
+        return "the host has no address";
+    case ARES_EBADNAME:
+        return "not a host name";
+    case ARES_ETIMEOUT:
+        return "the name servers did not answer in time";
+    case ARES_ECONNREFUSED:
+        return "no name server can be reached";
+    default:
+        return ares_strerror(status);
+    }
+}
+
+static void take_answers(struct rota_lookup *lookup, const struct ares_addrinfo *info)
+{
+    size_t count = 0;
+
+    for (const struct ares_addrinfo_node *node = info->nodes; node != NULL; node = node->ai_next)
+        count++;
+    if (count == 0) {
+        conclude(lookup, ROTA_ENOTFOUND, sentence_of_ares(ARES_ENODATA));
+        return;
+    }
+    if (reserve(lookup, count) < 0) {
+        conclude(lookup, ROTA_ENOMEM, "out of memory");
+        return;
+    }
+    for (const struct ares_addrinfo_node *node = info->nodes; node != NULL; node = node->ai_next)
+        if (rota_address_from_system(node->ai_addr, next_text(lookup), &lookup->addresses[lookup->count]))
+            lookup->count++;
+    conclude(lookup, 0, "");
+}
+
+static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+    struct rota_lookup *lookup = arg;
+
+    (void)timeouts;
+    if (!lookup->over) {
+        if (status == ARES_SUCCESS)
+            take_answers(lookup, info);
+        else
+            conclude(lookup, err_of_ares(status), sentence_of_ares(status));
+    }
+    if (info != NULL)
+        ares_freeaddrinfo(info);
+}
+
+static void ask(struct rota_lookup *lookup)
+{
+    struct ares_options options = {
+        .timeout = QUERY_TIMEOUT_MS, .tries = QUERY_TRIES, .sock_state_cb = on_socket_state, .sock_state_cb_data = lookup};
+    struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = ARES_AI_NUMERICSERV};
+    char service[8];
+
+    lookup->has_channel =
+        init_channel(&lookup->channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+    if (!lookup->has_channel) {
+        conclude(lookup, ROTA_EIO, "the name lookup could not be set up");
+        return;
+    }
+    if (rota_host_timer_set(lookup->host, &lookup->limit, lookup->host->now_ns + LOOKUP_MAX_NS) < 0) {
+        conclude(lookup, ROTA_ENOMEM, "out of memory");
+        return;
+    }
+    snprintf(service, sizeof(service), "%u", (unsigned)lookup->port);
+    ares_getaddrinfo(lookup->channel, lookup->name, service, &hints, answered, lookup);
+    look_at_clock_later(lookup);
+}
+
+/* --- Names known here --- */
+
+bool rota_lookup_is_localhost(const char *host)
+{
+    char name[HOST_MAX_BYTES + 1];
+    size_t size = strlen(host), local = strlen("localhost");
+
+    if (size > 0 && host[size - 1] == '.')
+        size--;
+    if (size < local || size >= sizeof(name) || (size > local && host[size - local - 1] != '.'))
+        return false;
+    memcpy(name, host + size - local, local);
+    name[local] = '\0';
+    return rota_text_equal_nocase(name, "localhost");
+}
+
+static void add_literal(struct rota_lookup *lookup, const char *literal)
+{
+    if (rota_address_from_literal(literal, lookup->port, next_text(lookup), &lookup->addresses[lookup->count]))
+        lookup->count++;
+}
+
+/* Returns whether the answer is known. */
+static bool answer_here(struct rota_lookup *lookup)
+{
+    bool local = rota_lookup_is_localhost(lookup->name);
+    struct rota_address address;
+    char text[ROTA_IP_TEXT_SIZE];
+
+    if (!local && !rota_address_from_literal(lookup->name, lookup->port, text, &address))
+        return false;
+    if (reserve(lookup, 2) < 0) {
+        conclude(lookup, ROTA_ENOMEM, "out of memory");
+        return true;
+    }
+    add_literal(lookup, local ? "127.0.0.1" : lookup->name);
+    if (local)
+        add_literal(lookup, "::1");
+    conclude(lookup, 0, "");
+    return true;
+}
+
+rota_err rota_lookup_in_hosts(const char *host, uint16_t port, char text[static ROTA_IP_TEXT_SIZE], struct rota_address *ret_address)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+    struct ares_options options = {.flags = 0};
+    char digits[INET6_ADDRSTRLEN];
+    struct hostent *entry = NULL;
+    ares_channel channel;
+    bool found = false;
+
+    if (!init_channel(&channel, &options, 0))
+        return ROTA_ENOMEM;
+    for (size_t i = 0; !found && i < 2; i++) {
+        if (ares_gethostbyname_file(channel, host, families[i], &entry) != ARES_SUCCESS)
+            continue;
+        found = entry->h_addr_list[0] != NULL && ares_inet_ntop(families[i], entry->h_addr_list[0], digits, sizeof(digits)) != NULL &&
+                rota_address_from_literal(digits, port, text, ret_address);
+        ares_free_hostent(entry);
+    }
+    ares_destroy(channel);
+    return found ? 0 : ROTA_ENOTFOUND;
+}
+
+rota_err rota_lookup_start(struct rota_loop *loop, struct rota_slice host, uint16_t port, rota_lookup_done done, void *arg,
+                           struct rota_lookup **ret_lookup)
+{
+    struct rota_host *rota_host = rota_loop_host(loop);
+    struct rota_lookup *lookup;
+
+    if (host.size == 0 || host.size > HOST_MAX_BYTES || memchr(host.data, '\0', host.size) != NULL)
+        return ROTA_EINVAL;
+    lookup = rota_alloc_zero(rota_host->alloc, 1, sizeof(*lookup));
+    if (lookup == NULL)
+        return ROTA_ENOMEM;
+    rota_host_enter(rota_host);
+    rota_loop_hold(loop);
+    lookup->loop = loop;
+    lookup->host = rota_host;
+    lookup->done = done;
+    lookup->arg = arg;
+    lookup->port = port;
+    lookup->retry.fire = on_retry;
+    lookup->limit.fire = on_limit;
+    lookup->finish.run = finish;
+    rota_list_init(&lookup->sockets);
+    memcpy(lookup->name, host.data, host.size);
+    if (!answer_here(lookup))
+        ask(lookup);
+    *ret_lookup = lookup;
+    return 0;
+}
+
+void rota_lookup_cancel(struct rota_lookup *lookup)
+{
+    if (lookup != NULL)
+        drop(lookup);
+}

@@ -1,0 +1,14 @@
+/* lookup.h - names known without the network. */
+#ifndef ROTA_NET_LOOKUP_H
+#define ROTA_NET_LOOKUP_H
+
+#include "net/address.h"
+#include "net/net.h"
+
+/* "localhost" and everything below it (RFC 6761), in any case, with or without a dot at the end. */
+bool rota_lookup_is_localhost(const char *host);
+
+/* The name's first address in the hosts file, read at once. ROTA_ENOTFOUND, ROTA_ENOMEM. */
+rota_err rota_lookup_in_hosts(const char *host, uint16_t port, char text[static ROTA_IP_TEXT_SIZE], struct rota_address *ret_address);
+
+#endif
