@@ -46,6 +46,9 @@ struct rota_handler {
     void (*on_cancel)(struct rota_server_call *call, const void *handlers, void *user);
 };
 
+/* Only from on_cancel: what is done when on_cancel is NULL. For tables that learn at run time whether they care. */
+ROTA_API void rota_server_call_cancel_default(struct rota_server_call *call);
+
 struct rota_service {
     const char *name; /* "package.Service" */
     const struct rota_handler *handlers;

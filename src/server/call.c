@@ -92,21 +92,29 @@ void rota_server_call_leave(struct rota_server_call *call)
     rota_server_settle(server);
 }
 
-/* A handler without on_cancel learns of it by the event it waits for: what it then sends goes nowhere and it finishes. */
-static void tell_cancelled(struct rota_server_call *call)
+void rota_server_call_cancel_default(struct rota_server_call *call)
 {
     const struct rota_server_method *m = call->method;
     const struct rota_handler *handler = m->handler;
 
-    if (handler->on_cancel != NULL) {
-        handler->on_cancel(call, m->handlers, m->user);
-    } else if (call->want_writable && handler->on_writable != NULL) {
+    if (call->want_writable && handler->on_writable != NULL) {
         call->want_writable = false;
         handler->on_writable(call, m->handlers, m->user);
     } else if (!call->end_delivered && handler->on_end != NULL) {
         call->end_delivered = true;
         handler->on_end(call, m->handlers, m->user);
     }
+}
+
+/* A handler without on_cancel learns of it by the event it waits for: what it then sends goes nowhere and it finishes. */
+static void tell_cancelled(struct rota_server_call *call)
+{
+    const struct rota_server_method *m = call->method;
+
+    if (m->handler->on_cancel != NULL)
+        m->handler->on_cancel(call, m->handlers, m->user);
+    else
+        rota_server_call_cancel_default(call);
 }
 
 void rota_server_call_cancel(struct rota_server_call *call)
