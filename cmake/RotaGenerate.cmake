@@ -12,6 +12,7 @@ function(rota_generate)
         message(FATAL_ERROR "rota_generate(TARGET target PROTOS file.proto ... [IMPORT_DIRS dir ...] [MESSAGES_ONLY])")
     endif()
     find_program(ROTA_PROTOC protoc REQUIRED)
+    # protoc-gen-rota runs it for the messages, and finds it by PATH.
     find_program(ROTA_PROTOC_GEN_C protoc-gen-c REQUIRED)
 
     set(dirs "")
@@ -27,13 +28,14 @@ function(rota_generate)
     list(TRANSFORM dirs PREPEND "-I" OUTPUT_VARIABLE import_flags)
 
     set(out ${CMAKE_CURRENT_BINARY_DIR}/${arg_TARGET}.generated)
-    set(endings pb-c.h pb-c.c)
-    set(stub_flags "")
-    set(plugin "")
-    if(NOT arg_MESSAGES_ONLY)
-        list(APPEND endings rota.h rota.c)
+    if(arg_MESSAGES_ONLY)
+        set(endings pb-c.h pb-c.c)
+        set(plugin "")
+        set(flags --plugin=protoc-gen-c=${ROTA_PROTOC_GEN_C} --c_out=${out})
+    else()
+        set(endings pb-c.h pb-c.c rota.h rota.c)
         set(plugin rota::protoc-gen-rota)
-        set(stub_flags --plugin=protoc-gen-rota=$<TARGET_FILE:${plugin}> --rota_out=${out})
+        set(flags --plugin=protoc-gen-rota=$<TARGET_FILE:${plugin}> --rota_out=${out})
     endif()
     foreach(proto IN LISTS arg_PROTOS)
         cmake_path(ABSOLUTE_PATH proto NORMALIZE)
@@ -45,9 +47,7 @@ function(rota_generate)
         add_custom_command(
             OUTPUT ${made}
             COMMAND ${CMAKE_COMMAND} -E make_directory ${out}
-            COMMAND ${ROTA_PROTOC} ${import_flags}
-                --plugin=protoc-gen-c=${ROTA_PROTOC_GEN_C} --c_out=${out}
-                ${stub_flags} ${proto}
+            COMMAND ${ROTA_PROTOC} ${import_flags} ${flags} ${proto}
             DEPENDS ${arg_PROTOS} ${plugin}
             COMMENT "Generating code of ${stem}.proto"
             VERBATIM)

@@ -1,0 +1,148 @@
+/* emit_server.c - the server's half of x.rota.c: thunks between struct rota_handler and the typed table of handlers.
+ *
+ * The thunks are fixed while the table is known only when the program runs, so a thunk stands at every event and passes
+ * over what the table leaves NULL; only for cancel does NULL mean more, which rota_server_call_cancel_default does.
+ */
+#include "emit.h"
+
+static const char take_table[] = "    const struct $s$_handlers *table = (const struct $s$_handlers *)handlers;\n\n";
+
+static const char unimplemented[] =
+    "        rota_server_call_fail(call, ROTA_UNIMPLEMENTED, \"method $method$ of service $service$ is not implemented here\");\n";
+
+static const char event_head[] =
+    "\n"
+    "static void $event$_$m$(struct rota_server_call *call, const void *handlers, void *user)\n"
+    "{\n";
+
+static const char message_head[] =
+    "\n"
+    "static void message_$m$(\n"
+    "    struct rota_server_call *call, const void *message, const void *handlers, void *user)\n"
+    "{\n";
+
+static const char cancel_body[] =
+    "    if (table->$member$.cancel != NULL)\n"
+    "        table->$member$.cancel(call, user);\n"
+    "    else\n"
+    "        rota_server_call_cancel_default(call);\n"
+    "}\n";
+
+static void emit_event(struct rota_emit *e, const char *event)
+{
+    rota_emit_set(e, "event", event);
+    rota_emit_text(e, event_head);
+    rota_emit_text(e, take_table);
+    rota_emit_text(e, "    if (table->$member$.$event$ != NULL)\n"
+                      "        table->$member$.$event$(call, user);\n"
+                      "}\n");
+}
+
+static void emit_cancel(struct rota_emit *e)
+{
+    rota_emit_set(e, "event", "cancel");
+    rota_emit_text(e, event_head);
+    rota_emit_text(e, take_table);
+    rota_emit_text(e, cancel_body);
+}
+
+/* The one request of a method; `function` is where the table keeps its handler. */
+static void emit_request(struct rota_emit *e, const char *function)
+{
+    rota_emit_set(e, "function", function);
+    rota_emit_text(e, message_head);
+    rota_emit_text(e, take_table);
+    rota_emit_text(e, "    if (table->$member$$function$ == NULL)\n");
+    rota_emit_text(e, unimplemented);
+    rota_emit_text(e, "    else\n"
+                      "        table->$member$$function$(call, (const $Request$ *)message, user);\n"
+                      "}\n");
+}
+
+/* Start decides whether a method that streams requests is implemented, before any of them comes. */
+static void emit_streaming_requests(struct rota_emit *e)
+{
+    rota_emit_set(e, "event", "start");
+    rota_emit_text(e, event_head);
+    rota_emit_text(e, take_table);
+    rota_emit_text(e, "    if (table->$member$.start != NULL)\n"
+                      "        table->$member$.start(call, user);\n"
+                      "    else if (table->$member$.message == NULL && table->$member$.end == NULL)\n");
+    rota_emit_text(e, unimplemented);
+    rota_emit_text(e, "}\n");
+    rota_emit_text(e, message_head);
+    rota_emit_text(e, take_table);
+    rota_emit_text(e, "    if (table->$member$.message != NULL)\n"
+                      "        table->$member$.message(call, (const $Request$ *)message, user);\n"
+                      "}\n");
+    emit_event(e, "end");
+}
+
+static void emit_thunks(struct rota_emit *e, const struct rota_model_method *method)
+{
+    rota_emit_set_method(e, method);
+    if (method->client_streaming)
+        emit_streaming_requests(e);
+    else
+        emit_request(e, method->server_streaming ? ".request" : "");
+    if (method->client_streaming || method->server_streaming) {
+        emit_event(e, "writable");
+        emit_cancel(e);
+    }
+    rota_emit_text(e, method->server_streaming
+                          ? "\n"
+                            "rota_err $m$_send_reply(struct rota_server_call *call, const $Reply$ *reply)\n"
+                            "{\n"
+                            "    return rota_server_call_send(call, reply);\n"
+                            "}\n"
+                          : "\n"
+                            "void $m$_reply(struct rota_server_call *call, const $Reply$ *reply)\n"
+                            "{\n"
+                            "    rota_server_call_reply(call, reply);\n"
+                            "}\n");
+}
+
+static void emit_entry(struct rota_emit *e, const struct rota_model_method *method)
+{
+    rota_emit_set_method(e, method);
+    rota_emit_text(e, "    {\n"
+                      "        .method = &$m$_method,\n");
+    if (method->client_streaming)
+        rota_emit_text(e, "        .on_start = start_$m$,\n");
+    rota_emit_text(e, "        .on_message = message_$m$,\n");
+    if (method->client_streaming)
+        rota_emit_text(e, "        .on_end = end_$m$,\n");
+    if (method->client_streaming || method->server_streaming)
+        rota_emit_text(e, "        .on_writable = writable_$m$,\n"
+                          "        .on_cancel = cancel_$m$,\n");
+    rota_emit_text(e, "    },\n");
+}
+
+static const char service_tail[] =
+    "\n"
+    "rota_err $s$_add(struct rota_server *server, const struct $s$_handlers *handlers, void *user)\n"
+    "{\n"
+    "    return rota_server_add(server, &$s$_service, handlers, user);\n"
+    "}\n";
+
+void rota_emit_server(struct rota_emit *e, const struct rota_model_service *service)
+{
+    rota_emit_set_service(e, service);
+    for (size_t i = 0; i < service->n_methods; i++)
+        emit_thunks(e, &service->methods[i]);
+    if (service->n_methods == 0) {
+        rota_emit_text(e, "\nconst struct rota_service $s$_service = {.name = \"$service$\"};\n");
+    } else {
+        rota_emit_text(e, "\nstatic const struct rota_handler handlers_$s$[] = {\n");
+        for (size_t i = 0; i < service->n_methods; i++)
+            emit_entry(e, &service->methods[i]);
+        rota_emit_text(e, "};\n"
+                          "\n"
+                          "const struct rota_service $s$_service = {\n"
+                          "    .name = \"$service$\",\n"
+                          "    .handlers = handlers_$s$,\n"
+                          "    .n_handlers = sizeof(handlers_$s$) / sizeof(handlers_$s$[0]),\n"
+                          "};\n");
+    }
+    rota_emit_text(e, service_tail);
+}
