@@ -100,6 +100,15 @@ static const char *cause_name(const struct rota_h2_event *event)
     return event->cause == ROTA_H2_UNPROCESSED && event->unsent ? "unsent" : names[event->cause];
 }
 
+static void note_closed(struct pair_side *side, int n, const struct rota_h2_event *event)
+{
+    assert_non_null(event->detail);
+    if (event->cause == ROTA_H2_RESET || event->cause == ROTA_H2_PROTOCOL)
+        note(side, "closed/%d:%s(%u)", n, cause_name(event), event->h2_code);
+    else
+        note(side, "closed/%d:%s", n, cause_name(event));
+}
+
 static void note_event(struct pair_side *side, int n, const struct rota_h2_event *event)
 {
     const char *end = event->end ? ":end" : "";
@@ -125,11 +134,7 @@ static void note_event(struct pair_side *side, int n, const struct rota_h2_event
         note(side, "writable/%d", n);
         break;
     case ROTA_H2_CLOSED:
-        assert_non_null(event->detail);
-        if (event->cause == ROTA_H2_RESET || event->cause == ROTA_H2_PROTOCOL)
-            note(side, "closed/%d:%s(%u)", n, cause_name(event), event->h2_code);
-        else
-            note(side, "closed/%d:%s", n, cause_name(event));
+        note_closed(side, n, event);
         break;
     case ROTA_H2_GOAWAY:
         assert_non_null(event->detail);
