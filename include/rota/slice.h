@@ -17,7 +17,9 @@ struct rota_slice {
 
 static inline struct rota_slice rota_slice(const void *data, size_t size)
 {
-    return (struct rota_slice){(const uint8_t *)data, size};
+    struct rota_slice slice = {(const uint8_t *)data, size}; /* no compound literal: C++ has none */
+
+    return slice;
 }
 
 static inline struct rota_slice rota_slice_str(const char *text)
