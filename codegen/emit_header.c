@@ -23,7 +23,8 @@ static const char unary[] =
     "    const $Request$ *request, $Reply$ **ret_reply);\n"
     "\n"
     "/* reply: when the status is OK; valid during the callback. */\n"
-    "typedef void (*$m$_done)(void *arg, const struct rota_status *status, const $Reply$ *reply);\n"
+    "typedef void (*$m$_done)(\n"
+    "    void *arg, const struct rota_status *status, const $Reply$ *reply);\n"
     "\n"
     "/* Returns at once; done follows, unless this failed. ret_call may be NULL. */\n"
     "ROTA_MUST_USE rota_err $m$_start(\n"
@@ -32,13 +33,14 @@ static const char unary[] =
 
 static const char client_open_with_request[] =
     "\n"
-    "/* Sends the request; receive until false, then rota_call_finish tells how the call ended. */\n"
+    "/* Starts a blocking call and sends the request; receive until false, then rota_call_finish tells how the call ended. */\n"
     "ROTA_MUST_USE rota_err $m$_open(\n"
     "    struct rota_channel *channel, const struct rota_call_options *options,\n"
     "    const $Request$ *request, struct rota_call **ret_call);\n";
 
 static const char client_open[] =
     "\n"
+    "/* Starts a blocking call. */\n"
     "ROTA_MUST_USE rota_err $m$_open(\n"
     "    struct rota_channel *channel, const struct rota_call_options *options, struct rota_call **ret_call);\n";
 
@@ -141,7 +143,8 @@ static void emit_handlers(struct rota_emit *e, const struct rota_model_service *
                       "\n"
                       "extern const struct rota_service $s$_service;\n"
                       "/* handlers and user must outlive the server. ROTA_EEXIST, ROTA_ENOMEM. */\n"
-                      "ROTA_MUST_USE rota_err $s$_add(struct rota_server *server, const struct $s$_handlers *handlers, void *user);\n");
+                      "ROTA_MUST_USE rota_err $s$_add(\n"
+                      "    struct rota_server *server, const struct $s$_handlers *handlers, void *user);\n");
 }
 
 static void emit_reply(struct rota_emit *e, const struct rota_model_method *method)

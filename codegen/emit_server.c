@@ -120,7 +120,8 @@ static void emit_entry(struct rota_emit *e, const struct rota_model_method *meth
 
 static const char service_tail[] =
     "\n"
-    "rota_err $s$_add(struct rota_server *server, const struct $s$_handlers *handlers, void *user)\n"
+    "rota_err $s$_add(\n"
+    "    struct rota_server *server, const struct $s$_handlers *handlers, void *user)\n"
     "{\n"
     "    return rota_server_add(server, &$s$_service, handlers, user);\n"
     "}\n";

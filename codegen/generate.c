@@ -1,12 +1,13 @@
 /* generate.c - from the request's bytes to the response's: check, unpack, model, emit, and merge with protobuf-c's files.
  *
- * protoc-gen-c of protobuf-c 1.4 knows nothing of proto3's `optional`, and protoc lets no such plug-in see one. So we say
- * that we know it, and hand protoc-gen-c the request with the marks taken off. What is left is a oneof of one member, which
- * keeps presence; a reader of the wire cannot tell the difference.
+ * What protoc-gen-c is asked differs from what we were asked in two ways. protobuf-c 1.4 knows nothing of proto3's
+ * `optional`, and protoc lets no such plug-in see one: so we say that we know it, and pass the fields on without the mark.
+ * What is left is a oneof of one member, which keeps presence; on the wire there is no difference. And services are left
+ * out: protobuf-c's tables for them know no streams, nobody uses them beside ours, and a method called Default or two
+ * called GetURL and GetUrl make C that does not compile.
  */
 #include "generate.h"
 
-#include "base/alloc.h"
 #include "base/errinfo.h"
 #include "emit.h"
 #include <rota/message.h>
@@ -16,10 +17,9 @@
 
 struct job {
     const struct rota_alloc *alloc;
-    struct rota_arena arena; /* the model and the response's texts */
+    struct rota_arena arena; /* all that follows lies in it */
     Plugin__Request *request;
-    Plugin__Response *messages; /* what protoc-gen-c answered; NULL: not asked */
-    Plugin__Response response;  /* its files lie in `arena` or belong to `messages` */
+    Plugin__Response response;
     struct rota_errinfo *info;
 };
 
@@ -64,51 +64,71 @@ static void clear_optional_in(Plugin__Message *const *messages, size_t count)
     }
 }
 
-static rota_err unpack(struct job *job, const ProtobufCMessageDescriptor *type, struct rota_slice bytes, void *ret_message)
+/* Changes the request for good. */
+static void reduce_to_messages(Plugin__Request *request)
 {
-    void *message;
-    rota_err err = rota_codec_protobuf_c.unpack(type, bytes, job->alloc, &message, job->info);
+    for (size_t i = 0; i < request->n_proto_file; i++) {
+        Plugin__File *file = request->proto_file[i];
+        clear_optional_in(file->message_type, file->n_message_type);
+        clear_optional(file->extension, file->n_extension);
+        file->n_service = 0;
+    }
+    request->parameter = (char *)protobuf_c_empty_string;
+}
 
+static rota_err unpack_response(struct job *job, struct rota_slice bytes, Plugin__Response **ret_response)
+{
+    struct rota_errinfo detail = {{0}};
+    void *message;
+    rota_err err = rota_codec_protobuf_c.unpack(&plugin__response__descriptor, bytes, &job->arena.as_alloc, &message, &detail);
+
+    if (err < 0)
+        return rota_errinfo_set(job->info, err, "protoc-gen-c answered with something else than a response: %s", detail.text);
+    *ret_response = message;
+    return 0;
+}
+
+static rota_err ask_for_messages(struct job *job, rota_generate_messages *messages, Plugin__Response **ret_response)
+{
+    struct rota_buffer packed;
+    size_t size;
+    uint8_t *question;
+    rota_err err;
+
+    reduce_to_messages(job->request);
+    size = plugin__request__get_packed_size(job->request);
+    question = rota_arena_get(&job->arena, size);
+    if (question == NULL)
+        return no_memory(job);
+    plugin__request__pack(job->request, question);
+    rota_buffer_init(&packed, job->alloc, 0);
+    err = messages(rota_slice(question, size), &packed, job->info);
     if (err == 0)
-        memcpy(ret_message, &message, sizeof(message));
+        err = unpack_response(job, rota_buffer_peek(&packed), ret_response);
+    rota_buffer_fini(&packed);
     return err;
 }
 
-/* Asks protoc-gen-c for the messages' files. Changes the request for good: its marks and parameter are gone. */
-static rota_err run_messages(struct job *job, rota_generate_messages *messages)
+static rota_err add_messages(struct job *job, rota_generate_messages *messages)
 {
-    Plugin__Request *request = job->request;
-    struct rota_buffer packed;
-    struct rota_errinfo detail = {{0}};
-    uint8_t *out;
-    char *parameter = request->parameter;
-    size_t size;
-    rota_err err;
+    Plugin__Response *made = NULL, *all = &job->response;
+    Plugin__Response__File **files;
+    rota_err err = ask_for_messages(job, messages, &made);
 
-    for (size_t i = 0; i < request->n_proto_file; i++) {
-        clear_optional_in(request->proto_file[i]->message_type, request->proto_file[i]->n_message_type);
-        clear_optional(request->proto_file[i]->extension, request->proto_file[i]->n_extension);
-    }
-    request->parameter = (char *)protobuf_c_empty_string;
-    size = plugin__request__get_packed_size(request);
-    out = rota_alloc_get(job->alloc, size);
-    if (out == NULL) {
-        request->parameter = parameter;
+    if (err < 0)
+        return err;
+    if (made->error[0] != '\0')
+        return rota_errinfo_set(job->info, ROTA_EINVAL, "protoc-gen-c: %s", made->error);
+    files = rota_arena_zero(&job->arena, all->n_file + made->n_file + 1, sizeof(*files));
+    if (files == NULL)
         return no_memory(job);
-    }
-    plugin__request__pack(request, out);
-    request->parameter = parameter;
-    rota_buffer_init(&packed, job->alloc, 0);
-    err = messages(rota_slice(out, size), &packed, job->info);
-    rota_alloc_free(job->alloc, out);
-    if (err == 0)
-        err = unpack(job, &plugin__response__descriptor, rota_buffer_peek(&packed), &job->messages);
-    rota_buffer_fini(&packed);
-    if (err == ROTA_EPARSE && job->info != NULL) {
-        detail = *job->info;
-        return rota_errinfo_set(job->info, err, "protoc-gen-c answered with something else than a response: %s", detail.text);
-    }
-    return err;
+    for (size_t i = 0; i < made->n_file; i++)
+        files[i] = made->file[i];
+    for (size_t i = 0; i < all->n_file; i++)
+        files[made->n_file + i] = all->file[i];
+    all->file = files;
+    all->n_file += made->n_file;
+    return 0;
 }
 
 /* Adds a file whose text one of the emitters writes. */
@@ -141,9 +161,13 @@ static rota_err add_file(struct job *job, const struct rota_model *model, const 
 
 static rota_err add_stubs(struct job *job)
 {
+    size_t count = job->request->n_file_to_generate;
     rota_err err = 0;
 
-    for (size_t i = 0; err == 0 && i < job->request->n_file_to_generate; i++) {
+    job->response.file = rota_arena_zero(&job->arena, 2 * count + 1, sizeof(*job->response.file));
+    if (job->response.file == NULL)
+        return no_memory(job);
+    for (size_t i = 0; err == 0 && i < count; i++) {
         struct rota_model model;
 
         err = rota_model_read(&job->arena, job->request, job->request->file_to_generate[i], &model, job->info);
@@ -159,22 +183,13 @@ static rota_err add_stubs(struct job *job)
 static rota_err make_response(struct job *job, rota_generate_messages *messages)
 {
     bool with_messages;
-    size_t n_files;
     rota_err err = read_parameters(job, &with_messages);
 
+    if (err == 0)
+        err = add_stubs(job);
     if (err == 0 && with_messages)
-        err = run_messages(job, messages);
-    if (err < 0)
-        return err;
-    if (job->messages != NULL && job->messages->error[0] != '\0')
-        return rota_errinfo_set(job->info, ROTA_EINVAL, "protoc-gen-c: %s", job->messages->error);
-    n_files = 2 * job->request->n_file_to_generate + (job->messages == NULL ? 0 : job->messages->n_file);
-    job->response.file = rota_arena_zero(&job->arena, n_files + 1, sizeof(*job->response.file));
-    if (job->response.file == NULL)
-        return no_memory(job);
-    for (size_t i = 0; job->messages != NULL && i < job->messages->n_file; i++)
-        job->response.file[job->response.n_file++] = job->messages->file[i];
-    return add_stubs(job);
+        err = add_messages(job, messages);
+    return err;
 }
 
 static rota_err write_response(struct job *job, struct rota_buffer *out)
@@ -193,24 +208,23 @@ rota_err rota_generate(const struct rota_alloc *alloc, struct rota_slice request
 {
     struct rota_errinfo own = {{0}};
     struct job job = {.alloc = alloc, .response = PLUGIN__RESPONSE__INIT, .info = info == NULL ? &own : info};
+    void *message;
     rota_err err;
 
     rota_arena_init(&job.arena, alloc, 0);
-    err = unpack(&job, &plugin__request__descriptor, request, &job.request);
+    err = rota_codec_protobuf_c.unpack(&plugin__request__descriptor, request, &job.arena.as_alloc, &message, job.info);
     if (err == 0) {
+        job.request = message;
         err = make_response(&job, messages);
-        job.response.supported_features = FEATURE_PROTO3_OPTIONAL;
-        if (err == ROTA_EINVAL) {
-            job.response.n_file = 0;
-            job.response.error = job.info->text;
-            err = 0;
-        }
-        if (err == 0)
-            err = write_response(&job, out);
-        rota_codec_protobuf_c.free(&plugin__request__descriptor, job.request, alloc);
     }
-    if (job.messages != NULL)
-        rota_codec_protobuf_c.free(&plugin__response__descriptor, job.messages, alloc);
+    job.response.supported_features = FEATURE_PROTO3_OPTIONAL;
+    if (err == ROTA_EINVAL) {
+        job.response.n_file = 0;
+        job.response.error = job.info->text;
+        err = 0;
+    }
+    if (err == 0)
+        err = write_response(&job, out);
     rota_arena_fini(&job.arena);
     return err;
 }
