@@ -4,7 +4,6 @@
  * and a ping; when the ping comes back, or after a second, GOAWAY with the last stream served. Streams that come
  * between are served. A client opens no more, and says GOAWAY when its last stream is over.
  * The last GOAWAY is given to the session at the start of a pull, when all that was fed has been seen.
- * Faults: a stream error costs the peer little and us much, so their number is limited (CVE-2025-8671 and its kin).
  * Sources: RFC 9113, 5.4, 6.8.
  */
 #include "base/text.h"
@@ -14,8 +13,6 @@
 
 #define SECOND_NS INT64_C(1000000000)
 #define NOTICE_WAIT_NS SECOND_NS
-#define FAULTS_BURST ROTA_H2_FAULTS_BURST
-#define FAULTS_PER_S 100
 #define DEBUG_SHOWN_BYTES 120
 
 static const uint8_t drain_ping[8] = {'r', 'o', 't', 'a', 'd', 'r', 'a', 'i'};
@@ -32,8 +29,6 @@ void rota_h2_drain(struct rota_h2 *h2, int64_t now_ns)
     h2->drain = ROTA_H2_NOTICED;
     h2->drain_deadline_ns = now_ns + NOTICE_WAIT_NS;
     rota_h2_check(h2, nghttp2_submit_shutdown_notice(h2->session));
-    if (h2->broken == 0)
-        rota_h2_check(h2, nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, drain_ping));
 }
 
 void rota_h2_on_ping_ack(struct rota_h2 *h2, const uint8_t *opaque)
@@ -64,10 +59,21 @@ bool rota_h2_finished(const struct rota_h2 *h2)
     return nghttp2_session_want_read(h2->session) == 0 && !rota_h2_wants_write(h2);
 }
 
-/* The session says GOAWAY by itself when the peer breaks the rules for good; its debug data says how. */
+const char *rota_h2_fault(const struct rota_h2 *h2)
+{
+    return h2->fault;
+}
+
+/* The session says GOAWAY by itself when the peer breaks the rules for good; its debug data says how. The ping of a drain
+ * follows the notice here and not before, since the session lets pings overtake. */
 void rota_h2_on_goaway_sent(struct rota_h2 *h2, const nghttp2_goaway *frame)
 {
-    if (frame->error_code == NGHTTP2_NO_ERROR || h2->fault[0] != '\0')
+    if (frame->error_code == NGHTTP2_NO_ERROR) {
+        if (h2->drain == ROTA_H2_NOTICED)
+            rota_h2_check(h2, nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, drain_ping));
+        return;
+    }
+    if (h2->fault[0] != '\0')
         return;
     snprintf(h2->fault, sizeof(h2->fault), "the peer broke HTTP/2 (%s)%s%.*s", nghttp2_http2_strerror(frame->error_code),
         frame->opaque_data_len > 0 ? ": " : "",
@@ -125,25 +131,6 @@ int rota_h2_on_goaway(struct rota_h2 *h2, const nghttp2_goaway *frame)
     if (!h2->options.server)
         close_unsent(h2);
     return 0;
-}
-
-void rota_h2_peer_fault(struct rota_h2 *h2)
-{
-    int64_t seconds = (h2->now_ns - h2->faults_since_ns) / SECOND_NS;
-
-    if (seconds > 0) {
-        int64_t back = seconds >= FAULTS_BURST / FAULTS_PER_S ? FAULTS_BURST : seconds * FAULTS_PER_S;
-
-        h2->faults_since_ns += seconds * SECOND_NS;
-        h2->faults_left = h2->faults_left + back > FAULTS_BURST ? FAULTS_BURST : h2->faults_left + (uint32_t)back;
-    }
-    if (h2->faults_left > 0) {
-        h2->faults_left--;
-        return;
-    }
-    if (h2->fault[0] == '\0')
-        snprintf(h2->fault, sizeof(h2->fault), "the peer sent too many faulty or empty frames");
-    rota_h2_check(h2, nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM));
 }
 
 static void set_lost(struct rota_h2 *h2, const char *text)

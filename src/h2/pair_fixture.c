@@ -66,6 +66,8 @@ static void note(struct pair_side *side, const char *format, ...)
 {
     va_list args;
 
+    if (side->mute)
+        return;
     if (side->log_size > 0 && side->log_size + 1 < sizeof(side->log))
         side->log[side->log_size++] = ' ';
     va_start(args, format);
@@ -79,6 +81,51 @@ const char *pair_log(struct pair_side *side)
     side->log[side->log_size] = '\0';
     side->log_size = 0;
     return side->log;
+}
+
+static int stream_of_word(const char *word)
+{
+    const char *slash = strchr(word, '/');
+
+    return slash == NULL ? 0 : atoi(slash + 1);
+}
+
+/* Writes one word, or holds data back to be added up. */
+static char *put_word(char *out, const char *word, int n, size_t *data)
+{
+    size_t size;
+
+    if (word != NULL && sscanf(word, "data/%*d:%zu", &size) == 1) {
+        *data += size;
+        return out;
+    }
+    if (*data > 0)
+        out += sprintf(out, "data/%d:%zu ", n, *data);
+    *data = 0;
+    return word == NULL ? out : out + sprintf(out, "%s ", word);
+}
+
+const char *pair_log_by_stream(struct pair_side *side)
+{
+    static char sorted[sizeof(side->log)];
+    char *words[1024], *save = NULL, *out = sorted;
+    size_t n_words = 0;
+
+    pair_log(side);
+    for (char *w = strtok_r(side->log, " ", &save); w != NULL && n_words < 1024; w = strtok_r(NULL, " ", &save))
+        words[n_words++] = w;
+    for (int n = 0; n <= side->n_streams; n++) {
+        size_t data = 0;
+
+        for (size_t i = 0; i < n_words; i++)
+            if (stream_of_word(words[i]) == n)
+                out = put_word(out, words[i], n, &data);
+        out = put_word(out, NULL, n, &data);
+    }
+    *out = '\0';
+    if (out > sorted)
+        out[-1] = '\0';
+    return sorted;
 }
 
 static int number_of(struct pair_side *side, struct rota_h2_stream *stream)
@@ -144,7 +191,11 @@ static void note_event(struct pair_side *side, int n, const struct rota_h2_event
         note(side, "room");
         break;
     }
-    for (size_t i = 0; side->details && i < event->count; i++)
+}
+
+static void note_headers(struct pair_side *side, const struct rota_h2_event *event)
+{
+    for (size_t i = 0; i < event->count; i++)
         note(side, "%.*s=%.*s", (int)event->headers[i].name.size, (const char *)event->headers[i].name.data,
             (int)event->headers[i].value.size, (const char *)event->headers[i].value.data);
 }
@@ -157,6 +208,8 @@ void pair_drain_events(struct pair_side *side)
         int n = number_of(side, event.stream);
 
         note_event(side, n, &event);
+        if (side->details)
+            note_headers(side, &event);
         if (event.type == ROTA_H2_DATA) {
             side->total_bytes += event.data.size;
             for (size_t i = 0; i < event.data.size; i++)

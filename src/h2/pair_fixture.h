@@ -10,7 +10,7 @@
 #include "h2/h2.h"
 #include "testing/leak_alloc.h"
 
-#define PAIR_STREAMS 256
+#define PAIR_STREAMS 6000
 
 enum pair_chunking { PAIR_WHOLE, PAIR_BYTES, PAIR_RANDOM };
 
@@ -25,6 +25,7 @@ struct pair_side {
     size_t total_bytes;  /* received at all */
     bool hold;           /* received data is not given back */
     bool quiet;          /* data events are counted, not written down */
+    bool mute;           /* nothing is written down */
     bool details;        /* headers are written down too */
     rota_err err;        /* of the last feed or pull that failed */
     char info[ROTA_ERRINFO_SIZE];
@@ -56,6 +57,9 @@ void pair_feed(struct pair_side *side, const void *bytes, size_t size);
 void pair_drain_events(struct pair_side *side);
 /* The log since the last call. */
 const char *pair_log(struct pair_side *side);
+
+/* The same however the bytes were cut: pieces of data put together, connection events first, then stream by stream. */
+const char *pair_log_by_stream(struct pair_side *side);
 
 int pair_open(struct pair *pair, bool end); /* the stream's number, or a rota_err */
 rota_err pair_send(struct pair_side *side, int n, size_t bytes, bool end);

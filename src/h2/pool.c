@@ -1,7 +1,6 @@
 /* pool.c - free lists by size class.
  *
  * Invariant: a block's header says its class (0: passed through) and how many bytes it holds, as long as it lives.
- * What is kept is bounded, so that a connection that once was busy does not hold its peak for ever.
  */
 #include "h2/pool.h"
 #include "base/alloc.h"
@@ -10,17 +9,6 @@
 #include <string.h>
 
 #define STEP_BYTES 64
-
-#if defined(__SANITIZE_ADDRESS__)
-#define KEPT_MAX_BYTES 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KEPT_MAX_BYTES 0
-#endif
-#endif
-#ifndef KEPT_MAX_BYTES
-#define KEPT_MAX_BYTES ((size_t)256 * 1024)
-#endif
 
 struct rota_h2_block {
     union {
@@ -86,7 +74,7 @@ void rota_h2_pool_put(struct rota_h2_pool *pool, void *ptr)
     if (ptr == NULL)
         return;
     block = block_of(ptr);
-    if (block->class == 0 || pool->kept_bytes + block->size_bytes > KEPT_MAX_BYTES) {
+    if (block->class == 0 || pool->kept_bytes + block->size_bytes > ROTA_H2_POOL_KEPT_BYTES) {
         rota_alloc_free(pool->alloc, block);
         return;
     }

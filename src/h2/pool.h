@@ -11,6 +11,17 @@
 
 #define ROTA_H2_POOL_CLASSES 16 /* of 64, 128, ... 1024 bytes; larger blocks are passed through */
 
+#if defined(__SANITIZE_ADDRESS__)
+#define ROTA_H2_POOL_KEPT_BYTES 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ROTA_H2_POOL_KEPT_BYTES 0
+#endif
+#endif
+#ifndef ROTA_H2_POOL_KEPT_BYTES
+#define ROTA_H2_POOL_KEPT_BYTES (256 * 1024) /* at most, so that a connection that once was busy gives back its peak */
+#endif
+
 struct rota_h2_block;
 
 struct rota_h2_pool {

@@ -152,13 +152,14 @@ static int on_rst_stream(struct rota_h2 *h2, const nghttp2_frame *frame)
     struct rota_h2_stream *stream = rota_h2_stream_find(h2, frame->hd.stream_id);
     uint32_t code = frame->rst_stream.error_code;
 
+    rota_h2_peer_reset(h2);
     if (stream == NULL)
-        return 0;
+        return verdict(h2);
     if (!h2->options.server && code == NGHTTP2_REFUSED_STREAM)
         rota_h2_stream_close_unprocessed(stream, false, "the peer refused the stream");
     else
         rota_h2_stream_close(stream, ROTA_H2_RESET, code, "");
-    return 0;
+    return verdict(h2);
 }
 
 static int on_settings(struct rota_h2 *h2, const nghttp2_frame *frame)

@@ -246,7 +246,7 @@ int rota_h2_on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, 
         return (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ? 0 : on_end_stream_sent(h2, frame->hd.stream_id);
     case NGHTTP2_GOAWAY:
         rota_h2_on_goaway_sent(h2, &frame->goaway);
-        return 0;
+        return h2->broken == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     default:
         return 0;
     }

@@ -16,12 +16,12 @@
 #define HIGH_MARK_DEFAULT (64 * 1024)
 #define STREAMS_DEFAULT 100 /* server, none given; client, until SETTINGS say */
 
-/* The peer's frames that nghttp2 limits. */
-#define RESETS_BURST 1000
-#define RESETS_PER_S 100
+/* What nghttp2 limits; resets by a rate above that of limits.c, which says why. */
+#define RESETS_BURST 10000
+#define RESETS_PER_S 2000
 #define SETTINGS_ENTRIES_MAX 32
 #define ACKS_QUEUED_MAX 1000
-#define CONTINUATIONS_MAX 8
+#define CONTINUATIONS_MAX (8 * 9) /* nghttp2 counts each piece that the nine bytes of their heads come in */
 
 void rota_h2_check(struct rota_h2 *h2, int nghttp2_error)
 {
@@ -128,11 +128,11 @@ rota_err rota_h2_new(const struct rota_h2_options *options, int64_t now_ns, stru
     rota_arena_init(&h2->arena, h2->alloc, 0);
     rota_list_init(&h2->streams);
     rota_list_init(&h2->closing);
-    h2->now_ns = h2->last_read_ns = h2->faults_since_ns = now_ns;
+    h2->now_ns = h2->last_read_ns = now_ns;
     h2->ping_deadline_ns = INT64_MAX;
     h2->peer_max_streams = STREAMS_DEFAULT;
     h2->peer_max_header_bytes = SIZE_MAX;
-    h2->faults_left = ROTA_H2_FAULTS_BURST;
+    rota_h2_limits_init(h2);
     err = make_session(h2);
     if (err == 0)
         err = greet(h2);

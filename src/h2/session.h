@@ -18,7 +18,12 @@
 #include "h2/h2.h"
 #include "h2/pool.h"
 
-#define ROTA_H2_FAULTS_BURST 1000 /* the peer's stream errors and empty frames at once; 100 more a second */
+/* So many at once, and so many more each second (a token bucket). */
+struct rota_h2_rate {
+    int64_t since_ns;
+    uint32_t burst, per_s;
+    uint32_t left;
+};
 
 struct rota_h2_piece {
     struct rota_h2_piece *next;
@@ -95,8 +100,8 @@ struct rota_h2 {
     int64_t drain_deadline_ns;
     int64_t last_read_ns;
     int64_t ping_deadline_ns; /* INT64_MAX: no keepalive ping is out */
-    int64_t faults_since_ns;  /* token bucket of the peer's stream errors */
-    uint32_t faults_left;
+    struct rota_h2_rate faults; /* the peer's stream errors and empty frames */
+    struct rota_h2_rate resets; /* server: streams that the peer reset */
 
     rota_err broken; /* ROTA_ENOMEM or ROTA_EPROTO: the session is done for */
     char fault[160]; /* what the peer did, "" while it behaves; once set, only our GOAWAY is left to send */
@@ -154,8 +159,13 @@ void rota_h2_on_ping_ack(struct rota_h2 *h2, const uint8_t *opaque);
 void rota_h2_on_goaway_sent(struct rota_h2 *h2, const nghttp2_goaway *frame);
 bool rota_h2_goaway_due(const struct rota_h2 *h2);
 void rota_h2_goaway_final(struct rota_h2 *h2);
+
+/* --- limits.c --- */
+
+void rota_h2_limits_init(struct rota_h2 *h2);
 /* The peer broke the rules in a way that costs it no more than a stream; too often ends the connection. */
 void rota_h2_peer_fault(struct rota_h2 *h2);
+void rota_h2_peer_reset(struct rota_h2 *h2);
 
 /* --- keepalive.c --- */
 

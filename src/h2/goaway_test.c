@@ -1,0 +1,259 @@
+/* goaway_test.c - draining loses no stream, and whatever a GOAWAY or a lost socket leaves behind is told apart. */
+#include "base/assert.h"
+#include "h2/pair_fixture.h"
+#include "testing/cmocka.h"
+
+#define SECOND_NS INT64_C(1000000000)
+
+static void pair_ready(struct pair *pair)
+{
+    assert_int_equal(pair_init(pair, NULL, NULL, NULL), 0);
+    pair_run(pair);
+    pair_log(&pair->client);
+    pair_log(&pair->server);
+}
+
+static void answer(struct pair *pair, int n)
+{
+    assert_int_equal(pair_respond(pair, n, true), 0);
+    pair_run(pair);
+}
+
+static void a_stream_opened_between_the_goaways_is_served(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_ready(&pair);
+    assert_int_equal(pair_open(&pair, true), 1);
+    pair_run(&pair);
+    rota_h2_drain(pair.server.h2, 0);
+    /* The client opens the second before it hears of the drain. */
+    assert_int_equal(pair_open(&pair, true), 2);
+    pair_pass(&pair.client, &pair.server, 65536);
+    pair_run(&pair);
+    assert_string_equal(pair_log(&pair.server), "request/1:6:end request/2:6:end");
+    assert_string_equal(pair_log(&pair.client), "goaway(0) goaway(0)");
+    assert_int_equal(pair_open(&pair, true), ROTA_ECLOSED);
+    assert_false(rota_h2_finished(pair.server.h2));
+    answer(&pair, 1);
+    answer(&pair, 2);
+    assert_string_equal(pair_log(&pair.client), "headers/1:2:end closed/1:done headers/2:2:end closed/2:done");
+    assert_true(rota_h2_finished(pair.server.h2));
+    assert_true(rota_h2_finished(pair.client.h2));
+    pair_fini(&pair);
+}
+
+/* The other way round, a client could answer the ping and open a stream before it has read the notice. */
+static void the_ping_follows_the_notice(void **state)
+{
+    struct pair pair;
+    uint8_t out[100];
+    size_t size;
+
+    (void)state;
+    pair_ready(&pair);
+    rota_h2_drain(pair.server.h2, 0);
+    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), &size), 0);
+    assert_int_equal(size, 9 + 8 + 9 + 8);
+    assert_int_equal(out[3], 7);      /* GOAWAY */
+    assert_int_equal(out[17 + 3], 6); /* PING */
+    pair_fini(&pair);
+}
+
+static void without_an_answer_the_last_goaway_waits_a_second(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_ready(&pair);
+    assert_int_equal(pair_open(&pair, true), 1);
+    pair_run(&pair);
+    rota_h2_drain(pair.server.h2, 5);
+    while (pair_pass(&pair.server, NULL, 65536) > 0)
+        ;
+    assert_int_equal(rota_h2_deadline_ns(pair.server.h2), 5 + SECOND_NS);
+    assert_int_equal(rota_h2_tick(pair.server.h2, 4 + SECOND_NS, NULL), 0);
+    assert_false(rota_h2_wants_write(pair.server.h2));
+    assert_int_equal(rota_h2_tick(pair.server.h2, 5 + SECOND_NS, NULL), 0);
+    assert_true(rota_h2_wants_write(pair.server.h2));
+    assert_int_equal(rota_h2_deadline_ns(pair.server.h2), INT64_MAX);
+    pair_fini(&pair);
+}
+
+static void a_server_without_streams_finishes_after_the_round_trip(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_ready(&pair);
+    rota_h2_drain(pair.server.h2, 0);
+    assert_false(rota_h2_finished(pair.server.h2));
+    pair_pass(&pair.server, NULL, 65536);
+    assert_int_equal(rota_h2_tick(pair.server.h2, SECOND_NS, NULL), 0);
+    assert_false(rota_h2_finished(pair.server.h2));
+    pair_run(&pair);
+    assert_true(rota_h2_finished(pair.server.h2));
+    pair_fini(&pair);
+}
+
+/* What the last GOAWAY rules out is refused even if it comes in before the GOAWAY has gone out. */
+static void a_stream_above_the_last_goaway_is_not_begun(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_ready(&pair);
+    assert_int_equal(pair_open(&pair, true), 1);
+    pair_run(&pair);
+    rota_h2_drain(pair.server.h2, 0);
+    assert_int_equal(rota_h2_tick(pair.server.h2, SECOND_NS, NULL), 0);
+    /* The first pull makes the last GOAWAY, but has room for one byte. */
+    pair_pass(&pair.server, &pair.client, 1);
+    assert_int_equal(pair_open(&pair, true), 2);
+    pair_pass(&pair.client, &pair.server, 65536);
+    pair_run(&pair);
+    assert_string_equal(pair_log(&pair.server), "request/1:6:end");
+    assert_string_equal(pair_log(&pair.client), "goaway(0) goaway(0) closed/2:unprocessed");
+    answer(&pair, 1);
+    assert_string_equal(pair_log(&pair.client), "headers/1:2:end closed/1:done");
+    pair_fini(&pair);
+}
+
+static void a_client_drains_when_its_streams_are_done(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_ready(&pair);
+    assert_int_equal(pair_open(&pair, true), 1);
+    pair_run(&pair);
+    rota_h2_drain(pair.client.h2, 0);
+    assert_int_equal(pair_open(&pair, true), ROTA_ECLOSED);
+    pair_run(&pair);
+    assert_false(rota_h2_finished(pair.client.h2));
+    answer(&pair, 1);
+    assert_string_equal(pair_log(&pair.client), "headers/1:2:end closed/1:done");
+    assert_string_equal(pair_log(&pair.server), "request/1:6:end closed/1:done goaway(0)");
+    assert_true(rota_h2_finished(pair.client.h2));
+    assert_true(rota_h2_finished(pair.server.h2));
+    pair_fini(&pair);
+}
+
+static const uint8_t calm[] = {
+    0, 0, 22, 7, 0, 0, 0, 0, 0, /* GOAWAY */
+    0, 0, 0, 1,                 /* last stream: 1 */
+    0, 0, 0, 11,                /* ENHANCE_YOUR_CALM */
+    't', 'o', 'o', '_', 'm', 'a', 'n', 'y', '_', 'p', 'i', 'n', 'g', 's',
+};
+
+static void a_goaway_tells_the_streams_apart(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_ready(&pair);
+    assert_int_equal(pair_open(&pair, true), 1);
+    assert_int_equal(pair_open(&pair, true), 2);
+    while (pair_pass(&pair.client, NULL, 65536) > 0)
+        ;
+    assert_int_equal(pair_open(&pair, true), 3);
+    pair_feed(&pair.client, calm, sizeof(calm));
+    assert_string_equal(pair_log(&pair.client), "goaway(11)too_many_pings closed/3:unsent closed/2:unprocessed");
+    assert_int_equal(rota_h2_streams(pair.client.h2), 1);
+    assert_int_equal(pair_open(&pair, true), ROTA_ECLOSED);
+    while (pair_pass(&pair.client, NULL, 65536) > 0)
+        ;
+    rota_h2_abort(pair.client.h2, "gone");
+    pair_drain_events(&pair.client);
+    assert_string_equal(pair_log(&pair.client), "closed/1:lost");
+    pair_fini(&pair);
+}
+
+static void abort_tells_the_sent_from_the_unsent(void **state)
+{
+    struct pair pair;
+    struct rota_h2_event event;
+    size_t size;
+    uint8_t byte;
+
+    (void)state;
+    pair_ready(&pair);
+    assert_int_equal(pair_open(&pair, true), 1);
+    assert_int_equal(rota_h2_pull(pair.client.h2, &byte, 1, &size), 0);
+    assert_int_equal(pair_open(&pair, true), 2);
+    assert_int_equal(pair_send(&pair.client, 1, 5, false), ROTA_ESTATE);
+    rota_h2_abort(pair.client.h2, "connection reset by peer");
+    assert_int_equal(pair_send(&pair.client, 1, 5, false), ROTA_ECLOSED);
+    assert_true(rota_h2_next(pair.client.h2, &event));
+    assert_int_equal(event.cause, ROTA_H2_LOST);
+    assert_false(event.unsent);
+    assert_string_equal(event.detail, "connection reset by peer");
+    pair_drain_events(&pair.client);
+    assert_string_equal(pair_log(&pair.client), "closed/2:unsent");
+    assert_int_equal(pair_open(&pair, true), ROTA_ECLOSED);
+    assert_int_equal(rota_h2_feed(pair.client.h2, ROTA_SLICE("x"), 0, NULL), ROTA_ECLOSED);
+    assert_int_equal(rota_h2_pull(pair.client.h2, &byte, 1, &size), ROTA_ECLOSED);
+    assert_int_equal(rota_h2_tick(pair.client.h2, INT64_MAX, NULL), ROTA_ECLOSED);
+    assert_true(rota_h2_finished(pair.client.h2));
+    rota_h2_abort(pair.client.h2, "again");
+    pair_fini(&pair);
+}
+
+static void a_reset_stream_has_no_more_events(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_ready(&pair);
+    assert_int_equal(pair_open(&pair, false), 1);
+    assert_int_equal(pair_send(&pair.client, 1, 100, true), 0);
+    rota_h2_reset(pair.client.streams[1], 8);
+    assert_int_equal(rota_h2_streams(pair.client.h2), 0);
+    pair_run(&pair);
+    assert_string_equal(pair_log(&pair.client), "");
+    assert_string_equal(pair_log(&pair.server), "");
+
+    assert_int_equal(pair_open(&pair, false), 2);
+    pair_run(&pair);
+    rota_h2_reset(pair.client.streams[2], 8);
+    pair_run(&pair);
+    assert_string_equal(pair_log(&pair.client), "");
+    assert_string_equal(pair_log(&pair.server), "request/1:6 closed/1:reset(8)");
+    rota_h2_abort(pair.client.h2, "over");
+    pair_drain_events(&pair.client);
+    assert_string_equal(pair_log(&pair.client), "");
+    pair_fini(&pair);
+}
+
+static void the_peers_reset_says_its_code(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_ready(&pair);
+    assert_int_equal(pair_open(&pair, false), 1);
+    pair_run(&pair);
+    rota_h2_reset(pair.server.streams[1], 2);
+    pair_run(&pair);
+    assert_string_equal(pair_log(&pair.client), "closed/1:reset(2)");
+    pair_fini(&pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_stream_opened_between_the_goaways_is_served),
+        cmocka_unit_test(the_ping_follows_the_notice),
+        cmocka_unit_test(without_an_answer_the_last_goaway_waits_a_second),
+        cmocka_unit_test(a_server_without_streams_finishes_after_the_round_trip),
+        cmocka_unit_test(a_stream_above_the_last_goaway_is_not_begun),
+        cmocka_unit_test(a_client_drains_when_its_streams_are_done),
+        cmocka_unit_test(a_goaway_tells_the_streams_apart),
+        cmocka_unit_test(abort_tells_the_sent_from_the_unsent),
+        cmocka_unit_test(a_reset_stream_has_no_more_events),
+        cmocka_unit_test(the_peers_reset_says_its_code),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
