@@ -51,7 +51,7 @@ struct rota_call_info {
 
 struct rota_pick {
     struct rota_lb_subchannel *subchannel; /* with ROTA_PICK_OK */
-    const struct rota_status *why;         /* with FAIL and DROP: lives until the policy's next event */
+    const struct rota_status *why;         /* with FAIL and DROP: lives until the policy's next event; NULL: what it last gave rota_lb_update */
     bool exit_idle; /* with any verdict: call on_exit_idle after this pick */
     /* Policies on the way that want on_done; filled in by rota_lb_child_pick and the channel. */
     uint8_t depth;
@@ -59,7 +59,7 @@ struct rota_pick {
         void *node;
         uint64_t cookie;
     } path[ROTA_PICK_DEPTH];
-    uint64_t cookie; /* set by a policy's pick for its own on_done */
+    uint64_t cookie; /* set by a policy's pick for its own on_done; after it has asked a child, which may write here too */
 };
 
 /* How an attempt ended, as policies learn from it. */
@@ -108,7 +108,7 @@ struct rota_lb_class {
 
     /* Hot path: must not allocate. The time is call->now_ns. */
     enum rota_pick_verdict (*pick)(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick);
-    /* Exactly once per pick that returned OK, with the cookie it set. May be NULL. */
+    /* Exactly once per pick that returned OK, with the cookie it set, unless fini came first. May be NULL. */
     void (*on_done)(void *state, uint64_t cookie, const struct rota_outcome *outcome);
 };
 
@@ -136,14 +136,17 @@ ROTA_API ROTA_MUST_USE rota_err rota_lb_config_named(const struct rota_lb_env *e
 ROTA_API void rota_lb_config_free(struct rota_lb_config *config);
 ROTA_API const char *rota_lb_config_name(const struct rota_lb_config *config);
 
-/* The config must outlive the child. ROTA_ENOMEM or init's own error. */
+/* The config must outlive the child. ROTA_ENOMEM, ROTA_ELIMIT (more than ROTA_PICK_DEPTH policies with on_done on one path) or
+ * init's own error. */
 ROTA_API ROTA_MUST_USE rota_err rota_lb_child_new(struct rota_lb_cmds *cmds, const struct rota_lb_config *config, void *tag, struct rota_lb_child **ret_child);
 ROTA_API void rota_lb_child_free(struct rota_lb_cmds *cmds, struct rota_lb_child *child); /* no on_child afterwards; NULL is fine */
+/* The child's on_endpoints runs later; should it fail, the channel asks for re-resolution. ROTA_ENOMEM: nothing was handed on. */
 ROTA_API ROTA_MUST_USE rota_err rota_lb_child_endpoints(struct rota_lb_cmds *cmds, struct rota_lb_child *child,
                                                         const struct rota_endpoint *const *endpoints, size_t count);
 ROTA_API void rota_lb_child_exit_idle(struct rota_lb_cmds *cmds, struct rota_lb_child *child);
 
-/* Only inside pick. */
+/* Only inside pick. A parent that got OK returns OK with that pick; after any other verdict it may ask another child. A child's wish
+ * to leave IDLE is seen to here: the parent need not pass it on. */
 ROTA_API enum rota_pick_verdict rota_lb_child_pick(struct rota_lb_child *child, const struct rota_call_info *call, struct rota_pick *ret_pick);
 
 /* --- Chance, from the channel's generator (scripted in tests) --- */

@@ -2,28 +2,41 @@
  *
  * The owner (a channel, a test, the simulator) provides connections through struct rota_lb_owner and feeds their states in.
  * Invariants: no policy function runs inside another's, except pick and on_done down the tree; commands run in the order
- * written; a freed node or subchannel gets no further event. Nothing allocates in pick.
+ * written, but what is asked of one object twice before it could run is done once, the last word counting (a parent
+ * nevertheless sees each state its child had after an event); a freed node or subchannel gets no further event.
+ * Nothing allocates in pick; carrying out commands needs no memory either, so none is ever lost.
  */
 #ifndef ROTA_LB_TREE_H
 #define ROTA_LB_TREE_H
 
+#include "base/list.h"
 #include <rota/lb.h>
 
 struct rota_lb_tree;
 
+/* What waits to be done for a node or a hold; the tree's business. */
+struct rota_lb_work {
+    struct rota_link link;
+    uint8_t kind, todo;
+};
+
 /* One policy's hold on one address. `conn` is the owner's connection object, shared between holds as the owner likes. */
 struct rota_lb_subchannel {
-    struct rota_lb_node *node; /* whose it is */
-    void *tag;
     void *conn;                /* the owner's, set by owner->get */
     struct rota_lb_subchannel *next_hold; /* for the owner's use: a list of holds on the same conn */
-    struct rota_lb_subchannel *prev, *next; /* the node's list */
+    /* The tree's own: */
+    struct rota_lb_child *node; /* whose it is */
+    void *tag;
+    struct rota_link link; /* in the node's list */
+    struct rota_lb_work work;
+    struct rota_status *why; /* of a queued event */
+    uint8_t queued_conn;
     bool freed; /* waits for the queue to pass it */
 };
 
 struct rota_lb_owner {
     /* Finds or makes the connection for an address and stores it in hold->conn; if it is not IDLE the owner reports its state
-     * by rota_lb_tree_conn from a later turn or after this returns. ROTA_ENOMEM. */
+     * by rota_lb_tree_conn, from inside this or later. Called inside a policy's function: no picks here. ROTA_ENOMEM. */
     rota_err (*get)(void *owner, const struct rota_endpoint *endpoint, size_t address_index, struct rota_lb_subchannel *hold);
     void (*put)(void *owner, struct rota_lb_subchannel *hold);     /* the hold goes away */
     void (*connect)(void *owner, struct rota_lb_subchannel *hold);
@@ -33,13 +46,15 @@ struct rota_lb_owner {
     void (*update)(void *owner, enum rota_conn_state conn, const struct rota_status *why);
 };
 
-/* config and env must outlive the tree. */
+/* config and env must outlive the tree. The root is IDLE until its policy says otherwise. */
 rota_err rota_lb_tree_new(const struct rota_lb_env *env, const struct rota_lb_config *config, const struct rota_lb_owner *owner_class, void *owner,
                           struct rota_lb_tree **ret_tree);
-void rota_lb_tree_free(struct rota_lb_tree *tree); /* puts every hold back; NULL is fine */
+void rota_lb_tree_free(struct rota_lb_tree *tree); /* puts every hold back; NULL is fine. Not from inside an owner function. */
 
 /* Each of these delivers the event and everything that follows from it before it returns. Called from inside an owner function they
- * only queue: the running one delivers. */
+ * only queue: the running one delivers; of several states of one hold queued like that only the last is. */
+/* ROTA_EINVAL: the root cannot use the list; the tree has asked for re-resolution. ROTA_ENOMEM: the policies stay as they were
+ * as far as they lacked memory; give the list again later. */
 rota_err rota_lb_tree_endpoints(struct rota_lb_tree *tree, const struct rota_endpoint *const *endpoints, size_t count, int64_t now_ns);
 void rota_lb_tree_resolver_error(struct rota_lb_tree *tree, const struct rota_status *why, int64_t now_ns);
 void rota_lb_tree_conn(struct rota_lb_tree *tree, struct rota_lb_subchannel *hold, enum rota_conn_state conn, const struct rota_status *why,

@@ -1,0 +1,136 @@
+/* config.c - which policy a service config asks for (gRFC A24): the first of the list that is known here.
+ *
+ * Entries behind that one are not looked at. jansson takes its memory from malloc, not from the environment's allocator; nothing of
+ * it stays after a function here has returned.
+ */
+#include "lb/config.h"
+#include "base/alloc.h"
+#include "base/errinfo.h"
+#include <jansson.h>
+#include <stdio.h>
+
+static const struct rota_lb_class *class_named(const struct rota_lb_env *env, const char *name)
+{
+    for (const struct rota_lb_class *const *class = env->classes; *class != NULL; class++)
+        if (strcmp((*class)->name, name) == 0)
+            return *class;
+    return NULL;
+}
+
+static rota_err config_new(const struct rota_lb_env *env, const struct rota_lb_class *class, struct rota_slice json,
+                           struct rota_lb_config **ret_config, struct rota_errinfo *info)
+{
+    struct rota_lb_config *config = rota_alloc_zero(env->alloc, 1, sizeof(*config));
+    rota_err err = 0;
+
+    if (config == NULL)
+        return ROTA_ENOMEM;
+    config->env = env;
+    config->class = class;
+    if (class->parse != NULL)
+        err = class->parse(env, json, &config->parsed, info);
+    if (err < 0) {
+        rota_alloc_free(env->alloc, config);
+        return err;
+    }
+    *ret_config = config;
+    return 0;
+}
+
+rota_err rota_lb_config_named(const struct rota_lb_env *env, const char *name, struct rota_lb_config **ret_config)
+{
+    const struct rota_lb_class *class = class_named(env, name);
+
+    return class == NULL ? ROTA_ENOTFOUND : config_new(env, class, ROTA_SLICE("{}"), ret_config, NULL);
+}
+
+void rota_lb_config_free(struct rota_lb_config *config)
+{
+    if (config == NULL)
+        return;
+    if (config->class->free_config != NULL && config->parsed != NULL)
+        config->class->free_config(config->env, config->parsed);
+    rota_alloc_free(config->env->alloc, config);
+}
+
+const char *rota_lb_config_name(const struct rota_lb_config *config)
+{
+    return config->class->name;
+}
+
+/* The parameters of one entry, as text for the policy's own parser. */
+static rota_err entry_config(const struct rota_lb_env *env, const struct rota_lb_class *class, const json_t *parameters,
+                             struct rota_lb_config **ret_config, struct rota_errinfo *info)
+{
+    size_t size = json_dumpb(parameters, NULL, 0, JSON_COMPACT);
+    char *text = rota_alloc_get(env->alloc, size);
+    struct rota_errinfo detail = {""};
+    rota_err err;
+
+    if (text == NULL)
+        return ROTA_ENOMEM;
+    if (size == 0 || json_dumpb(parameters, text, size, JSON_COMPACT) != size)
+        err = ROTA_ENOMEM;
+    else
+        err = config_new(env, class, rota_slice(text, size), ret_config, &detail);
+    rota_alloc_free(env->alloc, text);
+    if (err < 0 && err != ROTA_ENOMEM)
+        return rota_errinfo_set(info, err, "policy %s: %s", class->name, detail.text[0] != '\0' ? detail.text : rota_err_text(err));
+    return err;
+}
+
+/* Appends ", name" for the complaint that nothing is known; what does not fit is left out. */
+static void add_name(char *names, size_t size, const char *name)
+{
+    size_t used = strlen(names);
+
+    snprintf(names + used, size - used, "%s%s", used == 0 ? "" : ", ", name);
+}
+
+static rota_err choose(const struct rota_lb_env *env, const json_t *list, struct rota_lb_config **ret_config, struct rota_errinfo *info)
+{
+    char names[ROTA_ERRINFO_SIZE / 2] = "";
+    const json_t *entry;
+    size_t i;
+
+    if (!json_is_array(list))
+        return rota_errinfo_set(info, ROTA_EPARSE, "loadBalancingConfig: expected a list of objects");
+    json_array_foreach (list, i, entry) {
+        const struct rota_lb_class *class;
+        const char *name;
+        void *at;
+
+        if (!json_is_object(entry) || json_object_size(entry) != 1)
+            return rota_errinfo_set(info, ROTA_EPARSE, "loadBalancingConfig: entry %zu must be an object with one field, the policy's name", i);
+        at = json_object_iter((json_t *)entry);
+        name = json_object_iter_key(at);
+        class = class_named(env, name);
+        if (class == NULL) {
+            add_name(names, sizeof(names), name);
+            continue;
+        }
+        if (!json_is_object(json_object_iter_value(at)))
+            return rota_errinfo_set(info, ROTA_EPARSE, "loadBalancingConfig: policy %s: expected an object with its parameters", name);
+        return entry_config(env, class, json_object_iter_value(at), ret_config, info);
+    }
+    if (names[0] == '\0')
+        return rota_errinfo_set(info, ROTA_EPARSE, "loadBalancingConfig: the list names no policy");
+    return rota_errinfo_set(info, ROTA_EPARSE, "loadBalancingConfig: no policy known here among: %s", names);
+}
+
+rota_err rota_lb_config_parse(const struct rota_lb_env *env, struct rota_slice json_list, struct rota_lb_config **ret_config,
+                              struct rota_errinfo *info)
+{
+    json_error_t error;
+    json_t *list = json_loadb((const char *)json_list.data, json_list.size, JSON_REJECT_DUPLICATES, &error);
+    rota_err err;
+
+    if (list == NULL && json_error_code(&error) == json_error_out_of_memory)
+        return ROTA_ENOMEM;
+    if (list == NULL)
+        return rota_errinfo_set(info, ROTA_EPARSE, "loadBalancingConfig: not JSON: %s (line %d, column %d)", error.text, error.line,
+                                error.column);
+    err = choose(env, list, ret_config, info);
+    json_decref(list);
+    return err;
+}

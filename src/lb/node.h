@@ -1,0 +1,102 @@
+/* node.h - a policy in the tree, and the work queue: what tree.c, commands.c and pick.c share.
+ *
+ * The queue is made of links inside nodes and holds, so that queueing cannot fail. An object is in it at most once;
+ * `todo` says what for. Policies see none of this: they include rota/lb.h only.
+ */
+#ifndef ROTA_LB_NODE_H
+#define ROTA_LB_NODE_H
+
+#include "base/heap.h"
+#include "lb/config.h"
+#include "lb/tree.h"
+
+enum rota_lb_work_kind { ROTA_LB_WORK_NODE, ROTA_LB_WORK_HOLD };
+
+/* In the order in which they are done. */
+enum rota_lb_node_todo {
+    ROTA_LB_NODE_FREE = 1,
+    ROTA_LB_NODE_UPDATE = 2, /* tell the parent */
+    ROTA_LB_NODE_TIMER = 4,
+    ROTA_LB_NODE_ENDPOINTS = 8,
+    ROTA_LB_NODE_EXIT_IDLE = 16,
+};
+
+enum rota_lb_hold_todo {
+    ROTA_LB_HOLD_PUT = 1,
+    ROTA_LB_HOLD_EVENT = 2,
+    ROTA_LB_HOLD_CONNECT = 4,
+};
+
+/* A list on its way to a node, referenced; empty when endpoints is NULL. */
+struct rota_lb_given {
+    const struct rota_endpoint **endpoints; /* &one when there is one */
+    const struct rota_endpoint *one;
+    size_t count;
+};
+
+struct rota_lb_child {
+    struct rota_lb_tree *tree;
+    struct rota_lb_child *parent; /* NULL: the root */
+    void *tag;                    /* the parent's */
+    struct rota_link link;        /* in the parent's children; a zombie's: in the tree's zombies */
+    struct rota_link children, holds;
+    struct rota_lb_work work;
+    struct rota_heap_node wake;
+    struct rota_lb_given given;
+    struct rota_status *why; /* of the last update to TRANSIENT_FAILURE; NULL when there was no memory for it */
+    uint32_t n_picks;        /* OK picks whose on_done is to come; counted only when it listens */
+    uint8_t conn;            /* of the last update */
+    uint8_t n_listeners;     /* from the root down to this */
+    bool freed;              /* by the parent: no more events */
+    bool finished;           /* a zombie: the policy is gone */
+    /* The hot end, next to the policy's state, so that a pick reads few lines of cache. */
+    bool listens; /* has on_done */
+    const struct rota_lb_class *class;
+    enum rota_pick_verdict (*pick)(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick);
+    void *state; /* behind this struct, in the same block */
+};
+
+struct rota_lb_tree {
+    const struct rota_lb_env *env;
+    const struct rota_lb_owner *owner_class;
+    void *owner;
+    struct rota_lb_child *root;
+    struct rota_link work;
+    struct rota_link zombies; /* finished nodes that picks still name */
+    struct rota_heap wakes;   /* every node that has on_timer, always, so that setting a time cannot fail */
+    int64_t now_ns;
+    int64_t told_wake_ns; /* to the owner */
+    rota_err failure;     /* the first of this run */
+    bool running;
+    bool starved; /* some node keeps a list it lacked the memory for */
+    bool root_updated, want_reresolve;
+};
+
+/* What a policy's function gets. */
+struct rota_lb_cmds {
+    struct rota_lb_child *node;
+};
+
+/* Queues the object's work; nothing happens to what is queued already but that `todo` is added. */
+void rota_lb_work_add(struct rota_lb_tree *tree, struct rota_lb_work *work, uint8_t todo);
+
+/* Delivers all that is queued, unless that is going on already. */
+void rota_lb_tree_run(struct rota_lb_tree *tree);
+
+rota_err rota_lb_node_new(struct rota_lb_tree *tree, struct rota_lb_child *parent, const struct rota_lb_config *config, void *tag,
+                          struct rota_lb_child **ret_node);
+/* With all below it; at once. */
+void rota_lb_node_free(struct rota_lb_child *node);
+void rota_lb_zombie_free(struct rota_lb_child *node);
+void rota_lb_hold_free(struct rota_lb_subchannel *hold);
+
+/* Takes references to the endpoints in place of what is there. ROTA_ENOMEM: that stays. */
+rota_err rota_lb_given_set(const struct rota_alloc *alloc, struct rota_lb_given *given, const struct rota_endpoint *const *endpoints,
+                           size_t count);
+void rota_lb_given_move(struct rota_lb_given *to, struct rota_lb_given *from); /* to: empty; from is empty afterwards */
+void rota_lb_given_clear(const struct rota_alloc *alloc, struct rota_lb_given *given);
+
+/* The failure a node stands for; never NULL. */
+const struct rota_status *rota_lb_node_why(const struct rota_lb_child *node);
+
+#endif

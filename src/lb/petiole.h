@@ -1,0 +1,85 @@
+/* petiole.h - what round_robin and its kin share: a pick_first below them for each endpoint, the set of those that are READY, their
+ * states counted (gRFC A61: such a policy is a petiole, the stalk that carries leaves).
+ *
+ * A leaf stays as long as its endpoint is listed: endpoints are matched by pointer from both ends of the list, then by
+ * their set of addresses; what was not matched costs, what was does not. Two endpoints with the same
+ * addresses are one. Leaves that leave the list while READY serve on (retired) until a listed one is READY or all of those have failed.
+ * Connections are begun from a random place of the list, and the READY leaves stand in an order that differs from client to client.
+ */
+#ifndef ROTA_LB_PETIOLE_H
+#define ROTA_LB_PETIOLE_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include <rota/lb.h>
+
+/* The tag of its child. A policy's own per-endpoint data may follow in a struct that begins with this one. */
+struct rota_leaf {
+    struct rota_lb_child *child;
+    const struct rota_endpoint *endpoint; /* referenced */
+    struct rota_leaf *same_hash;          /* another leaf with this identity hash */
+    uint64_t hash;
+    struct rota_link retired;
+    uint32_t ready_place; /* 1 + index in ready; 0: not READY */
+    uint8_t conn;         /* as counted: TRANSIENT_FAILURE until READY */
+    bool unmatched;       /* in an update: listed so far, not yet met in the new list */
+    bool is_retired;
+};
+
+struct rota_ready {
+    struct rota_lb_child *child;
+    struct rota_leaf *leaf;
+};
+
+struct rota_listed {
+    const struct rota_endpoint *endpoint; /* the leaf's, so that comparing lists does not touch the leaves */
+    struct rota_leaf *leaf;
+};
+
+struct rota_petiole {
+    /* Read by every pick. */
+    struct rota_ready *ready;
+    uint32_t n_ready;
+    uint32_t cursor; /* whose turn is next */
+    bool turned;     /* a turn was taken since ready was empty */
+    /* Not. */
+    const struct rota_lb_env *env;
+    struct rota_lb_config *leaf_config;
+    size_t leaf_size;
+    struct rota_listed *listed; /* in the list's order */
+    size_t n_listed;
+    uint32_t counts[ROTA_CONN_SHUTDOWN + 1]; /* of listed leaves, by conn */
+    struct rota_idmap by_hash;
+    struct rota_link retired;
+    size_t cap_ready, n_leaves; /* listed and retired */
+    uint64_t seed;
+    struct rota_status failure; /* the last of any leaf's */
+};
+
+/* leaf_size: 0 or the size of a struct that begins with struct rota_leaf. ROTA_ENOTFOUND: env knows no pick_first. */
+rota_err rota_petiole_init(struct rota_petiole *p, const struct rota_lb_env *env, size_t leaf_size);
+void rota_petiole_fini(struct rota_petiole *p); /* also after a failed init, or zeroed */
+
+/* ROTA_ENOMEM: endpoints there was no memory for are left out, or, if ret_changed is not written, nothing has changed.
+ * ret_changed: `ready` has. */
+rota_err rota_petiole_list(struct rota_petiole *p, const struct rota_endpoint *const *endpoints, size_t count, struct rota_lb_cmds *cmds,
+                           bool *ret_changed);
+
+/* The on_child of the policy: true when `ready` has changed. The leaf may be gone afterwards. */
+bool rota_petiole_child(struct rota_petiole *p, struct rota_leaf *leaf, enum rota_conn_state conn, const struct rota_status *why,
+                        struct rota_lb_cmds *cmds);
+
+/* READY if any is; TRANSIENT_FAILURE if all are, or there are none; else CONNECTING: for policies whose leaves are never left IDLE. */
+enum rota_conn_state rota_petiole_state(const struct rota_petiole *p);
+
+/* Round robin; n_ready must not be 0. */
+static inline struct rota_lb_child *rota_petiole_turn(struct rota_petiole *p)
+{
+    uint32_t at = p->cursor;
+
+    p->cursor = at + 1 < p->n_ready ? at + 1 : 0;
+    p->turned = true;
+    return p->ready[at].child;
+}
+
+#endif

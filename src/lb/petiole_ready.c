@@ -1,0 +1,47 @@
+/* petiole_ready.c - contract in petiole_ready.h.
+ *
+ * Before anybody has had a turn, a newcomer takes a random place and the turn goes to a random one, so that clients differ. Later
+ * a newcomer stands where the turn is: it serves at once, and whoever served last is not next, whatever comes
+ * and goes between two picks. While the set stays as it is, any n_ready turns in a row go to n_ready different leaves.
+ */
+#include "lb/petiole_ready.h"
+
+static void put(struct rota_petiole *p, uint32_t place, struct rota_ready ready)
+{
+    p->ready[place] = ready;
+    ready.leaf->ready_place = place + 1;
+}
+
+void rota_petiole_ready_add(struct rota_petiole *p, struct rota_leaf *leaf)
+{
+    uint32_t last = p->n_ready++;
+    uint32_t place = p->cursor;
+
+    if (last == 0) {
+        p->turned = false;
+        place = p->cursor = 0;
+    } else if (!p->turned) {
+        place = rota_lb_random_below(p->env, p->n_ready);
+        p->cursor = rota_lb_random_below(p->env, p->n_ready);
+    }
+    if (place != last)
+        put(p, last, p->ready[place]);
+    put(p, place, (struct rota_ready){leaf->child, leaf});
+}
+
+void rota_petiole_ready_remove(struct rota_petiole *p, struct rota_leaf *leaf)
+{
+    uint32_t place = leaf->ready_place - 1;
+    uint32_t last;
+
+    if (leaf->ready_place == 0)
+        return;
+    last = --p->n_ready;
+    leaf->ready_place = 0;
+    if (place != last)
+        put(p, place, p->ready[last]);
+    if (p->cursor == 0 && place == 0 && last > 1)
+        p->cursor = 1; /* who served last has just moved to where the turn is */
+    else if (p->cursor >= last)
+        p->cursor = 0;
+}
