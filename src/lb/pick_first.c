@@ -360,10 +360,13 @@ static void on_resolver_error(void *state, const struct rota_status *why, int64_
 
 /* --- Connections --- */
 
-static void on_lost(struct pick_first *pf, enum rota_conn_state conn, int64_t now_ns, struct rota_lb_cmds *cmds)
+static void on_lost(struct pick_first *pf, enum rota_conn_state conn, const struct rota_status *why, int64_t now_ns,
+                    struct rota_lb_cmds *cmds)
 {
     rota_lb_reresolve(cmds);
     if (conn != ROTA_CONN_IDLE) {
+        if (why != NULL)
+            keep_reason(pf, why); /* should all the others be known to fail */
         start_pass(pf, now_ns, cmds); /* A105: the subchannel is at it again by itself */
         return;
     }
@@ -405,7 +408,7 @@ static void on_conn(void *state, struct rota_lb_subchannel *subchannel, void *ta
         return; /* a pick or exit_idle will look at it */
     if (pf->state == ROTA_CONN_READY) {
         if (conn != ROTA_CONN_READY)
-            on_lost(pf, conn, now_ns, cmds);
+            on_lost(pf, conn, why, now_ns, cmds);
     } else if (conn == ROTA_CONN_READY) {
         select_address(pf, a, cmds);
     } else if (conn == ROTA_CONN_TRANSIENT_FAILURE) {
