@@ -1,0 +1,139 @@
+/* client.c - see client.h. The members are published by a resolver of this file's own, so that names and addresses mix. */
+#include "etcd/client.h"
+
+#include "base/alloc.h"
+#include "base/errinfo.h"
+#include <stdio.h>
+
+/* round_robin, so that a call or stream that is made again meets another member. */
+static const char service_config[] = "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}";
+
+#define MAX_MEMBERS 32
+
+static rota_err check(const struct rota_target *target, struct rota_errinfo *info)
+{
+    size_t members = 1;
+
+    for (const char *p = target->path; *p != '\0'; p++)
+        members += *p == ',';
+    return members > MAX_MEMBERS ? rota_errinfo_set(info, ROTA_EINVAL, "%zu etcd members, at most %d are used", members, MAX_MEMBERS) : 0;
+}
+
+static rota_err publish(const char *list, const struct rota_alloc *alloc, const struct rota_endpoint **endpoints, size_t *ret_count)
+{
+    char text[ROTA_ADDRESS_TEXT_SIZE];
+
+    *ret_count = 0;
+    for (;;) {
+        size_t n = strcspn(list, ",");
+        struct rota_address address;
+        struct rota_endpoint endpoint = {.addresses = &address, .n_addresses = 1};
+        rota_err err = rota_address_parse(rota_slice(list, n), text, &address, NULL);
+        if (err == 0)
+            err = rota_endpoint_new(alloc, &endpoint, &endpoints[*ret_count]);
+        if (err < 0)
+            return err;
+        ++*ret_count;
+        if (list[n] == '\0' || *ret_count == MAX_MEMBERS)
+            return 0;
+        list += n + 1;
+    }
+}
+
+struct members {
+    struct rota_timer *timer;
+    const struct rota_target *target;
+    struct rota_resolver_sink *sink;
+    struct rota_loop *loop;
+};
+
+static void publish_members(void *arg)
+{
+    struct members *m = arg;
+    const struct rota_endpoint *endpoints[MAX_MEMBERS];
+    size_t count = 0;
+    rota_err err = publish(m->target->path, rota_resolver_sink_alloc(m->sink), endpoints, &count);
+    struct rota_status why;
+
+    if (err < 0) {
+        rota_status_set(&why, ROTA_UNAVAILABLE, "etcd members: %s", rota_err_text(err));
+        rota_resolver_sink_error(m->sink, &why);
+    } else {
+        rota_resolver_sink_endpoints(m->sink, endpoints, count, NULL);
+    }
+    for (size_t i = 0; i < count; i++)
+        rota_endpoint_unref(endpoints[i]);
+}
+
+static rota_err start(void *state, const struct rota_target *target, struct rota_loop *loop, struct rota_resolver_sink *sink)
+{
+    struct members *m = state;
+    rota_err err;
+
+    *m = (struct members){.target = target, .sink = sink, .loop = loop};
+    err = rota_timer_new(loop, publish_members, m, &m->timer);
+    if (err == 0)
+        err = rota_timer_set(m->timer, rota_loop_now_ns(loop));
+    return err;
+}
+
+static void refresh(void *state)
+{
+    (void)state; /* the members are what they were */
+}
+
+static void stop(void *state)
+{
+    struct members *m = state;
+
+    rota_timer_free(m->timer);
+}
+
+static const struct rota_resolver_class members_class = {
+    .scheme = "etcd-members", .state_size = sizeof(struct members), .check = check, .start = start, .refresh = refresh, .stop = stop};
+
+rota_err rota_etcd_client_open(const char *members, struct rota_loop *loop, const struct rota_alloc *alloc, const struct rota_log *log,
+                               struct rota_channel **ret_channel, struct rota_errinfo *info)
+{
+    static const struct rota_resolver_class *const resolvers[] = {&members_class, NULL};
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    size_t size = strlen(members) + 32;
+    char *target = rota_alloc_get(alloc, size);
+    rota_err err;
+
+    if (target == NULL)
+        return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
+    snprintf(target, size, "etcd-members:%s", members);
+    options.loop = loop;
+    options.alloc = alloc;
+    options.log = log;
+    options.resolvers = resolvers;
+    options.service_config = service_config;
+    options.authority = "etcd";
+    options.max_reply_bytes = (size_t)64 << 20; /* long lists of servers */
+    options.idle_timeout_ms = -1;
+    /* A registry that returns is found again within seconds. */
+    options.backoff_initial_ms = 200;
+    options.backoff_max_ms = 2000;
+    options.connect_timeout_ms = 3000;
+    options.keepalive_time_ms = 10000;
+    options.keepalive_timeout_ms = 5000;
+    err = rota_channel_open(target, &options, ret_channel, info);
+    rota_alloc_free(alloc, target);
+    return err;
+}
+
+size_t rota_etcd_range_end(struct rota_slice prefix, uint8_t *out)
+{
+    size_t n = prefix.size;
+
+    while (n > 0 && prefix.data[n - 1] == 0xff)
+        n--;
+    if (n == 0) {
+        out[0] = 0;
+        return 1;
+    }
+    memcpy(out, prefix.data, n);
+    out[n - 1]++;
+    return n;
+}

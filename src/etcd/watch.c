@@ -1,0 +1,261 @@
+/* watch.c - see watch.h for the rules. */
+#include "etcd/watch.h"
+
+#include "base/assert.h"
+#include "base/moves.h"
+
+#define SECOND_NS ((int64_t)1000000000)
+#define ASK_NS (10 * SECOND_NS)
+#define ANSWER_NS (5 * SECOND_NS)
+#define BACKOFF_FIRST_NS 1e8
+#define BACKOFF_MAX_NS 2e9
+
+#define BIT(state) (1u << ROTA_ETCD_WATCH_##state)
+
+static const char *const state_names[] = {"LISTING", "OPENING", "WATCHING", "WAITING"};
+static const uint32_t state_moves[] = {
+    [ROTA_ETCD_WATCH_LISTING] = BIT(OPENING) | BIT(WAITING) | BIT(LISTING),
+    [ROTA_ETCD_WATCH_OPENING] = BIT(WATCHING) | BIT(LISTING) | BIT(WAITING),
+    [ROTA_ETCD_WATCH_WATCHING] = BIT(LISTING) | BIT(WAITING),
+    [ROTA_ETCD_WATCH_WAITING] = BIT(LISTING) | BIT(OPENING) | BIT(WAITING),
+};
+static const struct rota_moves moves = {"etcd watch", state_names, state_moves, ROTA_COUNT(state_names)};
+
+void rota_etcd_watch_init(struct rota_etcd_watch *w, struct rota_etcd_roster *roster, struct rota_rng *rng)
+{
+    *w = (struct rota_etcd_watch){.roster = roster, .rng = rng, .state = ROTA_ETCD_WATCH_WAITING, .wake_ns = INT64_MAX};
+}
+
+static void list(struct rota_etcd_watch *w)
+{
+    rota_moves_go(&moves, &w->state, ROTA_ETCD_WATCH_LISTING);
+    w->comparing = false;
+    w->wake_ns = INT64_MAX; /* the call has a deadline of its own */
+    w->cmds |= ROTA_ETCD_CMD_LIST;
+}
+
+static void open(struct rota_etcd_watch *w, bool resumed, int64_t now_ns)
+{
+    rota_moves_go(&moves, &w->state, ROTA_ETCD_WATCH_OPENING);
+    w->resumed = resumed;
+    w->asked = false;
+    w->batch_revision = w->revision;
+    w->wake_ns = now_ns + ANSWER_NS;
+    w->cmds |= ROTA_ETCD_CMD_OPEN;
+}
+
+void rota_etcd_watch_start(struct rota_etcd_watch *w, int64_t now_ns)
+{
+    (void)now_ns;
+    list(w);
+}
+
+static void back_off(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
+{
+    rota_moves_go(&moves, &w->state, ROTA_ETCD_WATCH_WAITING);
+    w->comparing = false;
+    w->backoff_ns = w->backoff_ns == 0 ? BACKOFF_FIRST_NS : w->backoff_ns * 1.6 < BACKOFF_MAX_NS ? w->backoff_ns * 1.6 : BACKOFF_MAX_NS;
+    w->wake_ns = now_ns + (int64_t)rota_rng_between(w->rng, 0.5 * w->backoff_ns, w->backoff_ns);
+    w->why = *why;
+    w->stale = true;
+    w->cmds |= ROTA_ETCD_CMD_ERROR | ROTA_ETCD_CMD_PUBLISH;
+}
+
+/* What was known of the registry no longer holds: the stream goes and a list decides. */
+static void start_over(struct rota_etcd_watch *w)
+{
+    if (w->state != ROTA_ETCD_WATCH_LISTING || w->comparing)
+        w->cmds |= ROTA_ETCD_CMD_CLOSE;
+    list(w);
+}
+
+void rota_etcd_watch_list_begin(struct rota_etcd_watch *w)
+{
+    rota_etcd_roster_list_begin(w->roster);
+}
+
+void rota_etcd_watch_list_kv(struct rota_etcd_watch *w, const struct rota_etcd_kv *kv)
+{
+    if (rota_etcd_roster_put(w->roster, kv) < 0)
+        w->out_of_memory = true;
+}
+
+/* False: the list is no good and something was done about it. */
+static bool list_usable(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns)
+{
+    struct rota_status why;
+
+    if (w->out_of_memory) {
+        w->out_of_memory = false;
+        w->cmds |= w->comparing ? ROTA_ETCD_CMD_CLOSE : 0;
+        rota_status_set(&why, ROTA_RESOURCE_EXHAUSTED, "out of memory while reading the list");
+        w->listed = false;
+        back_off(w, &why, now_ns);
+        return false;
+    }
+    /* While the stream is up a linearizable list cannot be older than its events, unless another registry answered. */
+    if (w->comparing && (head->revision < w->revision || head->cluster_id != w->cluster_id)) {
+        start_over(w);
+        return false;
+    }
+    return true;
+}
+
+void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns)
+{
+    if (!list_usable(w, head, now_ns))
+        return;
+    rota_etcd_roster_list_end(w->roster, now_ns);
+    w->cmds |= ROTA_ETCD_CMD_PUBLISH;
+    w->revision = head->revision;
+    w->batch_revision = head->revision;
+    w->cluster_id = head->cluster_id;
+    w->listed = true;
+    w->stale = false;
+    if (w->comparing)
+        w->comparing = false;
+    else
+        open(w, false, now_ns);
+}
+
+void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
+{
+    if (w->comparing)
+        w->cmds |= ROTA_ETCD_CMD_CLOSE;
+    back_off(w, why, now_ns);
+}
+
+static void created(struct rota_etcd_watch *w, int64_t now_ns)
+{
+    if (w->state != ROTA_ETCD_WATCH_OPENING)
+        return;
+    rota_moves_go(&moves, &w->state, ROTA_ETCD_WATCH_WATCHING);
+    w->wake_ns = now_ns + ASK_NS;
+    w->backoff_ns = 0;
+    if (!w->resumed)
+        return;
+    w->comparing = true;
+    w->cmds |= ROTA_ETCD_CMD_LIST;
+}
+
+static void canceled(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer *answer, int64_t now_ns)
+{
+    const char *reason = answer->cancel_reason != NULL && answer->cancel_reason[0] != '\0' ? answer->cancel_reason : "no reason given";
+    struct rota_status why;
+
+    if (answer->compact_revision > 0) {
+        start_over(w);
+        return;
+    }
+    w->cmds |= ROTA_ETCD_CMD_CLOSE;
+    rota_status_set(&why, ROTA_UNAVAILABLE, "etcd canceled the watch: %s", reason);
+    back_off(w, &why, now_ns);
+}
+
+static void apply(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer *answer, int64_t now_ns)
+{
+    for (size_t i = 0; i < answer->n_events; i++) {
+        struct rota_etcd_event event = answer->event(answer->events, i);
+        if (event.kv.mod_revision <= w->revision)
+            continue;
+        w->batch_revision = event.kv.mod_revision;
+        if (event.deleted)
+            rota_etcd_roster_delete(w->roster, event.kv.key);
+        else if (rota_etcd_roster_put(w->roster, &event.kv) < 0)
+            w->out_of_memory = true;
+    }
+    if (answer->fragment)
+        return;
+    rota_etcd_roster_settle(w->roster, now_ns);
+    if (w->batch_revision > w->revision)
+        w->revision = w->batch_revision;
+    w->cmds |= ROTA_ETCD_CMD_PUBLISH;
+    if (w->out_of_memory) {
+        w->out_of_memory = false;
+        start_over(w);
+    }
+}
+
+void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer *answer, int64_t now_ns)
+{
+    if (w->state != ROTA_ETCD_WATCH_OPENING && w->state != ROTA_ETCD_WATCH_WATCHING)
+        return;
+    w->heard_ns = now_ns;
+    w->asked = false;
+    if (w->state == ROTA_ETCD_WATCH_WATCHING)
+        w->wake_ns = now_ns + ASK_NS;
+    if (answer->canceled) {
+        canceled(w, answer, now_ns);
+        return;
+    }
+    if (answer->head.cluster_id != w->cluster_id || answer->head.revision < w->revision) {
+        start_over(w);
+        return;
+    }
+    if (answer->created)
+        created(w, now_ns);
+    if (answer->n_events > 0)
+        apply(w, answer, now_ns);
+}
+
+void rota_etcd_watch_ended(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
+{
+    if (w->state == ROTA_ETCD_WATCH_OPENING || w->state == ROTA_ETCD_WATCH_WATCHING)
+        back_off(w, why, now_ns);
+}
+
+static void tick_watching(struct rota_etcd_watch *w, int64_t now_ns)
+{
+    struct rota_status why;
+
+    if (!w->asked) {
+        w->asked = true;
+        w->wake_ns = now_ns + ANSWER_NS;
+        w->cmds |= ROTA_ETCD_CMD_PROGRESS;
+        return;
+    }
+    w->cmds |= ROTA_ETCD_CMD_CLOSE;
+    rota_status_set(&why, ROTA_UNAVAILABLE, "etcd does not answer on the watch any more");
+    back_off(w, &why, now_ns);
+}
+
+void rota_etcd_watch_tick(struct rota_etcd_watch *w, int64_t now_ns)
+{
+    struct rota_status why;
+
+    rota_etcd_roster_tick(w->roster, now_ns);
+    if (w->roster->changed)
+        w->cmds |= ROTA_ETCD_CMD_PUBLISH;
+    if (now_ns < w->wake_ns)
+        return;
+    switch (w->state) {
+    case ROTA_ETCD_WATCH_WATCHING: tick_watching(w, now_ns); break;
+    case ROTA_ETCD_WATCH_OPENING:
+        w->cmds |= ROTA_ETCD_CMD_CLOSE;
+        rota_status_set(&why, ROTA_UNAVAILABLE, "etcd did not confirm the watch in time");
+        back_off(w, &why, now_ns);
+        break;
+    case ROTA_ETCD_WATCH_WAITING:
+        if (w->listed)
+            open(w, true, now_ns);
+        else
+            list(w);
+        break;
+    default: break;
+    }
+}
+
+unsigned rota_etcd_watch_take(struct rota_etcd_watch *w)
+{
+    unsigned cmds = w->cmds;
+
+    w->cmds = 0;
+    return cmds;
+}
+
+int64_t rota_etcd_watch_deadline_ns(const struct rota_etcd_watch *w)
+{
+    int64_t roster_ns = rota_etcd_roster_deadline_ns(w->roster);
+
+    return roster_ns < w->wake_ns ? roster_ns : w->wake_ns;
+}

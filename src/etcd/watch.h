@@ -1,0 +1,86 @@
+/* watch.h - following a prefix in etcd without a gap, as a state machine: answers and time in, commands out. Pure.
+ *
+ * Rules (etcd's API guarantees; gRPC's list-watch practice):
+ *  - List at a revision, watch from the next. After a broken stream, watch again from the revision kept, and list once more to
+ *    compare, since a registry that was replaced meanwhile may have overtaken that revision.
+ *  - Compacted, a smaller revision than one seen, another cluster id: list again and take the difference.
+ *  - Events at or below the revision kept are old. A batch counts when its last fragment is there.
+ *  - Silence is asked about (a progress request every ASK_NS); no answer within ANSWER_NS ends the stream.
+ *  - Progress notifications do not move the resume point: etcd before 3.4.25 and 3.5.8 may send them ahead of events.
+ *  - Failures are retried for ever, after 0.1 s growing to 2 s, jittered.
+ */
+#ifndef ROTA_ETCD_WATCH_H
+#define ROTA_ETCD_WATCH_H
+
+#include "base/rng.h"
+#include "etcd/roster.h"
+#include <rota/status.h>
+
+enum rota_etcd_watch_state { ROTA_ETCD_WATCH_LISTING, ROTA_ETCD_WATCH_OPENING, ROTA_ETCD_WATCH_WATCHING, ROTA_ETCD_WATCH_WAITING };
+
+enum rota_etcd_watch_cmd { /* bits; carried out in this order */
+    ROTA_ETCD_CMD_CLOSE = 1,    /* end the stream; its end is not reported */
+    ROTA_ETCD_CMD_LIST = 2,     /* read the prefix, linearizable */
+    ROTA_ETCD_CMD_OPEN = 4,     /* open a stream and create a watch from revision + 1 */
+    ROTA_ETCD_CMD_PROGRESS = 8, /* send a progress request */
+    ROTA_ETCD_CMD_PUBLISH = 16, /* the list, or what is known about it, changed */
+    ROTA_ETCD_CMD_ERROR = 32,   /* tell `why` */
+};
+
+struct rota_etcd_watch {
+    struct rota_etcd_roster *roster;
+    struct rota_rng *rng;
+    uint8_t state;
+    unsigned cmds;
+    int64_t revision; /* everything up to it is in the roster */
+    uint64_t cluster_id;
+    bool listed;    /* a list has come since the start */
+    bool comparing; /* a list is under way while the stream is up */
+    bool resumed;   /* the stream being opened continues an earlier one */
+    bool stale;     /* the registry cannot be reached or has not confirmed the list */
+    bool asked;     /* a progress request is out */
+    bool out_of_memory; /* a batch could not be applied: list again */
+    int64_t heard_ns, wake_ns;
+    int64_t batch_revision; /* of the last event applied in an unfinished batch */
+    double backoff_ns;
+    struct rota_status why;
+};
+
+struct rota_etcd_head {
+    uint64_t cluster_id;
+    int64_t revision;
+};
+
+struct rota_etcd_event {
+    bool deleted;
+    struct rota_etcd_kv kv;
+};
+
+struct rota_etcd_watch_answer {
+    struct rota_etcd_head head;
+    bool created, canceled, fragment;
+    int64_t compact_revision;
+    const char *cancel_reason; /* may be NULL */
+    size_t n_events;
+    /* The i-th event. */
+    struct rota_etcd_event (*event)(const void *events, size_t i);
+    const void *events;
+};
+
+void rota_etcd_watch_init(struct rota_etcd_watch *w, struct rota_etcd_roster *roster, struct rota_rng *rng);
+void rota_etcd_watch_start(struct rota_etcd_watch *w, int64_t now_ns);
+
+/* An answer to LIST: list_begin, a kv each, list_end; or list_failed. */
+void rota_etcd_watch_list_begin(struct rota_etcd_watch *w);
+void rota_etcd_watch_list_kv(struct rota_etcd_watch *w, const struct rota_etcd_kv *kv);
+void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns);
+void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns);
+
+void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer *answer, int64_t now_ns);
+void rota_etcd_watch_ended(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns); /* the stream, not by CLOSE */
+void rota_etcd_watch_tick(struct rota_etcd_watch *w, int64_t now_ns);
+
+unsigned rota_etcd_watch_take(struct rota_etcd_watch *w); /* the commands since the last take */
+int64_t rota_etcd_watch_deadline_ns(const struct rota_etcd_watch *w);
+
+#endif

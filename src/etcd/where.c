@@ -1,0 +1,121 @@
+/* where.c - see where.h. */
+#include "etcd/where.h"
+
+#include "base/alloc.h"
+#include "base/errinfo.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MAX_PREFIX 1024
+#define DEFAULT_PORT ":2379"
+#define DEFAULT_MEMBERS "127.0.0.1:2379"
+
+static bool has_port(struct rota_slice member)
+{
+    const uint8_t *colon = memchr(member.data, ':', member.size);
+
+    if (member.data[0] == '[')
+        return member.size > 1 && memchr(member.data, ']', member.size) != NULL && member.data[member.size - 1] != ']';
+    return colon != NULL;
+}
+
+/* Appends one member to `out`, which has room for it. */
+static rota_err add_member(struct rota_slice member, char *out, struct rota_errinfo *info)
+{
+    static const char http[] = "http://";
+    char text[ROTA_ADDRESS_TEXT_SIZE], full[ROTA_ADDRESS_TEXT_SIZE];
+    struct rota_address address;
+
+    if (member.size >= 8 && memcmp(member.data, "https://", 8) == 0)
+        return rota_errinfo_set(info, ROTA_EINVAL, "etcd member \"%.*s\": https is not supported", (int)member.size, (const char *)member.data);
+    if (member.size > sizeof(http) - 1 && memcmp(member.data, http, sizeof(http) - 1) == 0)
+        member = rota_slice(member.data + sizeof(http) - 1, member.size - (sizeof(http) - 1));
+    if (member.size == 0)
+        return rota_errinfo_set(info, ROTA_EINVAL, "etcd members: an empty name between commas");
+    if (member.size > 256)
+        return rota_errinfo_set(info, ROTA_EINVAL, "etcd member: a name of %zu bytes", member.size);
+    snprintf(full, sizeof(full), "%.*s%s", (int)member.size, (const char *)member.data, has_port(member) ? "" : DEFAULT_PORT);
+    if (rota_address_parse(rota_slice_str(full), text, &address, info) < 0 || address.port == 0)
+        return rota_errinfo_set(info, ROTA_EINVAL, "etcd member \"%s\" is no host:port", full);
+    strcat(out, out[0] == '\0' ? "" : ",");
+    strcat(out, full);
+    return 0;
+}
+
+static rota_err read_members(struct rota_etcd_where *where, const char *list, struct rota_errinfo *info)
+{
+    size_t commas = 1, size = strlen(list);
+
+    if (size > 4096)
+        return rota_errinfo_set(info, ROTA_EINVAL, "etcd members: a list of %zu bytes", size);
+    for (const char *p = list; *p != '\0'; p++)
+        commas += *p == ',';
+    where->members = rota_alloc_zero(where->alloc, 1, size + commas * (sizeof(DEFAULT_PORT) + 1) + 1);
+    if (where->members == NULL)
+        return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
+    for (;;) {
+        size_t n = strcspn(list, ",");
+        rota_err err = add_member(rota_slice(list, n), where->members, info);
+        if (err < 0 || list[n] == '\0')
+            return err;
+        list += n + 1;
+    }
+}
+
+static rota_err read_prefix(struct rota_etcd_where *where, const struct rota_target *target, struct rota_errinfo *info)
+{
+    const char *prefix = rota_target_param(target, "prefix"), *service = target->path;
+    char text[MAX_PREFIX];
+
+    while (*service == '/')
+        service++;
+    if (prefix != NULL && prefix[0] != '\0')
+        where->prefix = rota_alloc_text(where->alloc, rota_slice_str(prefix));
+    else if (*service == '\0')
+        return rota_errinfo_set(info, ROTA_EINVAL, "%s: no service; expected etcd://members/service", target->text);
+    else if (where->dialect->prefix(service, text, sizeof(text)) < 0)
+        return rota_errinfo_set(info, ROTA_EINVAL, "%s: the service's name is too long", target->text);
+    else
+        where->prefix = rota_alloc_text(where->alloc, rota_slice_str(text));
+    return where->prefix == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "out of memory") : 0;
+}
+
+static rota_err read_params(struct rota_etcd_where *where, const struct rota_target *target, struct rota_errinfo *info)
+{
+    const char *name = rota_target_param(target, "dialect");
+
+    for (size_t i = 0; i < target->n_params; i++) {
+        const char *key = target->params[i].key;
+        if (strcmp(key, "dialect") != 0 && strcmp(key, "prefix") != 0)
+            return rota_errinfo_set(info, ROTA_EINVAL, "%s: unknown parameter \"%s\"; there are dialect and prefix", target->text, key);
+    }
+    where->dialect = name == NULL ? &rota_etcd_grpclb : rota_etcd_dialect_named(name);
+    if (where->dialect == NULL)
+        return rota_errinfo_set(info, ROTA_EINVAL, "%s: unknown dialect \"%s\"; there are %s", target->text, name, rota_etcd_dialect_names());
+    return 0;
+}
+
+rota_err rota_etcd_where_read(const struct rota_target *target, const struct rota_alloc *alloc, struct rota_etcd_where *ret_where, struct rota_errinfo *info)
+{
+    struct rota_etcd_where where = {.alloc = rota_alloc_or_default(alloc)};
+    const char *members = target->authority[0] != '\0' ? target->authority : getenv("ETCDCTL_ENDPOINTS");
+    rota_err err = read_params(&where, target, info);
+
+    if (err == 0)
+        err = read_prefix(&where, target, info);
+    if (err == 0)
+        err = read_members(&where, members == NULL || members[0] == '\0' ? DEFAULT_MEMBERS : members, info);
+    if (err < 0) {
+        rota_etcd_where_fini(&where);
+        return err;
+    }
+    *ret_where = where;
+    return 0;
+}
+
+void rota_etcd_where_fini(struct rota_etcd_where *where)
+{
+    rota_alloc_free(where->alloc, where->members);
+    rota_alloc_free(where->alloc, where->prefix);
+    where->members = where->prefix = NULL;
+}

@@ -1,0 +1,24 @@
+/* where.h - a target or registrar URI taken apart: which members, which service, how written. Pure but for the environment.
+ *
+ * etcd://member1:2379,member2:2379/service?dialect=grpclb&prefix=/some/prefix/
+ * Members without a port are on 2379. No members: the environment's ETCDCTL_ENDPOINTS (a comma-separated list, http:// allowed), else 127.0.0.1:2379.
+ * prefix= names the key prefix outright and takes the service's place.
+ */
+#ifndef ROTA_ETCD_WHERE_H
+#define ROTA_ETCD_WHERE_H
+
+#include "etcd/dialect.h"
+#include <rota/target.h>
+
+struct rota_etcd_where {
+    const struct rota_alloc *alloc;
+    const struct rota_etcd_dialect *dialect;
+    char *members; /* "a:2379,b:2379", each checked to be an address */
+    char *prefix;  /* all keys of the service begin with it */
+};
+
+/* ROTA_EINVAL (info: which part and what was expected), ROTA_ENOMEM. */
+rota_err rota_etcd_where_read(const struct rota_target *target, const struct rota_alloc *alloc, struct rota_etcd_where *ret_where, struct rota_errinfo *info);
+void rota_etcd_where_fini(struct rota_etcd_where *where);
+
+#endif
