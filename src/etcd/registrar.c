@@ -1,0 +1,440 @@
+/* registrar.c - rota_registrar_*: carries out the commands of lease.h with real calls.
+ *
+ * Invariants: every call carries the epoch it was made in; DROP begins a new one, and what comes back from an older is ignored. The struct lives
+ * until the client channel has reported closed.
+ */
+#include <rota/registrar.h>
+
+#include "base/alloc.h"
+#include "base/errinfo.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "etcd/client.h"
+#include "etcd/lease.h"
+#include "etcd/where.h"
+#include "wire/target.h"
+#include <etcd.rota.h>
+#include <stdio.h>
+
+struct rota_registrar {
+    struct rota_registrar_options options;
+    const struct rota_alloc *alloc;
+    const struct rota_log *log;
+    struct rota_loop *loop;
+    struct rota_etcd_where where;
+    struct rota_channel *client;
+    struct rota_timer *timer;
+    struct rota_timer *close_timer;
+    struct rota_rng rng;
+    struct rota_etcd_lease lease;
+    struct rota_call *stream; /* of keepalives; NULL: none */
+    unsigned epoch;
+    char *key, *value;
+    bool closing, client_closing;
+    void (*on_closed)(void *arg);
+    void *closed_arg;
+};
+
+struct errand {
+    struct rota_registrar *registrar;
+    unsigned epoch;
+};
+
+static void act(struct rota_registrar *r);
+
+static ProtobufCBinaryData binary(const char *text)
+{
+    return (ProtobufCBinaryData){.len = strlen(text), .data = (uint8_t *)(uintptr_t)text};
+}
+
+static struct errand *errand_new(struct rota_registrar *r)
+{
+    struct errand *errand = rota_alloc_get(r->alloc, sizeof(*errand));
+
+    if (errand != NULL)
+        *errand = (struct errand){r, r->epoch};
+    return errand;
+}
+
+/* The registrar, or NULL when the errand's time is past. */
+static struct rota_registrar *errand_end(struct errand *errand)
+{
+    struct rota_registrar *r = errand->registrar;
+    bool counts = errand->epoch == r->epoch && !r->closing;
+
+    rota_alloc_free(r->alloc, errand);
+    return counts ? r : NULL;
+}
+
+static struct rota_call_options call_options(void)
+{
+    return (struct rota_call_options){.size = sizeof(struct rota_call_options), .timeout_ms = ROTA_ETCD_CALL_MS};
+}
+
+static struct rota_status not_started(rota_err err)
+{
+    struct rota_status why;
+
+    rota_status_set(&why, ROTA_UNAVAILABLE, "%s", rota_err_text(err));
+    return why;
+}
+
+/* --- Grant --- */
+
+static void on_granted(void *arg, const struct rota_status *status, const Etcdserverpb__LeaseGrantResponse *reply)
+{
+    struct rota_registrar *r = errand_end(arg);
+
+    if (r == NULL)
+        return;
+    rota_etcd_lease_granted(&r->lease, status, status->code == ROTA_OK ? reply->id : 0, status->code == ROTA_OK ? reply->ttl : 0, rota_loop_now_ns(r->loop));
+    act(r);
+}
+
+static void grant(struct rota_registrar *r)
+{
+    Etcdserverpb__LeaseGrantRequest request = ETCDSERVERPB__LEASE_GRANT_REQUEST__INIT;
+    struct rota_call_options options = call_options();
+    struct errand *errand = errand_new(r);
+    rota_err err = ROTA_ENOMEM;
+    struct rota_status why;
+
+    request.ttl = r->options.lease_seconds;
+    if (errand != NULL)
+        err = etcdserverpb_lease_lease_grant_start(r->client, &options, &request, on_granted, errand, NULL);
+    if (err == 0)
+        return;
+    rota_alloc_free(r->alloc, errand);
+    why = not_started(err);
+    rota_etcd_lease_granted(&r->lease, &why, 0, 0, rota_loop_now_ns(r->loop));
+}
+
+/* --- Put --- */
+
+static void on_put(void *arg, const struct rota_status *status, const Etcdserverpb__PutResponse *reply)
+{
+    struct rota_registrar *r = errand_end(arg);
+
+    (void)reply;
+    if (r == NULL)
+        return;
+    rota_etcd_lease_put_done(&r->lease, status, rota_loop_now_ns(r->loop));
+    act(r);
+}
+
+static void put(struct rota_registrar *r)
+{
+    Etcdserverpb__PutRequest request = ETCDSERVERPB__PUT_REQUEST__INIT;
+    struct rota_call_options options = call_options();
+    struct errand *errand = errand_new(r);
+    rota_err err = ROTA_ENOMEM;
+    struct rota_status why;
+
+    request.key = binary(r->key);
+    request.value = binary(r->value);
+    request.lease = r->lease.id;
+    if (errand != NULL)
+        err = etcdserverpb_kv_put_start(r->client, &options, &request, on_put, errand, NULL);
+    if (err == 0)
+        return;
+    rota_alloc_free(r->alloc, errand);
+    why = not_started(err);
+    rota_etcd_lease_put_done(&r->lease, &why, rota_loop_now_ns(r->loop));
+}
+
+/* --- Look --- */
+
+static void on_looked(void *arg, const struct rota_status *status, const Etcdserverpb__RangeResponse *reply)
+{
+    struct rota_registrar *r = errand_end(arg);
+
+    if (r == NULL || status->code != ROTA_OK)
+        return;
+    rota_etcd_lease_looked(&r->lease, reply->n_kvs > 0, reply->n_kvs > 0 ? reply->kvs[0]->lease : 0);
+    act(r);
+}
+
+static void look(struct rota_registrar *r)
+{
+    Etcdserverpb__RangeRequest request = ETCDSERVERPB__RANGE_REQUEST__INIT;
+    struct rota_call_options options = call_options();
+    struct errand *errand = errand_new(r);
+
+    request.key = binary(r->key);
+    request.keys_only = true;
+    /* A look that cannot be made is made again after the next keepalive. */
+    if (errand != NULL && etcdserverpb_kv_range_start(r->client, &options, &request, on_looked, errand, NULL) < 0)
+        rota_alloc_free(r->alloc, errand);
+}
+
+/* --- Keepalive --- */
+
+static void on_kept_alive(struct rota_call *call, void *arg, const void *message)
+{
+    const Etcdserverpb__LeaseKeepAliveResponse *response = message;
+    struct rota_registrar *r = arg;
+
+    if (call != r->stream || r->closing)
+        return;
+    rota_etcd_lease_kept_alive(&r->lease, response->id, response->ttl, rota_loop_now_ns(r->loop));
+    act(r);
+}
+
+static void on_stream_done(struct rota_call *call, void *arg, const struct rota_status *status)
+{
+    struct rota_registrar *r = arg;
+
+    if (call != r->stream)
+        return;
+    r->stream = NULL;
+    if (r->closing)
+        return;
+    rota_etcd_lease_stream_ended(&r->lease, status, rota_loop_now_ns(r->loop));
+    act(r);
+}
+
+static const struct rota_call_events stream_events = {.on_message = on_kept_alive, .on_done = on_stream_done};
+
+static void keep_alive(struct rota_registrar *r)
+{
+    Etcdserverpb__LeaseKeepAliveRequest request = ETCDSERVERPB__LEASE_KEEP_ALIVE_REQUEST__INIT;
+    struct rota_status why;
+    rota_err err = 0;
+
+    request.id = r->lease.id;
+    if (r->stream == NULL)
+        err = etcdserverpb_lease_lease_keep_alive_start(r->client, NULL, &stream_events, r, &r->stream);
+    if (err < 0)
+        r->stream = NULL;
+    else
+        err = etcdserverpb_lease_lease_keep_alive_write(r->stream, &request);
+    if (err == 0)
+        return;
+    why = not_started(err);
+    rota_etcd_lease_stream_ended(&r->lease, &why, rota_loop_now_ns(r->loop));
+}
+
+static void drop(struct rota_registrar *r)
+{
+    struct rota_call *stream = r->stream;
+
+    r->epoch++;
+    r->stream = NULL;
+    if (stream != NULL)
+        rota_call_cancel(stream);
+}
+
+/* --- Running --- */
+
+static void tell(struct rota_registrar *r)
+{
+    enum rota_registrar_state state = r->lease.registered ? ROTA_REGISTRAR_REGISTERED : ROTA_REGISTRAR_REGISTERING;
+
+    if (r->lease.registered)
+        rota_log_write(r->log, ROTA_LOG_INFO, "etcd", "%s: registered", r->key);
+    else
+        rota_log_write(r->log, ROTA_LOG_WARN, "etcd", "%s: not registered: %s", r->key, r->lease.why.message);
+    if (r->options.on_state != NULL)
+        r->options.on_state(r->options.arg, state, &r->lease.why);
+}
+
+static void act(struct rota_registrar *r)
+{
+    unsigned cmds;
+
+    while (!r->closing && (cmds = rota_etcd_lease_take(&r->lease)) != 0) {
+        if (cmds & ROTA_ETCD_LEASE_DROP)
+            drop(r);
+        if (cmds & ROTA_ETCD_LEASE_GRANT)
+            grant(r);
+        if (cmds & ROTA_ETCD_LEASE_PUT)
+            put(r);
+        if (cmds & ROTA_ETCD_LEASE_KEEPALIVE)
+            keep_alive(r);
+        if (cmds & ROTA_ETCD_LEASE_LOOK)
+            look(r);
+        if (cmds & ROTA_ETCD_LEASE_TELL)
+            tell(r);
+    }
+    if (r->closing)
+        return;
+    if (r->lease.wake_ns == INT64_MAX)
+        rota_timer_clear(r->timer);
+    else if (rota_timer_set(r->timer, r->lease.wake_ns) < 0)
+        rota_log_write(r->log, ROTA_LOG_ERROR, "etcd", "%s: no timer, out of memory", r->key);
+}
+
+static void on_timer(void *arg)
+{
+    struct rota_registrar *r = arg;
+
+    rota_etcd_lease_tick(&r->lease, rota_loop_now_ns(r->loop));
+    act(r);
+}
+
+/* --- Opening --- */
+
+static rota_err make_entry(struct rota_registrar *r, const struct rota_registrar_options *o, struct rota_errinfo *info)
+{
+    char text[ROTA_ADDRESS_TEXT_SIZE], key[ROTA_ADDRESS_TEXT_SIZE + 2048];
+    struct rota_address address;
+    struct rota_endpoint endpoint = {.addresses = &address, .n_addresses = 1, .weight = o->weight, .zone = o->zone, .version = o->version};
+    rota_err err = rota_address_parse(rota_slice_str(o->address), text, &address, info);
+
+    if (err < 0)
+        return err;
+    if (strlen(r->where.prefix) + strlen(address.text) >= sizeof(key))
+        return rota_errinfo_set(info, ROTA_EINVAL, "the key would be longer than %zu bytes", sizeof(key) - 1);
+    snprintf(key, sizeof(key), "%s%s", r->where.prefix, address.text);
+    r->key = rota_alloc_text(r->alloc, rota_slice_str(key));
+    r->value = r->where.dialect->write(r->alloc, &endpoint);
+    return r->key == NULL || r->value == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "out of memory") : 0;
+}
+
+static rota_err read_uri(struct rota_registrar *r, const char *uri, struct rota_errinfo *info)
+{
+    static const char *const known[] = {"etcd", NULL};
+    struct rota_target *target;
+    rota_err err = rota_target_parse(uri, known, r->alloc, &target, info);
+
+    if (err < 0)
+        return err;
+    if (strcmp(target->scheme, "etcd") != 0)
+        err = rota_errinfo_set(info, ROTA_EINVAL, "%s: no registry; expected etcd://members/service", uri);
+    else
+        err = rota_etcd_where_read(target, r->alloc, &r->where, info);
+    rota_target_free(r->alloc, target);
+    return err;
+}
+
+static void destroy(struct rota_registrar *r)
+{
+    rota_timer_free(r->timer);
+    rota_timer_free(r->close_timer);
+    rota_alloc_free(r->alloc, r->key);
+    rota_alloc_free(r->alloc, r->value);
+    if (r->where.alloc != NULL)
+        rota_etcd_where_fini(&r->where);
+    rota_alloc_free(r->alloc, r);
+}
+
+static void on_close_timer(void *arg);
+
+static rota_err prepare(struct rota_registrar *r, const char *uri, const struct rota_registrar_options *options, struct rota_errinfo *info)
+{
+    rota_err err = read_uri(r, uri, info);
+
+    if (err == 0)
+        err = make_entry(r, options, info);
+    if (err == 0 && (rota_timer_new(r->loop, on_timer, r, &r->timer) < 0 || rota_timer_new(r->loop, on_close_timer, r, &r->close_timer) < 0))
+        err = rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
+    if (err == 0)
+        err = rota_etcd_client_open(r->where.members, r->loop, r->alloc, r->log, &r->client, info);
+    return err;
+}
+
+rota_err rota_registrar_open(const char *uri, const struct rota_registrar_options *options, struct rota_registrar **ret_registrar,
+                             struct rota_errinfo *info)
+{
+    struct rota_registrar *r;
+    rota_err err;
+
+    if (uri == NULL || options == NULL || options->loop == NULL || options->address == NULL)
+        return rota_errinfo_set(info, ROTA_EINVAL, "a registrar needs a URI, options.loop and options.address");
+    if (options->lease_seconds < 0 || options->lease_seconds > 9000000)
+        return rota_errinfo_set(info, ROTA_EINVAL, "lease_seconds: %lld is not between 1 and 9000000", (long long)options->lease_seconds);
+    r = rota_alloc_zero(options->alloc, 1, sizeof(*r));
+    if (r == NULL)
+        return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
+    memcpy(&r->options, options, options->size < sizeof(r->options) ? options->size : sizeof(r->options));
+    if (r->options.lease_seconds == 0)
+        r->options.lease_seconds = 5;
+    r->alloc = rota_alloc_or_default(options->alloc);
+    r->log = options->log;
+    r->loop = options->loop;
+    err = prepare(r, uri, options, info);
+    if (err < 0) {
+        destroy(r);
+        return err;
+    }
+    rota_rng_init(&r->rng, rota_hash_bytes(rota_slice_str(r->key), (uint64_t)rota_loop_now_ns(r->loop)));
+    rota_etcd_lease_init(&r->lease, &r->rng);
+    rota_etcd_lease_start(&r->lease);
+    *ret_registrar = r;
+    act(r);
+    return 0;
+}
+
+enum rota_registrar_state rota_registrar_state(const struct rota_registrar *r)
+{
+    return r->closing ? ROTA_REGISTRAR_CLOSED : r->lease.registered ? ROTA_REGISTRAR_REGISTERED : ROTA_REGISTRAR_REGISTERING;
+}
+
+const char *rota_registrar_key(const struct rota_registrar *r)
+{
+    return r->key;
+}
+
+const char *rota_registrar_value(const struct rota_registrar *r)
+{
+    return r->value;
+}
+
+/* --- Closing --- */
+
+static void on_client_closed(void *arg)
+{
+    struct rota_registrar *r = arg;
+    void (*on_closed)(void *arg) = r->on_closed;
+    void *closed_arg = r->closed_arg;
+
+    destroy(r);
+    if (on_closed != NULL)
+        on_closed(closed_arg);
+}
+
+static void close_client(struct rota_registrar *r)
+{
+    if (r->client_closing)
+        return;
+    r->client_closing = true;
+    rota_timer_clear(r->close_timer);
+    rota_channel_close(r->client, on_client_closed, r);
+}
+
+static void on_close_timer(void *arg)
+{
+    struct rota_registrar *r = arg;
+
+    rota_log_write(r->log, ROTA_LOG_WARN, "etcd", "%s: no answer to the revoke; the entry goes when its lease ends", r->key);
+    close_client(r);
+}
+
+static void on_revoked(void *arg, const struct rota_status *status, const Etcdserverpb__LeaseRevokeResponse *reply)
+{
+    struct rota_registrar *r = arg;
+
+    (void)reply;
+    if (r->client_closing)
+        return;
+    if (status->code != ROTA_OK && status->code != ROTA_NOT_FOUND)
+        rota_log_write(r->log, ROTA_LOG_WARN, "etcd", "%s: lease not revoked: %s; the entry goes when its lease ends", r->key, status->message);
+    close_client(r);
+}
+
+void rota_registrar_close(struct rota_registrar *r, int64_t timeout_ms, void (*on_closed)(void *arg), void *arg)
+{
+    Etcdserverpb__LeaseRevokeRequest request = ETCDSERVERPB__LEASE_REVOKE_REQUEST__INIT;
+    struct rota_call_options options = call_options();
+
+    r->on_closed = on_closed;
+    r->closed_arg = arg;
+    r->closing = true;
+    drop(r);
+    rota_timer_clear(r->timer);
+    request.id = r->lease.id;
+    options.timeout_ms = timeout_ms > 0 ? timeout_ms : 1;
+    if (r->lease.id == 0 || rota_timer_set(r->close_timer, rota_loop_now_ns(r->loop) + options.timeout_ms * 1000000) < 0 ||
+        etcdserverpb_lease_lease_revoke_start(r->client, &options, &request, on_revoked, r, NULL) < 0)
+        close_client(r);
+}
