@@ -36,16 +36,18 @@ ROTA_API ROTA_MUST_USE rota_err rota_loop_new(const struct rota_loop_options *op
 /* A loop that a new thread runs until rota_loop_free, which joins it. */
 ROTA_API ROTA_MUST_USE rota_err rota_loop_thread_new(const struct rota_loop_options *options, struct rota_loop **ret_loop);
 
-/* Everything opened on the loop must have reported closed (it aborts otherwise). NULL is fine. Not from a callback. */
+/* Everything opened on the loop must have reported closed (it aborts otherwise). NULL is fine. Not from a callback.
+ * Posts made before are run. A given uv_loop must be run once more afterwards, which lets go of our handles. */
 ROTA_API void rota_loop_free(struct rota_loop *loop);
 
 /* Turns until rota_loop_stop, or until nothing is open on the loop. ROTA_ESTATE: it runs elsewhere. */
 ROTA_API rota_err rota_loop_run(struct rota_loop *loop);
 
-/* Ends rota_loop_run after the present turn. Any thread. */
+/* Ends rota_loop_run after the present turn; when it is not running, the next one returns at once. Any thread. */
 ROTA_API void rota_loop_stop(struct rota_loop *loop);
 
-/* For another event loop: poll the fd for reading, at most timeout_ms long (-1: for ever), then call turn, which never blocks. */
+/* For another event loop: poll the fd for reading, at most timeout_ms long (-1: for ever), then call turn, which never blocks.
+ * timeout_ms does what is due first, so callbacks may come from it. ROTA_ESTATE from turn: inside a callback, or it runs elsewhere. */
 ROTA_API int rota_loop_fd(struct rota_loop *loop);
 ROTA_API int rota_loop_timeout_ms(struct rota_loop *loop);
 ROTA_API rota_err rota_loop_turn(struct rota_loop *loop);

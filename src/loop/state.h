@@ -35,7 +35,7 @@ struct rota_loop {
     _Atomic(struct rota_loop_post *) posts; /* newest first */
     atomic_bool stop;
     atomic_uintptr_t owner; /* rota_loop_thread_mark of the thread that runs or made the loop; 0: not started yet */
-    bool threaded;
+    atomic_bool threaded; /* atomic so that nothing is read ahead of it that belongs to the loop's thread */
     pthread_t thread;
 };
 
