@@ -288,7 +288,7 @@ static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *
         ares_freeaddrinfo(info);
 }
 
-static void ask(struct rota_lookup *lookup)
+static void ask(struct rota_lookup *lookup, const char *servers)
 {
     struct ares_options options = {
         .timeout = QUERY_TIMEOUT_MS, .tries = QUERY_TRIES, .sock_state_cb = on_socket_state, .sock_state_cb_data = lookup};
@@ -299,6 +299,10 @@ static void ask(struct rota_lookup *lookup)
         init_channel(&lookup->channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
     if (!lookup->has_channel) {
         conclude(lookup, ROTA_EIO, "the name lookup could not be set up");
+        return;
+    }
+    if (servers != NULL && ares_set_servers_ports_csv(lookup->channel, servers) != ARES_SUCCESS) {
+        conclude(lookup, ROTA_EINVAL, "the name servers given are no addresses");
         return;
     }
     if (rota_host_timer_set(lookup->host, &lookup->limit, lookup->host->now_ns + LOOKUP_MAX_NS) < 0) {
@@ -377,6 +381,12 @@ rota_err rota_lookup_in_hosts(const char *host, uint16_t port, char text[static 
 rota_err rota_lookup_start(struct rota_loop *loop, struct rota_slice host, uint16_t port, rota_lookup_done done, void *arg,
                            struct rota_lookup **ret_lookup)
 {
+    return rota_lookup_start_at(loop, NULL, host, port, done, arg, ret_lookup);
+}
+
+rota_err rota_lookup_start_at(struct rota_loop *loop, const char *servers, struct rota_slice host, uint16_t port, rota_lookup_done done, void *arg,
+                              struct rota_lookup **ret_lookup)
+{
     struct rota_host *rota_host = rota_loop_host(loop);
     struct rota_lookup *lookup;
 
@@ -398,7 +408,7 @@ rota_err rota_lookup_start(struct rota_loop *loop, struct rota_slice host, uint1
     rota_list_init(&lookup->sockets);
     memcpy(lookup->name, host.data, host.size);
     if (!answer_here(lookup))
-        ask(lookup);
+        ask(lookup, servers);
     *ret_lookup = lookup;
     return 0;
 }
