@@ -1,7 +1,11 @@
-/* sink.h - where a resolver publishes: passes on what is new, keeps what a late comer needs, outlives the resolver's last closing.
+/* sink.h - where a resolver publishes: passes on what is new, keeps unchanged endpoints the same objects, outlives the
+ * resolver's last closing.
  *
- * The owner (a channel, a watch) gets what differs from what it had. Invariants: after close the owner hears nothing but
- * on_released, once, from a later turn of the host than close and when every hold has been released.
+ * The owner (a channel, a watch) hears of it from a task of the host, never from inside a call of the resolver or of its
+ * own: first the service config, then the list, then the error. Of several lists in one turn it gets the last; a list
+ * that follows an error takes the error back. A list with the addresses, attributes and order of the last one is
+ * dropped, unless it became stale or fresh. Of endpoints with the same addresses the first stays.
+ * Invariants: after close the owner hears nothing but on_released, once, when every hold has been released.
  */
 #ifndef ROTA_RESOLVER_SINK_H
 #define ROTA_RESOLVER_SINK_H
@@ -10,7 +14,7 @@
 #include <rota/resolver.h>
 
 struct rota_resolver_sink_owner {
-    /* A list that is not the last one, or the first. Endpoints are borrowed. */
+    /* A list that is not the last one, or the first. Endpoints are borrowed. source is never NULL. */
     void (*on_endpoints)(void *owner, const struct rota_endpoint *const *endpoints, size_t count, const struct rota_resolver_source *source);
     void (*on_error)(void *owner, const struct rota_status *why);
     void (*on_service_config)(void *owner, struct rota_slice json);
@@ -23,12 +27,17 @@ struct rota_resolver_sink {
     struct rota_host *host;
     const struct rota_alloc *alloc;
     const struct rota_log *log;
-    struct rota_host_task released;
+    struct rota_host_task task; /* delivers; after close: releases */
     const struct rota_endpoint **endpoints; /* the last list; one reference each */
-    size_t n_endpoints, cap;
+    size_t n_endpoints;
+    uint64_t snapshot; /* number of the last list that differed; 0: none has come */
+    struct rota_resolver_source source;
+    char registry[ROTA_ADDRESS_TEXT_SIZE]; /* what source.registry points to */
+    char *config; /* to be delivered; NULL: none */
+    size_t config_size;
+    struct rota_status error;
     uint32_t holds;
-    bool listed; /* a list has come, if an empty one */
-    bool closed;
+    bool list_new, error_new, closed;
 };
 
 /* alloc and log are what the resolver is to use. */
