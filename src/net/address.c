@@ -55,6 +55,14 @@ rota_err rota_address_to_system(const struct rota_address *address, struct rota_
     return err;
 }
 
+/* IPv4 on a socket for both families (RFC 4291 2.5.5.2). */
+static bool is_mapped(const uint8_t ip[16])
+{
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+    return memcmp(ip, prefix, sizeof(prefix)) == 0;
+}
+
 static void write_text(struct rota_address *address, char *text)
 {
     char digits[INET6_ADDRSTRLEN];
@@ -85,6 +93,11 @@ bool rota_address_from_system(const struct sockaddr *system, char text[static RO
         out.port = ntohs(in.sin6_port);
         out.scope_id = in.sin6_scope_id;
         memcpy(out.ip, &in.sin6_addr, 16);
+        if (is_mapped(out.ip)) {
+            out.kind = ROTA_ADDRESS_IPV4;
+            memmove(out.ip, out.ip + 12, 4);
+            memset(out.ip + 4, 0, 12);
+        }
     } else {
         return false;
     }

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "net/net_fixture.h"
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -62,6 +63,8 @@ static void failures_name_the_address(void **state)
         struct net_fixture f;
 
         print_message("%s\n", c->rule);
+        if (lacks_ipv6_for(c->dial))
+            continue;
         net_fixture_init(&f);
         free_port(&f, port);
         fill(c->dial, port, target, sizeof(target));
@@ -114,6 +117,52 @@ static void bytes_written_while_dialing_are_sent(void **state)
     turn_until(&f, &client.closed);
     peer_fini(&client);
     net_fixture_fini(&f);
+}
+
+enum { QUEUE_FILLERS = 8 };
+
+/* Listens and never accepts: when its queue is full, the system leaves attempts without an answer. */
+static int silent_listener(const char *bound_v6, int fillers[QUEUE_FILLERS])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+
+    address.sin_port = htons((uint16_t)atoi(strrchr(bound_v6, ':') + 1));
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    for (int i = 0; i < QUEUE_FILLERS; i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)!connect(fillers[i], (struct sockaddr *)&address, sizeof(address));
+    }
+    return fd;
+}
+
+static void next_address_joins_one_that_does_not_answer(void **state)
+{
+    int silent, fillers[QUEUE_FILLERS];
+    struct peer client = {.closed = false};
+    struct net_fixture f;
+    char target[32];
+
+    (void)state;
+    if (lacks_ipv6_for("[::1]"))
+        skip();
+    net_fixture_init(&f);
+    listen_on(&f, "[::1]:0");
+    silent = silent_listener(f.bound, fillers);
+    snprintf(target, sizeof(target), "localhost%s", strrchr(f.bound, ':'));
+    int64_t start_ns = rota_loop_now_ns(f.loop);
+    connect_to(&f, target, &client);
+    assert_string_equal(rota_socket_peer(client.socket), f.bound);
+    assert_true(rota_loop_now_ns(f.loop) - start_ns >= INT64_C(250000000));
+    rota_socket_abort(client.socket);
+    turn_until(&f, &client.closed);
+    peer_fini(&client);
+    net_fixture_fini(&f);
+    close(silent);
+    for (int i = 0; i < QUEUE_FILLERS; i++)
+        close(fillers[i]);
 }
 
 /* --- Listening --- */
@@ -264,6 +313,7 @@ int main(void)
         cmocka_unit_test(failures_name_the_address),
         cmocka_unit_test(dialing_may_be_given_up),
         cmocka_unit_test(bytes_written_while_dialing_are_sent),
+        cmocka_unit_test(next_address_joins_one_that_does_not_answer),
         cmocka_unit_test(address_in_use_is_said_at_once),
         cmocka_unit_test(stale_socket_file_is_replaced),
         cmocka_unit_test(nobody_takes_over_and_it_is_closed),

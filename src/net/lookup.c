@@ -47,6 +47,7 @@ struct rota_lookup {
     void *arg;
     uint16_t port;
     bool has_channel, over;
+    bool answering; /* inside `done` */
     ares_channel channel;
     struct rota_link sockets;
     struct rota_host_timer retry; /* when c-ares wants to look at its clock */
@@ -95,7 +96,7 @@ static void finish(struct rota_host_task *task)
 {
     struct rota_lookup *lookup = ROTA_CONTAINER(task, struct rota_lookup, finish);
 
-    /* Nobody may cancel it from inside `done`: it is the last use. */
+    lookup->answering = true;
     lookup->done(lookup->arg, lookup->err, lookup->detail, lookup->addresses, lookup->count);
     drop(lookup);
 }
@@ -415,6 +416,7 @@ rota_err rota_lookup_start_at(struct rota_loop *loop, const char *servers, struc
 
 void rota_lookup_cancel(struct rota_lookup *lookup)
 {
-    if (lookup != NULL)
+    /* Whoever is told the answer may give up all it has, this included. */
+    if (lookup != NULL && !lookup->answering)
         drop(lookup);
 }

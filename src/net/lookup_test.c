@@ -188,6 +188,29 @@ static void lookup_may_be_cancelled_while_asking(void **state)
     net_fixture_fini(&f);
 }
 
+static void cancel_it(void *arg, rota_err err, const char *detail, const struct rota_address *addresses, size_t count)
+{
+    (void)err;
+    (void)detail;
+    (void)addresses;
+    (void)count;
+    rota_lookup_cancel(*(struct rota_lookup **)arg);
+    *(struct rota_lookup **)arg = NULL;
+}
+
+static void lookup_may_be_cancelled_by_its_answer(void **state)
+{
+    struct rota_lookup *lookup;
+    struct net_fixture f;
+
+    (void)state;
+    net_fixture_init(&f);
+    assert_int_equal(rota_lookup_start(f.loop, ROTA_SLICE("localhost"), 80, cancel_it, &lookup, &lookup), 0);
+    assert_int_equal(rota_loop_turn(f.loop), 0);
+    assert_null(lookup);
+    net_fixture_fini(&f);
+}
+
 static void bad_arguments_are_refused(void **state)
 {
     struct rota_lookup *lookup;
@@ -208,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_become_addresses),
         cmocka_unit_test(lookup_may_be_cancelled_while_asking),
+        cmocka_unit_test(lookup_may_be_cancelled_by_its_answer),
         cmocka_unit_test(bad_arguments_are_refused),
     };
 

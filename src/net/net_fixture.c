@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define PATIENCE_NS INT64_C(30000000000)
 
@@ -75,6 +76,23 @@ struct rota_address address_of(const char *input, char *text)
     else
         ip_address_of(input, text, &address);
     return address;
+}
+
+bool lacks_ipv6_for(const char *address)
+{
+    struct sockaddr_in6 system = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    bool lacks;
+    int fd;
+
+    if (strstr(address, "[::1]") == NULL)
+        return false;
+    fd = socket(AF_INET6, SOCK_STREAM, 0);
+    lacks = fd < 0 || bind(fd, (struct sockaddr *)&system, sizeof(system)) < 0;
+    if (fd >= 0)
+        close(fd);
+    if (lacks)
+        print_message("skipped: there is no IPv6 here\n");
+    return lacks;
 }
 
 /* --- Peers --- */

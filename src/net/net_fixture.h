@@ -44,6 +44,9 @@ void net_fixture_fini(struct net_fixture *f); /* closes the listener, waits for 
 /* "127.0.0.1:0", "[::1]:0", "unix:/path", "unix-abstract:name", "localhost:80". text as in rota_address_parse. */
 struct rota_address address_of(const char *input, char *text);
 
+/* Whether this machine lacks the IPv6 that a row with such an address needs; says so. */
+bool lacks_ipv6_for(const char *address);
+
 void listen_on(struct net_fixture *f, const char *address);
 rota_err dial(struct net_fixture *f, const char *address, struct peer *ret_peer);
 /* dial and wait until connected, on both sides. */

@@ -9,7 +9,7 @@
 
 static const struct echo_case {
     const char *rule, *listen, *dial; /* dial: %s is the bound address's port with its colon, or the whole of a unix address */
-    const char *peer;
+    const char *peer; /* how both sides' texts of the other begin */
 } echo_cases[] = {
     {"IPv4", "127.0.0.1:0", "127.0.0.1%s", "127.0.0.1"},
     {"IPv6", "[::1]:0", "[::1]%s", "[::1]"},
@@ -49,6 +49,7 @@ static void bytes_come_back_over(struct net_fixture *f, const struct echo_case *
         snprintf(target, sizeof(target), "%.*s%s", (int)(strchr(c->dial, '%') - c->dial), c->dial, strrchr(f->bound, ':'));
     connect_to(f, target, &client);
     assert_int_equal(strncmp(rota_socket_peer(client.socket), c->peer, strlen(c->peer)), 0);
+    assert_int_equal(strncmp(rota_socket_peer(f->accepted[0].socket), c->peer, strlen(c->peer)), 0);
     assert_int_equal(rota_socket_write(client.socket, ROTA_SLICE("hello")), 0);
     turn_until_count(f, &client.got_bytes, 5);
     assert_got(&client, "hello");
@@ -72,6 +73,8 @@ static void bytes_come_back(void **state)
         struct net_fixture f;
 
         print_message("%s\n", c->rule);
+        if (lacks_ipv6_for(c->listen) || lacks_ipv6_for(c->dial))
+            continue;
         net_fixture_init(&f);
         f.model.echoes = true;
         make_address(c->listen, address, sizeof(address));
