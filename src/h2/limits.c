@@ -52,5 +52,5 @@ void rota_h2_peer_fault(struct rota_h2 *h2)
 void rota_h2_peer_reset(struct rota_h2 *h2)
 {
     if (h2->options.server && !within(&h2->resets, h2->now_ns))
-        send_away(h2, "the peer resets streams too fast");
+        send_away(h2, "the peer opens streams in vain too fast");
 }

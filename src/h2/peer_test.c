@@ -153,6 +153,13 @@ static void rapid_reset(void)
     }
 }
 
+static void streams_without_end(void)
+{
+    wire_magic(&wire);
+    for (uint32_t id = 1; id < 2 * 7100; id += 2)
+        wire_headers(&wire, 0, id, WIRE_REQUEST);
+}
+
 static void made_you_reset(void)
 {
     wire_magic(&wire);
@@ -310,7 +317,9 @@ static const struct peer_case {
     {"a request's header list over the limit costs its stream", true, large_headers, "ready request/1:4:end", 0, ""},
     {"trailers over the limit cost the stream", true, large_trailers, "ready request/1:4 closed/1:protocol(11)", 0, ""},
     {"a flood of CONTINUATION", true, continuation_flood, "ready", ROTA_EPROTO, "Too many CONTINUATION frames following a HEADER frame"},
-    {"rapid reset", true, rapid_reset, NULL, ROTA_EPROTO, "the peer resets streams too fast"},
+    {"rapid reset", true, rapid_reset, NULL, ROTA_EPROTO, "the peer opens streams in vain too fast"},
+    {"streams over the limit without end", true, streams_without_end, NULL, ROTA_EPROTO,
+        "the peer opens streams in vain too fast"},
     {"made you reset", true, made_you_reset, NULL, ROTA_EPROTO, "the peer sent too many faulty or empty frames"},
     {"a flood of empty DATA", true, empty_data, "ready request/1:4", ROTA_EPROTO,
         "the peer sent too many faulty or empty frames"},

@@ -271,8 +271,10 @@ int rota_h2_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *fram
     h2->block_open = false;
     if (stream != NULL)
         rota_h2_stream_close(stream, ROTA_H2_PROTOCOL, code_of_error(error), nghttp2_strerror(error));
-    /* A stream over the limit may have been sent before the limit was known. */
-    if (error != NGHTTP2_ERR_REFUSED_STREAM)
+    /* A stream over the limit may have been sent before the limit was known, but not so often. */
+    if (error == NGHTTP2_ERR_REFUSED_STREAM)
+        rota_h2_peer_reset(h2);
+    else
         rota_h2_peer_fault(h2);
     return verdict(h2);
 }
