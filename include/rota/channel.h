@@ -53,6 +53,12 @@ ROTA_API enum rota_conn_state rota_channel_state(const struct rota_channel *chan
 ROTA_API void rota_channel_connect(struct rota_channel *channel); /* leaves IDLE */
 /* Calls once at the next change of state. One at a time; NULL takes it back. */
 ROTA_API void rota_channel_watch_state(struct rota_channel *channel, void (*on_state)(void *arg, enum rota_conn_state state), void *arg);
+
+/* Connections, one an address that a policy holds: how many there are, and how many of them are up. On the loop's thread. */
+struct rota_channel_stats {
+    uint32_t subchannels, ready;
+};
+ROTA_API struct rota_channel_stats rota_channel_stats(const struct rota_channel *channel);
 ROTA_API struct rota_loop *rota_channel_loop(const struct rota_channel *channel);
 
 ROTA_END_DECLS

@@ -236,10 +236,11 @@ static void tell(struct follower *f)
 {
     struct rota_status why;
 
-    rota_status_set(&why, f->watch.why.code, "etcd: %s", f->watch.why.message);
-    if (!f->told_down)
-        rota_log_write(f->log, ROTA_LOG_WARN, "etcd", "%s: %s; the last list stays in use", f->where.prefix, f->watch.why.message);
+    /* Once an outage: the retries that fail after it say nothing new. */
+    if (f->told_down)
+        return;
     f->told_down = true;
+    rota_status_set(&why, f->watch.why.code, "etcd: %s", f->watch.why.message);
     rota_resolver_sink_error(f->sink, &why);
 }
 

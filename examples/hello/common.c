@@ -1,0 +1,73 @@
+/* common.c - see common.h. */
+#include "common.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <time.h>
+
+void say(char level, const char *format, ...)
+{
+    struct timeval now;
+    struct tm tm;
+    char stamp[32];
+    va_list args;
+
+    gettimeofday(&now, NULL);
+    localtime_r(&now.tv_sec, &tm);
+    strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", &tm);
+    printf("%s.%06ld %c | ", stamp, (long)now.tv_usec, level);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    fflush(stdout);
+}
+
+static void write_log(void *ctx, enum rota_log_level level, const char *area, const char *text)
+{
+    (void)ctx;
+    say(level == ROTA_LOG_ERROR ? 'E' : level == ROTA_LOG_WARN ? 'W' : 'D', "%s: %s", area, text);
+}
+
+const struct rota_log hello_log = {.write = write_log, .level = ROTA_LOG_WARN};
+
+const char *flag(const char *arg, const char *name)
+{
+    size_t n = strlen(name);
+
+    return strncmp(arg, "--", 2) == 0 && strncmp(arg + 2, name, n) == 0 && arg[2 + n] == '=' ? arg + 2 + n + 1 : NULL;
+}
+
+long long number(const char *name, const char *text, long long low, long long high)
+{
+    char *end;
+    long long value;
+
+    errno = 0;
+    value = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || value < low || value > high) {
+        fprintf(stderr, "--%s=%s: expected a whole number from %lld to %lld\n", name, text, low, high);
+        exit(2);
+    }
+    return value;
+}
+
+void registry_uri(const char *registry, const char *service, char *out, size_t size)
+{
+    static const char *const schemes[] = {"etcd://", "http://"};
+    const char *params;
+    int members, length;
+
+    for (size_t i = 0; i < 2; i++)
+        if (strncmp(registry, schemes[i], strlen(schemes[i])) == 0)
+            registry += strlen(schemes[i]);
+    params = strchr(registry, '?');
+    members = (int)strcspn(registry, "/?");
+    length = snprintf(out, size, "etcd://%.*s/%s%s", members, registry, service, params == NULL ? "" : params);
+    if (length < 0 || (size_t)length >= size) {
+        fprintf(stderr, "--registry=%s: too long\n", registry);
+        exit(2);
+    }
+}

@@ -1,0 +1,16 @@
+/* stats.c - what a channel tells about itself. */
+#include "channel/core.h"
+#include "channel/subchannel.h"
+
+struct rota_channel_stats rota_channel_stats(const struct rota_channel *channel)
+{
+    struct rota_channel_stats stats = {0};
+    struct rota_map_entry *entry = NULL;
+
+    while ((entry = rota_map_next(&channel->subchannels, entry)) != NULL) {
+        const struct rota_subchannel *subchannel = entry->value;
+        stats.subchannels++;
+        stats.ready += subchannel->state == ROTA_CONN_READY;
+    }
+    return stats;
+}
