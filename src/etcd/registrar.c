@@ -276,17 +276,18 @@ static void on_timer(void *arg)
 
 static rota_err make_entry(struct rota_registrar *r, const struct rota_registrar_options *o, struct rota_errinfo *info)
 {
-    char text[ROTA_ADDRESS_TEXT_SIZE], key[ROTA_ADDRESS_TEXT_SIZE + 2048];
+    char text[ROTA_ADDRESS_TEXT_SIZE];
+    size_t key_size;
     struct rota_address address;
     struct rota_endpoint endpoint = {.addresses = &address, .n_addresses = 1, .weight = o->weight, .zone = o->zone, .version = o->version};
     rota_err err = rota_address_parse(rota_slice_str(o->address), text, &address, info);
 
     if (err < 0)
         return err;
-    if (strlen(r->where.prefix) + strlen(address.text) >= sizeof(key))
-        return rota_errinfo_set(info, ROTA_EINVAL, "the key would be longer than %zu bytes", sizeof(key) - 1);
-    snprintf(key, sizeof(key), "%s%s", r->where.prefix, address.text);
-    r->key = rota_alloc_text(r->alloc, rota_slice_str(key));
+    key_size = strlen(r->where.prefix) + strlen(address.text) + 1;
+    r->key = rota_alloc_get(r->alloc, key_size);
+    if (r->key != NULL)
+        snprintf(r->key, key_size, "%s%s", r->where.prefix, address.text);
     r->value = r->where.dialect->write(r->alloc, &endpoint);
     return r->key == NULL || r->value == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "out of memory") : 0;
 }

@@ -22,7 +22,7 @@ enum {
 
 struct attempt {
     struct rota_dial_attempts *dial;
-    struct rota_watch *watch; /* NULL: not started, or failed */
+    struct rota_poll *watch; /* NULL: not started, or failed */
     struct rota_address address;
     char text[ROTA_ADDRESS_TEXT_SIZE];
 };
@@ -50,14 +50,14 @@ static void drop(struct rota_dial_attempts *dial)
     if (dial->lookup != NULL)
         rota_lookup_cancel(dial->lookup);
     for (size_t i = 0; i < dial->count; i++)
-        rota_watch_close(dial->attempts[i].watch);
+        rota_poll_close(dial->attempts[i].watch);
     rota_host_unpost(dial->host, &dial->begin);
     rota_host_timer_clear(dial->host, &dial->delay);
     rota_alloc_free(alloc, dial->attempts);
     rota_alloc_free(alloc, dial);
 }
 
-static void end(struct rota_dial_attempts *dial, struct rota_watch *watch, rota_err err, const char *detail)
+static void end(struct rota_dial_attempts *dial, struct rota_poll *watch, rota_err err, const char *detail)
 {
     rota_dial_done *done = dial->done;
     void *arg = dial->arg;
@@ -115,8 +115,8 @@ static void attempt_ready(void *arg, int what)
 {
     struct attempt *attempt = arg;
     struct rota_dial_attempts *dial = attempt->dial;
-    struct rota_watch *watch = attempt->watch;
-    int code = connect_result(rota_watch_fd(watch));
+    struct rota_poll *watch = attempt->watch;
+    int code = connect_result(rota_poll_fd(watch));
 
     attempt->watch = NULL;
     dial->running--;
@@ -124,7 +124,7 @@ static void attempt_ready(void *arg, int what)
         end(dial, watch, 0, "");
         return;
     }
-    rota_watch_close(watch);
+    rota_poll_close(watch);
     note_failure(attempt, code != 0 ? code : ECONNRESET);
     start_next(dial);
 }
@@ -145,12 +145,12 @@ static int start_attempt(struct attempt *attempt)
         close(fd);
         return code;
     }
-    if (rota_watch_new(attempt->dial->loop, fd, &attempt->watch) < 0) {
+    if (rota_poll_new(attempt->dial->loop, fd, &attempt->watch) < 0) {
         close(fd);
         return ENOMEM;
     }
     attempt->dial->running++;
-    rota_watch_set(attempt->watch, ROTA_WATCH_WRITE, attempt_ready, attempt);
+    rota_poll_set(attempt->watch, ROTA_WATCH_WRITE, attempt_ready, attempt);
     return 0;
 }
 

@@ -27,7 +27,7 @@ struct rota_listen {
     struct rota_host *host;
     const struct rota_listen_events *events;
     void *owner;
-    struct rota_watch *watch; /* NULL when closed */
+    struct rota_poll *watch; /* NULL when closed */
     struct rota_host_timer resume;
     struct rota_host_task report;
     bool short_of_descriptors;
@@ -169,7 +169,7 @@ static void go_on(struct rota_host_timer *timer, int64_t now_ns)
     struct rota_listen *l = ROTA_CONTAINER(timer, struct rota_listen, resume);
 
     (void)now_ns;
-    rota_watch_set(l->watch, ROTA_WATCH_READ, on_ready, l);
+    rota_poll_set(l->watch, ROTA_WATCH_READ, on_ready, l);
 }
 
 static void pause_accepting(struct rota_listen *l, int code)
@@ -182,20 +182,20 @@ static void pause_accepting(struct rota_listen *l, int code)
     }
     l->short_of_descriptors = true;
     if (rota_host_timer_set(l->host, &l->resume, l->host->now_ns + PAUSE_NS) == 0)
-        rota_watch_set(l->watch, 0, on_ready, l);
+        rota_poll_set(l->watch, 0, on_ready, l);
 }
 
 static void take(struct rota_listen *l, int fd, const struct rota_sockaddr *from)
 {
     const struct rota_socket_events *events = NULL;
     struct rota_socket *socket;
-    struct rota_watch *watch;
+    struct rota_poll *watch;
     struct rota_address peer;
     char text[ROTA_IP_TEXT_SIZE];
     void *owner;
 
     rota_stream_nodelay(fd, from->u.any.sa_family);
-    if (rota_watch_new(l->loop, fd, &watch) < 0) {
+    if (rota_poll_new(l->loop, fd, &watch) < 0) {
         close(fd);
         return;
     }
@@ -203,7 +203,7 @@ static void take(struct rota_listen *l, int fd, const struct rota_sockaddr *from
     if (!rota_address_from_system(&from->u.any, text, &peer))
         peer.text = l->text;
     if (rota_socket_accept(l->loop, watch, peer.text, &socket) < 0) {
-        rota_watch_close(watch);
+        rota_poll_close(watch);
         return;
     }
     owner = l->events->on_accept(l->owner, socket, &events);
@@ -220,7 +220,7 @@ static void on_ready(void *arg, int what)
     (void)what;
     for (int i = 0; i < ACCEPTS_PER_EVENT && l->watch != NULL; i++) {
         struct rota_sockaddr from = {.size = sizeof(from.u)};
-        int fd = accept4(rota_watch_fd(l->watch), &from.u.any, &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(rota_poll_fd(l->watch), &from.u.any, &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             l->short_of_descriptors = false;
             take(l, fd, &from);
@@ -233,7 +233,7 @@ static void on_ready(void *arg, int what)
         /* Anything else is about one connection that came to nothing. */
     }
     if (l->watch != NULL)
-        rota_watch_set(l->watch, ROTA_WATCH_READ, on_ready, l);
+        rota_poll_set(l->watch, ROTA_WATCH_READ, on_ready, l);
 }
 
 /* --- Beginning and end --- */
@@ -255,7 +255,7 @@ static rota_err watch_listener(struct rota_listen *l, const struct rota_address 
 
     if (fd < 0)
         return refuse(info, address->text, errno);
-    err = rota_watch_new(l->loop, fd, &l->watch);
+    err = rota_poll_new(l->loop, fd, &l->watch);
     if (err < 0) {
         close(fd);
         return rota_errinfo_set(info, err, "cannot listen on %s: %s", address->text, rota_err_text(err));
@@ -286,7 +286,7 @@ rota_err rota_listen_open(struct rota_loop *loop, const struct rota_address *add
         rota_alloc_free(host->alloc, l);
         return err;
     }
-    rota_watch_set(l->watch, ROTA_WATCH_READ, on_ready, l);
+    rota_poll_set(l->watch, ROTA_WATCH_READ, on_ready, l);
     rota_loop_hold(loop);
     if (bound != NULL)
         snprintf(bound, ROTA_ADDRESS_TEXT_SIZE, "%s", l->text);
@@ -303,7 +303,7 @@ void rota_listen_close(struct rota_listen *l)
         return;
     if (l->file_ino != 0 && lstat(path, &file) == 0 && file.st_dev == l->file_dev && file.st_ino == l->file_ino)
         unlink(path);
-    rota_watch_close(l->watch);
+    rota_poll_close(l->watch);
     l->watch = NULL;
     rota_host_timer_clear(l->host, &l->resume);
     rota_host_post(l->host, &l->report);

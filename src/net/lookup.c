@@ -11,7 +11,7 @@
 #include "base/list.h"
 #include "base/text.h"
 #include "loop/loop.h"
-#include "net/watch.h"
+#include "net/poll.h"
 #include <ares.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -35,7 +35,7 @@ struct answer {
 struct query_socket {
     struct rota_link link;
     struct rota_lookup *lookup;
-    struct rota_watch *watch;
+    struct rota_poll *watch;
     ares_socket_t fd;
     int want;
 };
@@ -175,7 +175,7 @@ static void on_query_ready(void *arg, int what)
         what & ROTA_WATCH_WRITE ? fd : ARES_SOCKET_BAD);
     socket = find_socket(lookup, fd);
     if (socket != NULL)
-        rota_watch_set(socket->watch, socket->want, on_query_ready, socket);
+        rota_poll_set(socket->watch, socket->want, on_query_ready, socket);
     look_at_clock_later(lookup);
 }
 
@@ -187,7 +187,7 @@ static struct query_socket *add_socket(struct rota_lookup *lookup, ares_socket_t
         return NULL;
     socket->lookup = lookup;
     socket->fd = fd;
-    if (rota_watch_new(lookup->loop, fd, &socket->watch) < 0) {
+    if (rota_poll_new(lookup->loop, fd, &socket->watch) < 0) {
         rota_alloc_free(lookup->host->alloc, socket);
         return NULL;
     }
@@ -204,7 +204,7 @@ static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writa
         if (socket == NULL)
             return;
         rota_list_remove(&socket->link);
-        rota_watch_drop(socket->watch); /* c-ares closes it after this */
+        rota_poll_drop(socket->watch); /* c-ares closes it after this */
         rota_alloc_free(lookup->host->alloc, socket);
         return;
     }
@@ -215,7 +215,7 @@ static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writa
         return;
     }
     socket->want = (readable ? ROTA_WATCH_READ : 0) | (writable ? ROTA_WATCH_WRITE : 0);
-    rota_watch_set(socket->watch, socket->want, on_query_ready, socket);
+    rota_poll_set(socket->watch, socket->want, on_query_ready, socket);
 }
 
 static rota_err err_of_ares(int status)

@@ -33,7 +33,7 @@ struct rota_socket {
     void *owner;
     enum socket_state state;
     struct rota_dial_attempts *dial;
-    struct rota_watch *watch;
+    struct rota_poll *watch;
     struct rota_buffer kept;
     struct rota_host_timer linger;
     struct rota_host_task salvage; /* after a failed write: reads what the peer had sent, then finishes */
@@ -68,7 +68,7 @@ static void finish(struct rota_socket *s, rota_err err, const char *detail)
     snprintf(s->detail, sizeof(s->detail), "%s", detail);
     rota_dial_cancel(s->dial);
     s->dial = NULL;
-    rota_watch_close(s->watch);
+    rota_poll_close(s->watch);
     s->watch = NULL;
     rota_host_timer_clear(s->host, &s->linger);
     rota_host_unpost(s->host, &s->salvage);
@@ -104,7 +104,7 @@ static void update_watch(struct rota_socket *s)
         return;
     if (!s->at_eof && (s->state == ENDING || !s->paused))
         what |= ROTA_WATCH_READ;
-    rota_watch_set(s->watch, what, on_ready, s);
+    rota_poll_set(s->watch, what, on_ready, s);
 }
 
 /* Goes on with ending as far as it can at once. */
@@ -116,7 +116,7 @@ static void advance_ending(struct rota_socket *s)
         finish_ending(s);
     } else if (!s->shut) {
         s->shut = true;
-        shutdown(rota_watch_fd(s->watch), SHUT_WR);
+        shutdown(rota_poll_fd(s->watch), SHUT_WR);
     }
 }
 
@@ -144,7 +144,7 @@ static void begin_ending(struct rota_socket *s)
 static bool read_once(struct rota_socket *s)
 {
     uint8_t *buffer = rota_loop_read_buffer(s->loop);
-    ssize_t size = recv(rota_watch_fd(s->watch), buffer, ROTA_LOOP_READ_BYTES, 0);
+    ssize_t size = recv(rota_poll_fd(s->watch), buffer, ROTA_LOOP_READ_BYTES, 0);
 
     if (size > 0) {
         if (s->state == OPEN)
@@ -202,7 +202,7 @@ static size_t send_some(struct rota_socket *s, struct rota_slice bytes)
     size_t sent = 0;
 
     while (sent < bytes.size) {
-        ssize_t size = send(rota_watch_fd(s->watch), bytes.data + sent, bytes.size - sent, MSG_NOSIGNAL);
+        ssize_t size = send(rota_poll_fd(s->watch), bytes.data + sent, bytes.size - sent, MSG_NOSIGNAL);
         if (size >= 0) {
             sent += (size_t)size;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -265,7 +265,7 @@ static void look_for_error(struct rota_socket *s)
 
     if (s->watch == NULL || s->write_errno != 0)
         return;
-    if (getsockopt(rota_watch_fd(s->watch), SOL_SOCKET, SO_ERROR, &code, &size) == 0 && code != 0)
+    if (getsockopt(rota_poll_fd(s->watch), SOL_SOCKET, SO_ERROR, &code, &size) == 0 && code != 0)
         finish_errno(s, code);
 }
 
@@ -355,11 +355,11 @@ static void name_peer(struct rota_socket *s)
     struct rota_address address;
     char text[ROTA_IP_TEXT_SIZE];
 
-    if (getpeername(rota_watch_fd(s->watch), &peer.u.any, &peer.size) == 0 && rota_address_from_system(&peer.u.any, text, &address))
+    if (getpeername(rota_poll_fd(s->watch), &peer.u.any, &peer.size) == 0 && rota_address_from_system(&peer.u.any, text, &address))
         snprintf(s->peer, sizeof(s->peer), "%s", text);
 }
 
-static void dialed(void *arg, struct rota_watch *watch, rota_err err, const char *detail)
+static void dialed(void *arg, struct rota_poll *watch, rota_err err, const char *detail)
 {
     struct rota_socket *s = arg;
 
@@ -396,7 +396,7 @@ rota_err rota_socket_dial(struct rota_loop *loop, const struct rota_address *add
     return 0;
 }
 
-rota_err rota_socket_accept(struct rota_loop *loop, struct rota_watch *watch, const char *peer, struct rota_socket **ret_socket)
+rota_err rota_socket_accept(struct rota_loop *loop, struct rota_poll *watch, const char *peer, struct rota_socket **ret_socket)
 {
     struct rota_socket *s = make(loop, peer);
 
@@ -417,6 +417,6 @@ void rota_socket_adopt(struct rota_socket *s, const struct rota_socket_events *e
 
 void rota_socket_reject(struct rota_socket *s)
 {
-    rota_watch_close(s->watch);
+    rota_poll_close(s->watch);
     unmake(s);
 }

@@ -1,34 +1,34 @@
-/* watch.c - file descriptors watched by uv_poll.
+/* poll.c - file descriptors watched by uv_poll.
  *
  * The descriptor is closed as soon as libuv does not watch it any more; only the handle's memory waits for a later turn,
  * which may be after the loop's end where the application runs the uv loop.
  */
-#include "net/watch.h"
+#include "net/poll.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "loop/loop.h"
 #include <unistd.h>
 
-struct rota_watch {
+struct rota_poll {
     uv_poll_t poll;
     struct rota_loop *loop;
     const struct rota_alloc *alloc;
     int fd;
     int what; /* asked for of libuv */
-    rota_watch_ready *ready;
+    rota_poll_ready *ready;
     void *arg;
 };
 
 static void closed(uv_handle_t *handle)
 {
-    struct rota_watch *watch = handle->data;
+    struct rota_poll *watch = handle->data;
 
     rota_alloc_free(watch->alloc, watch);
 }
 
 static void polled(uv_poll_t *handle, int status, int events)
 {
-    struct rota_watch *watch = handle->data;
+    struct rota_poll *watch = handle->data;
     struct rota_loop *loop = watch->loop;
     int what = (events & UV_READABLE ? ROTA_WATCH_READ : 0) | (events & UV_WRITABLE ? ROTA_WATCH_WRITE : 0);
 
@@ -41,10 +41,10 @@ static void polled(uv_poll_t *handle, int status, int events)
     rota_loop_turn_end(loop);
 }
 
-rota_err rota_watch_new(struct rota_loop *loop, int fd, struct rota_watch **ret_watch)
+rota_err rota_poll_new(struct rota_loop *loop, int fd, struct rota_poll **ret_watch)
 {
     const struct rota_alloc *alloc = rota_loop_host(loop)->alloc;
-    struct rota_watch *watch = rota_alloc_zero(alloc, 1, sizeof(*watch));
+    struct rota_poll *watch = rota_alloc_zero(alloc, 1, sizeof(*watch));
     int code;
 
     if (watch == NULL)
@@ -63,7 +63,7 @@ rota_err rota_watch_new(struct rota_loop *loop, int fd, struct rota_watch **ret_
     return 0;
 }
 
-void rota_watch_set(struct rota_watch *watch, int what, rota_watch_ready *ready, void *arg)
+void rota_poll_set(struct rota_poll *watch, int what, rota_poll_ready *ready, void *arg)
 {
     int events = (what & ROTA_WATCH_READ ? UV_READABLE : 0) | (what & ROTA_WATCH_WRITE ? UV_WRITABLE : 0);
     int code;
@@ -77,22 +77,22 @@ void rota_watch_set(struct rota_watch *watch, int what, rota_watch_ready *ready,
     ROTA_ASSERT(code == 0);
 }
 
-int rota_watch_fd(const struct rota_watch *watch)
+int rota_poll_fd(const struct rota_poll *watch)
 {
     return watch->fd;
 }
 
-void rota_watch_drop(struct rota_watch *watch)
+void rota_poll_drop(struct rota_poll *watch)
 {
     if (watch == NULL)
         return;
     uv_close((uv_handle_t *)&watch->poll, closed);
 }
 
-void rota_watch_close(struct rota_watch *watch)
+void rota_poll_close(struct rota_poll *watch)
 {
     if (watch == NULL)
         return;
-    rota_watch_drop(watch);
+    rota_poll_drop(watch);
     close(watch->fd);
 }
