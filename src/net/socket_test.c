@@ -1,8 +1,10 @@
 /* socket_test.c - bytes there and back over every kind of address, slow readers, and the ways a socket ends. */
 #include "base/assert.h"
 #include "net/net_fixture.h"
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* --- Echo --- */
@@ -29,6 +31,39 @@ static void make_address(const char *form, char *out, size_t cap)
         snprintf(out, cap, "unix-abstract:rota-echo-%d", (int)getpid());
     else
         snprintf(out, cap, "%s", form);
+}
+
+/* Holds the port of `bound` on 127.0.0.1 without listening there, or returns -1 when somebody has it. */
+static int hold_on_ipv4(const char *bound)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)atoi(strrchr(bound, ':') + 1)),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* The port of an IPv6 listener may be a stranger's on 127.0.0.1, who would then answer for localhost. */
+static int listen_undisturbed(struct net_fixture *f, const char *address)
+{
+    for (;;) {
+        net_fixture_init(f);
+        f->model.echoes = true;
+        listen_on(f, address);
+        if (strncmp(address, "[::1]", 5) != 0)
+            return -1;
+        int held = hold_on_ipv4(f->bound);
+        if (held >= 0)
+            return held;
+        net_fixture_fini(f);
+    }
 }
 
 static void assert_got(const struct peer *peer, const char *want)
@@ -75,13 +110,13 @@ static void bytes_come_back(void **state)
         print_message("%s\n", c->rule);
         if (lacks_ipv6_for(c->listen) || lacks_ipv6_for(c->dial))
             continue;
-        net_fixture_init(&f);
-        f.model.echoes = true;
         make_address(c->listen, address, sizeof(address));
-        listen_on(&f, address);
+        int held = listen_undisturbed(&f, address);
         assert_int_not_equal(f.bound[strlen(f.bound) - 2], ':'); /* not port 0 */
         bytes_come_back_over(&f, c);
         net_fixture_fini(&f);
+        if (held >= 0)
+            close(held);
     }
 }
 
