@@ -17,7 +17,6 @@ struct rota_balance {
     struct rota_host_timer timer;
     unsigned slot;
     uint64_t number; /* never used twice: a pick of a tree that is gone is told by it */
-    enum rota_conn_state state;
 };
 
 static rota_err get(void *owner, const struct rota_endpoint *endpoint, size_t address_index, struct rota_lb_subchannel *hold)
@@ -59,8 +58,8 @@ static void update(void *owner, enum rota_conn_state conn, const struct rota_sta
     struct rota_balance *balance = owner;
     struct rota_channel *channel = balance->channel;
 
+    (void)conn;
     (void)why;
-    balance->state = conn;
     if (channel->pending != NULL)
         rota_channel_note(channel, ROTA_TODO_BALANCE);
     if (balance != channel->current)
@@ -105,7 +104,6 @@ static rota_err add(struct rota_channel *channel)
     balance->channel = channel;
     balance->slot = channel->slots[0] == NULL ? 0 : 1;
     balance->number = ++channel->last_balance_number;
-    balance->state = ROTA_CONN_CONNECTING;
     balance->timer.fire = on_timer;
     balance->config = rota_channel_config_ref(channel->config);
     err = rota_lb_tree_new(&channel->env, channel->config->lb, &owner_class, balance, &balance->tree);
@@ -156,7 +154,7 @@ static void take_over(struct rota_channel *channel)
 
     if (channel->pending == NULL)
         return;
-    if (channel->pending->state == ROTA_CONN_CONNECTING && old->state == ROTA_CONN_READY)
+    if (rota_balance_state(channel->pending) == ROTA_CONN_CONNECTING && rota_balance_state(old) == ROTA_CONN_READY)
         return;
     rota_log_write(channel->log, ROTA_LOG_INFO, "channel", "policy %s takes over from %s", rota_lb_config_name(channel->pending->config->lb),
         rota_lb_config_name(old->config->lb));
@@ -178,10 +176,8 @@ void rota_balance_apply(struct rota_channel *channel)
     if (err == 0 && (added || channel->list_new)) {
         err = rota_lb_tree_endpoints(newest->tree, channel->endpoints, channel->n_endpoints, channel->host->now_ns);
         channel->list_new = false;
-        if (err == ROTA_EINVAL) {
-            rota_channel_note(channel, ROTA_TODO_REFRESH);
+        if (err == ROTA_EINVAL) /* the policy says so in its state, and the tree has asked for another list */
             err = 0;
-        }
     }
     if (err < 0) {
         channel->list_new = true;
@@ -206,7 +202,7 @@ void rota_balance_drop_all(struct rota_channel *channel)
 
 enum rota_conn_state rota_balance_state(const struct rota_balance *balance)
 {
-    return balance->state;
+    return rota_lb_tree_state(balance->tree);
 }
 
 void rota_balance_exit_idle(struct rota_channel *channel)

@@ -70,8 +70,12 @@ static void fire_again(struct rota_host_timer *timer, int64_t now_ns)
     struct rota_channel *channel = ROTA_CONTAINER(timer, struct rota_channel, again_timer);
 
     (void)now_ns;
-    if (channel->resolution == NULL && !rota_list_empty(&channel->calls))
-        rota_resolution_start(channel);
+    if (!channel->listed) { /* it was the resolution, or its first list, that did not work out */
+        rota_resolution_stop(channel);
+        if (!rota_list_empty(&channel->calls))
+            rota_resolution_start(channel);
+        rota_channel_review(channel);
+    }
     rota_channel_note(channel, ROTA_TODO_BALANCE);
 }
 

@@ -40,6 +40,7 @@ static void on_endpoints(void *owner, const struct rota_endpoint *const *endpoin
         return;
     if (rota_alloc_reserve(channel->alloc, &channel->endpoints, &channel->endpoints_cap, count, sizeof(*endpoints)) < 0) {
         rota_channel_fail(channel, ROTA_RESOURCE_EXHAUSTED, "out of memory for %zu endpoints", count);
+        rota_channel_try_again(channel);
         return;
     }
     for (size_t i = 0; i < count; i++)
