@@ -27,6 +27,17 @@ static bool has_prefix(struct rota_slice text, const char *prefix)
     return text.size >= size && memcmp(text.data, prefix, size) == 0;
 }
 
+/* Schemes have no case (RFC 3986): were "Unix:x" a host and a port, its canonical text would read as a path. */
+static bool has_scheme(struct rota_slice text, const char *scheme)
+{
+    size_t size = strlen(scheme);
+
+    for (size_t i = 0; i < size; i++)
+        if (i >= text.size || (text.data[i] >= 'A' && text.data[i] <= 'Z' ? text.data[i] | 0x20 : text.data[i]) != (uint8_t)scheme[i])
+            return false;
+    return true;
+}
+
 static struct rota_slice after(struct rota_slice text, size_t size)
 {
     return rota_slice(text.data + size, text.size - size);
@@ -38,7 +49,7 @@ static rota_err parse_unix(struct rota_slice input, const char *prefix, enum rot
     struct rota_slice path = after(input, strlen(prefix));
 
     /* unix:///run/x is the URI's way to write unix:/run/x. */
-    if (kind == ROTA_ADDRESS_UNIX && has_prefix(path, "///"))
+    while (kind == ROTA_ADDRESS_UNIX && has_prefix(path, "///"))
         path = after(path, 2);
     if (path.size == 0 || memchr(path.data, 0, path.size) != NULL)
         return rota_errinfo_set(info, ROTA_EPARSE, "address \"%.*s\": there is no %s after \"%s\"", SHOWN(input),
@@ -156,9 +167,9 @@ rota_err rota_address_parse(struct rota_slice input, char *text, struct rota_add
         return rota_errinfo_set(info, ROTA_EINVAL, "there is nowhere to put the address");
     if (input.size == 0)
         return rota_errinfo_set(info, ROTA_EPARSE, "the address is empty, expected HOST:PORT or unix:PATH");
-    if (has_prefix(input, "unix:"))
+    if (has_scheme(input, "unix:"))
         return parse_unix(input, "unix:", ROTA_ADDRESS_UNIX, text, ret_address, info);
-    if (has_prefix(input, "unix-abstract:"))
+    if (has_scheme(input, "unix-abstract:"))
         return parse_unix(input, "unix-abstract:", ROTA_ADDRESS_UNIX_ABSTRACT, text, ret_address, info);
     if (input.data[0] == ':' && memchr(input.data + 1, ':', input.size - 1) == NULL) {
         char local[sizeof("localhost:65535")];

@@ -24,6 +24,8 @@ static const struct address_case {
     {"a unix path", "unix:/run/x", "unix:/run/x", ROTA_ADDRESS_UNIX, 0, NULL},
     {"a relative unix path", "unix:x.sock", "unix:x.sock", ROTA_ADDRESS_UNIX, 0, NULL},
     {"a unix URI", "unix:///run/x", "unix:/run/x", ROTA_ADDRESS_UNIX, 0, NULL},
+    {"a unix URI of many slashes", "unix://////x", "unix://x", ROTA_ADDRESS_UNIX, 0, NULL},
+    {"a unix scheme has no case", "UNIX:x", "unix:x", ROTA_ADDRESS_UNIX, 0, NULL},
     {"an abstract name", "unix-abstract:x", "unix-abstract:x", ROTA_ADDRESS_UNIX_ABSTRACT, 0, NULL},
     {"empty", "", NULL, 0, 0, "empty"},
     {"no port", "localhost", NULL, 0, 0, "has no port"},
