@@ -25,10 +25,6 @@ function(rota_library)
     target_link_libraries(librota_shared PRIVATE ${libs} Threads::Threads m)
     target_link_libraries(librota_static PUBLIC ${libs} Threads::Threads m)
     target_link_options(librota_shared PRIVATE -Wl,--as-needed)
-    if(NOT TARGET rota_assembly)
-        # Nothing is whole before the composition root is there.
-        set_target_properties(librota_shared PROPERTIES EXCLUDE_FROM_ALL ON)
-    endif()
     if(NOT ROTA_SANITIZE AND NOT ROTA_FUZZ)
         # Sanitizers' own symbols come from the program, at run time.
         target_link_options(librota_shared PRIVATE -Wl,--no-undefined)
