@@ -50,7 +50,8 @@ struct rota_endpoint {
 ROTA_API ROTA_MUST_USE rota_err rota_address_parse(struct rota_slice input, char *text, struct rota_address *ret_address,
                                                    struct rota_errinfo *info);
 
-/* A copy of `from` with one reference: all it points to is copied. ROTA_ENOMEM. */
+/* A copy of `from` with one reference: all it points to is copied. ROTA_EINVAL: no address, or one without its text, or an
+ * attribute without key or value; ROTA_ENOMEM. The last unref, on whatever thread, frees through alloc. */
 ROTA_API ROTA_MUST_USE rota_err rota_endpoint_new(const struct rota_alloc *alloc, const struct rota_endpoint *from,
                                                   const struct rota_endpoint **ret_endpoint);
 ROTA_API const struct rota_endpoint *rota_endpoint_ref(const struct rota_endpoint *endpoint);

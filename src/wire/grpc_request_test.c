@@ -3,22 +3,8 @@
 #include "testing/cmocka.h"
 #include "testing/leak_alloc.h"
 #include "wire/grpc.h"
+#include "wire/headers_fixture.h"
 #include <stdio.h>
-
-/* "name: value" lines, so that a row shows a whole header list. */
-static size_t parse_lines(const char *lines, struct rota_header *out)
-{
-    size_t n = 0;
-
-    while (*lines != '\0') {
-        size_t line = strcspn(lines, "\n");
-        const char *colon = strstr(lines + 1, ": ");
-
-        out[n++] = (struct rota_header){rota_slice(lines, (size_t)(colon - lines)), rota_slice(colon + 2, line - (size_t)(colon + 2 - lines))};
-        lines += line + (lines[line] == '\n');
-    }
-    return n;
-}
 
 static void print_lines(const struct rota_header *headers, size_t count, char *out, size_t cap)
 {
@@ -130,7 +116,7 @@ static rota_err read_one(const struct rota_alloc *alloc, void *ctx)
     rota_err err;
 
     rota_arena_init(&arena, alloc, 64);
-    err = rota_request_read(&got, &arena, headers, parse_lines(c->lines, headers));
+    err = rota_request_read(&got, &arena, headers, headers_of_lines(c->lines, headers));
     if (err == 0) {
         assert_int_equal(got.http_status, c->want_http);
         assert_int_equal(got.reject.code, c->want_code);
@@ -161,7 +147,7 @@ static void what_is_kept_is_a_copy(void **state)
     struct rota_request got;
     struct rota_arena arena;
     struct rota_slice value;
-    size_t count = parse_lines(lines, headers);
+    size_t count = headers_of_lines(lines, headers);
 
     (void)state;
     rota_arena_init(&arena, NULL, 0);
@@ -180,7 +166,7 @@ static void host_stands_in_for_authority(void **state)
     struct rota_header headers[16];
     struct rota_request got;
     struct rota_arena arena;
-    size_t count = parse_lines(":method: POST\n:path: /s/m\nhost: h\ncontent-type: application/grpc", headers);
+    size_t count = headers_of_lines(":method: POST\n:path: /s/m\nhost: h\ncontent-type: application/grpc", headers);
 
     (void)state;
     rota_arena_init(&arena, NULL, 0);

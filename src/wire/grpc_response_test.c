@@ -3,21 +3,7 @@
 #include "testing/cmocka.h"
 #include "testing/leak_alloc.h"
 #include "wire/grpc.h"
-#include <stdio.h>
-
-static size_t parse_lines(const char *lines, struct rota_header *out)
-{
-    size_t n = 0;
-
-    while (*lines != '\0') {
-        size_t line = strcspn(lines, "\n");
-        const char *colon = strstr(lines + 1, ": ");
-
-        out[n++] = (struct rota_header){rota_slice(lines, (size_t)(colon - lines)), rota_slice(colon + 2, line - (size_t)(colon + 2 - lines))};
-        lines += line + (lines[line] == '\n');
-    }
-    return n;
-}
+#include "wire/headers_fixture.h"
 
 #define GRPC ":status: 200\ncontent-type: application/grpc"
 
@@ -69,9 +55,9 @@ static rota_err read_one(const struct rota_alloc *alloc, void *ctx)
     rota_err err;
 
     rota_arena_init(&arena, alloc, 64);
-    err = rota_response_headers(&got, &arena, headers, parse_lines(c->headers, headers), c->trailers == NULL);
+    err = rota_response_headers(&got, &arena, headers, headers_of_lines(c->headers, headers), c->trailers == NULL);
     if (err == 0 && c->trailers != NULL)
-        err = rota_response_trailers(&got, &arena, headers, parse_lines(c->trailers, headers));
+        err = rota_response_trailers(&got, &arena, headers, headers_of_lines(c->trailers, headers));
     if (err == 0) {
         assert_int_equal(got.headers_seen, c->headers_seen);
         assert_int_equal(got.rejected, c->rejected);
@@ -104,10 +90,10 @@ static void metadata_is_sorted_by_where_it_came(void **state)
 
     (void)state;
     rota_arena_init(&arena, NULL, 0);
-    assert_int_equal(rota_response_headers(&got, &arena, headers, parse_lines(GRPC "\ngrpc-encoding: gzip\na: 1", headers), false), 0);
+    assert_int_equal(rota_response_headers(&got, &arena, headers, headers_of_lines(GRPC "\ngrpc-encoding: gzip\na: 1", headers), false), 0);
     assert_false(got.status_seen);
     assert_null(got.trailing);
-    assert_int_equal(rota_response_trailers(&got, &arena, headers, parse_lines("grpc-status: 0\nb: 2\ngrpc-status-details-bin: CAU", headers)), 0);
+    assert_int_equal(rota_response_trailers(&got, &arena, headers, headers_of_lines("grpc-status: 0\nb: 2\ngrpc-status-details-bin: CAU", headers)), 0);
     assert_int_equal(rota_metadata_count(got.initial), 1);
     assert_int_equal(rota_metadata_count(got.trailing), 2);
     assert_true(rota_metadata_get(got.initial, "a", &value));
@@ -141,8 +127,8 @@ static void pushback_is_read(void **state)
 
         print_message("  %s\n", pushbacks[i].rule);
         rota_arena_init(&arena, NULL, 0);
-        assert_int_equal(rota_response_headers(&got, &arena, headers, parse_lines(GRPC, headers), false), 0);
-        assert_int_equal(rota_response_trailers(&got, &arena, headers, parse_lines(pushbacks[i].trailers, headers)), 0);
+        assert_int_equal(rota_response_headers(&got, &arena, headers, headers_of_lines(GRPC, headers), false), 0);
+        assert_int_equal(rota_response_trailers(&got, &arena, headers, headers_of_lines(pushbacks[i].trailers, headers)), 0);
         assert_int_equal(got.pushback_seen, pushbacks[i].seen);
         assert_int_equal(got.pushback_ms, pushbacks[i].want_ms);
         assert_int_equal(rota_metadata_count(got.trailing), 0);
