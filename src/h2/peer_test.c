@@ -381,10 +381,41 @@ static void bad_peers_end_as_the_rules_say(void **state)
     }
 }
 
+/* A thousand bad frames at once are too many, and so are a hundred a second for long; fewer are not. */
+static void faults_are_forgiven_with_time(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    assert_int_equal(pair_init(&pair, NULL, NULL, NULL), 0);
+    wire.size = 0;
+    wire_magic(&wire);
+    wire_headers(&wire, 0, 1, WIRE_REQUEST);
+    for (int i = 0; i < 1000; i++)
+        wire_frame(&wire, WIRE_DATA, 0, 1, "", 0);
+    pair_feed(&pair.server, wire.bytes, wire.size);
+    for (int second = 1; second <= 20; second++) {
+        pair.now_ns += INT64_C(1000000000);
+        wire.size = 0;
+        for (int i = 0; i < 100; i++)
+            wire_frame(&wire, WIRE_DATA, 0, 1, "", 0);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        assert_int_equal(pair.server.err, 0);
+    }
+    pair.now_ns += INT64_C(3600000000000);
+    for (int i = 0; i < 11; i++) {
+        assert_int_equal(pair.server.err, 0);
+        pair_feed(&pair.server, wire.bytes, i < 10 ? wire.size : 9);
+    }
+    assert_int_equal(pair.server.err, ROTA_EPROTO);
+    pair_fini(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_peers_end_as_the_rules_say),
+        cmocka_unit_test(faults_are_forgiven_with_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,16 +43,29 @@ static rota_err check_size(const struct rota_h2 *h2, const struct rota_header *h
     return 0;
 }
 
-/* A value that is new in each call only drives others out of the compression table. */
-static uint8_t index_flag(struct rota_slice name)
+/* A timeout deserves a place in the compression table only when it comes again: one that is new in each call would
+ * drive out what does. */
+static uint8_t timeout_flag(struct rota_h2 *h2, struct rota_slice value)
+{
+    if (value.size == 0 || value.size > sizeof(h2->last_timeout))
+        return NGHTTP2_NV_FLAG_NO_INDEX;
+    if (value.size == h2->last_timeout_size && memcmp(value.data, h2->last_timeout, value.size) == 0)
+        return NGHTTP2_NV_FLAG_NONE;
+    memcpy(h2->last_timeout, value.data, value.size);
+    h2->last_timeout_size = (uint8_t)value.size;
+    return NGHTTP2_NV_FLAG_NO_INDEX;
+}
+
+static uint8_t index_flag(struct rota_h2 *h2, const struct rota_header *header)
 {
     static const char timeout[] = "grpc-timeout";
 
-    return name.size == sizeof(timeout) - 1 && memcmp(name.data, timeout, name.size) == 0 ? NGHTTP2_NV_FLAG_NO_INDEX
-                                                                                         : NGHTTP2_NV_FLAG_NONE;
+    if (header->name.size != sizeof(timeout) - 1 || memcmp(header->name.data, timeout, sizeof(timeout) - 1) != 0)
+        return NGHTTP2_NV_FLAG_NONE;
+    return timeout_flag(h2, header->value);
 }
 
-static void to_fields(const struct rota_header *headers, size_t count, nghttp2_nv *ret_fields)
+static void to_fields(struct rota_h2 *h2, const struct rota_header *headers, size_t count, nghttp2_nv *ret_fields)
 {
     for (size_t i = 0; i < count; i++)
         ret_fields[i] = (nghttp2_nv){
@@ -60,7 +73,7 @@ static void to_fields(const struct rota_header *headers, size_t count, nghttp2_n
             .value = (uint8_t *)(uintptr_t)headers[i].value.data,
             .namelen = headers[i].name.size,
             .valuelen = headers[i].value.size,
-            .flags = index_flag(headers[i].name),
+            .flags = index_flag(h2, &headers[i]),
         };
 }
 
@@ -76,7 +89,7 @@ static rota_err fields_init(struct fields *fields, struct rota_h2 *h2, const str
         fields->all = rota_h2_pool_get(&h2->pool, count * sizeof(*fields->all));
     if (fields->all == NULL)
         return ROTA_ENOMEM;
-    to_fields(headers, count, fields->all);
+    to_fields(h2, headers, count, fields->all);
     return 0;
 }
 
@@ -99,7 +112,7 @@ static rota_err trailers_new(struct rota_h2 *h2, const struct rota_header *heade
     if (trailers == NULL)
         return ROTA_ENOMEM;
     trailers->count = count;
-    to_fields(headers, count, trailers->fields);
+    to_fields(h2, headers, count, trailers->fields);
     copy = (uint8_t *)&trailers->fields[count];
     for (size_t i = 0; i < count; i++) {
         nghttp2_nv *field = &trailers->fields[i];

@@ -78,6 +78,7 @@ struct rota_h2 {
     uint32_t peer_max_streams;
     size_t peer_max_header_bytes;
     bool want_room;
+    uint8_t last_timeout[9], last_timeout_size; /* client: value of the last grpc-timeout, at most eight digits and a unit */
 
     struct rota_h2_event *events; /* [events_head..events_tail) */
     size_t events_head, events_tail, events_cap;
