@@ -58,7 +58,8 @@ static void publish(struct rota_channel_fixture *f, const char *const *texts, si
     struct rota_address address;
     size_t made = 0;
 
-    assert_non_null(sink);
+    if (sink == NULL)
+        return;
     for (size_t i = 0; i < count; i++) {
         struct rota_endpoint endpoint = {.addresses = &address, .n_addresses = 1};
         assert_int_equal(rota_address_parse(rota_slice_str(texts[i]), text, &address, NULL), 0);
@@ -98,15 +99,21 @@ void rota_fixture_resolver_error(struct rota_channel_fixture *f, enum rota_code 
 void rota_fixture_service_config(struct rota_channel_fixture *f, const char *json)
 {
     assert_non_null(sink);
-    f->v.host.in_turn = true;
     rota_resolver_sink_service_config(sink, rota_slice_str(json));
-    f->v.host.in_turn = false;
     rota_virtual_host_run(&f->v);
+}
+
+void rota_fixture_update(struct rota_channel_fixture *f, const char *json, const char *address)
+{
+    assert_non_null(sink);
+    rota_resolver_sink_service_config(sink, rota_slice_str(json));
+    rota_fixture_publish(f, address, NULL, NULL);
 }
 
 /* --- The channel --- */
 
-rota_err rota_channel_fixture_open(struct rota_channel_fixture *f, const struct rota_alloc *alloc, const struct rota_channel_options *options)
+static rota_err open_channel(struct rota_channel_fixture *f, const struct rota_alloc *alloc, const struct rota_alloc *transport_alloc,
+                             const struct rota_channel_options *options)
 {
     struct rota_channel_parts parts = {
         .host = &f->v.host,
@@ -122,11 +129,16 @@ rota_err rota_channel_fixture_open(struct rota_channel_fixture *f, const struct 
     fixture = f;
     sink = NULL;
     rota_virtual_host_init(&f->v, alloc, 1);
-    rota_fake_transport_init(&f->transport, &f->v, alloc);
+    rota_fake_transport_init(&f->transport, &f->v, transport_alloc);
     err = rota_channel_make("test:x", options, &parts, &f->channel, &info);
     if (err < 0 && err != ROTA_ENOMEM)
         print_message("%s\n", info.text);
     return err;
+}
+
+rota_err rota_channel_fixture_open(struct rota_channel_fixture *f, const struct rota_alloc *alloc, const struct rota_channel_options *options)
+{
+    return open_channel(f, alloc, alloc, options);
 }
 
 static void note_closed(void *arg)
@@ -152,7 +164,7 @@ void rota_channel_fixture_close(struct rota_channel_fixture *f)
 void rota_channel_fixture_init(struct rota_channel_fixture *f, const struct rota_channel_options *options)
 {
     rota_leak_alloc_init(&f->leaks);
-    assert_int_equal(rota_channel_fixture_open(f, &f->leaks.alloc, options), 0);
+    assert_int_equal(open_channel(f, &f->leaks.alloc, NULL, options), 0);
 }
 
 void rota_channel_fixture_fini(struct rota_channel_fixture *f)
@@ -178,7 +190,7 @@ static void note_end(struct rota_seen_call *seen, const struct rota_status *stat
     seen->call = NULL;
 }
 
-static void unary_done(void *arg, const struct rota_status *status, const void *reply)
+void rota_fixture_unary_done(void *arg, const struct rota_status *status, const void *reply)
 {
     struct rota_seen_call *seen = arg;
 
@@ -226,14 +238,14 @@ static void on_done(struct rota_call *call, void *arg, const struct rota_status 
     note_end(seen, status);
 }
 
-static const struct rota_call_events events = {.on_headers = on_headers, .on_message = on_message, .on_writable = on_writable, .on_done = on_done};
+const struct rota_call_events rota_fixture_events = {.on_headers = on_headers, .on_message = on_message, .on_writable = on_writable, .on_done = on_done};
 
 void rota_fixture_unary_start(struct rota_channel_fixture *f, const char *request, const struct rota_call_options *options, struct rota_seen_call *seen)
 {
     struct rota_slice bytes = rota_slice_str(request);
 
     *seen = (struct rota_seen_call){0};
-    assert_int_equal(rota_unary_start(f->channel, &rota_fixture_unary, options, &bytes, unary_done, seen, &seen->call), 0);
+    assert_int_equal(rota_unary_start(f->channel, &rota_fixture_unary, options, &bytes, rota_fixture_unary_done, seen, &seen->call), 0);
     assert_int_equal(seen->dones, 0); /* never before the starting call has returned */
     rota_virtual_host_run(&f->v);
 }
@@ -241,7 +253,7 @@ void rota_fixture_unary_start(struct rota_channel_fixture *f, const char *reques
 void rota_fixture_stream_start(struct rota_channel_fixture *f, const struct rota_call_options *options, struct rota_seen_call *seen)
 {
     *seen = (struct rota_seen_call){0};
-    assert_int_equal(rota_call_start(f->channel, &rota_fixture_stream, options, &events, seen, &seen->call), 0);
+    assert_int_equal(rota_call_start(f->channel, &rota_fixture_stream, options, &rota_fixture_events, seen, &seen->call), 0);
     assert_int_equal(seen->dones, 0);
     rota_virtual_host_run(&f->v);
 }

@@ -33,17 +33,22 @@ struct rota_channel_fixture {
 extern const struct rota_method rota_fixture_unary;  /* bytes in, bytes out */
 extern const struct rota_method rota_fixture_stream; /* both ways */
 
-/* Target "test:x"; options may be NULL. */
+/* Target "test:x"; options may be NULL. The transport's records are no part of what is counted. */
 void rota_channel_fixture_init(struct rota_channel_fixture *f, const struct rota_channel_options *options);
-/* The same over an allocator of the caller's. ROTA_ENOMEM. */
+/* The same with everything over an allocator of the caller's. ROTA_ENOMEM. */
 rota_err rota_channel_fixture_open(struct rota_channel_fixture *f, const struct rota_alloc *alloc, const struct rota_channel_options *options);
 void rota_channel_fixture_close(struct rota_channel_fixture *f); /* shuts and frees all but the allocator */
 void rota_channel_fixture_fini(struct rota_channel_fixture *f); /* also sees that nothing leaked, no timer or task is left */
 
-/* The resolver publishes these addresses ("1.1.1.1:1", up to four, NULL ends), an endpoint each. */
+/* The resolver, if it runs, publishes these addresses ("1.1.1.1:1"; NULL ends), an endpoint each. */
 void rota_fixture_publish(struct rota_channel_fixture *f, const char *a, const char *b, const char *c);
 void rota_fixture_resolver_error(struct rota_channel_fixture *f, enum rota_code code, const char *message);
 void rota_fixture_service_config(struct rota_channel_fixture *f, const char *json);
+void rota_fixture_update(struct rota_channel_fixture *f, const char *json, const char *address); /* both in one turn */
+
+/* Where calls report, with a struct rota_seen_call as arg. */
+extern const struct rota_call_events rota_fixture_events;
+void rota_fixture_unary_done(void *arg, const struct rota_status *status, const void *reply);
 
 /* Starts a call and notes all in *seen. options may be NULL. */
 void rota_fixture_unary_start(struct rota_channel_fixture *f, const char *request, const struct rota_call_options *options, struct rota_seen_call *seen);
