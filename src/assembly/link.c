@@ -227,8 +227,7 @@ static void on_closed(void *owner, rota_err err, const char *detail)
 
     link->closing = true;
     if (link->why.code == ROTA_OK && !link->closed_here)
-        rota_status_set(&link->why, ROTA_UNAVAILABLE, "%s: %s", link->peer, detail);
-    (void)err;
+        rota_status_set(&link->why, ROTA_UNAVAILABLE, "%s%s%s", err == 0 ? link->peer : "", err == 0 ? ": " : "", detail); /* errors name it */
     if (link->h2 != NULL) {
         rota_h2_abort(link->h2, link->closed_here ? "the connection was closed" : link->why.message);
         rota_net_link_dispatch(link);

@@ -80,7 +80,7 @@ static void fail(struct rota_subchannel *sub, const struct rota_status *why)
     sub->why = *why;
     sub->wanted = false;
     (void)rota_host_timer_set(host, &sub->timer, sub->next_attempt_ns); /* it is in the heap, so this is a move */
-    rota_log_write(sub->channel->log, ROTA_LOG_WARN, "channel", "%s: %s; next attempt in %lld ms", sub->text, why->message,
+    rota_log_write(sub->channel->log, ROTA_LOG_WARN, "channel", "%s; next attempt in %lld ms", why->message,
         (long long)((sub->next_attempt_ns > host->now_ns ? sub->next_attempt_ns - host->now_ns : 0) / 1000000));
     go(sub, ROTA_CONN_TRANSIENT_FAILURE);
 }

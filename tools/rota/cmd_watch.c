@@ -1,0 +1,182 @@
+/* cmd_watch.c - `rota watch TARGET`: the changes of a service's servers as they happen. */
+#include "command.h"
+#include "found.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct app {
+    struct rota_loop *loop;
+    struct rota_watch *watch;
+    const struct rota_endpoint **known;
+    size_t n_known;
+    bool json, listed;
+};
+
+static const struct rota_endpoint *find(const struct rota_endpoint *const *list, size_t count, const struct rota_endpoint *endpoint)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rota_endpoint_same(list[i], endpoint))
+            return list[i];
+    return NULL;
+}
+
+static void stamp(char *out, size_t size)
+{
+    struct timespec now;
+    struct tm tm;
+    size_t n;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &tm);
+    n = strftime(out, size, "%H:%M:%S", &tm);
+    snprintf(out + n, size - n, ".%03ld", now.tv_nsec / 1000000);
+}
+
+static void show_json(const char *event, json_t *object)
+{
+    char *text;
+
+    json_object_set_new(object, "event", json_string(event));
+    text = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    if (text != NULL)
+        puts(text);
+    free(text);
+}
+
+static void show(const struct app *app, const char *event, char sign, const struct rota_endpoint *endpoint)
+{
+    char time[16];
+
+    if (app->json) {
+        show_json(event, rota_found_json(endpoint));
+        return;
+    }
+    stamp(time, sizeof(time));
+    printf("%s %c %s", time, sign, endpoint->addresses[0].text);
+    rota_found_print(endpoint);
+    putchar('\n');
+}
+
+static void show_list(struct app *app, size_t count, const struct rota_resolver_source *source)
+{
+    char time[16];
+
+    if (app->json) {
+        show_json("list", json_pack("{s:i,s:I,s:b,s:I}", "servers", (int)count, "revision", (json_int_t)(source == NULL ? 0 : source->revision), "stale",
+                                    source != NULL && source->stale, "skipped", (json_int_t)(source == NULL ? 0 : source->skipped)));
+        return;
+    }
+    stamp(time, sizeof(time));
+    printf("%s = %zu server%s", time, count, count == 1 ? "" : "s");
+    if (source != NULL && source->revision > 0)
+        printf(", revision %lld", (long long)source->revision);
+    if (source != NULL && source->skipped > 0)
+        printf(", %llu unreadable", (unsigned long long)source->skipped);
+    printf("%s\n", source != NULL && source->stale ? ", last known" : "");
+}
+
+static void on_endpoints(void *arg, const struct rota_endpoint *const *endpoints, size_t count, const struct rota_resolver_source *source)
+{
+    struct app *app = arg;
+    const struct rota_endpoint **known = malloc((count + 1) * sizeof(struct rota_endpoint *));
+
+    if (known == NULL) {
+        rota_fail("watch", "out of memory");
+        exit(ROTA_EXIT_FAILED);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct rota_endpoint *before = find(app->known, app->n_known, endpoints[i]);
+        known[i] = rota_endpoint_ref(endpoints[i]);
+        if (before == NULL)
+            show(app, "added", '+', endpoints[i]);
+        else if (!rota_endpoint_equal(before, endpoints[i]))
+            show(app, "changed", '~', endpoints[i]);
+    }
+    for (size_t i = 0; i < app->n_known; i++) {
+        if (find(endpoints, count, app->known[i]) == NULL)
+            show(app, "removed", '-', app->known[i]);
+        rota_endpoint_unref(app->known[i]);
+    }
+    free(app->known);
+    app->known = known;
+    app->n_known = count;
+    show_list(app, count, source);
+    fflush(stdout);
+}
+
+static void on_error(void *arg, const struct rota_status *why)
+{
+    struct app *app = arg;
+    char time[16];
+
+    if (app->json) {
+        show_json("error", json_pack("{s:s,s:s}", "code", rota_code_name(why->code), "message", why->message));
+    } else {
+        stamp(time, sizeof(time));
+        printf("%s ! %s\n", time, why->message);
+    }
+    fflush(stdout);
+}
+
+static void on_signal(void *arg, int signum)
+{
+    (void)signum;
+    rota_loop_stop(arg);
+}
+
+static int follow(struct app *app, const char *target)
+{
+    static const struct rota_watch_events events = {.on_endpoints = on_endpoints, .on_error = on_error};
+    struct rota_errinfo info;
+
+    if (rota_watch_open(app->loop, target, NULL, &events, app, &app->watch, &info) < 0)
+        return rota_fail("watch", "%s", info.text);
+    rota_loop_run(app->loop);
+    rota_watch_close(app->watch, NULL, NULL);
+    rota_loop_run(app->loop);
+    for (size_t i = 0; i < app->n_known; i++)
+        rota_endpoint_unref(app->known[i]);
+    free(app->known);
+    return ROTA_EXIT_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    struct rota_signal *on_term = NULL, *on_int = NULL;
+    const char *target = NULL;
+    struct app app = {0};
+    const struct rota_flag flags[] = {{"json", NULL, &app.json}};
+    size_t words;
+    int code;
+
+    if (!rota_flags_read(&rota_command_watch, argc, argv, flags, 1, &target, 1, &words))
+        return ROTA_EXIT_USAGE;
+    if (words == 0) {
+        rota_fail("watch", "no TARGET; for example etcd://127.0.0.1:2379/orders");
+        return ROTA_EXIT_USAGE;
+    }
+    if (rota_loop_new(NULL, &app.loop) < 0)
+        return rota_fail("watch", "no event loop");
+    if (rota_signal_new(app.loop, SIGTERM, on_signal, app.loop, &on_term) < 0 || rota_signal_new(app.loop, SIGINT, on_signal, app.loop, &on_int) < 0)
+        code = rota_fail("watch", "no signal handling");
+    else
+        code = follow(&app, target);
+    rota_signal_free(on_term);
+    rota_signal_free(on_int);
+    rota_loop_free(app.loop);
+    return code;
+}
+
+const struct rota_command rota_command_watch = {
+    .verb = "watch",
+    .summary = "show the servers of a target, and changes as they happen",
+    .usage = "usage: rota watch TARGET [--json]\n\n"
+             "Shows a line for each server added (+), changed (~) or removed (-), for each new list (=) and for each failure of the\n"
+             "registry (!), until SIGINT or SIGTERM. --json: an object a line.\n\n"
+             "TARGET: etcd://members/service, dns:///host:port, ipv4:address:port,...\n",
+    .run = run,
+};
