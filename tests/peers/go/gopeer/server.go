@@ -20,9 +20,18 @@ import (
 	"google.golang.org/grpc/status"
 
 	"peers/peerpb"
+	"peers/seedpb"
 )
 
 type peerServer struct{}
+
+// helloServer is the seed's service, for clients that speak nothing else.
+type helloServer struct{}
+
+func (helloServer) Say(_ context.Context, req *seedpb.HelloRequest) (*seedpb.HelloReply, error) {
+	fmt.Printf("receive:%s\n", req.Name)
+	return &seedpb.HelloReply{Code: 200, Value: "hello " + req.Name}, nil
+}
 
 func serve(args []string) {
 	flags := flag.NewFlagSet("server", flag.ExitOnError)
@@ -35,10 +44,12 @@ func serve(args []string) {
 	}
 	server := grpc.NewServer(grpc.UnaryInterceptor(unary), grpc.StreamInterceptor(stream))
 	peerpb.RegisterPeerServer(server, peerServer{})
+	seedpb.RegisterHelloServiceServer(server, helloServer{})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	go func() {
 		<-signals
+		time.AfterFunc(3*time.Second, func() { os.Exit(0) }) // a call that never ends shall not keep us
 		server.GracefulStop()
 	}()
 	fmt.Printf("peer listening on %s\n", listener.Addr())
