@@ -166,7 +166,8 @@ static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
     set_timer(link);
 }
 
-/* Ends the connection for a reason of our own or the peer's: streams hear of it now, the owner when the socket has closed. */
+/* Ends the connection for a reason of our own or the peer's, from inside a turn and outside of dispatch: streams hear of it now, the
+ * owner when the socket has closed. */
 static void fail(struct rota_net_link *link, const char *detail)
 {
     if (link->closing)
@@ -174,6 +175,10 @@ static void fail(struct rota_net_link *link, const char *detail)
     link->closing = true;
     rota_status_set(&link->why, ROTA_UNAVAILABLE, "%s: %s", link->peer, detail);
     rota_socket_close(link->socket);
+    if (link->h2 == NULL)
+        return;
+    rota_h2_abort(link->h2, link->why.message);
+    rota_net_link_dispatch(link);
 }
 
 rota_err rota_net_link_start(struct rota_net_link *link)
