@@ -75,8 +75,10 @@ static void put(void *owner, struct rota_lb_subchannel *hold)
     *link = hold->next_hold;
     f->n_puts++;
     rota_fake_lb_trace(f, "put:%s", conn->text);
-    if (--conn->n_holds == 0)
-        conn->state = ROTA_CONN_IDLE;
+    if (--conn->n_holds > 0)
+        return;
+    conn->state = ROTA_CONN_IDLE;
+    conn->wanted = false;
 }
 
 static void connect_to(void *owner, struct rota_lb_subchannel *hold)
@@ -86,6 +88,7 @@ static void connect_to(void *owner, struct rota_lb_subchannel *hold)
 
     assert_false(hold->freed);
     conn->n_connects++;
+    conn->wanted = true;
     rota_fake_lb_trace(f, "connect:%s", conn->text);
     if (f->connect_at_once && conn->state != ROTA_CONN_READY)
         rota_fake_lb_conn(f, conn, ROTA_CONN_READY, NULL);
@@ -205,6 +208,8 @@ void rota_fake_lb_conn(struct rota_fake_lb *f, struct rota_fake_conn *conn, enum
 
     assert_non_null(holds);
     conn->state = state;
+    if (state == ROTA_CONN_CONNECTING || state == ROTA_CONN_READY)
+        conn->wanted = false;
     if (state == ROTA_CONN_TRANSIENT_FAILURE)
         rota_status_set(&conn->why, ROTA_UNAVAILABLE, "%s", why);
     for (struct rota_lb_subchannel *hold = conn->holds; hold != NULL; hold = hold->next_hold)

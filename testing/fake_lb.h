@@ -29,6 +29,7 @@ struct rota_fake_conn {
     struct rota_status why; /* of TRANSIENT_FAILURE */
     struct rota_lb_subchannel *holds; /* by next_hold */
     uint32_t n_holds, n_connects;
+    bool wanted; /* connect was asked for since it last was CONNECTING or READY */
 };
 
 struct rota_fake_endpoint {

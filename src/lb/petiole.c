@@ -12,6 +12,7 @@
 rota_err rota_petiole_init(struct rota_petiole *p, const struct rota_lb_env *env, size_t leaf_size)
 {
     p->env = env;
+    rota_status_set(&p->failure, ROTA_UNAVAILABLE, "no server could be connected to");
     p->leaf_size = leaf_size == 0 ? sizeof(struct rota_leaf) : leaf_size;
     p->seed = (uint64_t)rota_lb_random_below(env, UINT32_MAX);
     rota_idmap_init(&p->by_hash, env->alloc);

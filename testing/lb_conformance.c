@@ -1,0 +1,296 @@
+/* lb_conformance.c - contract in lb_conformance.h.
+ *
+ * The class under test is replaced by one of the same name that watches pick and on_done and passes everything else on; it is found
+ * by the config's name in the list of classes. The watcher is the one static in here: class tables have no place for a pointer.
+ */
+#include "testing/lb_conformance.h"
+#include "base/assert.h"
+#include "testing/cmocka.h"
+#include "testing/fake_lb.h"
+#include "testing/leak_alloc.h"
+#include "testing/virtual_host.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MAX_POLICIES 32
+#define MAX_PICKS 64
+#define SETTLE_TURNS 200
+
+static const char *const words[] = {"a", "b", "c", "d", "e", "f", "4g+6g", "6h+4h+i", "a+b", "c!", "d!", "4j*5", "6k*100", "l"};
+
+static struct watch {
+    const struct rota_lb_class *watched;
+    const struct rota_leak_alloc *memory;
+    void *root; /* the state of the tree's root */
+    uint64_t n_ok, n_done;
+} watch;
+
+struct run {
+    const struct rota_lb_conformance *c;
+    struct rota_rng *dice;
+    struct rota_leak_alloc memory;
+    struct rota_fake_lb lb;
+    struct rota_lb_class watcher;
+    const struct rota_lb_class *policies[MAX_POLICIES + 1];
+    struct rota_pick picks[MAX_PICKS]; /* OK, not done */
+    uint32_t n_picks;
+    bool had_list;
+};
+
+/* --- The watcher --- */
+
+static rota_err watched_init(void *state, const struct rota_lb_env *env, const void *config)
+{
+    if (watch.root == NULL)
+        watch.root = state;
+    return watch.watched->init(state, env, config);
+}
+
+static enum rota_pick_verdict watched_pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
+{
+    uint64_t allocs = watch.memory->allocs;
+    enum rota_pick_verdict verdict = watch.watched->pick(state, call, ret_pick);
+
+    assert_int_equal(watch.memory->allocs, allocs);
+    if (verdict == ROTA_PICK_OK && state == watch.root)
+        watch.n_ok++;
+    return verdict;
+}
+
+static void watched_done(void *state, uint64_t cookie, const struct rota_outcome *outcome)
+{
+    if (state == watch.root)
+        watch.n_done++;
+    if (watch.watched->on_done != NULL)
+        watch.watched->on_done(state, cookie, outcome);
+}
+
+/* --- Events --- */
+
+static uint32_t roll(struct run *r, uint32_t bound)
+{
+    return rota_rng_below(r->dice, bound);
+}
+
+static void check_pick(struct run *r, bool keep)
+{
+    struct rota_pick pick;
+    enum rota_conn_state before = r->lb.state;
+    enum rota_pick_verdict verdict = rota_fake_lb_pick(&r->lb, &pick);
+
+    /* A pick may lead out of IDLE; it was answered before that. */
+    if (verdict == ROTA_PICK_OK)
+        assert_int_equal(before, ROTA_CONN_READY);
+    if (before == ROTA_CONN_READY && !r->c->decides_by_call)
+        assert_int_equal(verdict, ROTA_PICK_OK);
+    if (before == ROTA_CONN_TRANSIENT_FAILURE && !r->c->decides_by_call)
+        assert_int_equal(verdict, ROTA_PICK_FAIL);
+    if (verdict == ROTA_PICK_FAIL && !r->c->decides_by_call)
+        assert_int_equal(before, ROTA_CONN_TRANSIENT_FAILURE);
+    if (verdict != ROTA_PICK_OK)
+        return;
+    if (keep && r->n_picks < MAX_PICKS)
+        r->picks[r->n_picks++] = pick;
+    else
+        rota_fake_lb_done(&r->lb, &pick);
+}
+
+static void finish_pick(struct run *r, uint32_t which)
+{
+    rota_fake_lb_done(&r->lb, &r->picks[which]);
+    r->picks[which] = r->picks[--r->n_picks];
+}
+
+static void random_list(struct run *r)
+{
+    char list[256] = "";
+    uint32_t count = roll(r, 8) == 0 ? 0 : 1 + roll(r, 6);
+    rota_err err;
+
+    for (uint32_t i = 0; i < count; i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof(list) - used, "%s%s", used == 0 ? "" : ",", words[roll(r, ROTA_COUNT(words))]);
+    }
+    err = rota_fake_lb_list(&r->lb, list);
+    r->had_list = true;
+    if (count == 0)
+        assert_true(err == ROTA_EINVAL || (r->memory.failed && err == ROTA_ENOMEM));
+    else
+        assert_true(err == 0 || (r->memory.failed && err == ROTA_ENOMEM));
+}
+
+/* What a subchannel may do next: gRPC's moves, and those of A105. */
+static void random_conn(struct run *r)
+{
+    struct rota_fake_conn *conn;
+
+    if (r->lb.n_conns == 0)
+        return;
+    conn = r->lb.by_number[roll(r, (uint32_t)r->lb.n_conns)];
+    switch (conn->state) {
+    case ROTA_CONN_IDLE:
+        if (conn->wanted)
+            rota_fake_lb_conn(&r->lb, conn, ROTA_CONN_CONNECTING, NULL);
+        break;
+    case ROTA_CONN_CONNECTING:
+        rota_fake_lb_conn(&r->lb, conn, roll(r, 2) == 0 ? ROTA_CONN_READY : ROTA_CONN_TRANSIENT_FAILURE, "refused");
+        break;
+    case ROTA_CONN_READY:
+        rota_fake_lb_conn(&r->lb, conn, roll(r, 3) > 0 ? ROTA_CONN_IDLE : 1 + 2 * roll(r, 2), "unhealthy");
+        break;
+    default:
+        rota_fake_lb_conn(&r->lb, conn, conn->wanted ? ROTA_CONN_CONNECTING : ROTA_CONN_IDLE, NULL);
+        break;
+    }
+}
+
+static void random_event(struct run *r)
+{
+    struct rota_status why = {ROTA_UNAVAILABLE, "no such name"};
+
+    switch (roll(r, 16)) {
+    case 0:
+        random_list(r);
+        break;
+    case 1:
+        rota_fake_lb_advance(&r->lb, (int64_t)roll(r, 600) * ROTA_MS);
+        break;
+    case 2:
+        rota_lb_tree_exit_idle(r->lb.tree, r->lb.now_ns);
+        break;
+    case 3:
+        if (!r->had_list)
+            rota_lb_tree_resolver_error(r->lb.tree, &why, r->lb.now_ns);
+        break;
+    case 4:
+        if (r->n_picks > 0)
+            finish_pick(r, roll(r, r->n_picks));
+        break;
+    case 5:
+        r->lb.connect_at_once = roll(r, 4) == 0;
+        break;
+    case 6:
+        if (r->c->no_memory_at_times)
+            rota_leak_alloc_fail_nth(&r->memory, 1 + roll(r, 20));
+        break;
+    case 7:
+    case 8:
+        check_pick(r, true);
+        break;
+    default:
+        random_conn(r);
+        break;
+    }
+}
+
+/* --- The end --- */
+
+/* Every connection asked for is made, those in backoff leave it; true when anything moved. */
+static void settle_conns(struct run *r)
+{
+    for (size_t i = 0; i < r->lb.n_conns; i++) {
+        struct rota_fake_conn *conn = r->lb.by_number[i];
+        if (conn->n_holds == 0)
+            continue;
+        if (conn->state == ROTA_CONN_CONNECTING)
+            rota_fake_lb_conn(&r->lb, conn, ROTA_CONN_READY, NULL);
+        else if (conn->state != ROTA_CONN_READY && conn->wanted)
+            rota_fake_lb_conn(&r->lb, conn, ROTA_CONN_CONNECTING, NULL);
+        else if (conn->state == ROTA_CONN_TRANSIENT_FAILURE)
+            rota_fake_lb_conn(&r->lb, conn, ROTA_CONN_IDLE, NULL);
+    }
+}
+
+static void must_recover(struct run *r)
+{
+    rota_leak_alloc_fail_nth(&r->memory, 0);
+    assert_int_equal(rota_fake_lb_list(&r->lb, "a,m,4n+6n"), 0);
+    for (int turn = 0; turn < SETTLE_TURNS && r->lb.state != ROTA_CONN_READY; turn++) {
+        settle_conns(r);
+        check_pick(r, false);
+        rota_fake_lb_advance(&r->lb, 500 * ROTA_MS);
+    }
+    assert_int_equal(r->lb.state, ROTA_CONN_READY);
+    for (int i = 0; i < 10; i++)
+        check_pick(r, false);
+}
+
+static void start(struct run *r)
+{
+    struct rota_lb_config *config;
+    uint32_t n_policies = 0;
+    uint64_t seed = rota_rng_next(r->dice);
+
+    rota_leak_alloc_init(&r->memory);
+    /* Parsed once to learn which class it chooses. */
+    r->lb.env = (struct rota_lb_env){.alloc = &r->memory.alloc, .rng = r->dice, .classes = r->c->policies};
+    assert_int_equal(rota_lb_config_parse(&r->lb.env, rota_slice_str(r->c->config), &config, NULL), 0);
+    for (; r->c->policies[n_policies] != NULL; n_policies++) {
+        assert_true(n_policies < MAX_POLICIES);
+        r->policies[n_policies] = r->c->policies[n_policies];
+        if (strcmp(r->policies[n_policies]->name, rota_lb_config_name(config)) == 0)
+            watch.watched = r->policies[n_policies];
+    }
+    rota_lb_config_free(config);
+    r->watcher = *watch.watched;
+    r->watcher.init = watched_init;
+    r->watcher.pick = watched_pick;
+    r->watcher.on_done = watched_done;
+    for (uint32_t i = 0; i < n_policies; i++)
+        if (r->policies[i] == watch.watched)
+            r->policies[i] = &r->watcher;
+    watch.memory = &r->memory;
+    watch.root = NULL;
+    watch.n_ok = watch.n_done = 0;
+    assert_int_equal(rota_fake_lb_init(&r->lb, &r->memory.alloc, r->policies, r->c->config, seed), 0);
+    r->lb.quiet = true;
+}
+
+void rota_lb_conformance_play(const struct rota_lb_conformance *c, struct rota_rng *dice)
+{
+    struct run *r = test_calloc(1, sizeof(*r));
+    uint32_t n_events = c->n_events == 0 ? 200 : c->n_events;
+
+    r->c = c;
+    r->dice = dice;
+    start(r);
+    for (uint32_t i = 0; i < n_events; i++) {
+        random_event(r);
+        check_pick(r, false);
+    }
+    must_recover(r);
+    while (r->n_picks > 0)
+        finish_pick(r, 0);
+    assert_int_equal(watch.n_ok, watch.n_done);
+    rota_fake_lb_fini(&r->lb);
+    rota_leak_alloc_fini(&r->memory);
+    test_free(r);
+}
+
+/* A failed assertion leaves by longjmp, so the seed is told when the program ends. */
+static struct {
+    const char *config;
+    uint64_t seed;
+    bool running, registered;
+} current;
+
+static void tell_seed(void)
+{
+    if (current.running)
+        print_error("conformance: %s failed with seed %llu\n", current.config, (unsigned long long)current.seed);
+}
+
+void rota_lb_conformance_run(const struct rota_lb_conformance *c, uint64_t first_seed, uint32_t n_seeds)
+{
+    if (!current.registered)
+        current.registered = atexit(tell_seed) == 0;
+    current.config = c->config;
+    for (uint32_t i = 0; i < n_seeds; i++) {
+        struct rota_rng dice;
+        rota_rng_init(&dice, first_seed + i);
+        current.seed = first_seed + i;
+        current.running = true;
+        rota_lb_conformance_play(c, &dice);
+        current.running = false;
+    }
+}
