@@ -21,7 +21,7 @@
 #define RESETS_PER_S 2000
 #define SETTINGS_ENTRIES_MAX 32
 #define ACKS_QUEUED_MAX 1000
-#define CONTINUATIONS_MAX (8 * 9) /* nghttp2 counts each piece that the nine bytes of their heads come in */
+#define CONTINUATIONS_MAX (8 * 9) /* nghttp2 counts each piece that the nine bytes of a head come in */
 
 void rota_h2_check(struct rota_h2 *h2, int nghttp2_error)
 {
