@@ -166,7 +166,7 @@ bool rota_h2_next(struct rota_h2 *h2, struct rota_h2_event *ret_event)
         closed_event(h2, ROTA_CONTAINER(h2->closing.next, struct rota_h2_stream, link), ret_event);
         return true;
     }
-    if (h2->want_room && h2->n_slots < h2->peer_max_streams && !h2->refused && h2->broken == 0) {
+    if (h2->want_room && h2->n_slots < h2->peer_max_streams && rota_h2_may_open(h2)) {
         h2->want_room = false;
         *ret_event = (struct rota_h2_event){.type = ROTA_H2_ROOM};
         return true;

@@ -31,6 +31,11 @@ void rota_h2_drain(struct rota_h2 *h2, int64_t now_ns)
     rota_h2_check(h2, nghttp2_submit_shutdown_notice(h2->session));
 }
 
+bool rota_h2_may_open(const struct rota_h2 *h2)
+{
+    return h2->broken == 0 && h2->fault[0] == '\0' && !h2->refused && h2->drain == ROTA_H2_NOT_DRAINING;
+}
+
 void rota_h2_on_ping_ack(struct rota_h2 *h2, const uint8_t *opaque)
 {
     if (h2->drain == ROTA_H2_NOTICED && memcmp(opaque, drain_ping, sizeof(drain_ping)) == 0)

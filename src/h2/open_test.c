@@ -38,6 +38,23 @@ static void no_more_streams_than_the_server_allows(void **state)
     pair_fini(&pair);
 }
 
+static void no_room_is_told_while_draining(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    server_with_streams(&pair, 1);
+    pair_run(&pair);
+    assert_int_equal(pair_open(&pair, true), 1);
+    assert_int_equal(pair_open(&pair, true), ROTA_EAGAIN);
+    pair_run(&pair);
+    rota_h2_drain(pair.client.h2, 0);
+    assert_int_equal(pair_respond(&pair, 1, true), 0);
+    pair_run(&pair);
+    assert_string_equal(pair_log(&pair.client), "ready headers/1:2:end closed/1:done");
+    pair_fini(&pair);
+}
+
 static void a_reset_stream_makes_room_once_the_reset_is_out(void **state)
 {
     struct pair pair;
@@ -240,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_more_streams_than_the_server_allows),
+        cmocka_unit_test(no_room_is_told_while_draining),
         cmocka_unit_test(a_reset_stream_makes_room_once_the_reset_is_out),
         cmocka_unit_test(before_settings_a_hundred_may_be_opened),
         cmocka_unit_test(streams_above_a_late_limit_are_unprocessed),

@@ -298,7 +298,7 @@ rota_err rota_h2_open(struct rota_h2 *h2, const struct rota_header *headers, siz
     rota_err err;
 
     ROTA_ASSERT(!h2->options.server);
-    if (h2->broken != 0 || h2->refused || h2->drain != ROTA_H2_NOT_DRAINING || h2->fault[0] != '\0')
+    if (!rota_h2_may_open(h2))
         return ROTA_ECLOSED;
     if (h2->n_slots >= h2->peer_max_streams) {
         h2->want_room = true;

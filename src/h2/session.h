@@ -158,6 +158,7 @@ int rota_h2_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *fram
 int rota_h2_on_goaway(struct rota_h2 *h2, const nghttp2_goaway *frame);
 void rota_h2_on_ping_ack(struct rota_h2 *h2, const uint8_t *opaque);
 void rota_h2_on_goaway_sent(struct rota_h2 *h2, const nghttp2_goaway *frame);
+bool rota_h2_may_open(const struct rota_h2 *h2); /* but for the number of streams */
 bool rota_h2_goaway_due(const struct rota_h2 *h2);
 void rota_h2_goaway_final(struct rota_h2 *h2);
 
