@@ -1,0 +1,106 @@
+/* file_resolver.c - see file_resolver.h; docs/writing-a-resolver.md goes through it.
+ *
+ * The file is read at start and again each LOOK_NS; lines are "host:port" or "host:port weight", '#' begins a comment. A file that cannot be
+ * read is an error and leaves the last list in use; a line that is no address is skipped.
+ */
+#include "file_resolver.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LOOK_NS ((int64_t)1000000000)
+#define MAX_SERVERS 1000
+
+struct file_state {
+    char path[4096];
+    struct rota_loop *loop;
+    struct rota_resolver_sink *sink;
+    struct rota_timer *timer;
+};
+
+static rota_err check(const struct rota_target *target, struct rota_errinfo *info)
+{
+    if (strncmp(target->text, "file:///", 8) == 0 && target->path[0] != '\0' && strlen(target->path) < 4000 && target->n_params == 0)
+        return 0;
+    snprintf(info->text, sizeof(info->text), "%s: expected file:///path", target->text);
+    return ROTA_EINVAL;
+}
+
+/* One line into one endpoint; false: nothing there. */
+static bool read_line(char *line, const struct rota_alloc *alloc, const struct rota_endpoint **ret_endpoint)
+{
+    char host[256], text[ROTA_ADDRESS_TEXT_SIZE];
+    struct rota_address address;
+    struct rota_endpoint endpoint = {.addresses = &address, .n_addresses = 1};
+    unsigned weight = 0;
+
+    line[strcspn(line, "#\n")] = '\0';
+    if (sscanf(line, "%255s %u", host, &weight) < 1 || rota_address_parse(rota_slice_str(host), text, &address, NULL) < 0)
+        return false;
+    endpoint.weight = weight;
+    return rota_endpoint_new(alloc, &endpoint, ret_endpoint) == 0;
+}
+
+static void publish(struct file_state *f, FILE *file)
+{
+    const struct rota_endpoint *servers[MAX_SERVERS];
+    char line[512];
+    size_t n = 0;
+
+    while (n < MAX_SERVERS && fgets(line, sizeof(line), file) != NULL)
+        n += read_line(line, rota_resolver_sink_alloc(f->sink), &servers[n]);
+    rota_resolver_sink_endpoints(f->sink, servers, n, NULL);
+    while (n > 0)
+        rota_endpoint_unref(servers[--n]);
+}
+
+static void look(void *arg)
+{
+    struct file_state *f = arg;
+    FILE *file = fopen(f->path, "r");
+    struct rota_status why;
+
+    if (file != NULL) {
+        publish(f, file);
+        fclose(file);
+    } else {
+        rota_status_set(&why, ROTA_UNAVAILABLE, "%s: %s", f->path, strerror(errno));
+        rota_resolver_sink_error(f->sink, &why);
+    }
+    if (rota_timer_set(f->timer, rota_loop_now_ns(f->loop) + LOOK_NS) < 0) {
+        rota_status_set(&why, ROTA_RESOURCE_EXHAUSTED, "%s: no memory to look again", f->path);
+        rota_resolver_sink_error(f->sink, &why);
+    }
+}
+
+static rota_err start(void *state, const struct rota_target *target, struct rota_loop *loop, struct rota_resolver_sink *sink)
+{
+    struct file_state *f = state;
+    rota_err err;
+
+    *f = (struct file_state){.loop = loop, .sink = sink};
+    snprintf(f->path, sizeof(f->path), "/%s", target->path); /* a target's path comes without the slash after the authority */
+    err = rota_timer_new(loop, look, f, &f->timer);
+    if (err == 0)
+        err = rota_timer_set(f->timer, rota_loop_now_ns(loop));
+    if (err < 0)
+        rota_timer_free(f->timer);
+    return err;
+}
+
+static void refresh(void *state)
+{
+    struct file_state *f = state;
+
+    if (rota_timer_set(f->timer, rota_loop_now_ns(f->loop)) < 0)
+        return; /* no memory: the list is as good as it was */
+}
+
+static void stop(void *state)
+{
+    rota_timer_free(((struct file_state *)state)->timer);
+}
+
+const struct rota_resolver_class file_resolver = {
+    .scheme = "file", .state_size = sizeof(struct file_state), .check = check, .start = start, .refresh = refresh, .stop = stop};
