@@ -1,0 +1,22 @@
+/* lb_config.c - a loadBalancingConfig list from anywhere: chosen and read, or refused with a sentence. */
+#include "base/assert.h"
+#include <rota/lb.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct rota_lb_class *const policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, NULL};
+    struct rota_lb_env env = {.classes = policies};
+    struct rota_lb_config *config;
+    struct rota_errinfo info = {""};
+    rota_err err = rota_lb_config_parse(&env, rota_slice(data, size), &config, &info);
+
+    if (err == 0) {
+        ROTA_ASSERT(rota_lb_config_name(config) != NULL);
+        rota_lb_config_free(config);
+    } else {
+        ROTA_ASSERT(err == ROTA_EPARSE && info.text[0] != '\0');
+    }
+    return 0;
+}
