@@ -344,8 +344,9 @@ void rota_fake_raw_headers(struct rota_fake_stream *stream, const struct rota_he
 {
     struct rota_stream_end done = {.cause = ROTA_STREAM_DONE, .detail = "ended"};
 
-    if (stream->dead)
+    if (stream->dead || stream->answered)
         return;
+    stream->answered = true;
     begin(stream->conn);
     stream->events->on_headers(stream->owner, &stream->stream, headers, count, end);
     if (end && !stream->dead && stream->end) {

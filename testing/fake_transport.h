@@ -30,6 +30,7 @@ struct rota_fake_stream {
     size_t queued;   /* what queued() says; the test's */
     size_t given;    /* data bytes that the peer sent */
     size_t consumed; /* of those, credited */
+    bool answered;   /* response headers were given; further ones are not */
     bool end;        /* the code under test has half-closed */
     bool dead;       /* reset or closed: no operation any more */
     bool reset;

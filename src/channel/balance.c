@@ -17,6 +17,7 @@ struct rota_balance {
     struct rota_host_timer timer;
     unsigned slot;
     uint64_t number; /* never used twice: a pick of a tree that is gone is told by it */
+    struct rota_status why; /* of the last TRANSIENT_FAILURE */
 };
 
 static rota_err get(void *owner, const struct rota_endpoint *endpoint, size_t address_index, struct rota_lb_subchannel *hold)
@@ -58,8 +59,8 @@ static void update(void *owner, enum rota_conn_state conn, const struct rota_sta
     struct rota_balance *balance = owner;
     struct rota_channel *channel = balance->channel;
 
-    (void)conn;
-    (void)why;
+    if (conn == ROTA_CONN_TRANSIENT_FAILURE && why != NULL)
+        balance->why = *why;
     if (channel->pending != NULL)
         rota_channel_note(channel, ROTA_TODO_BALANCE);
     if (balance != channel->current)
@@ -203,6 +204,15 @@ void rota_balance_drop_all(struct rota_channel *channel)
 enum rota_conn_state rota_balance_state(const struct rota_balance *balance)
 {
     return rota_lb_tree_state(balance->tree);
+}
+
+const char *rota_balance_trouble(const struct rota_channel *channel)
+{
+    const struct rota_balance *balance = channel->current;
+
+    if (balance != NULL)
+        return rota_balance_state(balance) == ROTA_CONN_READY ? "" : balance->why.message;
+    return channel->failed ? channel->failure.message : "";
 }
 
 void rota_balance_exit_idle(struct rota_channel *channel)

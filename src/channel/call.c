@@ -214,14 +214,16 @@ static void fail_late(struct rota_call *call)
 {
     static const char *const what[] = {
         [ROTA_ATTEMPT_PICKING] = "waiting for a connection",
-        [ROTA_ATTEMPT_ROOM] = "waiting for a stream",
-        [ROTA_ATTEMPT_OPEN] = "waiting for the reply",
-        [ROTA_ATTEMPT_OVER] = "messages were held back",
+        [ROTA_ATTEMPT_ROOM] = "waiting for a stream from ",
+        [ROTA_ATTEMPT_OPEN] = "waiting for the reply from ",
+        [ROTA_ATTEMPT_OVER] = "messages were held back from ",
     };
-    const char *peer = call->attempt.connection == NULL ? "" : call->attempt.connection->peer;
+    bool picking = call->attempt.state == ROTA_ATTEMPT_PICKING;
+    const char *name = picking || call->attempt.connection == NULL ? "" : call->attempt.connection->peer;
+    const char *trouble = picking ? rota_balance_trouble(call->channel) : "";
 
-    rota_call_fail(call, ROTA_DEADLINE_EXCEEDED, "deadline of %lld ms exceeded while %s%s%s", (long long)(call->timeout_ns / NS_PER_MS),
-        what[call->attempt.state], *peer == '\0' ? "" : " from ", peer);
+    rota_call_fail(call, ROTA_DEADLINE_EXCEEDED, "deadline of %lld ms exceeded while %s%s%s%s", (long long)(call->timeout_ns / NS_PER_MS),
+        what[call->attempt.state], name, *trouble == '\0' ? "" : ": ", trouble);
 }
 
 static void fire_deadline(struct rota_host_timer *timer, int64_t now_ns)

@@ -313,6 +313,28 @@ static void closing_ends_a_call_at_every_stage(void **unused)
     }
 }
 
+static void a_deadline_tells_what_stood_in_the_way(void **unused)
+{
+    struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen;
+
+    (void)unused;
+    options.timeout_ms = 200;
+    options.wait_for_ready = ROTA_WAIT_FOR_READY;
+    rota_channel_fixture_init(&f, NULL);
+    rota_fixture_unary_start(&f, "x", &options, &seen);
+    rota_fixture_resolver_error(&f, ROTA_UNAVAILABLE, "no such host");
+    rota_virtual_host_advance(&f.v, 200 * ROTA_MS);
+    rota_assert_ended(&seen, ROTA_DEADLINE_EXCEEDED, "no such host");
+    rota_fixture_unary_start(&f, "x", &options, &seen);
+    rota_fixture_publish(&f, ADDRESS, NULL, NULL);
+    rota_fake_lose(rota_fixture_conn(&f, ADDRESS), "connection refused");
+    rota_virtual_host_advance(&f.v, 200 * ROTA_MS);
+    rota_assert_ended(&seen, ROTA_DEADLINE_EXCEEDED, "connection refused");
+    rota_channel_fixture_fini(&f);
+}
+
 static void a_passed_deadline_sends_nothing(void **unused)
 {
     struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
@@ -404,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_deadline_ends_a_call_at_its_time),
         cmocka_unit_test(cancelling_ends_a_call_from_a_later_turn),
         cmocka_unit_test(closing_ends_a_call_at_every_stage),
+        cmocka_unit_test(a_deadline_tells_what_stood_in_the_way),
         cmocka_unit_test(a_passed_deadline_sends_nothing),
         cmocka_unit_test(the_timeout_sent_is_what_remains),
         cmocka_unit_test(a_reset_at_the_deadline_is_the_deadline),

@@ -219,11 +219,25 @@ static void work(struct rota_host_task *task)
 
 /* --- Making --- */
 
+/* What goes into a header field as it is. */
+static rota_err check_text(const char *option, const char *text, struct rota_errinfo *info)
+{
+    for (const char *c = text; c != NULL && *c != '\0'; c++)
+        if (*c < ' ' || *c > '~')
+            return rota_errinfo_set(info, ROTA_EINVAL, "channel option %s has the byte 0x%02x; expected printable ASCII", option, (unsigned char)*c);
+    return 0;
+}
+
 static rota_err name_ourselves(struct rota_channel *channel, const struct rota_channel_options *options, struct rota_errinfo *info)
 {
     char authority[AUTHORITY_SIZE];
     size_t agent_size = sizeof(AGENT) + (options->user_agent == NULL ? 0 : strlen(options->user_agent) + 1);
+    rota_err err = check_text("authority", options->authority, info);
 
+    if (err == 0)
+        err = check_text("user_agent", options->user_agent, info);
+    if (err < 0)
+        return err;
     if (options->authority == NULL && rota_target_authority(channel->target, authority, sizeof(authority)) < 0)
         return rota_errinfo_set(info, ROTA_EINVAL, "target \"%s\": too long for an :authority", channel->target->text);
     channel->authority = rota_alloc_text(channel->alloc, rota_slice_str(options->authority == NULL ? authority : options->authority));

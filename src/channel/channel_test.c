@@ -49,6 +49,21 @@ static void making_checks_everything(void **unused)
     }
 }
 
+static void names_must_be_printable(void **unused)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    struct rota_errinfo info = {{0}};
+    struct rota_channel_fixture f;
+    struct rota_channel *channel;
+
+    (void)unused;
+    rota_channel_fixture_init(&f, NULL);
+    options.user_agent = "two\nlines";
+    assert_int_equal(rota_channel_make("test:x", &options, rota_channel_parts(f.channel), &channel, &info), ROTA_EINVAL);
+    assert_non_null(strstr(info.text, "user_agent has the byte 0x0a"));
+    rota_channel_fixture_fini(&f);
+}
+
 static void note_state(void *arg, enum rota_conn_state state)
 {
     *(enum rota_conn_state *)arg = state;
@@ -310,6 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(making_checks_everything),
+        cmocka_unit_test(names_must_be_printable),
         cmocka_unit_test(states_are_told_once_each),
         cmocka_unit_test(an_unused_channel_goes_idle_and_comes_back),
         cmocka_unit_test(a_bad_config_leaves_the_good_one),

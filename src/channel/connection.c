@@ -99,6 +99,7 @@ rota_err rota_connection_dial(struct rota_subchannel *sub, int64_t deadline_ns, 
     connection->channel = channel;
     connection->subchannel = sub;
     connection->refs = 1;
+    connection->dialed_ns = channel->host->now_ns;
     memcpy(connection->peer, sub->text, text_size);
     rota_list_init(&connection->room);
     err = channel->parts.dialer->class->dial(channel->parts.dialer, &dial, &conn_events, connection, &connection->conn);

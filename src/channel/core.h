@@ -113,6 +113,7 @@ void rota_resolution_refresh(struct rota_channel *channel);
 void rota_balance_apply(struct rota_channel *channel);
 void rota_balance_drop_all(struct rota_channel *channel);
 enum rota_conn_state rota_balance_state(const struct rota_balance *balance);
+const char *rota_balance_trouble(const struct rota_channel *channel); /* what stands between calls and connections, or "" */
 void rota_balance_exit_idle(struct rota_channel *channel);
 /* Asks the current tree; without one, WAIT or FAIL as the resolver's fortune has it. *ret_number: for done. */
 enum rota_pick_verdict rota_balance_pick(struct rota_channel *channel, const struct rota_call_info *call, struct rota_pick *ret_pick, uint64_t *ret_number);

@@ -125,6 +125,7 @@ static void on_headers(void *owner, struct rota_stream *stream, const struct rot
     struct rota_call *call = attempt->call;
 
     (void)stream;
+    attempt->connection->useful = true;
     if (rota_response_headers(&attempt->response, &call->arena, headers, count, end) < 0) {
         rota_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "out of memory for the reply's headers");
     } else if (end) {

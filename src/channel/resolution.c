@@ -62,8 +62,11 @@ static void on_error(void *owner, const struct rota_status *why)
         return;
     rota_log_write(channel->log, ROTA_LOG_WARN, "channel", "%s: %s%s", channel->target->text, why->message,
         channel->listed ? "; the endpoints known so far stay in use" : "");
-    if (!channel->listed)
-        rota_channel_fail(channel, why->code, "%s", why->message);
+    if (channel->listed)
+        return;
+    rota_channel_fail(channel, why->code, "%s", why->message);
+    if (why->code == ROTA_RESOURCE_EXHAUSTED) /* a list lost to lack of memory may never be published again by itself */
+        rota_channel_try_again(channel);
 }
 
 static void set_config(struct rota_channel *channel, struct rota_channel_config *config, bool resolved)
@@ -90,7 +93,7 @@ static void on_service_config(void *owner, struct rota_slice json)
         return;
     }
     rota_log_write(channel->log, ROTA_LOG_WARN, "channel", "%s: service config not taken: %s", channel->target->text, info.text);
-    if (channel->config_resolved || channel->own_config_given)
+    if (channel->config_resolved || channel->own_config_given || channel->current != NULL)
         return;
     set_config(channel, NULL, false);
     rota_channel_fail(channel, ROTA_UNAVAILABLE, "service config: %s", info.text);

@@ -2,6 +2,8 @@
  *
  * IDLE until a policy asks; CONNECTING; READY after the peer's SETTINGS; TRANSIENT_FAILURE until the backoff period, which counts
  * from the start of the attempt, is over. A lost or draining connection makes it IDLE: coming back is the policies' decision.
+ * SETTINGS reset the backoff; but where connections come up and go again at once, time after time, without having served anybody,
+ * that would be a storm at the speed of the round trip. After SHORT_LIVES of them the backoff stays, and attempts wait for it.
  * Source: doc/connection-backoff.md, doc/connectivity-semantics-and-api.md in grpc/grpc; gRFC A61.
  */
 #include "channel/subchannel.h"
@@ -10,6 +12,8 @@
 #include "base/moves.h"
 #include "lb/tree.h"
 #include <string.h>
+
+#define SHORT_LIVES 3
 
 #define BIT(state) (1u << ROTA_CONN_##state)
 
@@ -85,7 +89,7 @@ static void fail(struct rota_subchannel *sub, const struct rota_status *why)
     go(sub, ROTA_CONN_TRANSIENT_FAILURE);
 }
 
-static void start_attempt(struct rota_subchannel *sub)
+static void dial(struct rota_subchannel *sub)
 {
     struct rota_channel *channel = sub->channel;
     int64_t period_ns = rota_backoff_next(&sub->backoff, &channel->host->rng);
@@ -95,13 +99,21 @@ static void start_attempt(struct rota_subchannel *sub)
 
     sub->next_attempt_ns = channel->host->now_ns + period_ns;
     sub->wanted = false;
-    hold_on(sub);
     err = rota_connection_dial(sub, channel->host->now_ns + patience_ns, &sub->connection);
-    go(sub, ROTA_CONN_CONNECTING);
-    if (err < 0 && !sub->dropped) {
+    if (err < 0) {
         rota_status_set(&why, ROTA_UNAVAILABLE, "%s: cannot connect: %s", sub->text, rota_err_text(err));
         fail(sub, &why);
     }
+}
+
+static void start_attempt(struct rota_subchannel *sub)
+{
+    hold_on(sub);
+    go(sub, ROTA_CONN_CONNECTING);
+    if (!sub->dropped && sub->short_lives >= SHORT_LIVES && sub->channel->host->now_ns < sub->next_attempt_ns)
+        (void)rota_host_timer_set(sub->channel->host, &sub->timer, sub->next_attempt_ns);
+    else if (!sub->dropped)
+        dial(sub);
     let_go(sub);
 }
 
@@ -112,11 +124,11 @@ static void backoff_over(struct rota_host_timer *timer, int64_t now_ns)
     (void)now_ns;
     /* It has just left the heap, so there is room for it. */
     (void)rota_host_timer_set(sub->channel->host, timer, INT64_MAX);
-    if (sub->state != ROTA_CONN_TRANSIENT_FAILURE)
-        return;
-    if (sub->wanted)
+    if (sub->state == ROTA_CONN_CONNECTING && sub->connection == NULL)
+        dial(sub);
+    else if (sub->state == ROTA_CONN_TRANSIENT_FAILURE && sub->wanted)
         start_attempt(sub);
-    else
+    else if (sub->state == ROTA_CONN_TRANSIENT_FAILURE)
         go(sub, ROTA_CONN_IDLE);
 }
 
@@ -130,14 +142,24 @@ void rota_subchannel_connect(struct rota_subchannel *sub)
 
 void rota_subchannel_on_ready(struct rota_subchannel *sub)
 {
-    rota_backoff_reset(&sub->backoff);
+    if (sub->short_lives < SHORT_LIVES)
+        rota_backoff_reset(&sub->backoff);
     rota_log_write(sub->channel->log, ROTA_LOG_INFO, "channel", "connected to %s", sub->text);
     go(sub, ROTA_CONN_READY);
 }
 
 void rota_subchannel_on_lost(struct rota_subchannel *sub, const struct rota_status *why)
 {
+    const struct rota_connection *lost = sub->connection;
+    bool short_life = lost->up && !lost->useful && sub->channel->host->now_ns - lost->dialed_ns < sub->backoff.initial_ns;
+
     sub->connection = NULL;
+    if (short_life)
+        sub->short_lives++;
+    else if (lost->up) {
+        sub->short_lives = 0;
+        rota_backoff_reset(&sub->backoff);
+    }
     if (sub->state == ROTA_CONN_CONNECTING) {
         fail(sub, why);
         return;

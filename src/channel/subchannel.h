@@ -1,6 +1,6 @@
 /* subchannel.h - the channel's way to one address, shared by all policies that hold it, and the connections under it.
  *
- * Invariants: a subchannel has a connection (being made or READY) exactly in CONNECTING and READY. A connection that drains or
+ * Invariants: a subchannel has a connection in READY, and in CONNECTING unless it waits out its period; nowhere else. One that drains or
  * whose subchannel is given up loses its subchannel and lives on until its streams have ended.
  */
 #ifndef ROTA_CHANNEL_SUBCHANNEL_H
@@ -24,6 +24,7 @@ struct rota_subchannel {
     struct rota_backoff backoff;
     struct rota_host_timer timer; /* always in the heap, at INT64_MAX when it is not wanted: setting it cannot fail */
     int64_t next_attempt_ns;
+    uint32_t short_lives; /* connections in a row that were up, served nobody and were gone within an initial period */
     struct rota_status why; /* the last failure */
     struct rota_address address;
     char text[];
@@ -34,6 +35,8 @@ struct rota_connection {
     struct rota_subchannel *subchannel; /* NULL: no new calls here */
     struct rota_conn *conn;             /* NULL: closed */
     bool up;                            /* SETTINGS have come */
+    bool useful;                        /* a response has come */
+    int64_t dialed_ns;
     struct rota_link link;              /* in the channel's connections */
     struct rota_link room;              /* attempts that wait for MAX_CONCURRENT_STREAMS, oldest first */
     uint32_t refs;                      /* itself until closed, and attempts that were given it */

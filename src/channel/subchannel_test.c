@@ -200,6 +200,50 @@ static void one_address_has_one_connection(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+static void connections_that_serve_nobody_do_not_storm(void **unused)
+{
+    static const struct {
+        const char *rule;
+        int64_t lives_ms;
+        bool serves;
+        bool waits;
+    } rows[] = {
+        {"gone at once, again and again: waits", 0, false, true},
+        {"each lives for a second: comes back at once", 1000, false, false},
+        {"each has served somebody: comes back at once", 0, true, false},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+        size_t dialed;
+
+        print_message("  %s\n", rows[i].rule);
+        options.service_config = ROUND_ROBIN;
+        rota_channel_fixture_init(&f, &options);
+        without_spread(&f);
+        rota_channel_connect(f.channel);
+        rota_fixture_publish(&f, A, NULL, NULL);
+        for (int n = 0; n < 3; n++) {
+            struct rota_fake_conn *conn = rota_fixture_conn(&f, A);
+            rota_fake_up(conn);
+            if (rows[i].serves) {
+                rota_fixture_unary_start(&f, "x", NULL, &seen);
+                rota_fake_reply(rota_fake_stream_at(conn, 0), "r");
+            }
+            rota_virtual_host_advance(&f.v, rows[i].lives_ms * ROTA_MS);
+            rota_fake_lose(conn, "gone");
+        }
+        dialed = f.transport.n_conns;
+        assert_int_equal(dialed, rows[i].waits ? 3 : 4);
+        rota_virtual_host_advance(&f.v, ROTA_S);
+        assert_int_equal(f.transport.n_conns, 4);
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 static void a_lost_connection_asks_for_another_list(void **unused)
 {
     struct rota_channel_fixture f;
@@ -224,6 +268,7 @@ int main(void)
         cmocka_unit_test(an_address_that_goes_drains),
         cmocka_unit_test(an_attempt_nobody_wants_any_more_is_closed),
         cmocka_unit_test(one_address_has_one_connection),
+        cmocka_unit_test(connections_that_serve_nobody_do_not_storm),
         cmocka_unit_test(a_lost_connection_asks_for_another_list),
     };
 
