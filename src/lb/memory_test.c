@@ -64,6 +64,30 @@ static void out_of_memory_is_survived(void **unused)
         assert_true(rota_alloc_sweep_absorbing(live, (void *)(uintptr_t)lives[i]) > 20);
 }
 
+/* Whatever lacked memory the first time, the very same list given again mends it. */
+static void the_same_list_again_mends_it(void **unused)
+{
+    (void)unused;
+    for (size_t life = 0; life < ROTA_COUNT(lives); life++)
+        for (uint64_t n = 1; n < 40; n++) {
+            struct rota_leak_alloc memory;
+            struct rota_fake_lb *f = test_malloc(sizeof(*f));
+            rota_leak_alloc_init(&memory);
+            assert_int_equal(rota_fake_lb_init(f, &memory.alloc, policies, lives[life], 1), 0);
+            f->quiet = true;
+            rota_leak_alloc_fail_nth(&memory, n);
+            assert_true(try_list(f, "a,b") || try_list(f, "a,b"));
+            move_all(f, ROTA_CONN_READY);
+            assert_int_equal(f->state, ROTA_CONN_READY);
+            /* round_robin has both, and has told both to connect. */
+            for (size_t i = 0; life == 1 && i < 2; i++)
+                assert_int_equal(f->by_number[i]->n_holds * f->by_number[i]->n_connects, 1);
+            rota_fake_lb_fini(f);
+            rota_leak_alloc_fini(&memory);
+            test_free(f);
+        }
+}
+
 /* --- Ten thousand endpoints --- */
 
 enum { MANY = 10000 };
@@ -118,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(out_of_memory_is_survived),
+        cmocka_unit_test(the_same_list_again_mends_it),
         cmocka_unit_test(a_change_costs_what_changed),
     };
 
