@@ -118,8 +118,10 @@ static bool write_out(struct rota_net_link *link)
 
         if (err == 0 && size > 0)
             err = rota_socket_write(link->socket, rota_slice(link->out->data, size));
+        if (err == ROTA_EPROTO)
+            rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: %s", link->peer, rota_h2_fault(link->h2));
         if (err < 0) {
-            fail(link, rota_err_text(err));
+            fail(link, err == ROTA_EPROTO ? rota_h2_fault(link->h2) : rota_err_text(err));
             return false;
         }
     }
@@ -213,7 +215,6 @@ static void on_read(void *owner, struct rota_slice bytes)
     if (link->closing)
         return;
     if (err < 0) {
-        rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: %s", link->peer, info.text);
         if (write_out(link)) /* the GOAWAY that tells the peer why */
             fail(link, info.text);
         return;

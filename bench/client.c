@@ -1,0 +1,218 @@
+/* client.c - what a unary call costs the client: closed loop, N outstanding, typed stubs, a deadline on each, round_robin over three servers.
+ *
+ * usage: client [-c OUTSTANDING] [-dur SECONDS] [-warm SECONDS] [-target TARGET] [-blocking | -thread]
+ * Prints rps= cpu_us= (user and system time of this process per call) p50= p99= p999= (us) hwm_kb=.
+ */
+#include "hello.rota.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define BUCKETS 4096 /* of 1/16 octave each, from 1 ns */
+
+static struct bench {
+    struct rota_loop *loop;
+    struct rota_channel *channel;
+    struct rota_call_options call;
+    Proto__HelloRequest request;
+    int64_t end_ns, count_from_ns;
+    uint64_t calls, failed;
+    uint64_t histogram[BUCKETS];
+    unsigned open;
+    bool counting;
+    struct rusage before;
+} bench;
+
+struct slot {
+    int64_t started_ns;
+};
+
+static int64_t clock_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static unsigned bucket(int64_t ns)
+{
+    unsigned octave = 63 - (unsigned)__builtin_clzll((unsigned long long)ns | 1);
+
+    return octave * 16 + (octave >= 4 ? (unsigned)(ns >> (octave - 4)) & 15 : 0);
+}
+
+static double bucket_us(unsigned b)
+{
+    unsigned octave = b / 16;
+
+    return (double)((octave >= 4 ? (16 + (b & 15)) << 0 : 1)) * (double)(1ull << (octave >= 4 ? octave - 4 : octave)) / 1000.0;
+}
+
+static double quantile(double q)
+{
+    uint64_t seen = 0, want = (uint64_t)((double)bench.calls * q);
+
+    for (unsigned b = 0; b < BUCKETS; b++) {
+        seen += bench.histogram[b];
+        if (seen > want)
+            return bucket_us(b);
+    }
+    return 0;
+}
+
+static void record(int64_t started_ns, int64_t now_ns, const struct rota_status *status)
+{
+    if (!bench.counting && now_ns >= bench.count_from_ns) {
+        bench.counting = true;
+        bench.count_from_ns = now_ns;
+        getrusage(RUSAGE_SELF, &bench.before);
+        return;
+    }
+    if (!bench.counting)
+        return;
+    bench.failed += status->code != ROTA_OK;
+    bench.calls++;
+    bench.histogram[bucket(now_ns - started_ns)]++;
+}
+
+static void start(struct slot *slot);
+
+static void on_done(void *arg, const struct rota_status *status, const Proto__HelloReply *reply)
+{
+    struct slot *slot = arg;
+    int64_t now_ns = clock_ns();
+
+    (void)reply;
+    record(slot->started_ns, now_ns, status);
+    if (now_ns < bench.end_ns)
+        start(slot);
+    else if (--bench.open == 0)
+        rota_loop_stop(bench.loop);
+}
+
+static void start(struct slot *slot)
+{
+    slot->started_ns = clock_ns();
+    if (proto_hello_service_say_start(bench.channel, &bench.call, &bench.request, on_done, slot, NULL) < 0) {
+        fprintf(stderr, "a call could not be started\n");
+        exit(1);
+    }
+}
+
+static void run_blocking(void)
+{
+    while (clock_ns() < bench.end_ns) {
+        int64_t started_ns = clock_ns();
+        Proto__HelloReply *reply;
+        struct rota_status status = proto_hello_service_say(bench.channel, &bench.call, &bench.request, &reply);
+        record(started_ns, clock_ns(), &status);
+        if (status.code == ROTA_OK)
+            proto__hello_reply__free_unpacked(reply, NULL);
+    }
+}
+
+static double cpu_us(void)
+{
+    struct rusage now;
+
+    getrusage(RUSAGE_SELF, &now);
+    return (double)(now.ru_utime.tv_sec - bench.before.ru_utime.tv_sec + now.ru_stime.tv_sec - bench.before.ru_stime.tv_sec) * 1e6 +
+           (double)(now.ru_utime.tv_usec - bench.before.ru_utime.tv_usec + now.ru_stime.tv_usec - bench.before.ru_stime.tv_usec);
+}
+
+static void report(void)
+{
+    double seconds = (double)(clock_ns() - bench.count_from_ns) / 1e9;
+    struct rusage now;
+
+    getrusage(RUSAGE_SELF, &now);
+    printf("rps=%.0f cpu_us=%.2f p50=%.0f p99=%.0f p999=%.0f hwm_kb=%ld failed=%llu\n", (double)bench.calls / seconds, cpu_us() / (double)bench.calls,
+           quantile(0.5), quantile(0.99), quantile(0.999), now.ru_maxrss, (unsigned long long)bench.failed);
+}
+
+struct options {
+    const char *target;
+    unsigned outstanding;
+    double seconds, warm;
+    bool blocking, own_thread;
+};
+
+static bool read_option(struct options *o, const char *name, const char *value)
+{
+    if (strcmp(name, "-c") == 0)
+        o->outstanding = (unsigned)atoi(value);
+    else if (strcmp(name, "-dur") == 0)
+        o->seconds = atof(value);
+    else if (strcmp(name, "-warm") == 0)
+        o->warm = atof(value);
+    else if (strcmp(name, "-target") == 0)
+        o->target = value;
+    else
+        return false;
+    return true;
+}
+
+static void read_options(struct options *o, int argc, char **argv)
+{
+    *o = (struct options){.target = "ipv4:127.0.0.1:50051,127.0.0.1:50052,127.0.0.1:50053", .outstanding = 64, .seconds = 5, .warm = 1};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-blocking") == 0) {
+            o->blocking = true;
+        } else if (strcmp(argv[i], "-thread") == 0) {
+            o->blocking = o->own_thread = true;
+        } else if (i + 1 == argc || !read_option(o, argv[i], argv[i + 1])) {
+            fprintf(stderr, "client: what is %s?\n", argv[i]);
+            exit(2);
+        } else {
+            i++;
+        }
+    }
+}
+
+static void run_asynchronous(unsigned outstanding)
+{
+    struct slot *slots = calloc(outstanding, sizeof(*slots));
+
+    if (slots == NULL)
+        exit(1);
+    bench.open = outstanding;
+    for (unsigned i = 0; i < outstanding; i++)
+        start(&slots[i]);
+    rota_loop_run(bench.loop);
+    free(slots);
+}
+
+int main(int argc, char **argv)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    static char name[] = "world";
+    struct rota_errinfo info;
+    struct options o;
+
+    read_options(&o, argc, argv);
+    if (!o.own_thread && rota_loop_new(NULL, &bench.loop) < 0)
+        return 1;
+    options.loop = bench.loop;
+    options.service_config = "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}";
+    if (rota_channel_open(o.target, &options, &bench.channel, &info) < 0) {
+        fprintf(stderr, "%s\n", info.text);
+        return 1;
+    }
+    bench.call = (struct rota_call_options)ROTA_CALL_OPTIONS_INIT;
+    bench.call.timeout_ms = 5000;
+    bench.request = (Proto__HelloRequest)PROTO__HELLO_REQUEST__INIT;
+    bench.request.name = name;
+    bench.count_from_ns = clock_ns() + (int64_t)(o.warm * 1e9);
+    bench.end_ns = bench.count_from_ns + (int64_t)(o.seconds * 1e9);
+    if (o.blocking)
+        run_blocking();
+    else
+        run_asynchronous(o.outstanding);
+    report();
+    rota_channel_free(bench.channel);
+    rota_loop_free(bench.loop);
+    return bench.failed == 0 ? 0 : 1;
+}
