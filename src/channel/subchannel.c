@@ -164,7 +164,7 @@ void rota_subchannel_on_lost(struct rota_subchannel *sub, const struct rota_stat
         fail(sub, why);
         return;
     }
-    rota_log_write(sub->channel->log, ROTA_LOG_INFO, "channel", "%s: %s", sub->text, why->message);
+    rota_log_write(sub->channel->log, ROTA_LOG_INFO, "channel", "%s", why->message);
     go(sub, ROTA_CONN_IDLE);
 }
 
