@@ -18,6 +18,7 @@ struct rota_codec {
     /* bytes come from the network: must be checked before they are believed. ROTA_EPARSE, ROTA_ENOMEM. */
     rota_err (*unpack)(const void *type, struct rota_slice bytes, const struct rota_alloc *alloc, void **ret_message,
                        struct rota_errinfo *info);
+    /* Not called for messages that were unpacked with an alloc whose memory goes all at once (asynchronous calls). */
     void (*free)(const void *type, void *message, const struct rota_alloc *alloc);
 };
 

@@ -26,6 +26,7 @@ static const struct rota_moves moves = {"call", state_names, state_moves, ROTA_C
 
 static void free_struct(struct rota_call *call)
 {
+    rota_host_timer_clear(call->channel->host, &call->timer);
     rota_arena_fini(&call->arena);
     rota_arena_fini(&call->message_arena);
     rota_alloc_free(call->channel->alloc, call);
@@ -92,6 +93,7 @@ void rota_call_free_spares(struct rota_channel *channel)
         channel->spare_calls = call->spare;
         free_struct(call);
     }
+    channel->n_spare_calls = 0;
 }
 
 /* --- Making --- */
@@ -161,6 +163,15 @@ static rota_err copy_metadata(struct rota_call *call, const struct rota_metadata
     return rota_metadata_copy(call->metadata, metadata);
 }
 
+/* A timer that is still set from the struct's last call and not too late for this one is left alone: it looks again when it fires.
+ * So the timers of calls that come and go are hardly ever touched. */
+static rota_err arm(struct rota_call *call)
+{
+    if (call->deadline_ns == INT64_MAX || (rota_host_timer_is_set(&call->timer) && call->timer.node.key <= call->deadline_ns))
+        return 0;
+    return rota_host_timer_set(call->channel->host, &call->timer, call->deadline_ns);
+}
+
 rota_err rota_call_make(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *given, enum rota_call_kind kind,
                         struct rota_call **ret_call)
 {
@@ -183,8 +194,8 @@ rota_err rota_call_make(struct rota_channel *channel, const struct rota_method *
     rota_attempt_init(&call->attempt, call);
     rota_list_append(&channel->calls, &call->link);
     err = copy_metadata(call, options.metadata);
-    if (err == 0 && call->deadline_ns != INT64_MAX)
-        err = rota_host_timer_set(channel->host, &call->timer, call->deadline_ns);
+    if (err == 0)
+        err = arm(call);
     if (err < 0) {
         rota_call_unmake(call);
         return err;
@@ -197,7 +208,6 @@ static void retire(struct rota_call *call)
 {
     struct rota_channel *channel = call->channel;
 
-    rota_host_timer_clear(channel->host, &call->timer);
     rota_host_unpost(channel->host, &call->task);
     rota_list_remove(&call->link);
     if (rota_list_empty(&channel->calls))
@@ -228,8 +238,14 @@ static void fail_late(struct rota_call *call)
 
 static void fire_deadline(struct rota_host_timer *timer, int64_t now_ns)
 {
-    (void)now_ns;
-    fail_late(ROTA_CONTAINER(timer, struct rota_call, timer));
+    struct rota_call *call = ROTA_CONTAINER(timer, struct rota_call, timer);
+
+    if (call->state != ROTA_CALL_RUNNING || call->deadline_ns == INT64_MAX)
+        return;
+    if (call->deadline_ns <= now_ns)
+        fail_late(call);
+    else
+        (void)rota_host_timer_set(call->channel->host, timer, call->deadline_ns); /* it has just left the heap, so there is room */
 }
 
 void rota_call_go(struct rota_call *call)
@@ -293,6 +309,8 @@ void rota_call_report(struct rota_call *call)
         call->done(call->arg, call->result, reply);
     if (channel->shut)
         rota_channel_note(channel, ROTA_TODO_GONE);
+    if (call->keeps > 1) /* it may outlive the host */
+        rota_host_timer_clear(channel->host, &call->timer);
     rota_call_drop(call);
 }
 

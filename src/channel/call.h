@@ -49,7 +49,7 @@ struct rota_call {
     int64_t deadline_ns; /* INT64_MAX: none */
     int64_t timeout_ns;  /* for its status message */
     size_t max_reply_bytes, max_request_bytes;
-    struct rota_host_timer timer;
+    struct rota_host_timer timer; /* at the deadline or before it; the struct's rather than the call's */
     struct rota_host_task task;
     struct rota_metadata *metadata; /* to send; in the arena */
     struct rota_arena arena;        /* what the application may read until the end */

@@ -313,6 +313,33 @@ static void closing_ends_a_call_at_every_stage(void **unused)
     }
 }
 
+static void each_call_has_its_own_deadline(void **unused)
+{
+    static const int64_t timeouts_ms[] = {500, 100, 3000, 0, 700, 50}; /* one after the other, on one struct */
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen;
+    struct rota_fake_conn *conn;
+
+    (void)unused;
+    rota_channel_fixture_init(&f, NULL);
+    conn = rota_fixture_ready(&f, ADDRESS);
+    for (size_t late = 0; late < ROTA_COUNT(timeouts_ms); late++) {
+        for (size_t i = 0; i < ROTA_COUNT(timeouts_ms); i++) {
+            struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+            options.timeout_ms = timeouts_ms[i];
+            rota_fixture_unary_start(&f, "x", &options, &seen);
+            rota_virtual_host_advance(&f.v, options.timeout_ms == 0 ? 9 * ROTA_S : options.timeout_ms * ROTA_MS - 1);
+            rota_assert_running(&seen);
+            if (i == late && options.timeout_ms > 0)
+                rota_virtual_host_advance(&f.v, 1);
+            else
+                rota_fake_reply(rota_fake_stream_at(conn, conn->n_streams - 1), "r");
+            rota_assert_ended(&seen, i == late && options.timeout_ms > 0 ? ROTA_DEADLINE_EXCEEDED : ROTA_OK, "");
+        }
+    }
+    rota_channel_fixture_fini(&f);
+}
+
 static void a_deadline_tells_what_stood_in_the_way(void **unused)
 {
     struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
@@ -426,6 +453,7 @@ int main(void)
         cmocka_unit_test(a_deadline_ends_a_call_at_its_time),
         cmocka_unit_test(cancelling_ends_a_call_from_a_later_turn),
         cmocka_unit_test(closing_ends_a_call_at_every_stage),
+        cmocka_unit_test(each_call_has_its_own_deadline),
         cmocka_unit_test(a_deadline_tells_what_stood_in_the_way),
         cmocka_unit_test(a_passed_deadline_sends_nothing),
         cmocka_unit_test(the_timeout_sent_is_what_remains),

@@ -150,6 +150,7 @@ static void begin_shut(struct rota_channel *channel)
     rota_host_timer_clear(channel->host, &channel->idle_timer);
     rota_host_timer_clear(channel->host, &channel->again_timer);
     rota_call_cancel_all(channel);
+    rota_call_free_spares(channel);
     rota_balance_drop_all(channel);
     rota_resolution_stop(channel);
     for (link = channel->connections.next; link != &channel->connections; link = link->next) {
