@@ -53,7 +53,7 @@ static const struct rota_lb_class *const default_policies[] = {&rota_lb_pick_fir
 
 static void publish(struct rota_channel_fixture *f, const char *const *texts, size_t count)
 {
-    const struct rota_endpoint *endpoints[4];
+    const struct rota_endpoint *endpoints[4] = {NULL};
     char text[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_address address;
     size_t made = 0;
@@ -61,8 +61,9 @@ static void publish(struct rota_channel_fixture *f, const char *const *texts, si
     if (sink == NULL)
         return;
     for (size_t i = 0; i < count; i++) {
-        struct rota_endpoint endpoint = {.addresses = &address, .n_addresses = 1};
-        assert_int_equal(rota_address_parse(rota_slice_str(texts[i]), text, &address, NULL), 0);
+        size_t size = strcspn(texts[i], "#");
+        struct rota_endpoint endpoint = {.addresses = &address, .n_addresses = 1, .version = texts[i][size] == '#' ? texts[i] + size + 1 : NULL};
+        assert_int_equal(rota_address_parse(rota_slice(texts[i], size), text, &address, NULL), 0);
         if (rota_endpoint_new(f->v.host.alloc, &endpoint, &endpoints[made]) == 0)
             made++;
     }

@@ -40,7 +40,8 @@ rota_err rota_channel_fixture_open(struct rota_channel_fixture *f, const struct 
 void rota_channel_fixture_close(struct rota_channel_fixture *f); /* shuts and frees all but the allocator */
 void rota_channel_fixture_fini(struct rota_channel_fixture *f); /* also sees that nothing leaked, no timer or task is left */
 
-/* What the resolver publishes, if it runs: these addresses ("1.1.1.1:1"; NULL ends), an endpoint each; an error; a config. */
+/* What the resolver publishes, if it runs: these addresses ("1.1.1.1:1", with a version "1.1.1.1:1#2"; NULL ends), an endpoint each; an
+ * error; a config. */
 void rota_fixture_publish(struct rota_channel_fixture *f, const char *a, const char *b, const char *c);
 void rota_fixture_resolver_error(struct rota_channel_fixture *f, enum rota_code code, const char *message);
 void rota_fixture_service_config(struct rota_channel_fixture *f, const char *json);

@@ -8,6 +8,7 @@
 #include "base/errinfo.h"
 #include "base/log.h"
 #include "channel/core.h"
+#include "channel/subchannel.h"
 #include "resolver/sink.h"
 #include "wire/target.h"
 #include <stdalign.h>
@@ -30,6 +31,27 @@ static bool is_current(const struct rota_resolution *resolution)
     return resolution->channel->resolution == resolution;
 }
 
+static bool was_listed(const struct rota_channel *channel, const struct rota_endpoint *endpoint)
+{
+    for (size_t i = 0; i < channel->n_endpoints; i++)
+        if (rota_endpoint_equal(channel->endpoints[i], endpoint))
+            return true;
+    return false;
+}
+
+/* A server that died and was started again registers anew, at an address that may still be backing off: the new entry is the sign of
+ * life that makes waiting pointless (gRPC's ResetConnectBackoff, for that address alone). */
+static void hurry_news(struct rota_channel *channel, const struct rota_endpoint *const *endpoints, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i < channel->n_endpoints && channel->endpoints[i] == endpoints[i])
+            continue;
+        for (size_t k = 0; k < endpoints[i]->n_addresses; k++)
+            if (rota_subchannel_backs_off(channel, &endpoints[i]->addresses[k]) && !was_listed(channel, endpoints[i]))
+                rota_subchannel_hurry(channel, &endpoints[i]->addresses[k]);
+    }
+}
+
 static void on_endpoints(void *owner, const struct rota_endpoint *const *endpoints, size_t count, const struct rota_resolver_source *source)
 {
     struct rota_resolution *resolution = owner;
@@ -43,6 +65,7 @@ static void on_endpoints(void *owner, const struct rota_endpoint *const *endpoin
         rota_channel_try_again(channel);
         return;
     }
+    hurry_news(channel, endpoints, count);
     for (size_t i = 0; i < count; i++)
         (void)rota_endpoint_ref(endpoints[i]); /* before the old ones go: many are the same */
     forget_list(channel);

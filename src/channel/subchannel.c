@@ -140,6 +140,24 @@ void rota_subchannel_connect(struct rota_subchannel *sub)
         sub->wanted = true;
 }
 
+bool rota_subchannel_backs_off(const struct rota_channel *channel, const struct rota_address *address)
+{
+    const struct rota_subchannel *sub = rota_map_get(&channel->subchannels, rota_slice_str(address->text));
+
+    return sub != NULL && sub->state == ROTA_CONN_TRANSIENT_FAILURE;
+}
+
+void rota_subchannel_hurry(struct rota_channel *channel, const struct rota_address *address)
+{
+    struct rota_subchannel *sub = rota_map_get(&channel->subchannels, rota_slice_str(address->text));
+
+    if (!rota_subchannel_backs_off(channel, address))
+        return;
+    rota_backoff_reset(&sub->backoff);
+    sub->next_attempt_ns = channel->host->now_ns;
+    (void)rota_host_timer_set(channel->host, &sub->timer, sub->next_attempt_ns); /* it is in the heap, so this is a move */
+}
+
 void rota_subchannel_on_ready(struct rota_subchannel *sub)
 {
     if (sub->short_lives < SHORT_LIVES)

@@ -257,6 +257,43 @@ static void a_lost_connection_asks_for_another_list(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+static void news_of_an_address_end_its_backoff(void **unused)
+{
+    static const struct {
+        const char *rule, *list; /* published while A backs off */
+        bool waits;
+    } rows[] = {
+        {"the same list is no news", A "#1", true},
+        {"A registered anew: at once", A "#2", false},
+        {"another comes: A waits on", B, true},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+        struct rota_channel_fixture f;
+        bool with_b = strcmp(rows[i].list, B) == 0;
+
+        print_message("  %s\n", rows[i].rule);
+        options.service_config = ROUND_ROBIN;
+        rota_channel_fixture_init(&f, &options);
+        without_spread(&f);
+        rota_channel_connect(f.channel);
+        rota_fixture_publish(&f, A "#1", NULL, NULL);
+        rota_fake_lose(rota_fixture_conn(&f, A), "refused");
+        rota_virtual_host_advance(&f.v, ROTA_S);
+        rota_fake_lose(rota_fixture_conn(&f, A), "refused");
+        rota_fixture_publish(&f, with_b ? A "#1" : rows[i].list, with_b ? B : NULL, NULL);
+        assert_int_equal(f.transport.n_conns, 2 + with_b + !rows[i].waits);
+        if (!rows[i].waits) { /* the periods begin again too */
+            rota_fake_lose(rota_fixture_conn(&f, A), "refused");
+            rota_virtual_host_advance(&f.v, ROTA_S);
+            assert_int_equal(f.transport.n_conns, 4);
+        }
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +307,7 @@ int main(void)
         cmocka_unit_test(one_address_has_one_connection),
         cmocka_unit_test(connections_that_serve_nobody_do_not_storm),
         cmocka_unit_test(a_lost_connection_asks_for_another_list),
+        cmocka_unit_test(news_of_an_address_end_its_backoff),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
