@@ -1,0 +1,125 @@
+"""A fleet of the seed's program for the tests: its servers, ours or in Go, and a steady load that keeps account.
+
+Addresses are 127.0.0.1:PORT throughout, as what a call reports as its peer is compared with what was registered.
+"""
+
+import re
+import time
+
+import harness
+
+SERVICE = "grpclb_test1"
+PREFIX = "/grpclb/%s/" % SERVICE
+RECEIVED = r"receive:grpc(\d+)$"
+LEASE_S = 2
+
+
+def our_server(h, registry_addr, *flags, port=0, lease_s=LEASE_S):
+    """Our server, registered. registry_addr: HOST:PORT, or "none"."""
+    server = h.spawn([h.program("examples/hello/server"), "--port=127.0.0.1:%s" % port, "--lease=%d" % lease_s,
+                      "--registry=" + (registry_addr if registry_addr == "none" else "etcd://" + registry_addr), *flags],
+                     name="our server")
+    if registry_addr != "none":
+        server.addr = registered(server).group(1)
+        server.name = "our server " + server.addr
+    return server
+
+
+def registered(server, after=0, timeout_s=10):
+    """Waits until the server says that it is registered; the match holds its address."""
+    return server.wait_line(r"registry put key:/grpclb/[^/]+/(\S+) .*success", timeout_s, after=after)
+
+
+def go_server(h, registry_addr, *flags, port=0, lease_s=LEASE_S):
+    server = h.spawn([h.peer("goserver"), "--port=127.0.0.1:%s" % port, "--lease=%d" % lease_s,
+                      "--registry=http://" + registry_addr, *flags], name="Go server")
+    server.addr = server.wait_line(r"server starting on (\S+)").group(1)
+    server.name = "Go server " + server.addr
+    return server
+
+
+def our_client(h, registry_addr, *flags):
+    return h.spawn([h.program("examples/hello/client"), "--registry=etcd://" + registry_addr, *flags], name="our client")
+
+
+def go_client(h, registry_addr, *flags):
+    return h.spawn([h.peer("goclient"), "--registry=http://" + registry_addr, *flags], name="Go client")
+
+
+def turns(servers):
+    """Who received which call: server by the call's number. For one client's calls."""
+    return {int(match.group(1)): server for server in servers for match in
+            (re.search(RECEIVED, line) for line in list(server.lines)) if match}
+
+
+def port_of(server):
+    return int(server.addr.rpartition(":")[2])
+
+
+class Call:
+    """Members: number, start_s and end_s (monotonic, as time.monotonic()), code, peer, message."""
+
+    def __init__(self, line):
+        _, number, start_us, latency_us, self.code, self.peer, self.message = line.split(" ", 6)
+        self.number, self.start_s = int(number), int(start_us) / 1e6
+        self.end_s = self.start_s + int(latency_us) / 1e6
+
+    def __str__(self):
+        return "call %d at %s: %s %r after %.0f ms" % (
+            self.number, self.peer, self.code, self.message, (self.end_s - self.start_s) * 1000)
+
+
+class Load:
+    """tests/load_client on a target until finish: by default a thousand calls a second, round robin."""
+
+    def __init__(self, h, registry_addr, *flags, service=SERVICE, to_all=()):
+        """Returns once every server of to_all has answered a call."""
+        self.process = h.spawn([h.program("tests/load_client"), "etcd://%s/%s" % (registry_addr, service), *flags], name="load")
+        for server in to_all:
+            self.wait_call(server)
+
+    def wait_call(self, server, timeout_s=10, after=0):
+        """Waits for a call that this server answered; returns it."""
+        return Call(self.process.wait_line(r"^call \d+ \d+ \d+ OK %s " % re.escape(server.addr), timeout_s, after).string)
+
+    def wait_calls(self, count, timeout_s=20):
+        """Lets so many more calls end."""
+        self.process.wait_line(r"^call ", timeout_s, after=self.mark(), count=count)
+
+    def wait_without(self, server, count=50, timeout_s=20):
+        """Waits until so many calls in a row ended and none of them on this server."""
+        def quiet():
+            last = self.process.lines[-count:]
+            return len(last) == count and not any(server.addr in line for line in last)
+        harness.until("%d calls without %s" % (count, server.addr), quiet, timeout_s)
+
+    def mark(self):
+        return self.process.mark()
+
+    def calls(self, after=0):
+        return [Call(line) for line in self.process.lines[after:] if line.startswith("call ")]
+
+    def failed(self, after=0):
+        return [call for call in self.calls(after) if call.code != "OK"]
+
+    def check_no_failure(self, after=0):
+        failed = self.failed(after)
+        assert not failed, "%d calls failed, the first: %s" % (len(failed), failed[0])
+
+    def finish(self):
+        """Ends the load; checks that every call was accounted for."""
+        assert self.process.terminate() == 0, self.process.code
+        total = re.match(r"total (\d+) failed (\d+)", self.process.lines[-1])
+        assert total and int(total.group(1)) == len(self.calls()), self.process.lines[-1]
+
+
+def line_time(process, pattern, after=0):
+    """When the first matching line came, monotonic."""
+    for line, at_s in zip(process.lines[after:], process.times[after:]):
+        if re.search(pattern, line):
+            return at_s
+    raise AssertionError("%s has no line %r" % (process.name, pattern))
+
+
+def now_s():
+    return time.monotonic()
