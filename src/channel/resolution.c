@@ -31,11 +31,17 @@ static bool is_current(const struct rota_resolution *resolution)
     return resolution->channel->resolution == resolution;
 }
 
-static bool was_listed(const struct rota_channel *channel, const struct rota_endpoint *endpoint)
+/* Looks around the place first: lists shift by a few when endpoints come and go, and there may be thousands. */
+static bool was_listed(const struct rota_channel *channel, const struct rota_endpoint *endpoint, size_t place)
 {
-    for (size_t i = 0; i < channel->n_endpoints; i++)
-        if (rota_endpoint_equal(channel->endpoints[i], endpoint))
+    size_t count = channel->n_endpoints;
+
+    for (size_t away = 0; away < count || away <= place; away++) {
+        if (away <= place && place - away < count && rota_endpoint_equal(channel->endpoints[place - away], endpoint))
             return true;
+        if (place + away < count && rota_endpoint_equal(channel->endpoints[place + away], endpoint))
+            return true;
+    }
     return false;
 }
 
@@ -47,7 +53,7 @@ static void hurry_news(struct rota_channel *channel, const struct rota_endpoint 
         if (i < channel->n_endpoints && channel->endpoints[i] == endpoints[i])
             continue;
         for (size_t k = 0; k < endpoints[i]->n_addresses; k++)
-            if (rota_subchannel_backs_off(channel, &endpoints[i]->addresses[k]) && !was_listed(channel, endpoints[i]))
+            if (rota_subchannel_backs_off(channel, &endpoints[i]->addresses[k]) && !was_listed(channel, endpoints[i], i))
                 rota_subchannel_hurry(channel, &endpoints[i]->addresses[k]);
     }
 }

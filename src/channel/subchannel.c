@@ -144,7 +144,7 @@ bool rota_subchannel_backs_off(const struct rota_channel *channel, const struct 
 {
     const struct rota_subchannel *sub = rota_map_get(&channel->subchannels, rota_slice_str(address->text));
 
-    return sub != NULL && sub->state == ROTA_CONN_TRANSIENT_FAILURE;
+    return sub != NULL && (sub->state == ROTA_CONN_TRANSIENT_FAILURE || (sub->state == ROTA_CONN_CONNECTING && sub->connection == NULL));
 }
 
 void rota_subchannel_hurry(struct rota_channel *channel, const struct rota_address *address)
@@ -154,6 +154,7 @@ void rota_subchannel_hurry(struct rota_channel *channel, const struct rota_addre
     if (!rota_subchannel_backs_off(channel, address))
         return;
     rota_backoff_reset(&sub->backoff);
+    sub->short_lives = 0;
     sub->next_attempt_ns = channel->host->now_ns;
     (void)rota_host_timer_set(channel->host, &sub->timer, sub->next_attempt_ns); /* it is in the heap, so this is a move */
 }

@@ -205,12 +205,12 @@ static void connections_that_serve_nobody_do_not_storm(void **unused)
     static const struct {
         const char *rule;
         int64_t lives_ms;
-        bool serves;
-        bool waits;
+        bool serves, waits, news;
     } rows[] = {
-        {"gone at once, again and again: waits", 0, false, true},
-        {"each lives for a second: comes back at once", 1000, false, false},
-        {"each has served somebody: comes back at once", 0, true, false},
+        {"gone at once, again and again: waits", 0, false, true, false},
+        {"until the server registers anew", 0, false, true, true},
+        {"each lives for a second: comes back at once", 1000, false, false, false},
+        {"each has served somebody: comes back at once", 0, true, false, false},
     };
 
     (void)unused;
@@ -238,7 +238,10 @@ static void connections_that_serve_nobody_do_not_storm(void **unused)
         }
         dialed = f.transport.n_conns;
         assert_int_equal(dialed, rows[i].waits ? 3 : 4);
-        rota_virtual_host_advance(&f.v, ROTA_S);
+        if (rows[i].news)
+            rota_fixture_publish(&f, A "#2", NULL, NULL);
+        else
+            rota_virtual_host_advance(&f.v, ROTA_S);
         assert_int_equal(f.transport.n_conns, 4);
         rota_channel_fixture_fini(&f);
     }
