@@ -23,6 +23,7 @@ struct app {
     struct rota_channel *channel;
     struct rota_timer *timer;
     bool found, timed_out;
+    struct rota_status why; /* the registry's last error */
     size_t n_known;
     const struct rota_endpoint **known; /* what was shown last */
 };
@@ -77,7 +78,9 @@ static void on_endpoints(void *arg, const struct rota_endpoint *const *endpoints
 
 static void on_error(void *arg, const struct rota_status *why)
 {
-    (void)arg;
+    struct app *app = arg;
+
+    app->why = *why;
     say('W', "discovery: %s", why->message);
 }
 
@@ -164,6 +167,11 @@ static void open_channel(struct app *app, const char *uri)
     options.service_config = config;
     if (rota_channel_open(uri, &options, &app->channel, &info) < 0)
         fail("opening", info.text);
+}
+
+/* So that the first call finds every server connected, not just the fastest. */
+static void connect_all(struct app *app)
+{
     rota_channel_watch_state(app->channel, stop_waiting, app->loop);
     rota_channel_connect(app->channel);
     wait_for(app, all_ready, SETTLE_MS);
@@ -179,7 +187,7 @@ static void open_watch(struct app *app, const char *uri)
         fail("--registry", info.text);
     wait_for(app, found_some, FIND_MS);
     if (!app->found)
-        fail(uri, "the registry did not answer");
+        fail(uri, app->why.code == ROTA_OK ? "the registry did not answer" : app->why.message);
     say('I', "discovery watch");
 }
 
@@ -234,8 +242,9 @@ int main(int argc, char **argv)
     loop_options.log = &hello_log;
     if (rota_loop_new(&loop_options, &app.loop) < 0 || rota_timer_new(app.loop, on_timer, &app, &app.timer) < 0)
         fail("starting", "no loop");
-    open_watch(&app, uri);
     open_channel(&app, uri);
+    open_watch(&app, uri);
+    connect_all(&app);
     for (long long i = 1; i <= app.options.count; i++) {
         failed += !call(&app, i);
         if (app.options.interval > 0 && i < app.options.count)

@@ -63,6 +63,10 @@ void registry_uri(const char *registry, const char *service, char *out, size_t s
     for (size_t i = 0; i < 2; i++)
         if (strncmp(registry, schemes[i], strlen(schemes[i])) == 0)
             registry += strlen(schemes[i]);
+    if (strstr(registry, "://") != NULL) {
+        fprintf(stderr, "--registry=%s: expected etcd://host:port (several with commas), http://host:port or host:port\n", registry);
+        exit(2);
+    }
     params = strchr(registry, '?');
     members = (int)strcspn(registry, "/?");
     length = snprintf(out, size, "etcd://%.*s/%s%s", members, registry, service, params == NULL ? "" : params);
