@@ -89,7 +89,7 @@ static void add_name(char *names, size_t size, const char *name)
 
 static rota_err choose(const struct rota_lb_env *env, const json_t *list, struct rota_lb_config **ret_config, struct rota_errinfo *info)
 {
-    char names[ROTA_ERRINFO_SIZE / 2] = "";
+    char names[ROTA_ERRINFO_SIZE / 4] = "", known[ROTA_ERRINFO_SIZE / 2] = "";
     const json_t *entry;
     size_t i;
 
@@ -115,7 +115,9 @@ static rota_err choose(const struct rota_lb_env *env, const json_t *list, struct
     }
     if (names[0] == '\0')
         return rota_errinfo_set(info, ROTA_EPARSE, "loadBalancingConfig: the list names no policy");
-    return rota_errinfo_set(info, ROTA_EPARSE, "loadBalancingConfig: no policy known here among: %s", names);
+    for (const struct rota_lb_class *const *class = env->classes; *class != NULL; class++)
+        add_name(known, sizeof(known), (*class)->name);
+    return rota_errinfo_set(info, ROTA_EPARSE, "loadBalancingConfig: no policy known here among: %s; there are %s", names, known);
 }
 
 rota_err rota_lb_config_parse(const struct rota_lb_env *env, struct rota_slice json_list, struct rota_lb_config **ret_config,

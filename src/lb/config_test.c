@@ -20,7 +20,7 @@ static const struct {
     {"what stands behind the chosen one is not looked at", "[{\"round_robin\":{}},7]", 0, "round_robin"},
     {"a parse error of the chosen one is final", "[{\"pick_first\":{\"shuffleAddressList\":1}},{\"round_robin\":{}}]", ROTA_EPARSE,
         "policy pick_first: \"shuffleAddressList\" must be true or false"},
-    {"none known: the names tried are listed", "[{\"x\":{}},{\"y\":{}}]", ROTA_EPARSE, "no policy known here among: x, y"},
+    {"none known: the names tried are listed", "[{\"x\":{}},{\"y\":{}}]", ROTA_EPARSE, "no policy known here among: x, y; there are pick_first, round_robin"},
     {"an empty list names no policy", "[]", ROTA_EPARSE, "names no policy"},
     {"a list it must be", "{\"round_robin\":{}}", ROTA_EPARSE, "expected a list"},
     {"an entry has one field", "[{\"round_robin\":{},\"pick_first\":{}}]", ROTA_EPARSE, "entry 0 must be an object with one field"},
