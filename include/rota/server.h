@@ -58,7 +58,7 @@ struct rota_service {
 ROTA_API ROTA_MUST_USE rota_err rota_server_new(const struct rota_server_options *options, struct rota_server **ret_server, struct rota_errinfo *info);
 
 /* handlers: the table of functions that the generated thunks call; user: handed to each of them. Both must outlive the server.
- * ROTA_EEXIST: a service of that name is there. */
+ * ROTA_EEXIST: a service of that name is there, or a method of that path. */
 ROTA_API ROTA_MUST_USE rota_err rota_server_add(struct rota_server *server, const struct rota_service *service, const void *handlers, void *user);
 
 /* "127.0.0.1:8001", "[::]:0", ":8001" (all addresses), "unix:/path", "unix-abstract:name". Accepts at once. The bound address
@@ -67,7 +67,8 @@ ROTA_API ROTA_MUST_USE rota_err rota_server_add(struct rota_server *server, cons
 ROTA_API ROTA_MUST_USE rota_err rota_server_listen(struct rota_server *server, const char *address, char *bound, struct rota_errinfo *info);
 
 /* Stops listening; GOAWAY on every connection, and a second one with the last stream after a round trip; waits for the calls to
- * finish at most grace_ms, then resets what is left. on_drained comes once; the server must still be freed. */
+ * finish at most grace_ms, then resets what is left. on_drained comes once, on close at the latest; the server must still be freed.
+ * Again: the grace period begins anew, and only the new on_drained comes. */
 ROTA_API void rota_server_drain(struct rota_server *server, int64_t grace_ms, void (*on_drained)(void *arg), void *arg);
 
 /* Resets calls and connections at once; handlers get on_cancel; when they have finished their calls, frees. on_closed (may be NULL) comes last. */
@@ -87,6 +88,8 @@ ROTA_API struct rota_server_stats rota_server_stats(const struct rota_server *se
 /* Sends one message; several in server streaming. ROTA_EAGAIN: the queue is full, nothing was taken, on_writable follows;
  * ROTA_ECLOSED: client gone (finish the call all the same); ROTA_ENOMEM, ROTA_ELIMIT. */
 ROTA_API ROTA_MUST_USE rota_err rota_server_call_send(struct rota_server_call *call, const void *message);
+/* Sends the initial metadata now and not with the first message. Harmless when it has been sent. ROTA_ECLOSED, ROTA_ELIMIT, ROTA_ENOMEM. */
+ROTA_API ROTA_MUST_USE rota_err rota_server_call_send_initial_metadata(struct rota_server_call *call);
 /* Ends the call. status NULL: OK. */
 ROTA_API void rota_server_call_finish(struct rota_server_call *call, const struct rota_status *status);
 /* send and finish OK in one; a reply that cannot be sent ends the call with the error. */

@@ -2,6 +2,7 @@
 #include "assembly/link_inside.h"
 
 #include "base/alloc.h"
+#include "base/errinfo.h"
 #include <stdio.h>
 
 struct rota_listener {
@@ -59,7 +60,7 @@ static rota_err start_listening(struct rota_acceptor *acceptor, const struct rot
     rota_err err;
 
     if (listener == NULL)
-        return ROTA_ENOMEM;
+        return rota_errinfo_set(info, ROTA_ENOMEM, "%s: out of memory", address->text);
     *listener = (struct rota_listener){.acceptor = a, .limits = *limits, .events = events, .owner = owner};
     err = rota_listen_open(a->loop, address, &listen_events, listener, bound, &listener->listen, info);
     if (err < 0) {

@@ -133,12 +133,10 @@ void rota_server_call_cancel(struct rota_server_call *call)
 static void on_deadline(struct rota_host_timer *timer, int64_t now_ns)
 {
     struct rota_server_call *call = ROTA_CONTAINER(timer, struct rota_server_call, deadline);
-    struct rota_status status;
 
     (void)now_ns;
-    rota_status_set(&status, ROTA_DEADLINE_EXCEEDED, "the deadline passed on the server");
     rota_server_call_enter(call);
-    rota_server_call_answer(call, &status);
+    rota_server_call_expire(call);
     rota_server_call_cancel(call);
     rota_server_call_leave(call);
 }

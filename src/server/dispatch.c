@@ -1,7 +1,7 @@
 /* dispatch.c - from a stream's headers to the handler of its method, or to the right refusal.
  *
- * Order of refusals as gRPC servers have it: not HTTP POST or not gRPC (an HTTP status), headers gRPC cannot accept, a deadline
- * already past, unknown method. Source: doc/PROTOCOL-HTTP2.md, doc/statuscodes.md in grpc/grpc.
+ * Order of refusals as gRPC servers have it: not HTTP POST or not gRPC (an HTTP status), headers gRPC cannot accept, unknown
+ * method, a deadline already past. Source: doc/PROTOCOL-HTTP2.md, doc/statuscodes.md in grpc/grpc.
  */
 #include "server/server.h"
 
@@ -28,6 +28,14 @@ static void refuse(struct rota_server_call *call, const struct rota_status *stat
 {
     call->finished = true;
     rota_server_call_answer(call, status);
+}
+
+static void refuse_with(struct rota_server_call *call, enum rota_code code, const char *text)
+{
+    struct rota_status status;
+
+    rota_status_set(&status, code, "%s", text);
+    refuse(call, &status);
 }
 
 static void refuse_unknown(struct rota_server_call *call)
@@ -70,12 +78,14 @@ static void start(struct rota_server_call *call)
         refuse_unknown(call);
         return;
     }
+    if (call->request.timeout_ns <= 0) {
+        refuse_with(call, ROTA_DEADLINE_EXCEEDED, "the deadline had passed when the call arrived");
+        return;
+    }
     handler = call->method->handler;
     call->decoder.max_bytes = call->server->options.max_request_bytes;
     if (!set_deadline(call)) {
-        struct rota_status status;
-        rota_status_set(&status, ROTA_RESOURCE_EXHAUSTED, "server out of memory");
-        refuse(call, &status);
+        refuse_with(call, ROTA_RESOURCE_EXHAUSTED, "server out of memory");
         return;
     }
     if (handler->on_start != NULL) {

@@ -17,9 +17,12 @@ static void fail(struct rota_server_call *call, enum rota_code code, const char 
     rota_server_call_cancel(call);
 }
 
-static enum rota_code code_of(rota_err err)
+static void fail_read(struct rota_server_call *call, rota_err err, const struct rota_errinfo *info)
 {
-    return err == ROTA_ELIMIT || err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL;
+    if (err == ROTA_ENOMEM)
+        fail(call, ROTA_RESOURCE_EXHAUSTED, "server out of memory for a request message");
+    else
+        fail(call, err == ROTA_ELIMIT ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, info->text);
 }
 
 static bool streams(const struct rota_server_call *call)
@@ -35,12 +38,14 @@ static bool unpack(struct rota_server_call *call, const struct rota_frame *frame
     rota_err err;
 
     if (frame->compressed) {
-        fail(call, ROTA_INTERNAL, "a compressed message without a grpc-encoding");
+        struct rota_status status;
+        rota_compressed_status(call->request.encoding, true, &status);
+        fail(call, status.code, status.message);
         return false;
     }
     err = type->codec->unpack(type->type, frame->message, alloc, ret_message, &info);
     if (err < 0) {
-        fail(call, code_of(err), info.text);
+        fail_read(call, err, &info);
         return false;
     }
     return true;
@@ -84,7 +89,7 @@ static void decode(struct rota_server_call *call, struct rota_slice *data)
         if (got == 0)
             return;
         if (got < 0)
-            fail(call, code_of(got), info.text);
+            fail_read(call, got, &info);
         else
             take_message(call, &frame);
     }

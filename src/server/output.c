@@ -5,10 +5,12 @@
  */
 #include "server/server.h"
 
+#include "base/assert.h"
 #include "base/text.h"
 #include <stdarg.h>
 
 #define H2_INTERNAL_ERROR 2
+#define H2_CANCEL 8
 
 static rota_err send_headers(struct rota_server_call *call)
 {
@@ -56,36 +58,73 @@ rota_err rota_server_call_send(struct rota_server_call *call, const void *messag
     return call->stream->conn->class->send(call->stream, chunk, false);
 }
 
-void rota_server_call_answer(struct rota_server_call *call, const struct rota_status *status)
+rota_err rota_server_call_send_initial_metadata(struct rota_server_call *call)
 {
-    const struct rota_conn_class *class;
+    rota_host_enter(call->server->parts.host);
+    if (call->answered || call->finished || call->stream == NULL)
+        return ROTA_ECLOSED;
+    return send_headers(call);
+}
+
+/* Ends the stream with the status, in trailers or trailers-only. */
+static rota_err send_status(struct rota_server_call *call, const struct rota_status *status, const struct rota_metadata *trailing)
+{
+    const struct rota_conn_class *class = call->stream->conn->class;
     struct rota_header *headers;
     size_t count;
+    rota_err err = rota_response_tail(&call->arena, status, trailing, !call->headers_sent, &headers, &count);
+
+    if (err < 0)
+        return err;
+    return call->headers_sent ? class->send_trailers(call->stream, headers, count) : class->send_headers(call->stream, headers, count, true);
+}
+
+static void reset(struct rota_server_call *call, uint32_t h2_code)
+{
+    call->stream->conn->class->reset(call->stream, h2_code);
+    call->stream = NULL;
+    call->conn = NULL;
+}
+
+void rota_server_call_answer(struct rota_server_call *call, const struct rota_status *status)
+{
     rota_err err;
 
     if (call->answered || call->stream == NULL) {
         call->answered = true;
         return;
     }
-    class = call->stream->conn->class;
     call->answered = true;
     rota_host_timer_clear(call->server->parts.host, &call->deadline);
     /* Initial metadata has its place in response headers only. */
     err = call->initial != NULL ? send_headers(call) : 0;
     if (err == 0)
-        err = rota_response_tail(&call->arena, status, call->trailing, !call->headers_sent, &headers, &count);
-    if (err == 0)
-        err = call->headers_sent ? class->send_trailers(call->stream, headers, count) : class->send_headers(call->stream, headers, count, true);
-    if (err < 0) {
-        class->reset(call->stream, H2_INTERNAL_ERROR);
-        call->stream = NULL;
+        err = send_status(call, status, call->trailing);
+    if (err == ROTA_ELIMIT) {
+        struct rota_status too_large;
+        rota_status_set(&too_large, ROTA_RESOURCE_EXHAUSTED, "the reply's metadata is larger than the client accepts");
+        err = send_status(call, &too_large, NULL);
     }
+    if (err < 0)
+        reset(call, H2_INTERNAL_ERROR);
+}
+
+void rota_server_call_expire(struct rota_server_call *call)
+{
+    struct rota_status status;
+
+    rota_status_set(&status, ROTA_DEADLINE_EXCEEDED, "the deadline passed on the server");
+    /* Trailers would wait behind data that the client does not take, and keep it in memory. */
+    if (!call->answered && call->stream != NULL && call->stream->conn->class->queued(call->stream) > 0)
+        reset(call, H2_CANCEL);
+    rota_server_call_answer(call, &status);
 }
 
 void rota_server_call_finish(struct rota_server_call *call, const struct rota_status *status)
 {
     static const struct rota_status ok = {.code = ROTA_OK};
 
+    ROTA_ASSERT(!call->finished);
     rota_host_enter(call->server->parts.host);
     rota_server_call_enter(call);
     rota_server_call_answer(call, status == NULL ? &ok : status);

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include <stdio.h>
 
+#define NS_PER_MS INT64_C(1000000)
+
 static void fill_defaults(struct rota_server_options *o)
 {
     if (o->max_request_bytes == 0)
@@ -36,19 +38,22 @@ static void on_grace(struct rota_host_timer *timer, int64_t now_ns);
 rota_err rota_server_make(const struct rota_server_options *options, const struct rota_server_parts *parts, struct rota_server **ret_server,
                           struct rota_errinfo *info)
 {
-    const struct rota_alloc *alloc = rota_alloc_or_default(options->alloc != NULL ? options->alloc : parts->host->alloc);
+    struct rota_server_options full = {0};
+    const struct rota_alloc *alloc;
     struct rota_server *s;
 
-    if (options->handshake_timeout_ms < 0)
-        return rota_errinfo_set(info, ROTA_EINVAL, "handshake_timeout_ms: %lld is negative", (long long)options->handshake_timeout_ms);
+    memcpy(&full, options, options->size < sizeof(full) ? options->size : sizeof(full));
+    if (full.handshake_timeout_ms < 0 || full.handshake_timeout_ms > INT64_MAX / NS_PER_MS)
+        return rota_errinfo_set(info, ROTA_EINVAL, "handshake_timeout_ms: %lld is out of range", (long long)full.handshake_timeout_ms);
+    fill_defaults(&full);
+    alloc = rota_alloc_or_default(full.alloc != NULL ? full.alloc : parts->host->alloc);
     s = rota_alloc_zero(alloc, 1, sizeof(*s));
     if (s == NULL)
         return rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a server");
-    memcpy(&s->options, options, options->size < sizeof(s->options) ? options->size : sizeof(s->options));
-    fill_defaults(&s->options);
+    s->options = full;
     s->parts = *parts;
     s->alloc = alloc;
-    s->log = options->log != NULL ? options->log : parts->host->log;
+    s->log = full.log != NULL ? full.log : parts->host->log;
     rota_map_init(&s->methods, alloc, rota_rng_next(&parts->host->rng));
     rota_map_init(&s->services, alloc, rota_rng_next(&parts->host->rng));
     rota_list_init(&s->listeners);
@@ -75,9 +80,12 @@ static void remove_methods(struct rota_server *server, const struct rota_service
 static rota_err add_method(struct rota_server *server, const struct rota_service *service, const struct rota_handler *handler, const void *handlers,
                            void *user)
 {
-    struct rota_server_method *method = rota_alloc_zero(server->alloc, 1, sizeof(*method));
+    struct rota_server_method *method;
     rota_err err;
 
+    if (rota_map_get(&server->methods, rota_slice_str(handler->method->path)) != NULL)
+        return ROTA_EEXIST;
+    method = rota_alloc_zero(server->alloc, 1, sizeof(*method));
     if (method == NULL)
         return ROTA_ENOMEM;
     *method = (struct rota_server_method){.service = service, .handler = handler, .handlers = handlers, .user = user};
@@ -111,7 +119,7 @@ rota_err rota_server_listen(struct rota_server *server, const char *address, cha
     struct rota_serve_limits limits = {
         .max_concurrent_streams = server->options.max_concurrent_streams,
         .max_header_bytes = server->options.max_header_bytes,
-        .handshake_timeout_ns = server->options.handshake_timeout_ms * 1000000,
+        .handshake_timeout_ns = server->options.handshake_timeout_ms * NS_PER_MS,
         .high_mark_bytes = server->options.send_queue_bytes,
     };
     char text[ROTA_ADDRESS_TEXT_SIZE];
@@ -197,12 +205,11 @@ static void on_settle(struct rota_host_task *task)
         return;
     rota_host_timer_clear(server->parts.host, &server->grace);
     server->on_drained = NULL;
-    if (server->closing && rota_list_empty(&server->calls)) {
-        destroy(server);
-        return;
-    }
     if (on_drained != NULL)
         on_drained(server->drained_arg);
+    /* Also when on_drained has just asked for it. */
+    if (server->closing && rota_list_empty(&server->calls))
+        destroy(server);
 }
 
 static void on_grace(struct rota_host_timer *timer, int64_t now_ns)
@@ -216,7 +223,12 @@ static void on_grace(struct rota_host_timer *timer, int64_t now_ns)
 
 void rota_server_drain(struct rota_server *server, int64_t grace_ms, void (*on_drained)(void *arg), void *arg)
 {
+    int64_t now_ns, grace_ns = 0;
+
     rota_host_enter(server->parts.host);
+    now_ns = server->parts.host->now_ns;
+    if (grace_ms > 0)
+        grace_ns = grace_ms > (INT64_MAX - now_ns) / NS_PER_MS ? INT64_MAX - now_ns : grace_ms * NS_PER_MS;
     server->on_drained = on_drained;
     server->drained_arg = arg;
     server->draining = true;
@@ -226,7 +238,7 @@ void rota_server_drain(struct rota_server *server, int64_t grace_ms, void (*on_d
         conn->class->drain(conn);
     }
     /* Without memory for the timer the grace period is over at once: bounded rather than polite. */
-    if (rota_host_timer_set(server->parts.host, &server->grace, server->parts.host->now_ns + (grace_ms > 0 ? grace_ms : 0) * 1000000) < 0)
+    if (rota_host_timer_set(server->parts.host, &server->grace, now_ns + grace_ns) < 0)
         close_conns(server);
     rota_server_settle(server);
 }

@@ -121,6 +121,7 @@ void rota_server_call_pump(struct rota_host_task *task);
 
 /* output.c: sends the status (trailers, or trailers-only) unless answered. */
 void rota_server_call_answer(struct rota_server_call *call, const struct rota_status *status);
+void rota_server_call_expire(struct rota_server_call *call); /* the same with DEADLINE_EXCEEDED, at once */
 
 /* server.c: something went away; drain or close may be complete. */
 void rota_server_settle(struct rota_server *server);
