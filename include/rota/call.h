@@ -30,7 +30,8 @@ struct rota_call_options {
     enum rota_wait_for_ready wait_for_ready;
     const struct rota_metadata *metadata; /* sent; copied before the starting function returns */
     size_t max_reply_bytes;               /* 0: the channel's */
-    /* Blocking unary calls only: what the server sent, freed by the caller; NULL: not wanted. */
+    /* Blocking unary calls only: what the server sent, freed by the caller; NULL: not wanted. Always written, however the call
+     * ends: a list, maybe empty, or NULL (which counts as empty) when there was no memory. */
     struct rota_metadata **ret_initial_metadata;
     struct rota_metadata **ret_trailing_metadata;
 };

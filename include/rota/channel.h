@@ -46,7 +46,8 @@ ROTA_API ROTA_MUST_USE rota_err rota_channel_open(const char *target, const stru
 /* Ends every call with CANCELLED, closes connections, then frees; on_closed (may be NULL) comes last. */
 ROTA_API void rota_channel_close(struct rota_channel *channel, void (*on_closed)(void *arg), void *arg);
 
-/* The same, and waits until it is done (turning the loop when it is the caller's). NULL is fine. Not from a callback. */
+/* The same, and waits until it is done (turning the loop when it is the caller's). NULL is fine. Not from a callback.
+ * With a loop of its own that includes that other threads finish the calls they have opened (rota_call_finish). */
 ROTA_API void rota_channel_free(struct rota_channel *channel);
 
 ROTA_API enum rota_conn_state rota_channel_state(const struct rota_channel *channel);

@@ -16,10 +16,11 @@ struct unary {
     struct rota_handoff handoff;
     struct rota_channel *channel;
     const struct rota_method *method;
-    const struct rota_call_options *options;
+    struct rota_call_options options;
     struct rota_chunk *request;
     struct rota_chunk *reply;
     struct rota_status status;
+    bool no_memory; /* what cancelled the call */
     bool done;
 };
 
@@ -53,17 +54,21 @@ static void fail(struct unary *u, enum rota_code code, const char *text)
     finish(u, &status);
 }
 
-static void copy_metadata(const struct rota_metadata *from, struct rota_metadata **ret_metadata)
+/* False: out of memory. */
+static bool copy_metadata(const struct rota_metadata *from, struct rota_metadata **ret_metadata)
 {
     struct rota_metadata *copy;
 
-    if (ret_metadata == NULL || rota_metadata_new(NULL, &copy) < 0)
-        return;
+    if (ret_metadata == NULL)
+        return true;
+    if (rota_metadata_new(NULL, &copy) < 0)
+        return false;
     if (from != NULL && rota_metadata_copy(copy, from) < 0) {
         rota_metadata_free(copy);
-        return;
+        return false;
     }
     *ret_metadata = copy;
+    return true;
 }
 
 static void on_message(struct rota_call *call, void *arg, const void *message)
@@ -74,6 +79,7 @@ static void on_message(struct rota_call *call, void *arg, const void *message)
     ROTA_ASSERT(u->reply == NULL);
     u->reply = rota_chunk_new(rota_channel_host(u->channel)->alloc, bytes->size);
     if (u->reply == NULL) {
+        u->no_memory = true;
         rota_call_cancel(call);
         return;
     }
@@ -86,11 +92,10 @@ static void on_done(struct rota_call *call, void *arg, const struct rota_status 
 {
     struct unary *u = arg;
 
-    if (u->options != NULL) {
-        copy_metadata(rota_call_initial_metadata(call), u->options->ret_initial_metadata);
-        copy_metadata(rota_call_trailing_metadata(call), u->options->ret_trailing_metadata);
-    }
-    if (status->code == ROTA_OK && u->reply == NULL)
+    if (!copy_metadata(rota_call_initial_metadata(call), u->options.ret_initial_metadata) ||
+        !copy_metadata(rota_call_trailing_metadata(call), u->options.ret_trailing_metadata) || u->no_memory)
+        fail(u, ROTA_RESOURCE_EXHAUSTED, "out of memory");
+    else if (status->code == ROTA_OK && u->reply == NULL)
         fail(u, ROTA_INTERNAL, "the server said OK without a reply");
     else
         finish(u, status);
@@ -98,23 +103,37 @@ static void on_done(struct rota_call *call, void *arg, const struct rota_status 
 
 static const struct rota_call_events events = {.on_message = on_message, .on_done = on_done};
 
+/* The call never was; what it would have brought is empty. */
+static void refuse(struct unary *u, rota_err err)
+{
+    if (!copy_metadata(NULL, u->options.ret_initial_metadata) || !copy_metadata(NULL, u->options.ret_trailing_metadata))
+        err = ROTA_ENOMEM;
+    if (err == ROTA_ENOMEM)
+        fail(u, ROTA_RESOURCE_EXHAUSTED, "out of memory");
+    else if (err == ROTA_ECLOSED)
+        fail(u, ROTA_CANCELLED, "the channel is closed");
+    else
+        fail(u, ROTA_INTERNAL, rota_err_text(err));
+}
+
 static void start(struct rota_loop_post *post)
 {
     struct unary *u = ROTA_CONTAINER(post, struct unary, post);
     struct rota_call *call;
-    rota_err err = rota_call_start_packed(u->channel, u->method, u->options, &events, u, &call);
+    rota_err err = rota_call_start_packed(u->channel, u->method, &u->options, &events, u, &call);
 
     if (err < 0) {
         rota_chunk_unref(u->request);
-        fail(u, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_CANCELLED, rota_err_text(err));
+        refuse(u, err);
         return;
     }
     err = rota_call_write_packed(call, u->request);
     if (err == 0)
         err = rota_call_write_end(call);
-    /* Ended or out of memory: on_done says so. */
-    if (err < 0 && err != ROTA_ECLOSED)
+    if (err < 0 && err != ROTA_ECLOSED) { /* which on_done explains */
+        u->no_memory = true;
         rota_call_cancel(call);
+    }
 }
 
 /* The reply's bytes become the caller's message; a reply that cannot be read is INTERNAL. */
@@ -126,7 +145,8 @@ static void unpack(struct unary *u, void **ret_reply)
     rota_err err = type->codec->unpack(type->type, rota_chunk_slice(u->reply), NULL, &reply, &info);
 
     if (err < 0)
-        rota_status_set(&u->status, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "reply: %s", info.text);
+        rota_status_set(&u->status, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "reply: %s",
+                        info.text[0] == '\0' ? rota_err_text(err) : info.text);
     else if (ret_reply != NULL)
         *ret_reply = reply;
     else
@@ -136,8 +156,15 @@ static void unpack(struct unary *u, void **ret_reply)
 struct rota_status rota_unary(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                               const void *request, void **ret_reply)
 {
-    struct unary u = {.post.run = start, .channel = channel, .method = method, .options = options};
+    struct unary u = {.post.run = start, .channel = channel, .method = method, .options = ROTA_CALL_OPTIONS_INIT};
 
+    if (options != NULL)
+        memcpy(&u.options, options, options->size < sizeof(u.options) ? options->size : sizeof(u.options));
+    u.options.size = sizeof(u.options);
+    if (u.options.ret_initial_metadata != NULL)
+        *u.options.ret_initial_metadata = NULL;
+    if (u.options.ret_trailing_metadata != NULL)
+        *u.options.ret_trailing_metadata = NULL;
     u.request = rota_blocking_pack(channel, method, request);
     if (u.request == NULL) {
         rota_status_set(&u.status, ROTA_RESOURCE_EXHAUSTED, "out of memory");

@@ -2,9 +2,11 @@
  *
  * Messages received wait in a queue, filled by the loop's thread and emptied by the caller's, both under the hand-off's lock. At
  * QUEUE_BYTES the call is held, so a slow caller slows the server down; it is resumed at half of that.
- * One message at a time is on its way out: it is the loop's from the errand that writes it until it has been taken.
+ * One message at a time is on its way out: it is the loop's from the errand that writes it until it has been taken. So one thread
+ * may send while another receives; everything the loop and a caller share is either under the lock or handed over with an errand.
  */
 #include "assembly/blocking.h"
+#include "assembly/open.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -24,10 +26,12 @@ struct rota_blocking {
     const struct rota_method *method;
     const struct rota_call_options *options;
     const struct rota_alloc *alloc;
+    struct rota_attachments *attachments; /* the channel's, held: its loop stays until the call is finished */
     struct rota_call *call;
     struct rota_chunk *sending; /* the loop's */
     rota_err send_err;          /* how it went; ROTA_EAGAIN while it waits */
     rota_err start_err;
+    bool no_memory; /* the loop's: what cancelled the call */
     struct rota_link queue; /* struct received */
     size_t queue_bytes;
     bool held, resuming;
@@ -68,6 +72,7 @@ static void on_message(struct rota_call *call, void *arg, const void *message)
 
     if (chunk == NULL) {
         rota_alloc_free(b->alloc, r);
+        b->no_memory = true;
         rota_call_cancel(call);
         return;
     }
@@ -99,6 +104,8 @@ static void on_done(struct rota_call *call, void *arg, const struct rota_status 
     (void)call;
     rota_handoff_lock(&b->handoff);
     b->status = *status;
+    if (b->no_memory)
+        rota_status_set(&b->status, ROTA_RESOURCE_EXHAUSTED, "out of memory for a message received");
     b->done = true;
     rota_handoff_signal(&b->handoff);
     rota_handoff_unlock(&b->handoff);
@@ -115,6 +122,7 @@ static void start(void *arg)
     b->start_err = rota_call_start_packed(b->channel, b->method, b->options, &events, b, &b->call);
     if (b->start_err < 0)
         return;
+    b->attachments = rota_attachments_hold(b->channel);
     rota_call_keep(b->call);
     rota_call_set_facade(b->call, b);
 }
@@ -172,21 +180,31 @@ rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *
     return 0;
 }
 
+struct sending {
+    struct rota_blocking *blocking;
+    struct rota_chunk *chunk;
+};
+
 static void send_on_loop(void *arg)
 {
-    try_send(arg);
+    struct sending *s = arg;
+
+    s->blocking->sending = s->chunk;
+    try_send(s->blocking);
 }
 
 rota_err rota_call_send(struct rota_call *call, const void *message)
 {
     struct rota_blocking *b = rota_call_facade(call);
+    struct sending sending = {b, rota_blocking_pack(b->channel, b->method, message)};
     rota_err err;
 
-    b->send_err = ROTA_EAGAIN;
-    b->sending = rota_blocking_pack(b->channel, b->method, message);
-    if (b->sending == NULL)
+    if (sending.chunk == NULL)
         return ROTA_ENOMEM;
-    rota_handoff_run(&b->handoff, send_on_loop, b);
+    rota_handoff_lock(&b->handoff);
+    b->send_err = ROTA_EAGAIN;
+    rota_handoff_unlock(&b->handoff);
+    rota_handoff_run(&b->handoff, send_on_loop, &sending);
     rota_handoff_lock(&b->handoff);
     while (b->send_err == ROTA_EAGAIN)
         rota_handoff_wait(&b->handoff);
@@ -195,19 +213,24 @@ rota_err rota_call_send(struct rota_call *call, const void *message)
     return err;
 }
 
+struct ending {
+    struct rota_blocking *blocking;
+    rota_err err;
+};
+
 static void end_on_loop(void *arg)
 {
-    struct rota_blocking *b = arg;
+    struct ending *e = arg;
 
-    b->send_err = b->done ? ROTA_ECLOSED : rota_call_write_end(b->call);
+    e->err = e->blocking->done ? ROTA_ECLOSED : rota_call_write_end(e->blocking->call);
 }
 
 rota_err rota_call_send_end(struct rota_call *call)
 {
-    struct rota_blocking *b = rota_call_facade(call);
+    struct ending ending = {rota_call_facade(call), 0};
 
-    rota_handoff_run(&b->handoff, end_on_loop, b);
-    return b->send_err;
+    rota_handoff_run(&ending.blocking->handoff, end_on_loop, &ending);
+    return ending.err;
 }
 
 /* The next message's bytes, or NULL at the end. */
@@ -249,7 +272,8 @@ static void give_up(struct rota_blocking *b, rota_err err, const char *text)
     rota_handoff_lock(&b->handoff);
     while (!b->done)
         rota_handoff_wait(&b->handoff);
-    rota_status_set(&b->status, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "message: %s", text);
+    rota_status_set(&b->status, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "message: %s",
+                    text[0] == '\0' ? rota_err_text(err) : text);
     rota_handoff_unlock(&b->handoff);
 }
 
@@ -277,8 +301,10 @@ bool rota_call_recv(struct rota_call *call, void **ret_message)
 static void drop_on_loop(void *arg)
 {
     struct rota_blocking *b = arg;
+    struct rota_attachments *attachments = b->attachments;
 
     rota_call_drop(b->call);
+    rota_attachments_release(attachments);
 }
 
 struct rota_status rota_call_finish(struct rota_call *call)

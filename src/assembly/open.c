@@ -1,11 +1,13 @@
 /* open.c - rota_channel_open, close and free: a channel joined to a loop (its own, on a thread, when none is given) and to sockets.
  *
  * What belongs to the channel but is not its own (dialer, joined class lists, the loop) is one struct, reached from the dialer in the
- * channel's parts. Closing from another thread is handed to the loop's.
+ * channel's parts. Closing from another thread is handed to the loop's, and on a channel's own loop waits until other threads have finished
+ * their blocking calls: those still need the loop.
  */
 #include "assembly/builtin.h"
 #include "assembly/handoff.h"
 #include "assembly/link.h"
+#include "assembly/open.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/errinfo.h"
@@ -20,25 +22,27 @@ struct closing {
     void *arg;
 };
 
-struct attachments {
+struct rota_attachments {
     struct rota_net_dialer dialer;
     struct rota_channel *channel;
     struct closing closing;
     const struct rota_alloc *alloc;
     struct rota_loop *loop;
     bool owns_loop;
+    uint32_t n_held; /* blocking calls not finished; only of a channel that owns its loop, which must outlive them */
+    bool shut;       /* the channel is gone, `n_held` is waited for */
     const void **policies, **resolvers;
 };
 
-static struct attachments *attachments_of(const struct rota_channel *channel)
+static struct rota_attachments *attachments_of(const struct rota_channel *channel)
 {
     struct rota_dialer *dialer = rota_channel_parts(channel)->dialer;
 
-    return ROTA_CONTAINER(ROTA_CONTAINER(dialer, struct rota_net_dialer, dialer), struct attachments, dialer);
+    return ROTA_CONTAINER(ROTA_CONTAINER(dialer, struct rota_net_dialer, dialer), struct rota_attachments, dialer);
 }
 
 /* On the loop's thread, except for the loop itself, which its own thread cannot free. */
-static void detach(struct attachments *a)
+static void detach(struct rota_attachments *a)
 {
     rota_net_dialer_fini(&a->dialer);
     rota_alloc_free(a->alloc, a->policies);
@@ -46,10 +50,10 @@ static void detach(struct attachments *a)
     rota_alloc_free(a->alloc, a);
 }
 
-static rota_err attach(const struct rota_channel_options *options, struct rota_loop *loop, bool owns_loop, struct attachments **ret_attachments)
+static rota_err attach(const struct rota_channel_options *options, struct rota_loop *loop, bool owns_loop, struct rota_attachments **ret_attachments)
 {
     const struct rota_alloc *alloc = options->alloc != NULL ? options->alloc : rota_loop_host(loop)->alloc;
-    struct attachments *a = rota_alloc_zero(alloc, 1, sizeof(*a));
+    struct rota_attachments *a = rota_alloc_zero(alloc, 1, sizeof(*a));
 
     if (a == NULL)
         return ROTA_ENOMEM;
@@ -80,7 +84,7 @@ static void open_on_loop(void *arg)
 {
     struct opening *o = arg;
     struct rota_channel_parts parts = {.loop = o->loop, .host = rota_loop_host(o->loop)};
-    struct attachments *a;
+    struct rota_attachments *a;
 
     rota_host_enter(parts.host);
     o->err = attach(&o->options, o->loop, o->owns_loop, &a);
@@ -129,9 +133,8 @@ rota_err rota_channel_open(const char *target, const struct rota_channel_options
     return 0;
 }
 
-static void on_shut(void *arg)
+static void complete(struct rota_attachments *a)
 {
-    struct attachments *a = arg;
     struct rota_loop *loop = a->loop;
     struct closing c = a->closing;
 
@@ -147,14 +150,42 @@ static void on_shut(void *arg)
     }
 }
 
+static void on_shut(void *arg)
+{
+    struct rota_attachments *a = arg;
+
+    a->shut = true;
+    if (a->n_held == 0)
+        complete(a);
+}
+
+struct rota_attachments *rota_attachments_hold(const struct rota_channel *channel)
+{
+    struct rota_attachments *a = attachments_of(channel);
+
+    if (!a->owns_loop)
+        return NULL;
+    a->n_held++;
+    return a;
+}
+
+void rota_attachments_release(struct rota_attachments *a)
+{
+    if (a == NULL)
+        return;
+    ROTA_ASSERT(a->n_held > 0);
+    if (--a->n_held == 0 && a->shut)
+        complete(a);
+}
+
 static void shut_on_loop(void *arg)
 {
-    struct attachments *a = arg;
+    struct rota_attachments *a = arg;
 
     rota_channel_shut(a->channel, on_shut, a);
 }
 
-static void free_and_wait(struct attachments *a)
+static void free_and_wait(struct rota_attachments *a)
 {
     struct rota_loop *owned = a->owns_loop ? a->loop : NULL;
     struct rota_handoff handoff;
@@ -180,7 +211,7 @@ void rota_channel_free(struct rota_channel *channel)
 /* A thread cannot end the loop it runs on, so the end of a channel with a loop of its own is waited for on one more thread. */
 static void *free_elsewhere(void *arg)
 {
-    struct attachments *a = arg;
+    struct rota_attachments *a = arg;
     struct closing c = a->closing;
 
     free_and_wait(a);
@@ -191,7 +222,7 @@ static void *free_elsewhere(void *arg)
 
 void rota_channel_close(struct rota_channel *channel, void (*on_closed)(void *arg), void *arg)
 {
-    struct attachments *a = attachments_of(channel);
+    struct rota_attachments *a = attachments_of(channel);
     pthread_t thread;
 
     a->closing = (struct closing){.on_closed = on_closed, .arg = arg};
