@@ -98,7 +98,7 @@ def frame_of_16_mib(sock):
     sock.sendall(request(1) + frame(DATA, 0, 1, b"x" * 1000, length=0xFFFFFF))
 
 
-@mode("silence closed goaway")
+@mode("silence closed goaway rst")  # a server that decodes what it has sees our SETTINGS ACK as the rest of it
 def half_a_frame(sock):
     """sends half a frame and waits"""
     sock.sendall(call(1)[:20])
