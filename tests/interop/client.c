@@ -1,0 +1,167 @@
+/* client.c - the interop client: runs one case of gRPC's interop tests against a server.
+ *
+ * Exit code: 0 passed, 1 failed, 2 wrong arguments or a case that is not supported.
+ */
+#include "client.h"
+#include "flags.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char usage[] =
+    "usage: client --server_host=HOST --server_port=PORT --test_case=CASE\n"
+    "  --server_host_override=NAME  the :authority; default: from host and port\n"
+    "  --use_tls=false              TLS is not supported\n"
+    "  --use_test_ca, --ca_file     looked at with TLS only\n"
+    "  --soak_iterations=10 --soak_max_failures=0 --soak_per_iteration_max_acceptable_latency_ms=1000\n"
+    "  --soak_overall_timeout_seconds=10 --soak_min_time_ms_between_rpcs=0 --soak_request_size=271828\n"
+    "  --soak_response_size=314159\n"
+    "  CASE: list shows them\n";
+
+/* A case without run is not supported, which `why` explains. */
+static const struct {
+    const char *name;
+    bool (*run)(struct interop *at);
+    const char *why;
+} cases[] = {
+    {"empty_unary", empty_unary, NULL},
+    {"large_unary", large_unary, NULL},
+    {"client_streaming", client_streaming, NULL},
+    {"server_streaming", server_streaming, NULL},
+    {"ping_pong", ping_pong, NULL},
+    {"empty_stream", empty_stream, NULL},
+    {"custom_metadata", custom_metadata, NULL},
+    {"status_code_and_message", status_code_and_message, NULL},
+    {"special_status_message", special_status_message, NULL},
+    {"unimplemented_method", unimplemented_method, NULL},
+    {"unimplemented_service", unimplemented_service, NULL},
+    {"cancel_after_begin", cancel_after_begin, NULL},
+    {"cancel_after_first_response", cancel_after_first_response, NULL},
+    {"timeout_on_sleeping_server", timeout_on_sleeping_server, NULL},
+    {"concurrent_large_unary", concurrent_large_unary, NULL},
+    {"rpc_soak", rpc_soak, NULL},
+    {"channel_soak", channel_soak, NULL},
+    {"client_compressed_unary", NULL, "rota does not compress messages"},
+    {"server_compressed_unary", NULL, "rota does not compress messages"},
+    {"client_compressed_streaming", NULL, "rota does not compress messages"},
+    {"server_compressed_streaming", NULL, "rota does not compress messages"},
+    {"orca_per_rpc", NULL, "rota does not read load reports"},
+    {"orca_oob", NULL, "rota does not read load reports"},
+};
+
+#define N_CASES (sizeof(cases) / sizeof(cases[0]))
+
+bool expect(bool holds, const char *format, ...)
+{
+    va_list args;
+
+    if (holds)
+        return true;
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    return false;
+}
+
+bool expect_code(struct rota_status status, enum rota_code code)
+{
+    return expect(status.code == code, "the call ended with %s \"%s\", expected %s", rota_code_name(status.code), status.message,
+                  rota_code_name(code));
+}
+
+bool expect_status(struct rota_status status, enum rota_code code, const char *message)
+{
+    return expect_code(status, code) &&
+           expect(strcmp(status.message, message) == 0, "the message is \"%s\", expected \"%s\"", status.message, message);
+}
+
+struct rota_channel *open_channel(const struct interop *at)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    bool ipv6 = strchr(at->host, ':') != NULL && at->host[0] != '[';
+    struct rota_channel *channel;
+    struct rota_errinfo info;
+    char target[512];
+
+    snprintf(target, sizeof(target), ipv6 ? "dns:///[%s]:%ld" : "dns:///%s:%ld", at->host, at->port);
+    options.loop = at->loop;
+    options.authority = at->authority;
+    if (rota_channel_open(target, &options, &channel, &info) == 0)
+        return channel;
+    printf("%s: %s\n", target, info.text);
+    return NULL;
+}
+
+static int run(struct interop *at, bool (*run_case)(struct interop *at))
+{
+    struct rota_loop_options options = ROTA_LOOP_OPTIONS_INIT;
+    bool passed = false;
+
+    options.log = &interop_log;
+    if (rota_loop_new(&options, &at->loop) < 0) {
+        printf("no loop\n");
+        return 1;
+    }
+    at->channel = open_channel(at);
+    if (at->channel != NULL)
+        passed = run_case(at);
+    rota_channel_free(at->channel);
+    rota_loop_free(at->loop);
+    return passed ? 0 : 1;
+}
+
+static size_t find_case(const char *name)
+{
+    if (name == NULL)
+        flags_refuse("--test_case is missing; --test_case=list shows what there is");
+    for (size_t i = 0; i < N_CASES; i++) {
+        if (strcmp(name, "list") == 0)
+            printf("%s%s%s\n", cases[i].name, cases[i].run == NULL ? ": not supported, " : "", cases[i].run == NULL ? cases[i].why : "");
+        else if (strcmp(cases[i].name, name) == 0)
+            return i;
+    }
+    if (strcmp(name, "list") == 0)
+        exit(0);
+    flags_refuse("the case %s is not supported; --test_case=list shows those that are", name);
+}
+
+int main(int argc, char **argv)
+{
+    struct interop at = {.host = "localhost", .soak = {10, 0, 1000, 10, 0, LARGE_REQUEST, LARGE_REPLY}};
+    const char *test_case = NULL, *ca_file = NULL;
+    bool use_tls = false, use_test_ca = false;
+    const struct flag flags[] = {
+        {"server_host", &at.host, NULL, NULL},
+        {"server_port", NULL, &at.port, NULL},
+        {"server_host_override", &at.authority, NULL, NULL},
+        {"test_case", &test_case, NULL, NULL},
+        {"use_tls", NULL, NULL, &use_tls},
+        {"use_test_ca", NULL, NULL, &use_test_ca},
+        {"ca_file", &ca_file, NULL, NULL},
+        {"soak_iterations", NULL, &at.soak.iterations, NULL},
+        {"soak_max_failures", NULL, &at.soak.max_failures, NULL},
+        {"soak_per_iteration_max_acceptable_latency_ms", NULL, &at.soak.max_latency_ms, NULL},
+        {"soak_overall_timeout_seconds", NULL, &at.soak.overall_timeout_s, NULL},
+        {"soak_min_time_ms_between_rpcs", NULL, &at.soak.min_ms_between, NULL},
+        {"soak_request_size", NULL, &at.soak.request_bytes, NULL},
+        {"soak_response_size", NULL, &at.soak.reply_bytes, NULL},
+    };
+    size_t chosen;
+    int code;
+
+    flags_read(flags, sizeof(flags) / sizeof(flags[0]), usage, argc, argv);
+    chosen = find_case(test_case);
+    if (cases[chosen].run == NULL)
+        flags_refuse("the case %s is not supported: %s", test_case, cases[chosen].why);
+    if (use_tls)
+        flags_refuse("--use_tls=true is not supported");
+    if (at.port == 0 || at.port > 65535)
+        flags_refuse("--server_port: expected a number from 1 to 65535");
+    if (at.soak.request_bytes > MAX_PAYLOAD_BYTES)
+        flags_refuse("--soak_request_size: at most %d", MAX_PAYLOAD_BYTES);
+    code = run(&at, cases[chosen].run);
+    printf("%s: %s\n", test_case, code == 0 ? "passed" : "failed");
+    return code;
+}

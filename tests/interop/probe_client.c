@@ -1,0 +1,151 @@
+/* probe_client.c - makes plain calls and prints how each ended: for trying servers that misbehave.
+ *
+ *     probe-client HOST PORT DEADLINE_MS CALLS GAP_MS [par]
+ *
+ * One channel, CALLS calls of grpc.testing.TestService/UnaryCall (a payload of 100 bytes, a reply of 1000 asked for), GAP_MS
+ * apart; with par all others at once, that long after the first. A line a call, as each ends: code=N msg=TEXT size=BYTES, where size is
+ * that of the reply's payload, 0 without one. TEXT is on one line, control characters written as \xNN. Exit code: 0 whatever
+ * the calls' ends, 2 for wrong arguments.
+ */
+#include "common.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define REQUEST_BYTES 100
+#define REPLY_BYTES 1000
+
+struct probe {
+    struct rota_loop *loop;
+    struct rota_channel *channel;
+    struct rota_timer *timer;
+    int64_t deadline_ms, gap_ms;
+    long n_left;   /* calls to start */
+    long n_open;   /* calls started and not ended */
+    bool parallel;
+};
+
+static void start_next(void *arg);
+
+static void print_text(const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++)
+        printf(*at < ' ' || *at == 127 ? "\\x%02x" : "%c", *at);
+}
+
+static void print_end(const struct rota_status *status, size_t size)
+{
+    printf("code=%d msg=", (int)status->code);
+    print_text(status->message);
+    printf(" size=%zu\n", size);
+    fflush(stdout);
+}
+
+/* After a call has ended: the gap, then the next one or all others. */
+static void go_on(struct probe *probe)
+{
+    if (probe->n_open > 0)
+        return;
+    if (probe->n_left == 0)
+        rota_loop_stop(probe->loop);
+    else if (rota_timer_set(probe->timer, rota_loop_now_ns(probe->loop) + probe->gap_ms * 1000000) < 0)
+        start_next(probe);
+}
+
+static void on_done(void *arg, const struct rota_status *status, const Grpc__Testing__SimpleResponse *reply)
+{
+    struct probe *probe = arg;
+
+    print_end(status, rota_status_ok(status) && reply->payload != NULL ? reply->payload->body.len : 0);
+    probe->n_open--;
+    go_on(probe);
+}
+
+static void start_one(struct probe *probe)
+{
+    struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+    Grpc__Testing__SimpleRequest request = GRPC__TESTING__SIMPLE_REQUEST__INIT;
+    Grpc__Testing__Payload payload = zero_payload(REQUEST_BYTES);
+    rota_err err;
+
+    options.timeout_ms = probe->deadline_ms;
+    request.response_size = REPLY_BYTES;
+    request.payload = &payload;
+    probe->n_left--;
+    err = grpc_testing_test_service_unary_call_start(probe->channel, &options, &request, on_done, probe, NULL);
+    if (err == 0) {
+        probe->n_open++;
+        return;
+    }
+    struct rota_status status;
+    rota_status_set(&status, ROTA_INTERNAL, "the call does not start: %s", rota_err_text(err));
+    print_end(&status, 0);
+}
+
+/* Once a call is under way, the next waits for its end, but for those that run in parallel. */
+static void start_next(void *arg)
+{
+    struct probe *probe = arg;
+
+    while (probe->n_left > 0 && (probe->parallel || probe->n_open == 0))
+        start_one(probe);
+    if (probe->n_open == 0)
+        rota_loop_stop(probe->loop);
+}
+
+static long number(const char *name, const char *text)
+{
+    char *end;
+    long value;
+
+    errno = 0;
+    value = strtol(text, &end, 10);
+    if (errno == 0 && end != text && *end == '\0' && value >= 0 && value <= 1000000000)
+        return value;
+    fprintf(stderr, "probe-client: %s is %s: expected a whole number from 0 to 1000000000\n", name, text);
+    exit(2);
+}
+
+static bool open_all(struct probe *probe, const char *host, const char *port)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    struct rota_loop_options loop_options = ROTA_LOOP_OPTIONS_INIT;
+    struct rota_errinfo info = {{0}};
+    char target[512];
+
+    snprintf(target, sizeof(target), strchr(host, ':') != NULL && host[0] != '[' ? "dns:///[%s]:%s" : "dns:///%s:%s", host, port);
+    loop_options.log = &interop_log;
+    if (rota_loop_new(&loop_options, &probe->loop) < 0 || rota_timer_new(probe->loop, start_next, probe, &probe->timer) < 0)
+        return false;
+    options.loop = probe->loop;
+    if (rota_channel_open(target, &options, &probe->channel, &info) == 0)
+        return true;
+    fprintf(stderr, "probe-client: %s: %s\n", target, info.text);
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    struct probe probe = {0};
+
+    if (argc < 6 || argc > 7 || (argc == 7 && strcmp(argv[6], "par") != 0)) {
+        fputs("usage: probe-client HOST PORT DEADLINE_MS CALLS GAP_MS [par]\n", stderr);
+        return 2;
+    }
+    (void)number("PORT", argv[2]);
+    probe.deadline_ms = number("DEADLINE_MS", argv[3]);
+    probe.n_left = number("CALLS", argv[4]);
+    probe.gap_ms = number("GAP_MS", argv[5]);
+    if (!open_all(&probe, argv[1], argv[2]))
+        return 2;
+    if (probe.n_left > 0) {
+        start_next(&probe);
+        probe.parallel = argc == 7;
+        rota_loop_run(probe.loop);
+    }
+    rota_timer_free(probe.timer);
+    rota_channel_free(probe.channel);
+    rota_loop_free(probe.loop);
+    return 0;
+}

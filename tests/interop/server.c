@@ -1,0 +1,97 @@
+/* server.c - the interop server: grpc.testing.TestService on a port, until SIGTERM or SIGINT.
+ *
+ * The first line on standard output says the port. Calls under way get a moment to end.
+ */
+#include "flags.h"
+#include "service.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define GRACE_MS 2000
+
+struct app {
+    struct rota_loop *loop;
+    struct rota_server *server;
+    struct rota_signal *signals[2];
+    bool stopping;
+};
+
+static const char usage[] =
+    "usage: server --port=PORT\n"
+    "  --port           where to listen, on all addresses; 0: a free one\n"
+    "  --use_tls=false  TLS is not supported\n";
+
+static void fail(const char *why)
+{
+    fprintf(stderr, "server: %s\n", why);
+    exit(1);
+}
+
+static void on_closed(void *arg)
+{
+    struct app *app = arg;
+
+    rota_loop_stop(app->loop);
+}
+
+static void on_drained(void *arg)
+{
+    struct app *app = arg;
+
+    rota_server_close(app->server, on_closed, app);
+}
+
+static void on_signal(void *arg, int signum)
+{
+    struct app *app = arg;
+
+    if (app->stopping)
+        _Exit(128 + signum);
+    app->stopping = true;
+    rota_server_drain(app->server, GRACE_MS, on_drained, app);
+}
+
+static void serve(struct app *app, long port)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    char address[32], bound[ROTA_ADDRESS_TEXT_SIZE];
+    struct rota_errinfo info;
+
+    options.loop = app->loop;
+    snprintf(address, sizeof(address), ":%ld", port);
+    if (rota_server_new(&options, &app->server, &info) < 0)
+        fail(info.text);
+    if (interop_service_add(app->server) < 0)
+        fail("out of memory");
+    if (rota_server_listen(app->server, address, bound, &info) < 0)
+        fail(info.text);
+    printf("listening on port %s\n", strrchr(bound, ':') + 1);
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    struct rota_loop_options options = ROTA_LOOP_OPTIONS_INIT;
+    struct app app = {0};
+    bool use_tls = false;
+    long port = -1;
+    const struct flag flags[] = {{"port", NULL, &port, NULL}, {"use_tls", NULL, NULL, &use_tls}};
+
+    flags_read(flags, sizeof(flags) / sizeof(flags[0]), usage, argc, argv);
+    if (use_tls)
+        flags_refuse("--use_tls=true is not supported");
+    if (port < 0 || port > 65535)
+        flags_refuse("--port: expected a number from 0 to 65535");
+    options.log = &interop_log;
+    if (rota_loop_new(&options, &app.loop) < 0 || rota_signal_new(app.loop, SIGTERM, on_signal, &app, &app.signals[0]) < 0 ||
+        rota_signal_new(app.loop, SIGINT, on_signal, &app, &app.signals[1]) < 0)
+        fail("no loop");
+    serve(&app, port);
+    rota_loop_run(app.loop);
+    rota_signal_free(app.signals[0]);
+    rota_signal_free(app.signals[1]);
+    rota_loop_free(app.loop);
+    return 0;
+}
