@@ -120,7 +120,8 @@ uint64_t rota_store_member_id(const struct rota_store *store);
 size_t rota_store_bytes(const struct rota_store *store);
 
 /* --- Keys. Failures come as status, worded and coded as etcd's ("etcdserver: requested lease not found", OUT_OF_RANGE for a compacted
- * revision, ...), and change nothing. Results live in memory of `result_alloc` (an arena, usually) except keys and values, which are borrowed. */
+ * revision, ...), and change nothing. Results live in memory of `result_alloc` except keys and values, which are borrowed. It is to be an arena: nothing
+ * is ever given back to it, whether a call succeeds or fails. */
 
 struct rota_status rota_store_do(struct rota_store *store, const struct rota_store_op *op, const struct rota_alloc *result_alloc,
                                  struct rota_store_op_result *ret_result);
@@ -176,10 +177,16 @@ rota_err rota_store_watch_pull(struct rota_store_watch *watch, size_t max_bytes,
 /* Watches that may have something to pull since they were last returned here: take them one by one until NULL. */
 struct rota_store_watch *rota_store_watch_next_ready(struct rota_store *store);
 
+/* Takes the last pull back: the next one begins where that one did. */
+void rota_store_watch_unpull(struct rota_store_watch *watch);
+/* Whether a pull may bring something. */
+bool rota_store_watch_pending(const struct rota_store_watch *watch);
+
 /* --- Keeping it: what changed, for a journal --- */
 
 struct rota_store_journal {
-    /* Called inside the change, for each key put or deleted and each lease granted or ended; a failure makes the operation fail and undoes it. */
+    /* Called inside the change, for each key put or deleted and each lease granted or ended; a failure makes the operation fail and undoes it.
+     * After a failure of put, remove or lease comes abort; begin and commit clean up after themselves. */
     rota_err (*begin)(void *ctx, int64_t revision);
     rota_err (*put)(void *ctx, const struct rota_store_kv *kv);
     rota_err (*remove)(void *ctx, struct rota_slice key);
