@@ -1,0 +1,239 @@
+/* registry.c - the embedded registry: a store, the services over it, and two timers (leases that end, progress notices).
+ *
+ * Closing: open streams are ended first, for they would never end by themselves; then the server drains, then all is freed.
+ */
+#include "registry/service.h"
+
+#include "base/alloc.h"
+#include "base/errinfo.h"
+#include "base/log.h"
+#include "server/server.h"
+#include <stdio.h>
+
+#define DEFAULT_LISTEN "127.0.0.1:2379"
+#define PROGRESS_NS INT64_C(600000000000) /* as etcd */
+#define SERVER_REQUEST_BYTES ((size_t)2 << 20)
+
+int64_t rota_registry_now_ns(const struct rota_registry *registry)
+{
+    return rota_loop_now_ns(registry->loop);
+}
+
+void rota_registry_header(const struct rota_registry *registry, Etcdserverpb__ResponseHeader *ret_header)
+{
+    etcdserverpb__response_header__init(ret_header);
+    ret_header->cluster_id = rota_store_cluster_id(registry->store);
+    ret_header->member_id = rota_store_member_id(registry->store);
+    ret_header->revision = rota_store_revision(registry->store);
+    ret_header->raft_term = ROTA_REGISTRY_RAFT_TERM;
+}
+
+void rota_registry_refuse(struct rota_server_call *call, const struct rota_status *status)
+{
+    rota_server_call_finish(call, status);
+}
+
+/* --- Timers --- */
+
+static void set_timer(struct rota_registry *registry, struct rota_timer *timer, int64_t at_ns)
+{
+    /* A timer that was set before moves without memory, so this fails only when it never worked. */
+    if (at_ns == INT64_MAX)
+        rota_timer_clear(timer);
+    else if (rota_timer_set(timer, at_ns) < 0)
+        rota_log_write(registry->log, ROTA_LOG_ERROR, "registry", "out of memory: leases end late");
+}
+
+void rota_registry_changed(struct rota_registry *registry)
+{
+    int64_t next_ns = rota_store_tick(registry->store, rota_registry_now_ns(registry));
+
+    rota_registry_watches_serve(registry);
+    set_timer(registry, registry->lease_timer, next_ns);
+}
+
+static void on_lease_timer(void *arg)
+{
+    rota_registry_changed(arg);
+}
+
+static void on_progress_timer(void *arg)
+{
+    struct rota_registry *registry = arg;
+
+    rota_registry_watches_progress(registry);
+    set_timer(registry, registry->progress_timer, rota_registry_now_ns(registry) + PROGRESS_NS);
+}
+
+/* --- Opening --- */
+
+static rota_err add_services(struct rota_registry *r)
+{
+    rota_err err = etcdserverpb_kv_add(r->server, &rota_registry_kv_handlers, r);
+
+    if (err == 0)
+        err = etcdserverpb_watch_add(r->server, &rota_registry_watch_handlers, r);
+    if (err == 0)
+        err = etcdserverpb_lease_add(r->server, &rota_registry_lease_handlers, r);
+    if (err == 0)
+        err = etcdserverpb_cluster_add(r->server, &rota_registry_cluster_handlers, r);
+    if (err == 0)
+        err = etcdserverpb_maintenance_add(r->server, &rota_registry_maintenance_handlers, r);
+    if (err == 0)
+        err = etcdserverpb_auth_add(r->server, &rota_registry_auth_handlers, r);
+    return err;
+}
+
+static rota_err make_server(struct rota_registry *r, const struct rota_registry_options *options, struct rota_errinfo *info)
+{
+    struct rota_server_options server = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_host *host;
+    rota_err err;
+
+    server.loop = options->loop;
+    server.alloc = options->alloc;
+    server.log = options->log;
+    server.max_request_bytes = SERVER_REQUEST_BYTES;
+    err = rota_server_new(&server, &r->server, info);
+    if (err < 0)
+        return err;
+    host = rota_server_parts(r->server)->host;
+    if (r->log == NULL)
+        r->log = host->log;
+    r->map_seed = rota_rng_next(&host->rng);
+    if (add_services(r) < 0)
+        return rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry");
+    return 0;
+}
+
+static rota_err make_store(struct rota_registry *r, const struct rota_registry_options *options, struct rota_errinfo *info)
+{
+    struct rota_store_limits limits = {.max_bytes = options->max_bytes};
+    uint64_t seed = rota_rng_next(&rota_server_parts(r->server)->host->rng);
+
+    if (rota_store_new(r->alloc, &limits, seed, &r->store) < 0 || rota_timer_new(r->loop, on_lease_timer, r, &r->lease_timer) < 0 ||
+        rota_timer_new(r->loop, on_progress_timer, r, &r->progress_timer) < 0 ||
+        rota_timer_set(r->progress_timer, rota_registry_now_ns(r) + PROGRESS_NS) < 0)
+        return rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry");
+    return 0;
+}
+
+/* The URL that clients are told: of all addresses, the one by which a client on this machine gets here. */
+static const char *dialable(const char *bound, size_t *ret_host_size)
+{
+    const char *port = strrchr(bound, ':');
+
+    *ret_host_size = port == NULL ? strlen(bound) : (size_t)(port - bound);
+    if (strncmp(bound, "0.0.0.0:", 8) == 0 || strncmp(bound, "[::]:", 5) == 0) {
+        *ret_host_size = strlen("localhost");
+        return "localhost";
+    }
+    return bound;
+}
+
+static rota_err listen(struct rota_registry *r, const char *address, struct rota_errinfo *info)
+{
+    char bound[ROTA_ADDRESS_TEXT_SIZE], url[ROTA_ADDRESS_TEXT_SIZE + 32];
+    const char *host, *port;
+    size_t host_size;
+    rota_err err = rota_server_listen(r->server, address, bound, info);
+
+    if (err < 0)
+        return err;
+    host = dialable(bound, &host_size);
+    port = strrchr(bound, ':');
+    snprintf(url, sizeof(url), "http://%.*s%s", (int)host_size, host, port == NULL ? "" : port);
+    r->address = rota_alloc_text(r->alloc, rota_slice_str(bound));
+    r->client_url = rota_alloc_text(r->alloc, rota_slice_str(url));
+    return r->address == NULL || r->client_url == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry") : 0;
+}
+
+/* The server, which uses all the rest, has gone. */
+static void free_parts(struct rota_registry *r)
+{
+    rota_timer_free(r->lease_timer);
+    rota_timer_free(r->progress_timer);
+    rota_store_free(r->store);
+    rota_arena_fini(&r->scratch);
+    rota_arena_fini(&r->outgoing);
+    rota_alloc_free(r->alloc, r->address);
+    rota_alloc_free(r->alloc, r->client_url);
+    rota_alloc_free(r->alloc, r);
+}
+
+rota_err rota_registry_open(const struct rota_registry_options *options, struct rota_registry **ret_registry, struct rota_errinfo *info)
+{
+    const struct rota_alloc *alloc;
+    struct rota_registry *r;
+    rota_err err;
+
+    if (options == NULL || options->loop == NULL)
+        return rota_errinfo_set(info, ROTA_EINVAL, "a registry needs options.loop");
+    if (options->data_dir != NULL)
+        return rota_errinfo_set(info, ROTA_EUNSUPPORTED, "%s: a data directory is not supported yet", options->data_dir);
+    alloc = rota_alloc_or_default(options->alloc);
+    r = rota_alloc_zero(alloc, 1, sizeof(*r));
+    if (r == NULL)
+        return rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry");
+    r->alloc = alloc;
+    r->log = options->log;
+    r->loop = options->loop;
+    rota_arena_init(&r->scratch, alloc, 0);
+    rota_arena_init(&r->outgoing, alloc, 0);
+    rota_list_init(&r->streams);
+    rota_list_init(&r->busy_streams);
+    rota_list_init(&r->keepalives);
+    err = make_server(r, options, info);
+    if (err == 0)
+        err = make_store(r, options, info);
+    if (err == 0)
+        err = listen(r, options->listen != NULL ? options->listen : DEFAULT_LISTEN, info);
+    if (err < 0) {
+        rota_server_free(r->server);
+        free_parts(r);
+        return err;
+    }
+    *ret_registry = r;
+    return 0;
+}
+
+const char *rota_registry_address(const struct rota_registry *registry)
+{
+    return registry->address;
+}
+
+/* --- Closing --- */
+
+static void on_server_closed(void *arg)
+{
+    struct rota_registry *registry = arg;
+    void (*on_closed)(void *) = registry->on_closed;
+    void *closed_arg = registry->closed_arg;
+
+    free_parts(registry);
+    if (on_closed != NULL)
+        on_closed(closed_arg);
+}
+
+static void on_drained(void *arg)
+{
+    struct rota_registry *registry = arg;
+
+    rota_server_close(registry->server, on_server_closed, registry);
+}
+
+void rota_registry_close(struct rota_registry *registry, int64_t grace_ms, void (*on_closed)(void *arg), void *arg)
+{
+    struct rota_status status;
+
+    if (registry == NULL)
+        return;
+    registry->on_closed = on_closed;
+    registry->closed_arg = arg;
+    rota_timer_clear(registry->lease_timer);
+    rota_timer_clear(registry->progress_timer);
+    rota_status_set(&status, ROTA_UNAVAILABLE, "the registry is closing");
+    rota_registry_watches_end(registry, &status);
+    rota_registry_keepalives_end(registry, &status);
+    rota_server_drain(registry->server, grace_ms, on_drained, registry);
+}
