@@ -7,6 +7,7 @@
 #include <rota/channel.h>
 #include <rota/endpoint.h>
 #include <rota/err.h>
+#include <rota/health.h>
 #include <rota/lb.h>
 #include <rota/log.h>
 #include <rota/loop.h>

@@ -58,6 +58,11 @@ rota_err rota_server_call_send(struct rota_server_call *call, const void *messag
     return call->stream->conn->class->send(call->stream, chunk, false);
 }
 
+size_t rota_server_call_queued(const struct rota_server_call *call)
+{
+    return call->stream == NULL ? 0 : call->stream->conn->class->queued(call->stream);
+}
+
 rota_err rota_server_call_send_initial_metadata(struct rota_server_call *call)
 {
     rota_host_enter(call->server->parts.host);

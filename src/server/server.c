@@ -60,6 +60,7 @@ rota_err rota_server_make(const struct rota_server_options *options, const struc
     rota_list_init(&s->conns);
     rota_list_init(&s->calls);
     rota_list_init(&s->spare);
+    rota_list_init(&s->companions);
     s->settle.run = on_settle;
     s->grace.fire = on_grace;
     *ret_server = s;
@@ -69,6 +70,11 @@ rota_err rota_server_make(const struct rota_server_options *options, const struc
 const struct rota_server_parts *rota_server_parts(const struct rota_server *server)
 {
     return &server->parts;
+}
+
+void rota_server_keep(struct rota_server *server, struct rota_server_companion *companion)
+{
+    rota_list_append(&server->companions, &companion->link);
 }
 
 static void remove_methods(struct rota_server *server, const struct rota_service *service, size_t count)
@@ -185,6 +191,10 @@ static void destroy(struct rota_server *server)
 
     while ((link = rota_list_pop(&server->spare)) != NULL)
         rota_server_call_destroy(ROTA_CONTAINER(link, struct rota_server_call, link));
+    while ((link = rota_list_pop(&server->companions)) != NULL) {
+        struct rota_server_companion *companion = ROTA_CONTAINER(link, struct rota_server_companion, link);
+        companion->free(companion);
+    }
     while ((entry = rota_map_next(&server->methods, entry)) != NULL)
         rota_alloc_free(server->alloc, entry->value);
     rota_map_fini(&server->methods);
@@ -232,6 +242,11 @@ void rota_server_drain(struct rota_server *server, int64_t grace_ms, void (*on_d
     server->on_drained = on_drained;
     server->drained_arg = arg;
     server->draining = true;
+    for (struct rota_link *link = server->companions.next; link != &server->companions; link = link->next) {
+        struct rota_server_companion *companion = ROTA_CONTAINER(link, struct rota_server_companion, link);
+        if (companion->on_drain != NULL)
+            companion->on_drain(companion);
+    }
     close_listeners(server);
     for (struct rota_link *link = server->conns.next; link != &server->conns; link = link->next) {
         struct rota_conn *conn = ROTA_CONTAINER(link, struct rota_server_conn, link)->conn;

@@ -28,6 +28,17 @@ ROTA_MUST_USE rota_err rota_server_make(const struct rota_server_options *option
 void rota_server_shut(struct rota_server *server, void (*on_closed)(void *arg), void *arg);
 const struct rota_server_parts *rota_server_parts(const struct rota_server *server);
 
+/* What a service of our own keeps beside a server. */
+struct rota_server_companion {
+    struct rota_link link;
+    void (*on_drain)(struct rota_server_companion *companion); /* before connections are told; may be NULL */
+    void (*free)(struct rota_server_companion *companion);     /* with the server */
+};
+void rota_server_keep(struct rota_server *server, struct rota_server_companion *companion);
+
+/* Bytes sent in this call that have not left yet. */
+size_t rota_server_call_queued(const struct rota_server_call *call);
+
 /* --- Shared by the files of this folder --- */
 
 /* A method that can be called: where the path map leads. */
@@ -49,6 +60,7 @@ struct rota_server {
     struct rota_link conns;     /* struct rota_server_conn */
     struct rota_link calls;     /* struct rota_server_call, finished or not */
     struct rota_link spare;     /* calls to use again */
+    struct rota_link companions; /* struct rota_server_companion */
     uint32_t n_spare;
     struct rota_server_stats stats;
     bool draining, closing;
