@@ -78,8 +78,7 @@ static void on_listed(void *arg, const struct rota_status *status, const Etcdser
         rota_etcd_watch_list_begin(&f->watch);
         for (size_t i = 0; i < reply->n_kvs; i++) {
             struct rota_etcd_kv kv = kv_of(reply->kvs[i]);
-            if (kv.key.size >= strlen(f->where.prefix))
-                rota_etcd_watch_list_kv(&f->watch, &kv);
+            rota_etcd_watch_list_kv(&f->watch, &kv);
         }
         rota_etcd_watch_list_end(&f->watch, &head, rota_loop_now_ns(f->loop));
     }
@@ -306,7 +305,7 @@ static rota_err prepare(struct follower *f, const struct rota_target *target)
     if (f->range_end == NULL)
         return ROTA_ENOMEM;
     f->range_end_size = rota_etcd_range_end(prefix, f->range_end);
-    rota_etcd_roster_init(&f->roster, f->alloc, f->log, f->where.dialect, prefix.size, rota_rng_next(&f->sink->host->rng));
+    rota_etcd_roster_init(&f->roster, f->alloc, f->log, f->where.dialect, prefix, rota_rng_next(&f->sink->host->rng));
     rota_etcd_watch_init(&f->watch, &f->roster, &f->sink->host->rng);
     err = rota_metadata_new(f->alloc, &f->has_leader);
     if (err == 0)

@@ -3,20 +3,22 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/text.h"
 #include <stdio.h>
 
 #define WINDOW_NS ((int64_t)10 * 1000000000)
 #define SUSPECT_NS ((int64_t)60 * 1000000000)
 #define MAX_ATTRIBUTES 40
 
-enum entry_state { LIVE, GOING, SUSPECT };
+enum entry_state { LIVE, GOING, GONE, SUSPECT };
 
 struct entry {
     struct rota_link link;
-    const struct rota_endpoint *endpoint; /* NULL: the value could not be read */
+    const struct rota_endpoint *endpoint; /* NULL: the value could not be read; such an entry is LIVE or not there */
     int64_t mod_revision;
     int64_t lease;
-    int64_t leaves_ns; /* SUSPECT: INT64_MAX while the list is otherwise empty */
+    int64_t leaves_ns; /* GONE, SUSPECT */
+    uint64_t value_hash;
     uint64_t round;
     enum entry_state state;
     size_t key_size;
@@ -28,27 +30,43 @@ static struct entry *entry_at(struct rota_link *link)
     return ROTA_CONTAINER(link, struct entry, link);
 }
 
-void rota_etcd_roster_init(struct rota_etcd_roster *r, const struct rota_alloc *alloc, const struct rota_log *log,
-                           const struct rota_etcd_dialect *dialect, size_t prefix_size, uint64_t seed)
+static struct rota_slice key_of(const struct entry *e)
 {
-    *r = (struct rota_etcd_roster){.alloc = alloc, .log = log, .dialect = dialect, .prefix_size = prefix_size};
+    return rota_slice(e->key, e->key_size);
+}
+
+void rota_etcd_roster_init(struct rota_etcd_roster *r, const struct rota_alloc *alloc, const struct rota_log *log,
+                           const struct rota_etcd_dialect *dialect, struct rota_slice prefix, uint64_t seed)
+{
+    *r = (struct rota_etcd_roster){.alloc = alloc, .log = log, .dialect = dialect, .prefix = prefix, .leave_ns = INT64_MAX};
     rota_map_init(&r->by_key, alloc, seed);
     rota_list_init(&r->entries);
 }
 
-/* Takes the entry out of the counts, or puts it back in. */
-static void count(struct rota_etcd_roster *r, const struct entry *e, bool in)
+static size_t *counter(struct rota_etcd_roster *r, const struct entry *e)
 {
-    size_t *counter = e->endpoint == NULL ? &r->unreadable : e->state == SUSPECT ? &r->suspects : &r->live;
+    if (e->endpoint == NULL)
+        return &r->unreadable;
+    switch (e->state) {
+    case LIVE: return &r->live;
+    case GOING: return &r->going;
+    case GONE: return &r->gone;
+    default: return &r->suspects;
+    }
+}
 
-    *counter += in ? 1 : (size_t)-1;
+static void move(struct rota_etcd_roster *r, struct entry *e, enum entry_state state)
+{
+    --*counter(r, e);
+    e->state = state;
+    ++*counter(r, e);
 }
 
 static void drop(struct rota_etcd_roster *r, struct entry *e)
 {
-    count(r, e, false);
-    r->changed |= e->endpoint != NULL;
-    rota_map_remove(&r->by_key, rota_slice(e->key, e->key_size));
+    --*counter(r, e);
+    r->changed |= e->endpoint != NULL && e->state != GONE;
+    rota_map_remove(&r->by_key, key_of(e));
     rota_list_remove(&e->link);
     rota_endpoint_unref(e->endpoint);
     rota_alloc_free(r->alloc, e);
@@ -74,6 +92,7 @@ static rota_err annotate(struct rota_etcd_roster *r, const struct rota_endpoint 
 
     if (key == NULL)
         return ROTA_ENOMEM;
+    rota_text_mend(key, kv->key.size);
     snprintf(lease, sizeof(lease), "%llx", (unsigned long long)kv->lease);
     snprintf(revision, sizeof(revision), "%lld", (long long)kv->mod_revision);
     for (size_t i = 0; i < plain->n_attributes && n < MAX_ATTRIBUTES - 4; i++)
@@ -94,7 +113,7 @@ static rota_err annotate(struct rota_etcd_roster *r, const struct rota_endpoint 
 /* Reads the value; *ret_endpoint stays NULL when it is no endpoint. */
 static rota_err read_value(struct rota_etcd_roster *r, const struct rota_etcd_kv *kv, const struct rota_endpoint **ret_endpoint, bool *ret_gone)
 {
-    struct rota_slice tail = rota_slice(kv->key.data + r->prefix_size, kv->key.size - r->prefix_size);
+    struct rota_slice tail = rota_slice(kv->key.data + r->prefix.size, kv->key.size - r->prefix.size);
     const struct rota_endpoint *plain;
     struct rota_errinfo info = {{0}};
     rota_err err = r->dialect->read(r->alloc, tail, kv->value, &plain, &info);
@@ -112,7 +131,21 @@ static rota_err read_value(struct rota_etcd_roster *r, const struct rota_etcd_kv
     return err;
 }
 
-static rota_err add(struct rota_etcd_roster *r, const struct rota_etcd_kv *kv, const struct rota_endpoint *endpoint)
+/* Takes the endpoint, NULL for a value that could not be read. */
+static void fill(struct rota_etcd_roster *r, struct entry *e, const struct rota_etcd_kv *kv, uint64_t value_hash, const struct rota_endpoint *endpoint)
+{
+    rota_endpoint_unref(e->endpoint);
+    e->endpoint = endpoint;
+    e->mod_revision = kv->mod_revision;
+    e->lease = kv->lease;
+    e->value_hash = value_hash;
+    e->round = r->round;
+    e->state = LIVE;
+    ++*counter(r, e);
+}
+
+/* Takes the endpoint. */
+static rota_err add(struct rota_etcd_roster *r, const struct rota_etcd_kv *kv, uint64_t value_hash, const struct rota_endpoint *endpoint)
 {
     struct entry *e = rota_alloc_zero(r->alloc, 1, sizeof(*e) + kv->key.size);
     rota_err err = ROTA_ENOMEM;
@@ -120,31 +153,36 @@ static rota_err add(struct rota_etcd_roster *r, const struct rota_etcd_kv *kv, c
     if (e != NULL) {
         e->key_size = kv->key.size;
         memcpy(e->key, kv->key.data, kv->key.size);
-        err = rota_map_set(&r->by_key, rota_slice(e->key, e->key_size), e);
+        err = rota_map_set(&r->by_key, key_of(e), e);
     }
     if (err < 0) {
         rota_alloc_free(r->alloc, e);
         rota_endpoint_unref(endpoint);
         return err;
     }
-    e->endpoint = endpoint;
-    e->mod_revision = kv->mod_revision;
-    e->lease = kv->lease;
-    e->round = r->round;
     rota_list_append(&r->entries, &e->link);
-    count(r, e, true);
+    fill(r, e, kv, value_hash, endpoint);
     r->changed |= endpoint != NULL;
     return 0;
+}
+
+/* Nothing new about it. The revision alone does not tell: a registry that came back empty counts anew. */
+static bool unchanged(const struct entry *e, const struct rota_etcd_kv *kv, uint64_t value_hash)
+{
+    return e->state == LIVE && e->mod_revision == kv->mod_revision && e->lease == kv->lease && e->value_hash == value_hash;
 }
 
 rota_err rota_etcd_roster_put(struct rota_etcd_roster *r, const struct rota_etcd_kv *kv)
 {
     struct entry *e = rota_map_get(&r->by_key, kv->key);
+    uint64_t value_hash = rota_hash_bytes(kv->value, r->by_key.seed);
     const struct rota_endpoint *endpoint = NULL;
     bool gone = false;
     rota_err err;
 
-    if (e != NULL && e->state == LIVE && e->mod_revision == kv->mod_revision) {
+    if (kv->key.size < r->prefix.size || memcmp(kv->key.data, r->prefix.data, r->prefix.size) != 0)
+        return 0;
+    if (e != NULL && unchanged(e, kv, value_hash)) {
         e->round = r->round;
         return 0;
     }
@@ -156,16 +194,10 @@ rota_err rota_etcd_roster_put(struct rota_etcd_roster *r, const struct rota_etcd
         return 0;
     }
     if (e == NULL)
-        return add(r, kv, endpoint);
-    count(r, e, false);
+        return add(r, kv, value_hash, endpoint);
     r->changed |= e->endpoint != NULL || endpoint != NULL;
-    rota_endpoint_unref(e->endpoint);
-    e->endpoint = endpoint;
-    e->mod_revision = kv->mod_revision;
-    e->lease = kv->lease;
-    e->round = r->round;
-    e->state = LIVE;
-    count(r, e, true);
+    --*counter(r, e);
+    fill(r, e, kv, value_hash, endpoint);
     return 0;
 }
 
@@ -178,55 +210,78 @@ void rota_etcd_roster_delete(struct rota_etcd_roster *r, struct rota_slice key)
     if (e->endpoint == NULL)
         drop(r, e);
     else
-        e->state = GOING;
+        move(r, e, GOING);
+}
+
+static void leave_at(struct rota_etcd_roster *r, struct entry *e, int64_t at_ns)
+{
+    e->leaves_ns = at_ns;
+    if (r->live > 0 && at_ns < r->leave_ns)
+        r->leave_ns = at_ns;
 }
 
 static void suspect(struct rota_etcd_roster *r, struct entry *e, int64_t now_ns)
 {
-    struct rota_etcd_kv kv = {.key = rota_slice(e->key, e->key_size), .mod_revision = e->mod_revision, .lease = e->lease};
+    struct rota_etcd_kv kv = {.key = key_of(e), .mod_revision = e->mod_revision, .lease = e->lease};
     const struct rota_endpoint *marked;
 
-    count(r, e, false);
-    e->state = SUSPECT;
-    e->leaves_ns = now_ns + SUSPECT_NS;
-    /* Without memory the endpoint goes on unmarked. */
-    if (annotate(r, e->endpoint, &kv, true, &marked) == 0) {
-        rota_endpoint_unref(e->endpoint);
-        e->endpoint = marked;
-    }
-    count(r, e, true);
+    move(r, e, SUSPECT);
+    leave_at(r, e, now_ns + SUSPECT_NS);
     r->changed = true;
+    /* Without memory the endpoint goes on unmarked. */
+    if (annotate(r, e->endpoint, &kv, true, &marked) < 0)
+        return;
+    rota_endpoint_unref(e->endpoint);
+    e->endpoint = marked;
+}
+
+static void forget_gone(struct rota_etcd_roster *r, int64_t now_ns)
+{
+    struct rota_link *next;
+
+    for (struct rota_link *link = r->entries.next; r->gone > 0 && link != &r->entries; link = next) {
+        next = link->next;
+        if (entry_at(link)->state == GONE && entry_at(link)->leaves_ns <= now_ns)
+            drop(r, entry_at(link));
+    }
+}
+
+/* The last live entry went, or the first one is back: then the suspects' time begins. */
+static void mind_suspects(struct rota_etcd_roster *r, int64_t now_ns)
+{
+    if (r->live == 0 || r->suspects == 0) {
+        r->leave_ns = INT64_MAX;
+        return;
+    }
+    if (r->leave_ns != INT64_MAX)
+        return;
+    for (struct rota_link *link = r->entries.next; link != &r->entries; link = link->next)
+        if (entry_at(link)->state == SUSPECT)
+            leave_at(r, entry_at(link), now_ns + SUSPECT_NS);
 }
 
 void rota_etcd_roster_settle(struct rota_etcd_roster *r, int64_t now_ns)
 {
-    struct rota_link *link, *next;
-    size_t going = 0;
+    size_t lost;
     bool together;
 
-    for (link = r->entries.next; link != &r->entries; link = link->next)
-        going += entry_at(link)->state == GOING;
-    if (r->window_base == 0 || now_ns - r->window_start_ns > WINDOW_NS) {
-        r->window_start_ns = now_ns;
-        r->window_base = r->live;
-        r->window_lost = 0;
+    forget_gone(r, now_ns);
+    lost = r->going + r->gone + r->suspects;
+    together = r->going > 0 && lost > r->live;
+    if (together)
+        rota_log_write(r->log, ROTA_LOG_WARN, "etcd", "%.*s: %zu of %zu servers left within %d s: their last known addresses stay in use",
+                       (int)r->prefix.size, (const char *)r->prefix.data, lost, lost + r->live, (int)(WINDOW_NS / 1000000000));
+    for (struct rota_link *link = r->entries.next; r->going + (together ? r->gone : 0) > 0 && link != &r->entries; link = link->next) {
+        struct entry *e = entry_at(link);
+        if (together && (e->state == GOING || e->state == GONE)) {
+            suspect(r, e, now_ns);
+        } else if (e->state == GOING) {
+            move(r, e, GONE);
+            e->leaves_ns = now_ns + WINDOW_NS;
+            r->changed = true;
+        }
     }
-    if (r->live - going > r->window_base)
-        r->window_base = r->live - going;
-    r->window_lost += going;
-    together = r->window_lost * 2 > r->window_base;
-    if (going > 0 && together)
-        rota_log_write(r->log, ROTA_LOG_WARN, "etcd", "%zu of %zu servers left within %d s: their last known addresses stay in use", r->window_lost,
-                       r->window_base, (int)(WINDOW_NS / 1000000000));
-    for (link = r->entries.next; going > 0 && link != &r->entries; link = next) {
-        next = link->next;
-        if (entry_at(link)->state != GOING)
-            continue;
-        if (together)
-            suspect(r, entry_at(link), now_ns);
-        else
-            drop(r, entry_at(link));
-    }
+    mind_suspects(r, now_ns);
 }
 
 void rota_etcd_roster_list_begin(struct rota_etcd_roster *r)
@@ -242,34 +297,31 @@ void rota_etcd_roster_list_end(struct rota_etcd_roster *r, int64_t now_ns)
         struct entry *e = entry_at(link);
         next = link->next;
         if (e->round != r->round && e->state == LIVE)
-            rota_etcd_roster_delete(r, rota_slice(e->key, e->key_size));
+            rota_etcd_roster_delete(r, key_of(e));
     }
     rota_etcd_roster_settle(r, now_ns);
 }
 
 void rota_etcd_roster_tick(struct rota_etcd_roster *r, int64_t now_ns)
 {
-    struct rota_link *link, *next;
+    struct rota_link *next;
 
-    if (r->live == 0)
+    if (now_ns < r->leave_ns)
         return;
-    for (link = r->entries.next; link != &r->entries; link = next) {
+    r->leave_ns = INT64_MAX;
+    for (struct rota_link *link = r->entries.next; link != &r->entries; link = next) {
+        struct entry *e = entry_at(link);
         next = link->next;
-        if (entry_at(link)->state == SUSPECT && entry_at(link)->leaves_ns <= now_ns)
-            drop(r, entry_at(link));
+        if (e->state == SUSPECT && e->leaves_ns <= now_ns)
+            drop(r, e);
+        else if (e->state == SUSPECT)
+            leave_at(r, e, e->leaves_ns);
     }
 }
 
 int64_t rota_etcd_roster_deadline_ns(const struct rota_etcd_roster *r)
 {
-    int64_t earliest = INT64_MAX;
-
-    if (r->live == 0 || r->suspects == 0)
-        return INT64_MAX;
-    for (struct rota_link *link = r->entries.next; link != &r->entries; link = link->next)
-        if (entry_at(link)->state == SUSPECT && entry_at(link)->leaves_ns < earliest)
-            earliest = entry_at(link)->leaves_ns;
-    return earliest;
+    return r->leave_ns;
 }
 
 bool rota_etcd_roster_take_changed(struct rota_etcd_roster *r)
@@ -282,13 +334,13 @@ bool rota_etcd_roster_take_changed(struct rota_etcd_roster *r)
 
 const struct rota_endpoint **rota_etcd_roster_endpoints(struct rota_etcd_roster *r, size_t *ret_count)
 {
-    const struct rota_endpoint **list = rota_alloc_zero(r->alloc, r->live + r->suspects + 1, sizeof(*list));
+    const struct rota_endpoint **list = rota_alloc_zero(r->alloc, r->live + r->going + r->suspects + 1, sizeof(*list));
     size_t n = 0;
 
     if (list == NULL)
         return NULL;
     for (struct rota_link *link = r->entries.next; link != &r->entries; link = link->next)
-        if (entry_at(link)->endpoint != NULL)
+        if (entry_at(link)->endpoint != NULL && entry_at(link)->state != GONE)
             list[n++] = entry_at(link)->endpoint;
     *ret_count = n;
     return list;

@@ -1,10 +1,11 @@
 /* roster.h - the servers of one service as etcd has told them, and the guard that keeps an etcd in trouble from emptying the list.
  *
- * Vocabulary: an entry is one key. It is live while etcd has the key; suspect when it went together with most of the others (more than half
- * within ten seconds, as when leases run out during an outage or a registry comes back empty): suspects stay in use, since connections to
- * servers that are really gone fail by themselves. A suspect becomes live when its key returns and leaves SUSPECT_NS after the
- * list has live entries again. A list that became empty thus keeps its last entries for as long as it is empty.
- * Usage: puts and deletes of one batch, then settle; or list_begin, puts, list_end. Pure.
+ * Vocabulary: an entry is one key. It is live while etcd has the key. What was deleted is gone, out of use but remembered for WINDOW_NS. When
+ * more than half of the servers went within that time, as when leases run out during an outage or a registry comes back empty, those are
+ * suspect instead and in use again, since connections to servers that are really gone fail by themselves. A suspect or gone entry becomes live
+ * when its key returns; a suspect leaves SUSPECT_NS after it became one, or after the list has live entries again if that is later. A list
+ * that became empty thus keeps its last entries for as long as it is empty.
+ * Usage: puts and deletes of one batch, then settle; or list_begin, puts, list_end. Keys outside the prefix are passed over. Pure.
  */
 #ifndef ROTA_ETCD_ROSTER_H
 #define ROTA_ETCD_ROSTER_H
@@ -24,19 +25,18 @@ struct rota_etcd_roster {
     const struct rota_alloc *alloc;
     const struct rota_log *log;
     const struct rota_etcd_dialect *dialect;
-    size_t prefix_size;
+    struct rota_slice prefix; /* borrowed */
     struct rota_map by_key;
     struct rota_link entries; /* in the order they came */
-    size_t live, suspects;    /* entries with an endpoint */
+    size_t live, going, gone, suspects; /* entries with an endpoint; going: deleted in a batch that has not settled */
     size_t unreadable;        /* entries whose value is no endpoint */
-    int64_t window_start_ns;  /* of counting what was lost together */
-    size_t window_base, window_lost;
+    int64_t leave_ns;         /* no suspect leaves before; INT64_MAX without suspects or without live entries */
     uint64_t round;           /* of the present list */
     bool changed;             /* since the last take_changed */
 };
 
 void rota_etcd_roster_init(struct rota_etcd_roster *r, const struct rota_alloc *alloc, const struct rota_log *log,
-                           const struct rota_etcd_dialect *dialect, size_t prefix_size, uint64_t seed);
+                           const struct rota_etcd_dialect *dialect, struct rota_slice prefix, uint64_t seed);
 void rota_etcd_roster_fini(struct rota_etcd_roster *r);
 
 rota_err rota_etcd_roster_put(struct rota_etcd_roster *r, const struct rota_etcd_kv *kv); /* ROTA_ENOMEM */
