@@ -7,6 +7,7 @@
 #define SECOND_NS ((int64_t)1000000000)
 #define ASK_NS (10 * SECOND_NS)
 #define ANSWER_NS (5 * SECOND_NS)
+#define START_OVER_NS SECOND_NS
 #define BACKOFF_FIRST_NS 1e8
 #define BACKOFF_MAX_NS 2e9
 
@@ -23,7 +24,17 @@ static const struct rota_moves moves = {"etcd watch", state_names, state_moves, 
 
 void rota_etcd_watch_init(struct rota_etcd_watch *w, struct rota_etcd_roster *roster, struct rota_rng *rng)
 {
-    *w = (struct rota_etcd_watch){.roster = roster, .rng = rng, .state = ROTA_ETCD_WATCH_WAITING, .wake_ns = INT64_MAX};
+    *w = (struct rota_etcd_watch){.roster = roster, .rng = rng, .state = ROTA_ETCD_WATCH_WAITING, .wake_ns = INT64_MAX,
+                                  .started_over_ns = INT64_MIN};
+}
+
+#define GOING_ON (ROTA_ETCD_CMD_LIST | ROTA_ETCD_CMD_OPEN | ROTA_ETCD_CMD_PROGRESS)
+
+/* Ends the stream and the list under way, also those that were about to begin. */
+static void stop(struct rota_etcd_watch *w)
+{
+    w->comparing = false;
+    w->cmds = (w->cmds & ~(unsigned)GOING_ON) | ROTA_ETCD_CMD_CLOSE;
 }
 
 static void list(struct rota_etcd_watch *w)
@@ -53,7 +64,7 @@ void rota_etcd_watch_start(struct rota_etcd_watch *w, int64_t now_ns)
 static void back_off(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
 {
     rota_moves_go(&moves, &w->state, ROTA_ETCD_WATCH_WAITING);
-    w->comparing = false;
+    stop(w);
     w->backoff_ns = w->backoff_ns == 0 ? BACKOFF_FIRST_NS : w->backoff_ns * 1.6 < BACKOFF_MAX_NS ? w->backoff_ns * 1.6 : BACKOFF_MAX_NS;
     w->wake_ns = now_ns + (int64_t)rota_rng_between(w->rng, 0.5 * w->backoff_ns, w->backoff_ns);
     w->why = *why;
@@ -62,21 +73,36 @@ static void back_off(struct rota_etcd_watch *w, const struct rota_status *why, i
 }
 
 /* What was known of the registry no longer holds: the stream goes and a list decides. */
-static void start_over(struct rota_etcd_watch *w)
+static void start_over(struct rota_etcd_watch *w, const char *what, int64_t now_ns)
 {
-    if (w->state != ROTA_ETCD_WATCH_LISTING || w->comparing)
-        w->cmds |= ROTA_ETCD_CMD_CLOSE;
+    struct rota_status why;
+    bool often = w->started_over_ns != INT64_MIN && now_ns - w->started_over_ns < START_OVER_NS;
+
+    w->relist = true;
+    if (often) {
+        rota_status_set(&why, ROTA_UNAVAILABLE, "%s", what);
+        back_off(w, &why, now_ns);
+        return;
+    }
+    w->started_over_ns = now_ns;
+    stop(w);
     list(w);
+}
+
+static bool list_wanted(const struct rota_etcd_watch *w)
+{
+    return w->state == ROTA_ETCD_WATCH_LISTING || w->comparing;
 }
 
 void rota_etcd_watch_list_begin(struct rota_etcd_watch *w)
 {
-    rota_etcd_roster_list_begin(w->roster);
+    if (list_wanted(w))
+        rota_etcd_roster_list_begin(w->roster);
 }
 
 void rota_etcd_watch_list_kv(struct rota_etcd_watch *w, const struct rota_etcd_kv *kv)
 {
-    if (rota_etcd_roster_put(w->roster, kv) < 0)
+    if (list_wanted(w) && rota_etcd_roster_put(w->roster, kv) < 0)
         w->out_of_memory = true;
 }
 
@@ -87,15 +113,14 @@ static bool list_usable(struct rota_etcd_watch *w, const struct rota_etcd_head *
 
     if (w->out_of_memory) {
         w->out_of_memory = false;
-        w->cmds |= w->comparing ? ROTA_ETCD_CMD_CLOSE : 0;
+        w->relist = true;
         rota_status_set(&why, ROTA_RESOURCE_EXHAUSTED, "out of memory while reading the list");
-        w->listed = false;
         back_off(w, &why, now_ns);
         return false;
     }
     /* While the stream is up a linearizable list cannot be older than its events, unless another registry answered. */
     if (w->comparing && (head->revision < w->revision || head->cluster_id != w->cluster_id)) {
-        start_over(w);
+        start_over(w, "the registry's revisions went back", now_ns);
         return false;
     }
     return true;
@@ -103,7 +128,7 @@ static bool list_usable(struct rota_etcd_watch *w, const struct rota_etcd_head *
 
 void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns)
 {
-    if (!list_usable(w, head, now_ns))
+    if (!list_wanted(w) || !list_usable(w, head, now_ns))
         return;
     rota_etcd_roster_list_end(w->roster, now_ns);
     w->cmds |= ROTA_ETCD_CMD_PUBLISH;
@@ -111,18 +136,20 @@ void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_
     w->batch_revision = head->revision;
     w->cluster_id = head->cluster_id;
     w->listed = true;
+    w->relist = false;
     w->stale = false;
-    if (w->comparing)
+    if (w->comparing) {
         w->comparing = false;
-    else
+        w->backoff_ns = 0;
+    } else {
         open(w, false, now_ns);
+    }
 }
 
 void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
 {
-    if (w->comparing)
-        w->cmds |= ROTA_ETCD_CMD_CLOSE;
-    back_off(w, why, now_ns);
+    if (list_wanted(w))
+        back_off(w, why, now_ns);
 }
 
 static void created(struct rota_etcd_watch *w, int64_t now_ns)
@@ -131,9 +158,10 @@ static void created(struct rota_etcd_watch *w, int64_t now_ns)
         return;
     rota_moves_go(&moves, &w->state, ROTA_ETCD_WATCH_WATCHING);
     w->wake_ns = now_ns + ASK_NS;
-    w->backoff_ns = 0;
-    if (!w->resumed)
+    if (!w->resumed) {
+        w->backoff_ns = 0;
         return;
+    }
     w->comparing = true;
     w->cmds |= ROTA_ETCD_CMD_LIST;
 }
@@ -144,10 +172,9 @@ static void canceled(struct rota_etcd_watch *w, const struct rota_etcd_watch_ans
     struct rota_status why;
 
     if (answer->compact_revision > 0) {
-        start_over(w);
+        start_over(w, "the registry drops its history faster than it can be read", now_ns);
         return;
     }
-    w->cmds |= ROTA_ETCD_CMD_CLOSE;
     rota_status_set(&why, ROTA_UNAVAILABLE, "etcd canceled the watch: %s", reason);
     back_off(w, &why, now_ns);
 }
@@ -172,7 +199,7 @@ static void apply(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer
     w->cmds |= ROTA_ETCD_CMD_PUBLISH;
     if (w->out_of_memory) {
         w->out_of_memory = false;
-        start_over(w);
+        start_over(w, "out of memory while reading changes", now_ns);
     }
 }
 
@@ -180,7 +207,6 @@ void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_
 {
     if (w->state != ROTA_ETCD_WATCH_OPENING && w->state != ROTA_ETCD_WATCH_WATCHING)
         return;
-    w->heard_ns = now_ns;
     w->asked = false;
     if (w->state == ROTA_ETCD_WATCH_WATCHING)
         w->wake_ns = now_ns + ASK_NS;
@@ -188,8 +214,12 @@ void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_
         canceled(w, answer, now_ns);
         return;
     }
-    if (answer->head.cluster_id != w->cluster_id || answer->head.revision < w->revision) {
-        start_over(w);
+    if (answer->head.cluster_id != w->cluster_id) {
+        start_over(w, "another cluster answers", now_ns);
+        return;
+    }
+    if (!answer->created && answer->n_events == 0 && answer->head.revision < w->revision) {
+        start_over(w, "the registry's revisions went back", now_ns);
         return;
     }
     if (answer->created)
@@ -214,7 +244,6 @@ static void tick_watching(struct rota_etcd_watch *w, int64_t now_ns)
         w->cmds |= ROTA_ETCD_CMD_PROGRESS;
         return;
     }
-    w->cmds |= ROTA_ETCD_CMD_CLOSE;
     rota_status_set(&why, ROTA_UNAVAILABLE, "etcd does not answer on the watch any more");
     back_off(w, &why, now_ns);
 }
@@ -231,12 +260,11 @@ void rota_etcd_watch_tick(struct rota_etcd_watch *w, int64_t now_ns)
     switch (w->state) {
     case ROTA_ETCD_WATCH_WATCHING: tick_watching(w, now_ns); break;
     case ROTA_ETCD_WATCH_OPENING:
-        w->cmds |= ROTA_ETCD_CMD_CLOSE;
         rota_status_set(&why, ROTA_UNAVAILABLE, "etcd did not confirm the watch in time");
         back_off(w, &why, now_ns);
         break;
     case ROTA_ETCD_WATCH_WAITING:
-        if (w->listed)
+        if (w->listed && !w->relist)
             open(w, true, now_ns);
         else
             list(w);

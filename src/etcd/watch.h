@@ -3,7 +3,9 @@
  * Rules (etcd's API guarantees; gRPC's list-watch practice):
  *  - List at a revision, watch from the next. After a broken stream, watch again from the revision kept, and list once more to
  *    compare, since a registry that was replaced meanwhile may have overtaken that revision.
- *  - Compacted, a smaller revision than one seen, another cluster id: list again and take the difference.
+ *  - Compacted, a smaller revision than one seen, another cluster id: list again and take the difference, at once but at most
+ *    once a second (members of two clusters under one name must not make a storm). The revision in the head of a confirmation or
+ *    of events tells nothing: a member may lag behind the list, and events be under way while a later list comes.
  *  - Events at or below the revision kept are old. A batch counts when its last fragment is there.
  *  - Silence is asked about (a progress request every ASK_NS); no answer within ANSWER_NS ends the stream.
  *  - Progress notifications do not move the resume point: etcd before 3.4.25 and 3.5.8 may send them ahead of events.
@@ -35,12 +37,14 @@ struct rota_etcd_watch {
     int64_t revision; /* everything up to it is in the roster */
     uint64_t cluster_id;
     bool listed;    /* a list has come since the start */
+    bool relist;    /* what was known does not hold: list before watching again */
     bool comparing; /* a list is under way while the stream is up */
     bool resumed;   /* the stream being opened continues an earlier one */
     bool stale;     /* the registry cannot be reached or has not confirmed the list */
     bool asked;     /* a progress request is out */
     bool out_of_memory; /* a batch could not be applied: list again */
-    int64_t heard_ns, wake_ns;
+    int64_t wake_ns;
+    int64_t started_over_ns; /* the last time; INT64_MIN: never */
     int64_t batch_revision; /* of the last event applied in an unfinished batch */
     double backoff_ns;
     struct rota_status why;
