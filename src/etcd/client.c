@@ -8,16 +8,7 @@
 /* round_robin, so that a call or stream that is made again meets another member. */
 static const char service_config[] = "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}";
 
-#define MAX_MEMBERS 32
-
-static rota_err check(const struct rota_target *target, struct rota_errinfo *info)
-{
-    size_t members = 1;
-
-    for (const char *p = target->path; *p != '\0'; p++)
-        members += *p == ',';
-    return members > MAX_MEMBERS ? rota_errinfo_set(info, ROTA_EINVAL, "%zu etcd members, at most %d are used", members, MAX_MEMBERS) : 0;
-}
+#define MAX_MEMBERS ROTA_ETCD_MAX_MEMBERS
 
 static rota_err publish(const char *list, const struct rota_alloc *alloc, const struct rota_endpoint **endpoints, size_t *ret_count)
 {
@@ -74,6 +65,8 @@ static rota_err start(void *state, const struct rota_target *target, struct rota
     err = rota_timer_new(loop, publish_members, m, &m->timer);
     if (err == 0)
         err = rota_timer_set(m->timer, rota_loop_now_ns(loop));
+    if (err < 0)
+        rota_timer_free(m->timer);
     return err;
 }
 
@@ -90,7 +83,7 @@ static void stop(void *state)
 }
 
 static const struct rota_resolver_class members_class = {
-    .scheme = "etcd-members", .state_size = sizeof(struct members), .check = check, .start = start, .refresh = refresh, .stop = stop};
+    .scheme = "etcd-members", .state_size = sizeof(struct members), .start = start, .refresh = refresh, .stop = stop};
 
 rota_err rota_etcd_client_open(const char *members, struct rota_loop *loop, const struct rota_alloc *alloc, const struct rota_log *log,
                                struct rota_channel **ret_channel, struct rota_errinfo *info)
@@ -121,6 +114,17 @@ rota_err rota_etcd_client_open(const char *members, struct rota_loop *loop, cons
     err = rota_channel_open(target, &options, ret_channel, info);
     rota_alloc_free(alloc, target);
     return err;
+}
+
+void rota_etcd_explain(const struct rota_status *status, struct rota_status *ret_status)
+{
+    bool login = status->code == ROTA_PERMISSION_DENIED || status->code == ROTA_UNAUTHENTICATED ||
+                 strstr(status->message, "user name is empty") != NULL || strstr(status->message, "permission denied") != NULL;
+
+    if (login)
+        rota_status_set(ret_status, status->code, "%s (%s; etcd asks for a login, which is not supported)", status->message, rota_code_name(status->code));
+    else
+        *ret_status = *status;
 }
 
 size_t rota_etcd_range_end(struct rota_slice prefix, uint8_t *out)

@@ -3,11 +3,16 @@
 
 #include "base/assert.h"
 #include "base/moves.h"
+#include <string.h>
 
 #define SECOND_NS ((int64_t)1000000000)
 #define BACKOFF_FIRST_NS 1e8
 #define BACKOFF_MAX_NS 2e9
 #define RETRY_STREAM_NS 1e8
+#define ANSWER_MAX_NS (5 * SECOND_NS)
+#define TELL_AGAIN_NS (10 * SECOND_NS)
+#define CALL_MIN_MS 1000
+#define CALL_MAX_MS 5000
 
 #define BIT(state) (1u << ROTA_ETCD_LEASE_##state)
 
@@ -22,7 +27,7 @@ static const struct rota_moves moves = {"etcd lease", state_names, state_moves, 
 
 void rota_etcd_lease_init(struct rota_etcd_lease *l, struct rota_rng *rng)
 {
-    *l = (struct rota_etcd_lease){.rng = rng, .state = ROTA_ETCD_LEASE_WAITING, .wake_ns = INT64_MAX};
+    *l = (struct rota_etcd_lease){.rng = rng, .state = ROTA_ETCD_LEASE_WAITING, .wake_ns = INT64_MAX, .told_ns = INT64_MIN};
 }
 
 static void grant(struct rota_etcd_lease *l)
@@ -33,13 +38,23 @@ static void grant(struct rota_etcd_lease *l)
     l->cmds |= ROTA_ETCD_LEASE_GRANT;
 }
 
-void rota_etcd_lease_start(struct rota_etcd_lease *l)
+void rota_etcd_lease_start(struct rota_etcd_lease *l, int64_t now_ns)
 {
-    grant(l);
+    l->wake_ns = now_ns;
 }
 
-static void tell(struct rota_etcd_lease *l, bool registered, const struct rota_status *why)
+static bool news(const struct rota_etcd_lease *l, bool registered, const struct rota_status *why, int64_t now_ns)
 {
+    if (l->told_ns == INT64_MIN || registered != l->registered || why->code != l->why.code)
+        return true;
+    return now_ns - l->told_ns >= TELL_AGAIN_NS && strcmp(why->message, l->why.message) != 0;
+}
+
+static void tell(struct rota_etcd_lease *l, bool registered, const struct rota_status *why, int64_t now_ns)
+{
+    if (!news(l, registered, why, now_ns))
+        return;
+    l->told_ns = now_ns;
     l->registered = registered;
     l->why = *why;
     l->cmds |= ROTA_ETCD_LEASE_TELL;
@@ -51,16 +66,16 @@ static void back_off(struct rota_etcd_lease *l, const struct rota_status *why, i
     l->backoff_ns = l->backoff_ns == 0 ? BACKOFF_FIRST_NS : l->backoff_ns * 1.6 < BACKOFF_MAX_NS ? l->backoff_ns * 1.6 : BACKOFF_MAX_NS;
     l->wake_ns = now_ns + (int64_t)rota_rng_between(l->rng, 0.5 * l->backoff_ns, l->backoff_ns);
     l->cmds |= ROTA_ETCD_LEASE_DROP;
-    tell(l, false, why);
+    tell(l, false, why, now_ns);
 }
 
-static void lost(struct rota_etcd_lease *l, const char *what)
+static void lost(struct rota_etcd_lease *l, const char *what, int64_t now_ns)
 {
     struct rota_status why;
 
     rota_status_set(&why, ROTA_NOT_FOUND, "%s", what);
-    l->cmds |= ROTA_ETCD_LEASE_DROP;
-    tell(l, false, &why);
+    l->cmds = (l->cmds & ~(unsigned)(ROTA_ETCD_LEASE_KEEPALIVE | ROTA_ETCD_LEASE_LOOK)) | ROTA_ETCD_LEASE_DROP;
+    tell(l, false, &why, now_ns);
     grant(l);
 }
 
@@ -68,19 +83,34 @@ static void put(struct rota_etcd_lease *l)
 {
     rota_moves_go(&moves, &l->state, ROTA_ETCD_LEASE_PUTTING);
     l->wake_ns = INT64_MAX;
+    l->put_id = l->id;
+    l->asked = false;
     l->cmds |= ROTA_ETCD_LEASE_PUT;
+}
+
+static void set_ttl(struct rota_etcd_lease *l, int64_t ttl_seconds)
+{
+    l->ttl_ns = (ttl_seconds < 1 ? 1 : ttl_seconds > INT32_MAX ? INT32_MAX : ttl_seconds) * SECOND_NS;
 }
 
 void rota_etcd_lease_granted(struct rota_etcd_lease *l, const struct rota_status *status, int64_t id, int64_t ttl_seconds, int64_t now_ns)
 {
+    struct rota_status bad;
+
     if (l->state != ROTA_ETCD_LEASE_GRANTING)
         return;
     if (status->code != ROTA_OK) {
         back_off(l, status, now_ns);
         return;
     }
+    /* Under lease 0 the key would stay for ever. */
+    if (id <= 0) {
+        rota_status_set(&bad, ROTA_INTERNAL, "the registry granted no lease");
+        back_off(l, &bad, now_ns);
+        return;
+    }
     l->id = id;
-    l->ttl_ns = (ttl_seconds < 1 ? 1 : ttl_seconds > INT32_MAX ? INT32_MAX : ttl_seconds) * SECOND_NS;
+    set_ttl(l, ttl_seconds);
     l->alive_ns = now_ns;
     put(l);
 }
@@ -97,8 +127,8 @@ void rota_etcd_lease_put_done(struct rota_etcd_lease *l, const struct rota_statu
     }
     rota_moves_go(&moves, &l->state, ROTA_ETCD_LEASE_HELD);
     l->backoff_ns = 0;
-    l->wake_ns = now_ns + l->ttl_ns / 3;
-    tell(l, true, &well);
+    l->wake_ns = l->alive_ns + l->ttl_ns / 3;
+    tell(l, true, &well, now_ns);
 }
 
 void rota_etcd_lease_kept_alive(struct rota_etcd_lease *l, int64_t id, int64_t ttl_seconds, int64_t now_ns)
@@ -106,56 +136,67 @@ void rota_etcd_lease_kept_alive(struct rota_etcd_lease *l, int64_t id, int64_t t
     if (l->state != ROTA_ETCD_LEASE_HELD || id != l->id)
         return;
     if (ttl_seconds <= 0) {
-        lost(l, "the registry no longer knows the lease");
+        l->put_id = 0;
+        lost(l, "the registry no longer knows the lease", now_ns);
         return;
     }
     l->alive_ns = now_ns;
-    l->ttl_ns = ttl_seconds * SECOND_NS;
+    l->asked = false;
+    set_ttl(l, ttl_seconds);
     l->wake_ns = now_ns + l->ttl_ns / 3;
     l->cmds |= ROTA_ETCD_LEASE_LOOK;
 }
 
-void rota_etcd_lease_stream_ended(struct rota_etcd_lease *l, const struct rota_status *why, int64_t now_ns)
+/* The lease is held yet, so there is nothing to tell. */
+void rota_etcd_lease_stream_ended(struct rota_etcd_lease *l, int64_t now_ns)
 {
     int64_t again_ns = now_ns + (int64_t)rota_rng_between(l->rng, RETRY_STREAM_NS, 3 * RETRY_STREAM_NS);
 
     if (l->state != ROTA_ETCD_LEASE_HELD)
         return;
-    l->why = *why;
+    l->asked = false;
     if (again_ns < l->wake_ns)
         l->wake_ns = again_ns;
 }
 
-void rota_etcd_lease_looked(struct rota_etcd_lease *l, bool found, int64_t lease_id)
+void rota_etcd_lease_looked(struct rota_etcd_lease *l, bool found, int64_t lease_id, int64_t now_ns)
 {
     struct rota_status why;
 
     if (l->state != ROTA_ETCD_LEASE_HELD || (found && lease_id == l->id))
         return;
-    rota_status_set(&why, ROTA_NOT_FOUND, found ? "somebody else registers under the same key: registering again" : "somebody deleted the key: registering again");
-    tell(l, false, &why);
+    if (found)
+        rota_status_set(&why, ROTA_ALREADY_EXISTS, "somebody else registers under the same key, with lease %llx: registering again", (unsigned long long)lease_id);
+    else
+        rota_status_set(&why, ROTA_NOT_FOUND, "somebody deleted the key: registering again");
+    tell(l, false, &why, now_ns);
     put(l);
+}
+
+static void keep_alive(struct rota_etcd_lease *l, int64_t now_ns)
+{
+    int64_t answer_ns = l->ttl_ns / 6 < ANSWER_MAX_NS ? l->ttl_ns / 6 : ANSWER_MAX_NS;
+
+    if (l->asked)
+        l->cmds |= ROTA_ETCD_LEASE_DROP;
+    l->asked = true;
+    l->cmds |= ROTA_ETCD_LEASE_KEEPALIVE;
+    l->wake_ns = now_ns + answer_ns;
+    /* Not later than the lease's end: that is when it counts as lost. */
+    if (l->wake_ns > l->alive_ns + l->ttl_ns)
+        l->wake_ns = l->alive_ns + l->ttl_ns;
 }
 
 void rota_etcd_lease_tick(struct rota_etcd_lease *l, int64_t now_ns)
 {
     if (now_ns < l->wake_ns)
         return;
-    if (l->state == ROTA_ETCD_LEASE_WAITING) {
+    if (l->state == ROTA_ETCD_LEASE_WAITING)
         grant(l);
-        return;
-    }
-    if (l->state != ROTA_ETCD_LEASE_HELD)
-        return;
-    if (now_ns - l->alive_ns >= l->ttl_ns) {
-        lost(l, "no answer from the registry for as long as the lease lasts");
-        return;
-    }
-    l->cmds |= ROTA_ETCD_LEASE_KEEPALIVE;
-    l->wake_ns = now_ns + l->ttl_ns / 3;
-    /* Not later than the lease's end: that is when it counts as lost. */
-    if (l->wake_ns > l->alive_ns + l->ttl_ns)
-        l->wake_ns = l->alive_ns + l->ttl_ns;
+    else if (l->state == ROTA_ETCD_LEASE_HELD && now_ns - l->alive_ns >= l->ttl_ns)
+        lost(l, "no answer from the registry for as long as the lease lasts", now_ns);
+    else if (l->state == ROTA_ETCD_LEASE_HELD)
+        keep_alive(l, now_ns);
 }
 
 unsigned rota_etcd_lease_take(struct rota_etcd_lease *l)
@@ -164,4 +205,17 @@ unsigned rota_etcd_lease_take(struct rota_etcd_lease *l)
 
     l->cmds = 0;
     return cmds;
+}
+
+int64_t rota_etcd_lease_call_ms(const struct rota_etcd_lease *l, int64_t asked_seconds)
+{
+    int64_t ttl_seconds = l->ttl_ns > 0 ? l->ttl_ns / SECOND_NS : asked_seconds;
+    int64_t half_ms = ttl_seconds * 500;
+
+    return half_ms < CALL_MIN_MS ? CALL_MIN_MS : half_ms > CALL_MAX_MS ? CALL_MAX_MS : half_ms;
+}
+
+int64_t rota_etcd_lease_to_revoke(const struct rota_etcd_lease *l)
+{
+    return l->id != 0 ? l->id : l->put_id;
 }

@@ -3,8 +3,11 @@
  * Rules:
  *  - Grant, put, then keep alive each third of the TTL that the server granted. After each keepalive the key is looked at: gone, or under
  *    another lease, it is put again under ours.
+ *    At most one such repair follows a keepalive, so that two servers under one key take turns slowly, and are told of.
+ *  - A keepalive not answered within a sixth of the TTL (5 s at most) is sent again on a new stream, which meets another member.
  *  - Keepalive answered with TTL 0 or less, "lease not found", or no answer for a whole TTL: the lease is lost. A new one is asked for at
  *    once, with a put; only failures wait, 0.1 s growing to 2 s, jittered, for ever.
+ *  - What is wrong is told when it begins and when it changes: another code at once, the same code in other words after 10 s.
  */
 #ifndef ROTA_ETCD_LEASE_H
 #define ROTA_ETCD_LEASE_H
@@ -28,26 +31,33 @@ struct rota_etcd_lease {
     uint8_t state;
     unsigned cmds;
     bool registered; /* the key is there under our lease, as far as is known */
+    bool asked;      /* a keepalive is out */
     int64_t id;      /* 0: none */
+    int64_t put_id;  /* of the lease under which the key was put last, and may still be there; 0: none */
     int64_t ttl_ns;
     int64_t alive_ns; /* when the server last said that the lease lives */
     int64_t wake_ns;
     double backoff_ns;
-    struct rota_status why; /* what went wrong last; OK when all is well */
+    int64_t told_ns;
+    struct rota_status why; /* what was told last; OK when all is well */
 };
 
 void rota_etcd_lease_init(struct rota_etcd_lease *l, struct rota_rng *rng);
-void rota_etcd_lease_start(struct rota_etcd_lease *l);
+void rota_etcd_lease_start(struct rota_etcd_lease *l, int64_t now_ns); /* the first tick is due at once */
 
 /* status OK: the lease and the TTL in seconds that was granted. */
 void rota_etcd_lease_granted(struct rota_etcd_lease *l, const struct rota_status *status, int64_t id, int64_t ttl_seconds, int64_t now_ns);
 void rota_etcd_lease_put_done(struct rota_etcd_lease *l, const struct rota_status *status, int64_t now_ns);
 void rota_etcd_lease_kept_alive(struct rota_etcd_lease *l, int64_t id, int64_t ttl_seconds, int64_t now_ns);
-void rota_etcd_lease_stream_ended(struct rota_etcd_lease *l, const struct rota_status *why, int64_t now_ns);
+void rota_etcd_lease_stream_ended(struct rota_etcd_lease *l, int64_t now_ns);
 /* The key as it was read: there or not, and under which lease. */
-void rota_etcd_lease_looked(struct rota_etcd_lease *l, bool found, int64_t lease_id);
+void rota_etcd_lease_looked(struct rota_etcd_lease *l, bool found, int64_t lease_id, int64_t now_ns);
 void rota_etcd_lease_tick(struct rota_etcd_lease *l, int64_t now_ns);
 
 unsigned rota_etcd_lease_take(struct rota_etcd_lease *l);
+/* How long to wait for the answer to a call: long enough for a slow registry, short enough to ask another member before the lease ends. */
+int64_t rota_etcd_lease_call_ms(const struct rota_etcd_lease *l, int64_t asked_seconds);
+/* The lease to revoke so that the key goes; 0: none. */
+int64_t rota_etcd_lease_to_revoke(const struct rota_etcd_lease *l);
 
 #endif

@@ -9,12 +9,17 @@
 #include "base/errinfo.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/text.h"
 #include "etcd/client.h"
 #include "etcd/lease.h"
 #include "etcd/where.h"
 #include "wire/target.h"
 #include <etcd.rota.h>
 #include <stdio.h>
+
+/* Attempts at the revoke, each of which meets another member. */
+#define REVOKES 3
+#define MAX_CLOSE_MS 3600000
 
 struct rota_registrar {
     struct rota_registrar_options options;
@@ -31,6 +36,8 @@ struct rota_registrar {
     unsigned epoch;
     char *key, *value;
     bool closing, client_closing;
+    int64_t revoke_ms; /* for one attempt */
+    unsigned revokes_left;
     void (*on_closed)(void *arg);
     void *closed_arg;
 };
@@ -66,9 +73,11 @@ static struct rota_registrar *errand_end(struct errand *errand)
     return counts ? r : NULL;
 }
 
-static struct rota_call_options call_options(void)
+static struct rota_call_options call_options(const struct rota_registrar *r)
 {
-    return (struct rota_call_options){.size = sizeof(struct rota_call_options), .timeout_ms = ROTA_ETCD_CALL_MS};
+    int64_t timeout_ms = rota_etcd_lease_call_ms(&r->lease, r->options.lease_seconds);
+
+    return (struct rota_call_options){.size = sizeof(struct rota_call_options), .timeout_ms = timeout_ms};
 }
 
 static struct rota_status not_started(rota_err err)
@@ -94,7 +103,7 @@ static void on_granted(void *arg, const struct rota_status *status, const Etcdse
 static void grant(struct rota_registrar *r)
 {
     Etcdserverpb__LeaseGrantRequest request = ETCDSERVERPB__LEASE_GRANT_REQUEST__INIT;
-    struct rota_call_options options = call_options();
+    struct rota_call_options options = call_options(r);
     struct errand *errand = errand_new(r);
     rota_err err = ROTA_ENOMEM;
     struct rota_status why;
@@ -125,7 +134,7 @@ static void on_put(void *arg, const struct rota_status *status, const Etcdserver
 static void put(struct rota_registrar *r)
 {
     Etcdserverpb__PutRequest request = ETCDSERVERPB__PUT_REQUEST__INIT;
-    struct rota_call_options options = call_options();
+    struct rota_call_options options = call_options(r);
     struct errand *errand = errand_new(r);
     rota_err err = ROTA_ENOMEM;
     struct rota_status why;
@@ -150,14 +159,14 @@ static void on_looked(void *arg, const struct rota_status *status, const Etcdser
 
     if (r == NULL || status->code != ROTA_OK)
         return;
-    rota_etcd_lease_looked(&r->lease, reply->n_kvs > 0, reply->n_kvs > 0 ? reply->kvs[0]->lease : 0);
+    rota_etcd_lease_looked(&r->lease, reply->n_kvs > 0, reply->n_kvs > 0 ? reply->kvs[0]->lease : 0, rota_loop_now_ns(r->loop));
     act(r);
 }
 
 static void look(struct rota_registrar *r)
 {
     Etcdserverpb__RangeRequest request = ETCDSERVERPB__RANGE_REQUEST__INIT;
-    struct rota_call_options options = call_options();
+    struct rota_call_options options = call_options(r);
     struct errand *errand = errand_new(r);
 
     request.key = binary(r->key);
@@ -189,7 +198,8 @@ static void on_stream_done(struct rota_call *call, void *arg, const struct rota_
     r->stream = NULL;
     if (r->closing)
         return;
-    rota_etcd_lease_stream_ended(&r->lease, status, rota_loop_now_ns(r->loop));
+    rota_log_write(r->log, ROTA_LOG_DEBUG, "etcd", "%s: keepalive ended: %s", r->key, status->message);
+    rota_etcd_lease_stream_ended(&r->lease, rota_loop_now_ns(r->loop));
     act(r);
 }
 
@@ -198,7 +208,6 @@ static const struct rota_call_events stream_events = {.on_message = on_kept_aliv
 static void keep_alive(struct rota_registrar *r)
 {
     Etcdserverpb__LeaseKeepAliveRequest request = ETCDSERVERPB__LEASE_KEEP_ALIVE_REQUEST__INIT;
-    struct rota_status why;
     rota_err err = 0;
 
     request.id = r->lease.id;
@@ -208,10 +217,8 @@ static void keep_alive(struct rota_registrar *r)
         r->stream = NULL;
     else
         err = etcdserverpb_lease_lease_keep_alive_write(r->stream, &request);
-    if (err == 0)
-        return;
-    why = not_started(err);
-    rota_etcd_lease_stream_ended(&r->lease, &why, rota_loop_now_ns(r->loop));
+    if (err < 0)
+        rota_etcd_lease_stream_ended(&r->lease, rota_loop_now_ns(r->loop));
 }
 
 static void drop(struct rota_registrar *r)
@@ -230,12 +237,15 @@ static void tell(struct rota_registrar *r)
 {
     enum rota_registrar_state state = r->lease.registered ? ROTA_REGISTRAR_REGISTERED : ROTA_REGISTRAR_REGISTERING;
 
+    struct rota_status why;
+
+    rota_etcd_explain(&r->lease.why, &why);
     if (r->lease.registered)
         rota_log_write(r->log, ROTA_LOG_INFO, "etcd", "%s: registered", r->key);
     else
-        rota_log_write(r->log, ROTA_LOG_WARN, "etcd", "%s: not registered: %s", r->key, r->lease.why.message);
+        rota_log_write(r->log, ROTA_LOG_WARN, "etcd", "%s: not registered: %s", r->key, why.message);
     if (r->options.on_state != NULL)
-        r->options.on_state(r->options.arg, state, &r->lease.why);
+        r->options.on_state(r->options.arg, state, &why);
 }
 
 static void act(struct rota_registrar *r)
@@ -284,6 +294,10 @@ static rota_err make_entry(struct rota_registrar *r, const struct rota_registrar
 
     if (err < 0)
         return err;
+    if (o->zone != NULL && !rota_text_is_utf8(rota_slice_str(o->zone)))
+        return rota_errinfo_set(info, ROTA_EINVAL, "zone: \"%s\" is no UTF-8", o->zone);
+    if (o->version != NULL && !rota_text_is_utf8(rota_slice_str(o->version)))
+        return rota_errinfo_set(info, ROTA_EINVAL, "version: \"%s\" is no UTF-8", o->version);
     key_size = strlen(r->where.prefix) + strlen(address.text) + 1;
     r->key = rota_alloc_get(r->alloc, key_size);
     if (r->key != NULL)
@@ -329,6 +343,9 @@ static rota_err prepare(struct rota_registrar *r, const char *uri, const struct 
         err = make_entry(r, options, info);
     if (err == 0 && (rota_timer_new(r->loop, on_timer, r, &r->timer) < 0 || rota_timer_new(r->loop, on_close_timer, r, &r->close_timer) < 0))
         err = rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
+    /* The first step is made in a turn of the loop, where callbacks belong. */
+    if (err == 0 && rota_timer_set(r->timer, rota_loop_now_ns(r->loop)) < 0)
+        err = rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     if (err == 0)
         err = rota_etcd_client_open(r->where.members, r->loop, r->alloc, r->log, &r->client, info);
     return err;
@@ -360,9 +377,8 @@ rota_err rota_registrar_open(const char *uri, const struct rota_registrar_option
     }
     rota_rng_init(&r->rng, rota_hash_bytes(rota_slice_str(r->key), (uint64_t)rota_loop_now_ns(r->loop)));
     rota_etcd_lease_init(&r->lease, &r->rng);
-    rota_etcd_lease_start(&r->lease);
+    rota_etcd_lease_start(&r->lease, rota_loop_now_ns(r->loop));
     *ret_registrar = r;
-    act(r);
     return 0;
 }
 
@@ -411,6 +427,8 @@ static void on_close_timer(void *arg)
     close_client(r);
 }
 
+static void revoke(struct rota_registrar *r);
+
 static void on_revoked(void *arg, const struct rota_status *status, const Etcdserverpb__LeaseRevokeResponse *reply)
 {
     struct rota_registrar *r = arg;
@@ -418,24 +436,39 @@ static void on_revoked(void *arg, const struct rota_status *status, const Etcdse
     (void)reply;
     if (r->client_closing)
         return;
+    if (status->code != ROTA_OK && status->code != ROTA_NOT_FOUND && r->revokes_left > 0) {
+        revoke(r);
+        return;
+    }
     if (status->code != ROTA_OK && status->code != ROTA_NOT_FOUND)
         rota_log_write(r->log, ROTA_LOG_WARN, "etcd", "%s: lease not revoked: %s; the entry goes when its lease ends", r->key, status->message);
     close_client(r);
 }
 
-void rota_registrar_close(struct rota_registrar *r, int64_t timeout_ms, void (*on_closed)(void *arg), void *arg)
+static void revoke(struct rota_registrar *r)
 {
     Etcdserverpb__LeaseRevokeRequest request = ETCDSERVERPB__LEASE_REVOKE_REQUEST__INIT;
-    struct rota_call_options options = call_options();
+    struct rota_call_options options = {.size = sizeof(options), .timeout_ms = r->revoke_ms};
+
+    r->revokes_left--;
+    request.id = rota_etcd_lease_to_revoke(&r->lease);
+    if (request.id == 0 || etcdserverpb_lease_lease_revoke_start(r->client, &options, &request, on_revoked, r, NULL) < 0)
+        close_client(r);
+}
+
+void rota_registrar_close(struct rota_registrar *r, int64_t timeout_ms, void (*on_closed)(void *arg), void *arg)
+{
+    int64_t limit_ms = timeout_ms < 1 ? 1 : timeout_ms > MAX_CLOSE_MS ? MAX_CLOSE_MS : timeout_ms;
 
     r->on_closed = on_closed;
     r->closed_arg = arg;
     r->closing = true;
     drop(r);
     rota_timer_clear(r->timer);
-    request.id = r->lease.id;
-    options.timeout_ms = timeout_ms > 0 ? timeout_ms : 1;
-    if (r->lease.id == 0 || rota_timer_set(r->close_timer, rota_loop_now_ns(r->loop) + options.timeout_ms * 1000000) < 0 ||
-        etcdserverpb_lease_lease_revoke_start(r->client, &options, &request, on_revoked, r, NULL) < 0)
+    r->revokes_left = REVOKES;
+    r->revoke_ms = (limit_ms + REVOKES - 1) / REVOKES;
+    if (rota_timer_set(r->close_timer, rota_loop_now_ns(r->loop) + limit_ms * 1000000) < 0)
         close_client(r);
+    else
+        revoke(r);
 }

@@ -31,6 +31,7 @@ struct follower {
     size_t range_end_size;
     char member[ROTA_ADDRESS_TEXT_SIZE]; /* that answered last */
     bool stopped, told_down;
+    enum rota_code told_code;
 };
 
 struct list_call {
@@ -235,11 +236,13 @@ static void tell(struct follower *f)
 {
     struct rota_status why;
 
-    /* Once an outage: the retries that fail after it say nothing new. */
-    if (f->told_down)
+    /* Once an outage and kind of failure: the retries that fail after it say nothing new. */
+    if (f->told_down && f->told_code == f->watch.why.code)
         return;
     f->told_down = true;
-    rota_status_set(&why, f->watch.why.code, "etcd: %s", f->watch.why.message);
+    f->told_code = f->watch.why.code;
+    rota_etcd_explain(&f->watch.why, &why);
+    rota_status_set(&why, f->watch.why.code, "etcd: %s", why.message);
     rota_resolver_sink_error(f->sink, &why);
 }
 
