@@ -26,7 +26,17 @@ static rota_err official_prefix(const char *service, char *out, size_t cap)
     return put_prefix(out, cap, "%s/", service);
 }
 
-/* Weight, zone, version and attributes as members of `object`; false: out of memory. */
+/* Attributes as members of `object`; false: out of memory. */
+static bool add_attributes(json_t *object, const struct rota_endpoint *e)
+{
+    int failed = 0;
+
+    for (size_t i = 0; i < e->n_attributes; i++)
+        failed |= json_object_set_new(object, e->attributes[i].key, json_string(e->attributes[i].value));
+    return failed == 0;
+}
+
+/* Weight, zone and version; likewise. */
 static bool describe(json_t *object, const struct rota_endpoint *e)
 {
     int failed = 0;
@@ -37,8 +47,6 @@ static bool describe(json_t *object, const struct rota_endpoint *e)
         failed |= json_object_set_new(object, "zone", json_string(e->zone));
     if (e->version != NULL)
         failed |= json_object_set_new(object, "version", json_string(e->version));
-    for (size_t i = 0; i < e->n_attributes; i++)
-        failed |= json_object_set_new(object, e->attributes[i].key, json_string(e->attributes[i].value));
     return failed == 0;
 }
 
@@ -55,7 +63,7 @@ static char *dump(const struct rota_alloc *alloc, json_t *object, bool complete)
 
 static char *grpclb_write(const struct rota_alloc *alloc, const struct rota_endpoint *e)
 {
-    json_t *object;
+    json_t *object, *metadata;
     bool complete;
 
     /* The seed's form, which every client of the dialect reads. */
@@ -63,13 +71,18 @@ static char *grpclb_write(const struct rota_alloc *alloc, const struct rota_endp
         return rota_alloc_text(alloc, rota_slice_str(e->addresses[0].text));
     object = json_object();
     complete = json_object_set_new(object, "addr", json_string(e->addresses[0].text)) == 0 && describe(object, e);
+    if (e->n_attributes > 0) {
+        metadata = json_object();
+        complete &= metadata != NULL && add_attributes(metadata, e) && json_object_set(object, "metadata", metadata) == 0;
+        json_decref(metadata);
+    }
     return dump(alloc, object, complete);
 }
 
 static char *official_write(const struct rota_alloc *alloc, const struct rota_endpoint *e)
 {
     json_t *object = json_object(), *metadata = json_object();
-    bool complete = metadata != NULL && describe(metadata, e);
+    bool complete = metadata != NULL && add_attributes(metadata, e) && describe(metadata, e);
 
     complete &= json_object_set_new(object, "Op", json_integer(0)) == 0;
     complete &= json_object_set_new(object, "Addr", json_string(e->addresses[0].text)) == 0;

@@ -2,7 +2,8 @@
  *
  * A value whose first byte is '{' is JSON, any other an address. In JSON the address is "addr" or "address", any case, or, in the grpclb
  * dialect, the key's own tail when it names none. Weight, zone and version are read at the top and inside "metadata", weight as a number or
- * a string of digits; a grpclb value that is nothing but digits is the weight of the address in the key; other scalars inside "metadata" become attributes. In the official dialect Op 1 marks a server as gone.
+ * a string of digits; a grpclb value that is nothing but digits is the weight of the address in the key; other scalars inside "metadata"
+ * become attributes, the first 32 of them. In the official dialect Op 1 marks a server as gone.
  */
 #include "etcd/dialect_read.h"
 
@@ -57,6 +58,10 @@ static rota_err read_weight(const json_t *value, uint32_t *ret_weight, struct ro
 
     if (json_is_integer(value)) {
         weight = json_integer_value(value);
+    } else if (json_is_real(value)) {
+        double real = json_real_value(value);
+        if (real >= 0 && real <= UINT32_MAX && real == (double)(uint32_t)real)
+            weight = (long long)real;
     } else if (json_is_string(value)) {
         const char *text = json_string_value(value);
         char *end;
@@ -134,6 +139,8 @@ static rota_err load(struct rota_slice text, json_t **ret_object, struct rota_er
     if (text.size > MAX_VALUE_BYTES)
         return rota_errinfo_set(info, ROTA_EPARSE, "%zu bytes of JSON, at most %zu are read", text.size, MAX_VALUE_BYTES);
     root = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
+    if (root == NULL && json_error_code(&error) == json_error_out_of_memory)
+        return ROTA_ENOMEM;
     if (root == NULL)
         return rota_errinfo_set(info, ROTA_EPARSE, "bad JSON at byte %d: %s", error.position, error.text);
     if (!json_is_object(root)) {

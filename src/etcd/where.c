@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/errinfo.h"
+#include "etcd/client.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,6 +31,8 @@ static rota_err add_member(struct rota_slice member, char *out, struct rota_erri
         return rota_errinfo_set(info, ROTA_EINVAL, "etcd member \"%.*s\": https is not supported", (int)member.size, (const char *)member.data);
     if (member.size > sizeof(http) - 1 && memcmp(member.data, http, sizeof(http) - 1) == 0)
         member = rota_slice(member.data + sizeof(http) - 1, member.size - (sizeof(http) - 1));
+    if (member.size > 1 && member.data[member.size - 1] == '/')
+        member.size--;
     if (member.size == 0)
         return rota_errinfo_set(info, ROTA_EINVAL, "etcd members: an empty name between commas");
     if (member.size > 256)
@@ -50,6 +53,8 @@ static rota_err read_members(struct rota_etcd_where *where, const char *list, st
         return rota_errinfo_set(info, ROTA_EINVAL, "etcd members: a list of %zu bytes", size);
     for (const char *p = list; *p != '\0'; p++)
         commas += *p == ',';
+    if (commas > ROTA_ETCD_MAX_MEMBERS)
+        return rota_errinfo_set(info, ROTA_EINVAL, "%zu etcd members, at most %d are used", commas, ROTA_ETCD_MAX_MEMBERS);
     where->members = rota_alloc_zero(where->alloc, 1, size + commas * (sizeof(DEFAULT_PORT) + 1) + 1);
     if (where->members == NULL)
         return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
@@ -65,15 +70,20 @@ static rota_err read_members(struct rota_etcd_where *where, const char *list, st
 static rota_err read_prefix(struct rota_etcd_where *where, const struct rota_target *target, struct rota_errinfo *info)
 {
     const char *prefix = rota_target_param(target, "prefix"), *service = target->path;
-    char text[MAX_PREFIX];
+    char text[MAX_PREFIX], name[MAX_PREFIX];
+    size_t size;
 
     while (*service == '/')
         service++;
+    size = strlen(service);
+    while (size > 0 && service[size - 1] == '/')
+        size--;
+    snprintf(name, sizeof(name), "%.*s", (int)(size < MAX_PREFIX ? size : MAX_PREFIX), service);
     if (prefix != NULL && prefix[0] != '\0')
         where->prefix = rota_alloc_text(where->alloc, rota_slice_str(prefix));
     else if (*service == '\0')
         return rota_errinfo_set(info, ROTA_EINVAL, "%s: no service; expected etcd://members/service", target->text);
-    else if (where->dialect->prefix(service, text, sizeof(text)) < 0)
+    else if (size >= sizeof(name) || where->dialect->prefix(name, text, sizeof(text)) < 0)
         return rota_errinfo_set(info, ROTA_EINVAL, "%s: the service's name is too long", target->text);
     else
         where->prefix = rota_alloc_text(where->alloc, rota_slice_str(text));
@@ -99,12 +109,15 @@ rota_err rota_etcd_where_read(const struct rota_target *target, const struct rot
 {
     struct rota_etcd_where where = {.alloc = rota_alloc_or_default(alloc)};
     const char *members = target->authority[0] != '\0' ? target->authority : getenv("ETCDCTL_ENDPOINTS");
+    struct rota_errinfo why = {""};
     rota_err err = read_params(&where, target, info);
 
     if (err == 0)
         err = read_prefix(&where, target, info);
     if (err == 0)
-        err = read_members(&where, members == NULL || members[0] == '\0' ? DEFAULT_MEMBERS : members, info);
+        err = read_members(&where, members == NULL || members[0] == '\0' ? DEFAULT_MEMBERS : members, &why);
+    if (why.text[0] != '\0')
+        rota_errinfo_set(info, err, "%s%s", target->authority[0] != '\0' ? "" : "ETCDCTL_ENDPOINTS in the environment: ", why.text);
     if (err < 0) {
         rota_etcd_where_fini(&where);
         return err;

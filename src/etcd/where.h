@@ -1,8 +1,9 @@
 /* where.h - a target or registrar URI taken apart: which members, which service, how written. Pure but for the environment.
  *
  * etcd://member1:2379,member2:2379/service?dialect=grpclb&prefix=/some/prefix/
- * Members without a port are on 2379. No members: the environment's ETCDCTL_ENDPOINTS (a comma-separated list, http:// allowed), else 127.0.0.1:2379.
- * prefix= names the key prefix outright and takes the service's place.
+ * Members without a port are on 2379, 32 at most. No members: the environment's ETCDCTL_ENDPOINTS (a comma-separated list, http:// and a last
+ * slash allowed), else 127.0.0.1:2379. Slashes around the service do not count. prefix= names the key prefix outright, with the slash
+ * that it should end in, and takes the service's place.
  */
 #ifndef ROTA_ETCD_WHERE_H
 #define ROTA_ETCD_WHERE_H
