@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/errinfo.h"
+#include "etcd/where.h"
 #include <stdio.h>
 
 /* round_robin, so that a call or stream that is made again meets another member. */
@@ -114,30 +115,4 @@ rota_err rota_etcd_client_open(const char *members, struct rota_loop *loop, cons
     err = rota_channel_open(target, &options, ret_channel, info);
     rota_alloc_free(alloc, target);
     return err;
-}
-
-void rota_etcd_explain(const struct rota_status *status, struct rota_status *ret_status)
-{
-    bool login = status->code == ROTA_PERMISSION_DENIED || status->code == ROTA_UNAUTHENTICATED ||
-                 strstr(status->message, "user name is empty") != NULL || strstr(status->message, "permission denied") != NULL;
-
-    if (login)
-        rota_status_set(ret_status, status->code, "%s (%s; etcd asks for a login, which is not supported)", status->message, rota_code_name(status->code));
-    else
-        *ret_status = *status;
-}
-
-size_t rota_etcd_range_end(struct rota_slice prefix, uint8_t *out)
-{
-    size_t n = prefix.size;
-
-    while (n > 0 && prefix.data[n - 1] == 0xff)
-        n--;
-    if (n == 0) {
-        out[0] = 0;
-        return 1;
-    }
-    memcpy(out, prefix.data, n);
-    out[n - 1]++;
-    return n;
 }

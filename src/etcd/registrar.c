@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "etcd/client.h"
+#include "etcd/explain.h"
 #include "etcd/lease.h"
 #include "etcd/where.h"
 #include "wire/target.h"

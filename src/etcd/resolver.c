@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "etcd/client.h"
+#include "etcd/explain.h"
 #include "etcd/watch.h"
 #include "etcd/where.h"
 #include "resolver/sink.h"

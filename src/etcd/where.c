@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "base/errinfo.h"
-#include "etcd/client.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -84,7 +83,7 @@ static rota_err read_prefix(struct rota_etcd_where *where, const struct rota_tar
     else if (*service == '\0')
         return rota_errinfo_set(info, ROTA_EINVAL, "%s: no service; expected etcd://members/service", target->text);
     else if (size >= sizeof(name) || where->dialect->prefix(name, text, sizeof(text)) < 0)
-        return rota_errinfo_set(info, ROTA_EINVAL, "%s: the service's name is too long", target->text);
+        return rota_errinfo_set(info, ROTA_EINVAL, "the service's name is too long: %zu bytes", size);
     else
         where->prefix = rota_alloc_text(where->alloc, rota_slice_str(text));
     return where->prefix == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "out of memory") : 0;
@@ -131,4 +130,19 @@ void rota_etcd_where_fini(struct rota_etcd_where *where)
     rota_alloc_free(where->alloc, where->members);
     rota_alloc_free(where->alloc, where->prefix);
     where->members = where->prefix = NULL;
+}
+
+size_t rota_etcd_range_end(struct rota_slice prefix, uint8_t *out)
+{
+    size_t n = prefix.size;
+
+    while (n > 0 && prefix.data[n - 1] == 0xff)
+        n--;
+    if (n == 0) {
+        out[0] = 0;
+        return 1;
+    }
+    memcpy(out, prefix.data, n);
+    out[n - 1]++;
+    return n;
 }

@@ -11,6 +11,8 @@
 #include "etcd/dialect.h"
 #include <rota/target.h>
 
+#define ROTA_ETCD_MAX_MEMBERS 32
+
 struct rota_etcd_where {
     const struct rota_alloc *alloc;
     const struct rota_etcd_dialect *dialect;
@@ -21,5 +23,9 @@ struct rota_etcd_where {
 /* ROTA_EINVAL (info: which part and what was expected), ROTA_ENOMEM. */
 rota_err rota_etcd_where_read(const struct rota_target *target, const struct rota_alloc *alloc, struct rota_etcd_where *ret_where, struct rota_errinfo *info);
 void rota_etcd_where_fini(struct rota_etcd_where *where);
+
+/* The end of a range that holds every key with that prefix: the prefix with its last byte that is not 0xff one larger, cut there;
+ * one zero byte (everything) when there is none. out: at least prefix.size + 1 bytes. Returns the size. */
+size_t rota_etcd_range_end(struct rota_slice prefix, uint8_t *out);
 
 #endif
