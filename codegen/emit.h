@@ -22,7 +22,7 @@ struct rota_emit_var {
 struct rota_emit {
     struct rota_buffer *out;
     rota_err err;
-    struct rota_emit_var vars[16];
+    struct rota_emit_var vars[20];
     size_t n_vars;
 };
 
@@ -38,6 +38,7 @@ void rota_emit_text(struct rota_emit *e, const char *template);
 /* The lines of a comment that has been opened, each as " * line". */
 void rota_emit_comment(struct rota_emit *e, struct rota_slice text);
 
+void rota_emit_files(struct rota_emit *e, const struct rota_model *model);
 void rota_emit_client(struct rota_emit *e, const struct rota_model *model);
 void rota_emit_server(struct rota_emit *e, const struct rota_model_service *service);
 

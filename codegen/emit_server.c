@@ -132,7 +132,7 @@ void rota_emit_server(struct rota_emit *e, const struct rota_model_service *serv
     for (size_t i = 0; i < service->n_methods; i++)
         emit_thunks(e, &service->methods[i]);
     if (service->n_methods == 0) {
-        rota_emit_text(e, "\nconst struct rota_service $s$_service = {.name = \"$service$\"};\n");
+        rota_emit_text(e, "\nconst struct rota_service $s$_service = {.name = \"$service$\", .file = &file_$guard$};\n");
     } else {
         rota_emit_text(e, "\nstatic const struct rota_handler handlers_$s$[] = {\n");
         for (size_t i = 0; i < service->n_methods; i++)
@@ -143,6 +143,7 @@ void rota_emit_server(struct rota_emit *e, const struct rota_model_service *serv
                           "    .name = \"$service$\",\n"
                           "    .handlers = handlers_$s$,\n"
                           "    .n_handlers = sizeof(handlers_$s$) / sizeof(handlers_$s$[0]),\n"
+                          "    .file = &file_$guard$,\n"
                           "};\n");
     }
     rota_emit_text(e, service_tail);

@@ -19,6 +19,7 @@ struct job {
     const struct rota_alloc *alloc;
     struct rota_arena arena; /* all that follows lies in it */
     Plugin__Request *request;
+    struct rota_model_file *files;
     Plugin__Response response;
     struct rota_errinfo *info;
 };
@@ -170,7 +171,7 @@ static rota_err add_stubs(struct job *job)
     for (size_t i = 0; err == 0 && i < count; i++) {
         struct rota_model model;
 
-        err = rota_model_read(&job->arena, job->request, job->request->file_to_generate[i], &model, job->info);
+        err = rota_model_read(&job->arena, job->request, job->files, job->request->file_to_generate[i], &model, job->info);
         if (err < 0 || model.skipped)
             continue;
         err = add_file(job, &model, ".rota.h", rota_emit_header);
@@ -215,8 +216,10 @@ rota_err rota_generate(const struct rota_alloc *alloc, struct rota_slice request
     err = rota_codec_protobuf_c.unpack(&plugin__request__descriptor, request, &job.arena.as_alloc, &message, job.info);
     if (err == 0) {
         job.request = message;
-        err = make_response(&job, messages);
+        err = rota_files_read(&job.arena, job.request, request, &job.files, job.info);
     }
+    if (err == 0)
+        err = make_response(&job, messages);
     job.response.supported_features = FEATURE_PROTO3_OPTIONAL;
     if (err == ROTA_EINVAL) {
         job.response.n_file = 0;

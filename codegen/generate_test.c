@@ -9,7 +9,7 @@
 
 /* What differs from a file x.proto of package p with a message M, whose only field is `optional`, and a service S of one method. */
 struct sample {
-    const char *file, *wanted, *package, *c_package, *service, *method, *input, *output, *parameter;
+    const char *file, *wanted, *package, *c_package, *service, *method, *input, *output, *parameter, *import;
 };
 
 static char *or_default(const char *given, const char *text)
@@ -28,7 +28,7 @@ static struct rota_slice pack_sample(const struct sample *s)
     Plugin__FileOptions options = PLUGIN__FILE_OPTIONS__INIT;
     Plugin__File file = PLUGIN__FILE__INIT, *files[] = {&file};
     Plugin__Request request = PLUGIN__REQUEST__INIT;
-    char *wanted[] = {or_default(s->wanted, "x.proto")};
+    char *wanted[] = {or_default(s->wanted, "x.proto")}, *imports[] = {or_default(s->import, "")};
     uint8_t *bytes;
 
     field.proto3_optional = true;
@@ -49,6 +49,8 @@ static struct rota_slice pack_sample(const struct sample *s)
     file.message_type = messages;
     file.service = services;
     file.n_message_type = file.n_service = 1;
+    file.dependency = imports;
+    file.n_dependency = s->import == NULL ? 0 : 1;
     if (s->c_package != NULL) {
         c_options.naming_case = PLUGIN__CFILE_OPTIONS__NAMING_C_PACKAGE;
         c_options.c_package = (char *)s->c_package;
@@ -117,6 +119,8 @@ static const struct bad_case {
     const char *text;
 } bad[] = {
     {"a service whose name is C", {.service = "S; evil"}, ROTA_EPARSE, "\"S; evil\" is no name of a service"},
+    {"an import that is not there", {.import = "y.proto"}, ROTA_EPARSE, "imports y.proto, which the request does not have before it"},
+    {"an import of itself", {.import = "x.proto"}, ROTA_EPARSE, "imports x.proto, which the request does not have before it"},
     {"a method without a name", {.method = ""}, ROTA_EPARSE, "\"\" is no name of a method"},
     {"a package with a quote", {.package = "p\"q"}, ROTA_EPARSE, "is no name of a package"},
     {"a C package with a blank", {.c_package = "p q"}, ROTA_EPARSE, "\"p q\" is no name of a package"},

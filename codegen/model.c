@@ -278,26 +278,47 @@ static rota_err read_head(struct reader *r, struct rota_model *model)
     return model->stem == NULL || model->name == NULL || model->services == NULL ? no_memory(r) : 0;
 }
 
-static const Plugin__File *find_file(const Plugin__Request *request, const char *path)
+/* Those that the file of that index needs. */
+static rota_err choose_files(struct reader *r, const struct rota_model_file *files, size_t index, struct rota_model *model)
 {
-    for (size_t i = 0; i < request->n_proto_file; i++)
-        if (strcmp(request->proto_file[i]->name, path) == 0)
-            return request->proto_file[i];
-    return NULL;
+    bool *needed = rota_arena_zero(r->arena, index + 1, sizeof(*needed));
+
+    model->files = rota_arena_zero(r->arena, index + 1, sizeof(*model->files));
+    if (needed == NULL || model->files == NULL)
+        return no_memory(r);
+    rota_files_mark(files, index, needed);
+    for (size_t i = 0; i <= index; i++)
+        if (needed[i])
+            model->files[model->n_files++] = &files[i];
+    return 0;
 }
 
-rota_err rota_model_read(struct rota_arena *arena, const Plugin__Request *request, const char *path, struct rota_model *ret_model,
-                         struct rota_errinfo *info)
+static size_t find_file(const Plugin__Request *request, const char *path)
 {
-    struct reader r = {.arena = arena, .request = request, .file = find_file(request, path), .info = info};
+    size_t i = 0;
+
+    while (i < request->n_proto_file && strcmp(request->proto_file[i]->name, path) != 0)
+        i++;
+    return i;
+}
+
+rota_err rota_model_read(struct rota_arena *arena, const Plugin__Request *request, const struct rota_model_file *files, const char *path,
+                         struct rota_model *ret_model, struct rota_errinfo *info)
+{
+    struct reader r = {.arena = arena, .request = request, .info = info};
+    size_t index = find_file(request, path);
     struct rota_model model = {0};
     rota_err err;
 
+    if (index < request->n_proto_file)
+        r.file = request->proto_file[index];
     if (r.file == NULL)
         return rota_errinfo_set(info, ROTA_EPARSE, "%s: to be generated, but not in the request", path);
     /* The names are the user's own, so the seed may be known. */
     rota_map_init(&r.taken, arena->alloc, 1);
     err = read_head(&r, &model);
+    if (err == 0)
+        err = choose_files(&r, files, index, &model);
     for (size_t i = 0; err == 0 && i < model.n_services; i++)
         err = read_service(&r, i, &model.services[i]);
     rota_map_fini(&r.taken);

@@ -5,8 +5,7 @@
 #ifndef ROTA_CODEGEN_MODEL_H
 #define ROTA_CODEGEN_MODEL_H
 
-#include "base/arena.h"
-#include "plugin.pb-c.h"
+#include "files.h"
 #include <rota/err.h>
 #include <rota/slice.h>
 
@@ -40,11 +39,13 @@ struct rota_model {
     bool skipped;     /* protobuf-c's option no_generate: nothing is written for this file */
     struct rota_model_service *services;
     size_t n_services;
+    const struct rota_model_file **files; /* itself last, what it imports before it */
+    size_t n_files;
 };
 
-/* Reads the file called `path` out of the request, whose other files say where its types come from.
+/* Reads the file called `path` out of the request, whose other files say where its types come from; `files` are the request's.
  * ROTA_EPARSE: the request contradicts itself or holds names that are none (info says which); ROTA_ENOMEM. */
-rota_err rota_model_read(struct rota_arena *arena, const Plugin__Request *request, const char *path, struct rota_model *ret_model,
-                         struct rota_errinfo *info);
+rota_err rota_model_read(struct rota_arena *arena, const Plugin__Request *request, const struct rota_model_file *files, const char *path,
+                         struct rota_model *ret_model, struct rota_errinfo *info);
 
 #endif

@@ -49,10 +49,19 @@ struct rota_handler {
 /* Only from on_cancel: what is done when on_cancel is NULL. For tables that learn at run time whether they care. */
 ROTA_API void rota_server_call_cancel_default(struct rota_server_call *call);
 
+/* A .proto file as protoc read it, without its comments; generated code has it for reflection. */
+struct rota_file {
+    const char *name;             /* "dir/hello.proto" */
+    struct rota_slice descriptor; /* a serialised FileDescriptorProto */
+    const struct rota_file *const *imports;
+    size_t n_imports;
+};
+
 struct rota_service {
     const char *name; /* "package.Service" */
     const struct rota_handler *handlers;
     size_t n_handlers;
+    const struct rota_file *file; /* the file that declares it; NULL: not known */
 };
 
 ROTA_API ROTA_MUST_USE rota_err rota_server_new(const struct rota_server_options *options, struct rota_server **ret_server, struct rota_errinfo *info);

@@ -9,34 +9,7 @@
 
 #include "base/errinfo.h"
 #include "base/text.h"
-
-enum wire { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
-
-static bool take_varint(struct rota_slice *in, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-
-    for (unsigned shift = 0; shift < 64 && in->size > 0; shift += 7) {
-        uint8_t byte = *in->data++;
-        in->size--;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            *ret_value = value;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool take_bytes(struct rota_slice *in, uint64_t size, struct rota_slice *ret_bytes)
-{
-    if (size > in->size)
-        return false;
-    *ret_bytes = rota_slice(in->data, (size_t)size);
-    in->data += size;
-    in->size -= (size_t)size;
-    return true;
-}
+#include "message/pb.h"
 
 static rota_err walk(const ProtobufCMessageDescriptor *type, struct rota_slice in, int depth, struct rota_errinfo *info);
 
@@ -57,25 +30,15 @@ static rota_err check_bytes(const ProtobufCMessageDescriptor *type, const Protob
 static rota_err walk(const ProtobufCMessageDescriptor *type, struct rota_slice in, int depth, struct rota_errinfo *info)
 {
     while (in.size > 0) {
-        struct rota_slice bytes = {0};
-        uint64_t tag = 0, value = 0;
+        size_t left = in.size;
+        struct rota_pb at;
         rota_err err;
-        bool ok = take_varint(&in, &tag) && tag >> 3 != 0 && tag >> 3 <= 0x1fffffff;
 
-        if (ok) {
-            switch (tag & 7) {
-            case WIRE_VARINT: ok = take_varint(&in, &value); break;
-            case WIRE_64: ok = take_bytes(&in, 8, &bytes); break;
-            case WIRE_32: ok = take_bytes(&in, 4, &bytes); break;
-            case WIRE_BYTES: ok = take_varint(&in, &value) && take_bytes(&in, value, &bytes); break;
-            default: ok = false;
-            }
-        }
-        if (!ok)
-            return rota_errinfo_set(info, ROTA_EPARSE, "%s: malformed or cut off, %zu bytes before its end", type->name, in.size);
-        if ((tag & 7) != WIRE_BYTES)
+        if (!rota_pb_take(&in, &at))
+            return rota_errinfo_set(info, ROTA_EPARSE, "%s: malformed or cut off, %zu bytes before its end", type->name, left);
+        if (at.wire != ROTA_PB_BYTES)
             continue;
-        err = check_bytes(type, protobuf_c_message_descriptor_get_field(type, (unsigned)(tag >> 3)), bytes, depth, info);
+        err = check_bytes(type, protobuf_c_message_descriptor_get_field(type, at.number), at.bytes, depth, info);
         if (err < 0)
             return err;
     }
