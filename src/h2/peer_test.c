@@ -41,6 +41,46 @@ static void no_method(void)
     wire_headers(&wire, WIRE_END_STREAM, 3, WIRE_REQUEST);
 }
 
+/* What etcd's Go client sends when it asks one member. */
+static void authority_is_a_url(void)
+{
+    wire_magic(&wire);
+    wire_headers(&wire, WIRE_END_STREAM, 1, ":method=POST|:scheme=http|:path=/a/b|:authority=http://127.0.0.1:2379");
+}
+
+static void bad_fields(void)
+{
+    static const char *const fields[] = {
+        ":method=POST|:method=POST|:scheme=http|:path=/a/b", /* twice */
+        ":method=POST|:scheme=http|x=y|:path=/a/b",          /* late */
+        ":method=POST|:scheme=http|:path=",                  /* empty */
+        ":method=POST|:scheme=http|:path=/a/b|:status=200",  /* a response's */
+        WIRE_REQUEST "|connection=close",
+        WIRE_REQUEST "|te=gzip",
+        WIRE_REQUEST "|content-length=x",
+        WIRE_REQUEST "|content-length=5", /* and no body */
+    };
+
+    wire_magic(&wire);
+    for (size_t i = 0; i < ROTA_COUNT(fields); i++)
+        wire_headers(&wire, WIRE_END_STREAM, (uint32_t)(2 * i + 1), fields[i]);
+    wire_headers(&wire, WIRE_END_STREAM, 2 * ROTA_COUNT(fields) + 1, WIRE_REQUEST);
+}
+
+static void body_too_long(void)
+{
+    wire_magic(&wire);
+    wire_headers(&wire, 0, 1, WIRE_REQUEST "|content-length=0");
+    wire_frame(&wire, WIRE_DATA, WIRE_END_STREAM, 1, "x", 1);
+}
+
+static void trailers_go_on(void)
+{
+    wire_magic(&wire);
+    wire_headers(&wire, 0, 1, WIRE_REQUEST);
+    wire_headers(&wire, 0, 1, "x=y");
+}
+
 static void upper_case_name(void)
 {
     wire_magic(&wire);
@@ -295,6 +335,10 @@ static const struct peer_case {
     {"a request by hand is a request", true, plain_request, "ready request/1:4:end", 0, ""},
     {"a request without :method costs its stream only", true, no_method, "ready request/1:4:end", 0, ""},
     {"an upper-case name costs the stream", true, upper_case_name, "ready", 0, ""},
+    {"an :authority may be a URL", true, authority_is_a_url, "ready request/1:4:end", 0, ""},
+    {"fields that HTTP/2 forbids cost the stream", true, bad_fields, "ready request/1:4:end", 0, ""},
+    {"a body longer than it said costs the stream", true, body_too_long, "ready request/1:5 closed/1:protocol(1)", 0, ""},
+    {"trailers end the stream", true, trailers_go_on, "ready request/1:4 closed/1:protocol(1)", 0, ""},
     {"DATA on an idle stream", true, data_on_idle, "ready", ROTA_EPROTO,
         "the peer broke HTTP/2 (PROTOCOL_ERROR): DATA: stream in idle"},
     {"DATA after the end", true, data_after_end, "ready request/1:4:end", ROTA_EPROTO,

@@ -23,6 +23,7 @@ int rota_h2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *fram
     struct rota_h2 *h2 = user;
 
     rota_h2_block_begin(h2);
+    rota_h2_fields_begin(h2, frame->headers.cat != NGHTTP2_HCAT_REQUEST);
     /* Our last GOAWAY may wait in the session's queue: what it rules out must not be begun meanwhile. */
     if (h2->options.server && h2->drain == ROTA_H2_DRAINED && frame->headers.cat == NGHTTP2_HCAT_REQUEST &&
         frame->hd.stream_id > h2->last_served)
@@ -46,6 +47,18 @@ static int headers_too_large(struct rota_h2 *h2, int32_t id)
     return h2->broken == 0 ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/* A request that breaks the rules of HTTP: its stream is reset. */
+static void refuse_request(struct rota_h2 *h2, int32_t id)
+{
+    struct rota_h2_stream *stream = rota_h2_stream_find(h2, id);
+
+    h2->block_open = false;
+    rota_h2_check(h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR));
+    if (stream != NULL)
+        rota_h2_stream_close(stream, ROTA_H2_PROTOCOL, NGHTTP2_PROTOCOL_ERROR, "the peer broke the protocol on it");
+    rota_h2_peer_fault(h2);
+}
+
 int rota_h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_size,
     const uint8_t *value, size_t value_size, uint8_t flags, void *user)
 {
@@ -53,6 +66,15 @@ int rota_h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, cons
 
     (void)session;
     (void)flags;
+    if (h2->options.server) {
+        enum rota_h2_field found = rota_h2_field_check(h2, rota_slice(name, name_size), rota_slice(value, value_size));
+        if (found == ROTA_H2_FIELD_REFUSE) {
+            refuse_request(h2, frame->hd.stream_id);
+            return h2->broken == 0 ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
+        }
+        if (found == ROTA_H2_FIELD_DROP)
+            return 0;
+    }
     switch (rota_h2_block_add(h2, rota_slice(name, name_size), rota_slice(value, value_size))) {
     case ROTA_H2_BLOCK_OK:
         return 0;
@@ -75,18 +97,25 @@ static void peer_ended(struct rota_h2 *h2, struct rota_h2_stream *stream)
 
 static int on_request(struct rota_h2 *h2, const nghttp2_frame *frame)
 {
-    struct rota_h2_stream *stream = rota_h2_stream_new(h2, frame->hd.stream_id, NULL);
+    bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    struct rota_h2_stream *stream;
     struct rota_h2_event *event;
 
+    if (!rota_h2_fields_complete(h2, end)) {
+        refuse_request(h2, frame->hd.stream_id);
+        return verdict(h2);
+    }
+    stream = rota_h2_stream_new(h2, frame->hd.stream_id, NULL);
     if (stream == NULL)
         return out_of_memory(h2);
     nghttp2_session_set_stream_user_data(h2->session, stream->id, stream);
     stream->headers_seen = true;
+    stream->body_left = h2->body_bytes;
     event = rota_h2_event_add(h2, ROTA_H2_REQUEST, stream);
     if (event == NULL || !rota_h2_block_take(h2, event))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
-    event->end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    stream->peer_ended = event->end;
+    event->end = end;
+    stream->peer_ended = end;
     return 0;
 }
 
@@ -126,6 +155,10 @@ static int on_headers(struct rota_h2 *h2, const nghttp2_frame *frame)
         h2->block_open = false;
         return 0;
     }
+    if (h2->options.server && ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 || stream->body_left > 0)) {
+        refuse_request(h2, frame->hd.stream_id);
+        return verdict(h2);
+    }
     return on_response(h2, stream, (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
 }
 
@@ -141,6 +174,10 @@ static int on_data_frame(struct rota_h2 *h2, const nghttp2_frame *frame)
     stream = rota_h2_stream_find(h2, frame->hd.stream_id);
     if (stream == NULL)
         return 0;
+    if (h2->options.server && stream->body_left > 0) {
+        refuse_request(h2, frame->hd.stream_id);
+        return verdict(h2);
+    }
     if (rota_h2_event_add(h2, ROTA_H2_END, stream) == NULL)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     peer_ended(h2, stream);
@@ -214,6 +251,14 @@ int rota_h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const u
     if (stream == NULL) {
         rota_h2_credit(h2, size);
         return verdict(h2);
+    }
+    if (h2->options.server && stream->body_left >= 0) {
+        if (size > (uint64_t)stream->body_left) {
+            rota_h2_credit(h2, size);
+            refuse_request(h2, id);
+            return verdict(h2);
+        }
+        stream->body_left -= (int64_t)size;
     }
     event = rota_h2_event_add(h2, ROTA_H2_DATA, stream);
     if (event == NULL)

@@ -42,8 +42,10 @@ static void set_callbacks(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_send_data_callback(callbacks, rota_h2_on_send_data);
 }
 
-static void set_options(nghttp2_option *option)
+static void set_options(nghttp2_option *option, bool server)
 {
+    if (server)
+        nghttp2_option_set_no_http_messaging(option, 1); /* fields.c */
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_peer_max_concurrent_streams(option, STREAMS_DEFAULT);
     nghttp2_option_set_max_reserved_remote_streams(option, 0);
@@ -63,7 +65,7 @@ static rota_err make_session(struct rota_h2 *h2)
     if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0)
         goto out;
     set_callbacks(callbacks);
-    set_options(option);
+    set_options(option, h2->options.server);
     if ((h2->options.server ? nghttp2_session_server_new3 : nghttp2_session_client_new3)(
             &h2->session, callbacks, h2, option, &mem) != 0) {
         h2->session = NULL;

@@ -48,6 +48,7 @@ struct rota_h2_stream {
     bool deferred;     /* it found nothing there and waits to be resumed */
     bool was_high;     /* the queue has reached the high mark; WRITABLE is owed */
     uint32_t n_events;
+    int64_t body_left; /* server: of the content-length, or -1 */
     size_t queued, unconsumed;
     struct rota_h2_piece *first, *last;
     struct rota_h2_trailers *trailers;
@@ -86,6 +87,8 @@ struct rota_h2 {
     struct rota_header *block; /* header block being received */
     size_t block_count, block_cap, block_bytes;
     bool block_open;
+    uint8_t fields_seen; /* server: of the block, see fields.c */
+    int64_t body_bytes;  /* server: the block's content-length, or -1 */
 
     uint8_t *out; /* the caller's buffer during pull: [out_used..out_cap) is free */
     size_t out_used, out_cap;
@@ -122,6 +125,13 @@ enum rota_h2_block_verdict { ROTA_H2_BLOCK_OK, ROTA_H2_BLOCK_TOO_LARGE, ROTA_H2_
 enum rota_h2_block_verdict rota_h2_block_add(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value);
 /* Moves the block into the event. False: no memory, and h2 is broken. */
 bool rota_h2_block_take(struct rota_h2 *h2, struct rota_h2_event *event);
+
+/* --- fields.c: requests --- */
+
+enum rota_h2_field { ROTA_H2_FIELD_KEEP, ROTA_H2_FIELD_DROP, ROTA_H2_FIELD_REFUSE };
+void rota_h2_fields_begin(struct rota_h2 *h2, bool trailers);
+enum rota_h2_field rota_h2_field_check(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value);
+bool rota_h2_fields_complete(const struct rota_h2 *h2, bool end); /* all that a request must have */
 
 /* --- stream.c --- */
 
