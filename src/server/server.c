@@ -163,8 +163,11 @@ static void close_listeners(struct rota_server *server)
     struct rota_link *link, *next;
 
     for (link = server->listeners.next; link != &server->listeners; link = next) {
+        struct rota_server_listener *l = ROTA_CONTAINER(link, struct rota_server_listener, link);
         next = link->next;
-        server->parts.acceptor->class->close(ROTA_CONTAINER(link, struct rota_server_listener, link)->listener);
+        if (!l->closing)
+            server->parts.acceptor->class->close(l->listener);
+        l->closing = true;
     }
 }
 

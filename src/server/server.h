@@ -76,6 +76,7 @@ struct rota_server_listener {
     struct rota_link link;
     struct rota_server *server;
     struct rota_listener *listener;
+    bool closing;
 };
 
 struct rota_server_conn {

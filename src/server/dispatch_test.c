@@ -1,0 +1,143 @@
+/* dispatch_test.c - requests and what comes of them: one row per rule. */
+#include "server/server_fixture.h"
+#include "testing/cmocka.h"
+#include <string.h>
+
+/* input: 'e' the client's half ends, 'x' it cancels, '%' half a message, '!' a compressed one, '?' one with flag 7, '#' the prefix of
+ * one that is too long, all else a message of that letter. */
+static const struct row {
+    const char *rule, *path, *header, *value, *input, *status, *messages, *trace;
+} rows[] = {
+    {"a unary call is echoed", "/t.S/Echo", NULL, NULL, "ae", "OK", "a ", "m:a "},
+    {"its handler waits for the client's end", "/t.S/Echo", NULL, NULL, "a", "open", "", ""},
+    {"no message at all", "/t.S/Echo", NULL, NULL, "e", "INTERNAL no request message for a method that takes one", "", ""},
+    {"two messages", "/t.S/Echo", NULL, NULL, "abe", "INTERNAL more than one request message for a method that takes one", "", ""},
+    {"messages are joined", "/t.S/Join", NULL, NULL, "abce", "OK", "3 ", "Sm:a m:b m:c E"},
+    {"no message in a client's stream is fine", "/t.S/Join", NULL, NULL, "e", "OK", "0 ", "SE"},
+    {"a server's stream", "/t.S/Count", NULL, NULL, "3e", "OK", "n n n ", "m:3 "},
+    {"an empty one", "/t.S/Count", NULL, NULL, "0e", "OK", "", "m:0 "},
+    {"both at once", "/t.S/Chat", NULL, NULL, "abe", "OK", "a b ", "Sm:a m:b E"},
+    {"replies before the client's end", "/t.S/Chat", NULL, NULL, "a", "open", "a ", "Sm:a "},
+    {"a client that goes", "/t.S/Chat", NULL, NULL, "ax", "lost", "a ", "Sm:a C"},
+    {"a client that goes before a message", "/t.S/Join", NULL, NULL, "x", "lost", "", "SC"},
+    {"unary: nobody has heard of it yet", "/t.S/Echo", NULL, NULL, "ax", "lost", "", ""},
+    {"without on_cancel, on_end tells", "/t.S/Quiet", NULL, NULL, "ax", "lost", "", "Sm:a E"},
+    {"without on_cancel, the end known: nothing tells", "/t.S/Quiet", NULL, NULL, "aex", "lost", "", "Sm:a E"},
+    {"unknown method", "/t.S/None", NULL, NULL, "ae", "UNIMPLEMENTED unknown method None for service t.S", "", ""},
+    {"unknown service", "/t.T/Echo", NULL, NULL, "ae", "UNIMPLEMENTED unknown service t.T", "", ""},
+    {"a path of one part", "/t.S", NULL, NULL, "ae", "UNIMPLEMENTED the path \"/t.S\" is not /service/method", "", ""},
+    {"a timeout that is none", "/t.S/Echo", "grpc-timeout", "soon", "ae",
+     "INTERNAL grpc-timeout \"soon\" is not 1 to 8 digits and a unit (H M S m u n)", "", ""},
+    {"a timeout that is over", "/t.S/Join", "grpc-timeout", "0m", "ae", "DEADLINE_EXCEEDED the deadline had passed when the call arrived", "", ""},
+    {"a timeout that is not", "/t.S/Echo", "grpc-timeout", "1S", "ae", "OK", "a ", "m:a "},
+    {"binary metadata that is not base64", "/t.S/Echo", "a-bin", "!", "ae", "INTERNAL the value of metadata \"a-bin\" is not base64", "", ""},
+    {"an encoding nobody knows", "/t.S/Echo", "grpc-encoding", "odd", "ae", "UNIMPLEMENTED", "", ""},
+    {"identity is known", "/t.S/Echo", "grpc-encoding", "identity", "ae", "OK", "a ", "m:a "},
+    {"a stream ends inside a message", "/t.S/Chat", NULL, NULL, "a%e", "INTERNAL the stream ended inside a message", "a ", "Sm:a C"},
+    {"a compressed message", "/t.S/Chat", NULL, NULL, "a!", "INTERNAL", "a ", "Sm:a C"},
+    {"a flag that is none", "/t.S/Echo", NULL, NULL, "?", "INTERNAL", "", ""},
+    {"a message over the limit", "/t.S/Echo", NULL, NULL, "#", "RESOURCE_EXHAUSTED", "", ""},
+};
+
+static void feed(struct rota_fake_ask *ask, char c)
+{
+    static const uint8_t half[] = {0, 0, 0, 0, 9, 'x'}, compressed[] = {1, 0, 0, 0, 1, 'x'}, odd[] = {7, 0, 0, 0, 1, 'x'},
+                         huge[] = {0, 0, 0x40, 0, 1};
+    char text[2] = {c, '\0'};
+
+    switch (c) {
+    case 'e': rota_fake_ask_end(ask); break;
+    case 'x': rota_fake_ask_cancel(ask); break;
+    case '%': rota_fake_ask_data(ask, rota_slice(half, sizeof(half))); break;
+    case '!': rota_fake_ask_data(ask, rota_slice(compressed, sizeof(compressed))); break;
+    case '?': rota_fake_ask_data(ask, rota_slice(odd, sizeof(odd))); break;
+    case '#': rota_fake_ask_data(ask, rota_slice(huge, sizeof(huge))); break;
+    default: rota_fake_ask_message(ask, text);
+    }
+}
+
+static void a_request_comes_to_its_end(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        const struct row *row = &rows[i];
+        struct server_fixture f;
+        struct rota_fake_ask *ask;
+        print_message("  %s\n", row->rule);
+        server_fixture_init(&f, NULL);
+        ask = rota_fake_ask(f.asker, row->path, row->header, row->value);
+        for (const char *c = row->input; *c != '\0'; c++)
+            feed(ask, *c);
+        /* A status of one word: its text is another module's. */
+        if (strchr(row->status, ' ') == NULL && strncmp(rota_fake_answer_status(ask), row->status, strlen(row->status)) != 0)
+            fail_msg("%s, want %s", rota_fake_answer_status(ask), row->status);
+        else if (strchr(row->status, ' ') != NULL)
+            assert_string_equal(rota_fake_answer_status(ask), row->status);
+        assert_string_equal(rota_fake_answer_messages(ask), row->messages);
+        assert_string_equal(f.trace, row->trace);
+        if (f.call != NULL && strcmp(row->path, "/t.S/Quiet") == 0)
+            rota_server_call_finish(f.call, NULL);
+        server_fixture_fini(&f);
+    }
+}
+
+static const struct http_row {
+    const char *rule, *method, *content_type, *te, *status;
+} http_rows[] = {
+    {"GET", "GET", "application/grpc", "trailers", "http 405"},
+    {"no gRPC", "POST", "text/html", "trailers", "http 415"},
+    {"gRPC-Web is another protocol", "POST", "application/grpc-web", "trailers", "http 415"},
+    {"a proxy that drops trailers", "POST", "application/grpc", "gzip", "http 400"},
+    {"a subtype", "POST", "application/grpc+proto", "trailers", "OK"},
+};
+
+static void what_is_no_grpc_gets_an_http_status(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(http_rows); i++) {
+        const struct http_row *row = &http_rows[i];
+        struct rota_header headers[] = {
+            {ROTA_SLICE(":method"), rota_slice_str(row->method)}, {ROTA_SLICE(":path"), ROTA_SLICE("/t.S/Echo")},
+            {ROTA_SLICE("content-type"), rota_slice_str(row->content_type)}, {ROTA_SLICE("te"), rota_slice_str(row->te)},
+        };
+        struct server_fixture f;
+        struct rota_fake_ask *ask;
+        print_message("  %s\n", row->rule);
+        server_fixture_init(&f, NULL);
+        ask = rota_fake_ask_raw(f.asker, headers, ROTA_COUNT(headers), false);
+        rota_fake_ask_message(ask, "a");
+        rota_fake_ask_end(ask);
+        assert_string_equal(rota_fake_answer_status(ask), row->status);
+        server_fixture_fini(&f);
+    }
+}
+
+static void a_request_may_come_in_any_pieces(void **unused)
+{
+    static const uint8_t bytes[] = {0, 0, 0, 0, 2, 'a', 'b', 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'c'};
+    struct rota_fake_ask *ask;
+    struct server_fixture f;
+
+    (void)unused;
+    for (size_t step = 1; step <= sizeof(bytes); step++) {
+        server_fixture_init(&f, NULL);
+        ask = rota_fake_ask(f.asker, "/t.S/Chat", NULL, NULL);
+        for (size_t at = 0; at < sizeof(bytes); at += step)
+            rota_fake_ask_data(ask, rota_slice(bytes + at, sizeof(bytes) - at < step ? sizeof(bytes) - at : step));
+        assert_int_equal(ask->consumed, sizeof(bytes));
+        rota_fake_ask_end(ask);
+        assert_string_equal(f.trace, "Sm:ab m: m:c E");
+        assert_string_equal(rota_fake_answer_status(ask), "OK");
+        server_fixture_fini(&f);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_comes_to_its_end),
+        cmocka_unit_test(what_is_no_grpc_gets_an_http_status),
+        cmocka_unit_test(a_request_may_come_in_any_pieces),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
