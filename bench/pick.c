@@ -1,7 +1,7 @@
 /* pick.c - what a pick costs, and what a list costs to take over, by policy and number of endpoints.
  *
  * usage: pick [picks]
- * Every endpoint is READY. Columns: ns a pick; ms for the first list; us for a list in which one endpoint of all has been
+ * Every endpoint is READY. Columns: ns a pick and its end; ms for the first list; us for a list in which one endpoint of all has been
  * replaced; bytes an endpoint (child, policies, hold; no connection).
  */
 #include "base/alloc.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-static const struct rota_lb_class *const policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, NULL};
+static const struct rota_lb_class *const policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, &rota_lb_least_request, &rota_lb_random, NULL};
 static const size_t sizes[] = {3, 10, 1000, 10000};
 
 /* --- An owner whose connections are READY as soon as they are asked for --- */
@@ -106,11 +106,14 @@ static const struct rota_endpoint *endpoint_at(size_t i)
 static double pick_ns(long n_picks)
 {
     struct rota_call_info call = {.path = "/package.Service/Method", .now_ns = now_ns, .deadline_ns = INT64_MAX};
+    struct rota_outcome outcome = {.started_ns = now_ns, .ended_ns = now_ns + 1000000, .sent = true};
     struct rota_pick pick;
     int64_t start_ns = clock_ns();
 
-    for (long i = 0; i < n_picks; i++)
+    for (long i = 0; i < n_picks; i++) {
         ROTA_ASSERT(rota_lb_tree_pick(tree, &call, &pick) == ROTA_PICK_OK);
+        rota_lb_tree_done(tree, &pick, &outcome);
+    }
     return (double)(clock_ns() - start_ns) / (double)n_picks;
 }
 
@@ -156,7 +159,7 @@ static void measure(const struct rota_lb_class *policy, size_t count, long n_pic
     after = bytes_in_use;
     pick_ns(n_picks / 10);
     each_pick_ns = pick_ns(n_picks);
-    printf("%-12s %6zu endpoints %7.1f ns/pick %8.3f ms first %8.2f us change %5zu bytes/endpoint\n", policy->name, count, each_pick_ns,
+    printf("%-20s %6zu endpoints %7.1f ns/pick %8.3f ms first %8.2f us change %5zu bytes/endpoint\n", policy->name, count, each_pick_ns,
            first_ns / 1e6, change_ns(endpoints, count) / 1e3, (after - before) / count);
     rota_lb_tree_free(tree);
     rota_lb_config_free(config);

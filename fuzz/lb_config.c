@@ -1,13 +1,12 @@
 /* lb_config.c - a loadBalancingConfig list from anywhere: chosen and read, or refused with a sentence. */
 #include "base/assert.h"
-#include <rota/lb.h>
+#include "testing/lb_policies.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct rota_lb_class *const policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, NULL};
-    struct rota_lb_env env = {.classes = policies};
+    struct rota_lb_env env = {.classes = rota_test_policies};
     struct rota_lb_config *config;
     struct rota_errinfo info = {""};
     rota_err err = rota_lb_config_parse(&env, rota_slice(data, size), &config, &info);

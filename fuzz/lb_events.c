@@ -1,6 +1,6 @@
 /* lb_events.c - the conformance suite's events rolled by the fuzzer: the first byte chooses the policy, each further one is a die. */
-#include "base/assert.h"
 #include "testing/lb_conformance.h"
+#include "testing/lb_policies.h"
 #include <rota/slice.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,18 +21,15 @@ static uint64_t roll(struct rota_rng *rng)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct rota_lb_class *const policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, NULL};
-    static const char *const configs[] = {
-        "[{\"pick_first\":{}}]",
-        "[{\"pick_first\":{\"shuffleAddressList\":true}}]",
-        "[{\"round_robin\":{}}]",
-    };
     struct rota_rng dice = {.next = roll};
-    struct rota_lb_conformance c = {.policies = policies};
+    struct rota_lb_conformance c = {.policies = rota_test_policies};
+    unsigned n_configs = 0;
 
     if (size < 2 || size > 4096)
         return 0;
-    c.config = configs[data[0] % ROTA_COUNT(configs)];
+    while (rota_test_lb_configs[n_configs] != NULL)
+        n_configs++;
+    c.config = rota_test_lb_configs[(data[0] & 127) % n_configs];
     c.no_memory_at_times = data[0] >= 128;
     c.n_events = (uint32_t)size / 2;
     dice_left = rota_slice(data + 1, size - 1);

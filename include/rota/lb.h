@@ -156,6 +156,8 @@ ROTA_API double rota_lb_random_unit(const struct rota_lb_env *env);
 /* The built-in policies. */
 ROTA_API extern const struct rota_lb_class rota_lb_pick_first;
 ROTA_API extern const struct rota_lb_class rota_lb_round_robin;
+ROTA_API extern const struct rota_lb_class rota_lb_least_request;
+ROTA_API extern const struct rota_lb_class rota_lb_random;
 
 ROTA_END_DECLS
 #endif

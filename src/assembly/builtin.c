@@ -6,7 +6,13 @@
 #include "etcd/etcd.h"
 #include "resolver/resolvers.h"
 
-const struct rota_lb_class *const rota_builtin_policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, NULL};
+const struct rota_lb_class *const rota_builtin_policies[] = {
+    &rota_lb_pick_first,
+    &rota_lb_round_robin,
+    &rota_lb_least_request,
+    &rota_lb_random,
+    NULL,
+};
 
 const struct rota_resolver_class *const rota_builtin_resolvers[] = {
     &rota_resolver_dns, &rota_resolver_ipv4, &rota_resolver_ipv6, &rota_resolver_unix, &rota_resolver_unix_abstract, &rota_resolver_etcd, NULL};

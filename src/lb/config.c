@@ -6,13 +6,22 @@
 #include "lb/config.h"
 #include "base/alloc.h"
 #include "base/errinfo.h"
+#include "lb/config_json.h"
 #include <jansson.h>
 #include <stdio.h>
+
+/* gRPC still calls several policies NAME_experimental. */
+static bool is_named(const struct rota_lb_class *class, const char *name)
+{
+    size_t size = strlen(class->name);
+
+    return strncmp(class->name, name, size) == 0 && (name[size] == '\0' || strcmp(name + size, "_experimental") == 0);
+}
 
 static const struct rota_lb_class *class_named(const struct rota_lb_env *env, const char *name)
 {
     for (const struct rota_lb_class *const *class = env->classes; *class != NULL; class++)
-        if (strcmp((*class)->name, name) == 0)
+        if (is_named(*class, name))
             return *class;
     return NULL;
 }
@@ -118,6 +127,19 @@ static rota_err choose(const struct rota_lb_env *env, const json_t *list, struct
     for (const struct rota_lb_class *const *class = env->classes; *class != NULL; class++)
         add_name(known, sizeof(known), (*class)->name);
     return rota_errinfo_set(info, ROTA_EPARSE, "loadBalancingConfig: no policy known here among: %s; there are %s", names, known);
+}
+
+rota_err rota_lb_json_policy(const struct rota_lb_env *env, const json_t *object, const char *field, struct rota_lb_config **ret_config,
+                             struct rota_errinfo *info)
+{
+    const json_t *list = json_object_get(object, field);
+    struct rota_errinfo detail = {""};
+    rota_err err;
+
+    if (list == NULL)
+        return rota_errinfo_set(info, ROTA_EPARSE, "\"%s\" is missing", field);
+    err = choose(env, list, ret_config, &detail);
+    return err == ROTA_EPARSE ? rota_errinfo_set(info, err, "\"%s\": %s", field, detail.text) : err;
 }
 
 rota_err rota_lb_config_parse(const struct rota_lb_env *env, struct rota_slice json_list, struct rota_lb_config **ret_config,

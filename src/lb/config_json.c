@@ -1,6 +1,9 @@
 /* config_json.c - reading fields of a policy's JSON object. */
 #include "lb/config_json.h"
+#include "base/alloc.h"
 #include "base/errinfo.h"
+#include <math.h>
+#include <stdlib.h>
 
 #define NS_PER_S INT64_C(1000000000)
 #define DURATION_MAX_S INT64_C(9000000000) /* below what int64 nanoseconds hold */
@@ -74,4 +77,95 @@ rota_err rota_lb_json_duration(const json_t *object, const char *field, int64_t 
     if (!json_is_string(value) || !parse_duration(json_string_value(value), ret_ns))
         return rota_errinfo_set(info, ROTA_EPARSE, "\"%s\" must be a duration like \"1.5s\"", field);
     return 0;
+}
+
+/* False for what is neither a number nor the decimal text of one. */
+static bool number_of(const json_t *value, double *ret_number)
+{
+    const char *text = json_string_value(value);
+    char *end;
+
+    if (json_is_number(value)) {
+        *ret_number = json_number_value(value);
+        return true;
+    }
+    if (text == NULL || strspn(text, "0123456789.eE+-") != strlen(text))
+        return false;
+    *ret_number = strtod(text, &end);
+    return end != text && *end == '\0';
+}
+
+rota_err rota_lb_json_u32(const json_t *object, const char *field, uint32_t *ret_value, struct rota_errinfo *info)
+{
+    const json_t *value = json_object_get(object, field);
+    double number;
+
+    if (value == NULL || json_is_null(value))
+        return 0;
+    if (!number_of(value, &number) || !(number >= 0 && number <= UINT32_MAX) || number != floor(number))
+        return rota_errinfo_set(info, ROTA_EPARSE, "\"%s\" must be a whole number from 0 to 4294967295", field);
+    *ret_value = (uint32_t)number;
+    return 0;
+}
+
+rota_err rota_lb_json_number(const json_t *object, const char *field, double *ret_value, struct rota_errinfo *info)
+{
+    const json_t *value = json_object_get(object, field);
+    double number;
+
+    if (value == NULL || json_is_null(value))
+        return 0;
+    if (!number_of(value, &number) || !isfinite(number))
+        return rota_errinfo_set(info, ROTA_EPARSE, "\"%s\" must be a number", field);
+    *ret_value = number;
+    return 0;
+}
+
+rota_err rota_lb_json_text(const json_t *object, const char *field, const char **ret_text, struct rota_errinfo *info)
+{
+    const json_t *value = json_object_get(object, field);
+
+    if (value == NULL || json_is_null(value))
+        return 0;
+    if (!json_is_string(value))
+        return rota_errinfo_set(info, ROTA_EPARSE, "\"%s\" must be text", field);
+    *ret_text = json_string_value(value);
+    return 0;
+}
+
+rota_err rota_lb_json_object(const json_t *object, const char *field, const json_t **ret_object, struct rota_errinfo *info)
+{
+    const json_t *value = json_object_get(object, field);
+
+    if (value == NULL || json_is_null(value))
+        return 0;
+    if (!json_is_object(value))
+        return rota_errinfo_set(info, ROTA_EPARSE, "\"%s\" must be an object", field);
+    *ret_object = value;
+    return 0;
+}
+
+rota_err rota_lb_json_config(const struct rota_lb_env *env, struct rota_slice json, size_t size_bytes,
+                             rota_err (*read)(const struct rota_lb_env *env, const json_t *object, void *config, struct rota_errinfo *info),
+                             void (*free_config)(const struct rota_lb_env *env, void *config), void **ret_config, struct rota_errinfo *info)
+{
+    void *config;
+    json_t *object;
+    rota_err err = rota_lb_json_load(json, &object, info);
+
+    if (err < 0)
+        return err;
+    config = rota_alloc_zero(env->alloc, 1, size_bytes);
+    err = config == NULL ? ROTA_ENOMEM : read(env, object, config, info);
+    json_decref(object);
+    if (err == 0)
+        *ret_config = config;
+    else if (config != NULL)
+        free_config(env, config);
+    return err;
+}
+
+void rota_lb_json_config_free(const struct rota_lb_env *env, void *config)
+{
+    rota_alloc_free(env->alloc, config);
 }

@@ -1,30 +1,22 @@
 /* conformance_test.c - the built-in policies through the suite for all policies (testing/lb_conformance.h). */
 #include "testing/lb_conformance.h"
-#include "base/assert.h"
 #include "testing/cmocka.h"
+#include "testing/lb_policies.h"
 
 #define N_SEEDS 300
-
-static const struct rota_lb_class *const policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, NULL};
-
-static const char *const configs[] = {
-    "[{\"pick_first\":{}}]",
-    "[{\"pick_first\":{\"shuffleAddressList\":true}}]",
-    "[{\"round_robin\":{}}]",
-};
 
 static void policies_conform(void **unused)
 {
     (void)unused;
-    for (size_t i = 0; i < ROTA_COUNT(configs); i++)
-        rota_lb_conformance_run(&(struct rota_lb_conformance){.policies = policies, .config = configs[i]}, 1, N_SEEDS);
+    for (size_t i = 0; rota_test_lb_configs[i] != NULL; i++)
+        rota_lb_conformance_run(&(struct rota_lb_conformance){.policies = rota_test_policies, .config = rota_test_lb_configs[i]}, 1, N_SEEDS);
 }
 
 static void policies_conform_when_memory_fails(void **unused)
 {
     (void)unused;
-    for (size_t i = 0; i < ROTA_COUNT(configs); i++)
-        rota_lb_conformance_run(&(struct rota_lb_conformance){.policies = policies, .config = configs[i], .no_memory_at_times = true},
+    for (size_t i = 0; rota_test_lb_configs[i] != NULL; i++)
+        rota_lb_conformance_run(&(struct rota_lb_conformance){.policies = rota_test_policies, .config = rota_test_lb_configs[i], .no_memory_at_times = true},
             1000, N_SEEDS);
 }
 

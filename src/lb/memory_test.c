@@ -2,18 +2,12 @@
 #include "base/assert.h"
 #include "testing/cmocka.h"
 #include "testing/fake_lb.h"
+#include "testing/lb_policies.h"
 #include "testing/leak_alloc.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct rota_lb_class *const policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, NULL};
-
 /* --- Every allocation fails once --- */
-
-static const char *const lives[] = {
-    "[{\"pick_first\":{\"shuffleAddressList\":true,\"connectionAttemptDelay\":\"0.1s\"}}]",
-    "[{\"round_robin\":{}}]",
-};
 
 static bool try_list(struct rota_fake_lb *f, const char *list)
 {
@@ -34,7 +28,7 @@ static void move_all(struct rota_fake_lb *f, enum rota_conn_state state)
 static rota_err live(const struct rota_alloc *alloc, void *ctx)
 {
     struct rota_fake_lb *f = test_malloc(sizeof(*f));
-    rota_err err = rota_fake_lb_init(f, alloc, policies, ctx, 7);
+    rota_err err = rota_fake_lb_init(f, alloc, rota_test_policies, ctx, 7);
 
     if (err == 0) {
         f->quiet = true;
@@ -60,27 +54,27 @@ static rota_err live(const struct rota_alloc *alloc, void *ctx)
 static void out_of_memory_is_survived(void **unused)
 {
     (void)unused;
-    for (size_t i = 0; i < ROTA_COUNT(lives); i++)
-        assert_true(rota_alloc_sweep_absorbing(live, (void *)(uintptr_t)lives[i]) > 20);
+    for (size_t i = 0; rota_test_lb_configs[i] != NULL; i++)
+        assert_true(rota_alloc_sweep_absorbing(live, (void *)(uintptr_t)rota_test_lb_configs[i]) > 20);
 }
 
 /* Whatever lacked memory the first time, the very same list given again mends it. */
 static void the_same_list_again_mends_it(void **unused)
 {
     (void)unused;
-    for (size_t life = 0; life < ROTA_COUNT(lives); life++)
+    for (size_t life = 0; rota_test_lb_configs[life] != NULL; life++)
         for (uint64_t n = 1; n < 40; n++) {
             struct rota_leak_alloc memory;
             struct rota_fake_lb *f = test_malloc(sizeof(*f));
             rota_leak_alloc_init(&memory);
-            assert_int_equal(rota_fake_lb_init(f, &memory.alloc, policies, lives[life], 1), 0);
+            assert_int_equal(rota_fake_lb_init(f, &memory.alloc, rota_test_policies, rota_test_lb_configs[life], 1), 0);
             f->quiet = true;
             rota_leak_alloc_fail_nth(&memory, n);
             assert_true(try_list(f, "a,b") || try_list(f, "a,b"));
             move_all(f, ROTA_CONN_READY);
             assert_int_equal(f->state, ROTA_CONN_READY);
-            /* round_robin has both, and has told both to connect. */
-            for (size_t i = 0; life == 1 && i < 2; i++)
+            /* Policies over petioles have both, and have told both to connect. */
+            for (size_t i = 0; strstr(rota_test_lb_configs[life], "pick_first") == NULL && i < 2; i++)
                 assert_int_equal(f->by_number[i]->n_holds * f->by_number[i]->n_connects, 1);
             rota_fake_lb_fini(f);
             rota_leak_alloc_fini(&memory);
@@ -113,7 +107,7 @@ static void a_change_costs_what_changed(void **unused)
 
     (void)unused;
     rota_leak_alloc_init(&memory);
-    assert_int_equal(rota_fake_lb_init(f, &memory.alloc, policies, "[{\"round_robin\":{}}]", 1), 0);
+    assert_int_equal(rota_fake_lb_init(f, &memory.alloc, rota_test_policies, "[{\"round_robin\":{}}]", 1), 0);
     f->quiet = f->connect_at_once = true;
     assert_int_equal(rota_fake_lb_list(f, list), 0);
     assert_int_equal(f->state, ROTA_CONN_READY);

@@ -1,7 +1,8 @@
 /* petiole.c - contract in petiole.h.
  *
  * Invariants: by_hash holds every leaf, listed or retired, chained by same_hash; counts sums to n_listed; a leaf is in
- * `ready` exactly while its conn is READY; retired leaves are READY, and there are none while a listed one is.
+ * `ready` exactly while its conn is READY; retired leaves are READY, and there are none while a listed one is. A leaf with calls
+ * under way outlives its place in the list, so that a cookie stays good.
  * Elsewhere: the set of READY leaves (petiole_ready.c).
  */
 #include "lb/petiole.h"
@@ -9,14 +10,17 @@
 #include "base/assert.h"
 #include "lb/petiole_ready.h"
 
-rota_err rota_petiole_init(struct rota_petiole *p, const struct rota_lb_env *env, size_t leaf_size)
+static const struct rota_leaf_hooks no_hooks = {.leaf_size = sizeof(struct rota_leaf)};
+
+rota_err rota_petiole_init(struct rota_petiole *p, const struct rota_lb_env *env, const struct rota_leaf_hooks *hooks)
 {
     p->env = env;
     rota_status_set(&p->failure, ROTA_UNAVAILABLE, "no server could be connected to");
-    p->leaf_size = leaf_size == 0 ? sizeof(struct rota_leaf) : leaf_size;
+    p->hooks = hooks == NULL ? &no_hooks : hooks;
     p->seed = (uint64_t)rota_lb_random_below(env, UINT32_MAX);
     rota_idmap_init(&p->by_hash, env->alloc);
     rota_list_init(&p->retired);
+    rota_list_init(&p->gone);
     return rota_lb_config_named(env, "pick_first", &p->leaf_config);
 }
 
@@ -34,6 +38,7 @@ void rota_petiole_fini(struct rota_petiole *p)
         return;
     for (size_t i = 0; i < p->n_listed; i++)
         leaf_release(p, p->listed[i].leaf);
+    rota_list_take(&p->retired, &p->gone);
     while (!rota_list_empty(&p->retired))
         leaf_release(p, ROTA_CONTAINER(rota_list_pop(&p->retired), struct rota_leaf, retired));
     rota_idmap_fini(&p->by_hash);
@@ -94,7 +99,7 @@ static rota_err leaf_start(struct rota_petiole *p, struct rota_leaf *leaf, struc
 static rota_err leaf_new(struct rota_petiole *p, const struct rota_endpoint *endpoint, uint64_t hash, struct rota_lb_cmds *cmds,
                          struct rota_leaf **ret_leaf)
 {
-    struct rota_leaf *leaf = rota_alloc_zero(p->env->alloc, 1, p->leaf_size);
+    struct rota_leaf *leaf = rota_alloc_zero(p->env->alloc, 1, p->hooks->leaf_size);
     rota_err err;
 
     if (leaf == NULL)
@@ -105,8 +110,13 @@ static rota_err leaf_new(struct rota_petiole *p, const struct rota_endpoint *end
     leaf->same_hash = rota_idmap_get(&p->by_hash, hash);
     rota_list_init(&leaf->retired);
     err = rota_alloc_reserve(p->env->alloc, &p->ready, &p->cap_ready, p->n_leaves + 1, sizeof(*p->ready));
-    if (err == 0)
+    if (err == 0 && p->hooks->take_endpoint != NULL)
+        err = p->hooks->take_endpoint(p, leaf, endpoint);
+    if (err == 0) {
         err = leaf_start(p, leaf, cmds);
+        if (err < 0 && p->hooks->drop != NULL)
+            p->hooks->drop(p, leaf);
+    }
     if (err < 0) {
         leaf_release(p, leaf);
         return err;
@@ -117,15 +127,48 @@ static rota_err leaf_new(struct rota_petiole *p, const struct rota_endpoint *end
     return 0;
 }
 
+static void leave_ready(struct rota_petiole *p, struct rota_leaf *leaf)
+{
+    if (leaf->ready_place == 0)
+        return;
+    if (p->hooks->leave != NULL)
+        p->hooks->leave(p, leaf);
+    rota_petiole_ready_remove(p, leaf);
+}
+
+static void come_ready(struct rota_petiole *p, struct rota_leaf *leaf)
+{
+    rota_petiole_ready_add(p, leaf);
+    if (p->hooks->come != NULL)
+        p->hooks->come(p, leaf);
+}
+
 /* The leaf is not counted any more. */
 static void leaf_drop(struct rota_petiole *p, struct rota_leaf *leaf, struct rota_lb_cmds *cmds)
 {
-    rota_petiole_ready_remove(p, leaf);
+    leave_ready(p, leaf);
+    if (p->hooks->drop != NULL)
+        p->hooks->drop(p, leaf);
     unhash(p, leaf);
     rota_list_remove(&leaf->retired);
     rota_lb_child_free(cmds, leaf->child);
-    leaf_release(p, leaf);
+    leaf->child = NULL;
     p->n_leaves--;
+    if (leaf->n_calls > 0) {
+        leaf->is_gone = true;
+        rota_list_append(&p->gone, &leaf->retired);
+        return;
+    }
+    leaf_release(p, leaf);
+}
+
+void rota_petiole_end(struct rota_petiole *p, struct rota_leaf *leaf)
+{
+    ROTA_ASSERT(leaf->n_calls > 0);
+    if (--leaf->n_calls > 0 || !leaf->is_gone)
+        return;
+    rota_list_remove(&leaf->retired);
+    leaf_release(p, leaf);
 }
 
 static void drop_retired(struct rota_petiole *p, struct rota_lb_cmds *cmds)
@@ -162,9 +205,11 @@ static struct middle find_middle(const struct rota_petiole *p, const struct rota
 }
 
 /* The endpoint's object is another now, though its addresses are the same. */
-static void leaf_refresh(struct rota_leaf *leaf, const struct rota_endpoint *endpoint, struct rota_lb_cmds *cmds)
+static void leaf_refresh(struct rota_petiole *p, struct rota_leaf *leaf, const struct rota_endpoint *endpoint, struct rota_lb_cmds *cmds)
 {
     if (leaf->endpoint == endpoint)
+        return;
+    if (p->hooks->take_endpoint != NULL && p->hooks->take_endpoint(p, leaf, endpoint) < 0)
         return;
     /* Without memory the child keeps the old object, whose addresses are as good. */
     if (rota_lb_child_endpoints(cmds, leaf->child, &endpoint, 1) < 0)
@@ -189,7 +234,7 @@ static rota_err leaf_claim(struct rota_petiole *p, const struct rota_endpoint *e
         p->counts[leaf->conn]++;
     leaf->unmatched = leaf->is_retired = false;
     rota_list_remove(&leaf->retired);
-    leaf_refresh(leaf, endpoint, cmds);
+    leaf_refresh(p, leaf, endpoint, cmds);
     *ret_leaf = leaf;
     return 0;
 }
@@ -279,9 +324,9 @@ rota_err rota_petiole_list(struct rota_petiole *p, const struct rota_endpoint *c
 static void leaf_ready(struct rota_petiole *p, struct rota_leaf *leaf, enum rota_conn_state was)
 {
     if (leaf->conn == ROTA_CONN_READY && was != ROTA_CONN_READY)
-        rota_petiole_ready_add(p, leaf);
+        come_ready(p, leaf);
     else if (leaf->conn != ROTA_CONN_READY)
-        rota_petiole_ready_remove(p, leaf);
+        leave_ready(p, leaf);
 }
 
 bool rota_petiole_child(struct rota_petiole *p, struct rota_leaf *leaf, enum rota_conn_state conn, const struct rota_status *why,

@@ -19,16 +19,31 @@ struct rota_leaf {
     const struct rota_endpoint *endpoint; /* referenced */
     struct rota_leaf *same_hash;          /* another leaf with this identity hash */
     uint64_t hash;
-    struct rota_link retired;
+    struct rota_link retired; /* or, of one that is gone, in the list of those */
     uint32_t ready_place; /* 1 + index in ready; 0: not READY */
+    uint32_t n_calls;     /* under way, of policies that count them */
     uint8_t conn;         /* as counted: TRANSIENT_FAILURE until READY */
     bool unmatched;       /* in an update: listed so far, not yet met in the new list */
     bool is_retired;
+    bool is_gone; /* dropped, and kept only because calls are under way */
+};
+
+struct rota_petiole;
+
+/* What a policy adds to its leaves; any but leaf_size may be NULL. None of these may give commands. */
+struct rota_leaf_hooks {
+    size_t leaf_size; /* of a struct that begins with struct rota_leaf */
+    /* A new leaf, or one whose endpoint is to be another object from now on. ROTA_ENOMEM: nothing has changed. */
+    rota_err (*take_endpoint)(struct rota_petiole *p, struct rota_leaf *leaf, const struct rota_endpoint *endpoint);
+    void (*come)(struct rota_petiole *p, struct rota_leaf *leaf); /* into `ready` */
+    void (*leave)(struct rota_petiole *p, struct rota_leaf *leaf); /* is about to leave `ready` */
+    void (*drop)(struct rota_petiole *p, struct rota_leaf *leaf); /* undoes take_endpoint; not called by rota_petiole_fini */
 };
 
 struct rota_ready {
     struct rota_lb_child *child;
     struct rota_leaf *leaf;
+    uint32_t weight; /* for the policy's use; 0 when it comes in */
 };
 
 struct rota_listed {
@@ -45,19 +60,19 @@ struct rota_petiole {
     /* Not. */
     const struct rota_lb_env *env;
     struct rota_lb_config *leaf_config;
-    size_t leaf_size;
+    const struct rota_leaf_hooks *hooks;
     struct rota_listed *listed; /* in the list's order */
     size_t n_listed;
     uint32_t counts[ROTA_CONN_SHUTDOWN + 1]; /* of listed leaves, by conn */
     struct rota_idmap by_hash;
-    struct rota_link retired;
+    struct rota_link retired, gone;
     size_t cap_ready, n_leaves; /* listed and retired */
     uint64_t seed;
     struct rota_status failure; /* the last of any leaf's */
 };
 
-/* leaf_size: 0 or the size of a struct that begins with struct rota_leaf. ROTA_ENOTFOUND: env knows no pick_first. */
-rota_err rota_petiole_init(struct rota_petiole *p, const struct rota_lb_env *env, size_t leaf_size);
+/* hooks: NULL for a policy that adds nothing. ROTA_ENOTFOUND: env knows no pick_first. */
+rota_err rota_petiole_init(struct rota_petiole *p, const struct rota_lb_env *env, const struct rota_leaf_hooks *hooks);
 void rota_petiole_fini(struct rota_petiole *p); /* also after a failed init, or zeroed */
 
 /* ROTA_ENOMEM: endpoints there was no memory for are left out, or, if ret_changed is not written, nothing has changed.
@@ -81,5 +96,19 @@ static inline struct rota_lb_child *rota_petiole_turn(struct rota_petiole *p)
     p->turned = true;
     return p->ready[at].child;
 }
+
+/* Counting calls: what begin returns is the pick's cookie; end undoes it, and the leaf may be gone afterwards. */
+static inline uint64_t rota_leaf_begin(struct rota_leaf *leaf)
+{
+    leaf->n_calls++;
+    return (uint64_t)(uintptr_t)leaf;
+}
+
+static inline struct rota_leaf *rota_leaf_of(uint64_t cookie)
+{
+    return (struct rota_leaf *)(uintptr_t)cookie;
+}
+
+void rota_petiole_end(struct rota_petiole *p, struct rota_leaf *leaf);
 
 #endif

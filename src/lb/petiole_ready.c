@@ -26,7 +26,7 @@ void rota_petiole_ready_add(struct rota_petiole *p, struct rota_leaf *leaf)
     }
     if (place != last)
         put(p, last, p->ready[place]);
-    put(p, place, (struct rota_ready){leaf->child, leaf});
+    put(p, place, (struct rota_ready){leaf->child, leaf, 0});
 }
 
 void rota_petiole_ready_remove(struct rota_petiole *p, struct rota_leaf *leaf)

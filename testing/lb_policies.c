@@ -1,0 +1,19 @@
+/* lb_policies.c - contract in lb_policies.h. */
+#include "testing/lb_policies.h"
+
+const struct rota_lb_class *const rota_test_policies[] = {
+    &rota_lb_pick_first,
+    &rota_lb_round_robin,
+    &rota_lb_least_request,
+    &rota_lb_random,
+    NULL,
+};
+
+const char *const rota_test_lb_configs[] = {
+    "[{\"pick_first\":{}}]",
+    "[{\"pick_first\":{\"shuffleAddressList\":true,\"connectionAttemptDelay\":\"0.1s\"}}]",
+    "[{\"round_robin\":{}}]",
+    "[{\"least_request\":{\"choiceCount\":3}}]",
+    "[{\"random\":{}}]",
+    NULL,
+};
