@@ -91,8 +91,8 @@ static void ask_leases(struct app *app, const char *target)
     if (strcmp(parsed->scheme, "etcd") == 0 && rota_etcd_where_read(parsed, NULL, &where, NULL) == 0) {
         if (rota_etcd_client_open(where.members, app->loop, NULL, NULL, &client, NULL) == 0) {
             for (size_t i = 0; i < app->n_found; i++) {
-                const char *lease = rota_endpoint_attribute(app->found[i], "etcd.lease");
-                if (lease != NULL && strcmp(lease, "0") != 0)
+                const char *lease = rota_found_lease(app->found[i]);
+                if (lease != NULL)
                     app->ttl_seconds[i] = ask_ttl(client, (int64_t)strtoull(lease, NULL, 16));
             }
             rota_channel_free(client);
@@ -144,7 +144,7 @@ static void show_table(const struct app *app)
         if (app->ttl_seconds[i] >= 0)
             snprintf(ttl, sizeof(ttl), "%llds", app->ttl_seconds[i]);
         printf("%-*s  %6s  %-10s  %-10s  %-16s  %5s  %s\n", (int)width, e->addresses[0].text, weight, or_dash(e->zone), or_dash(e->version),
-               or_dash(rota_endpoint_attribute(e, "etcd.lease")), ttl, or_dash(rota_endpoint_attribute(e, "etcd.mod_revision")));
+               or_dash(rota_found_lease(e)), ttl, or_dash(rota_endpoint_attribute(e, "etcd.mod_revision")));
     }
     if (app->revision > 0)
         printf("%zu server%s at revision %lld\n", app->n_found, app->n_found == 1 ? "" : "s", (long long)app->revision);

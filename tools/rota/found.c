@@ -4,9 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const char *rota_found_lease(const struct rota_endpoint *e)
+{
+    const char *lease = rota_endpoint_attribute(e, "etcd.lease");
+
+    return lease == NULL || strcmp(lease, "0") == 0 ? NULL : lease;
+}
+
 json_t *rota_found_json(const struct rota_endpoint *e)
 {
-    const char *revision = rota_endpoint_attribute(e, "etcd.mod_revision");
+    const char *revision = rota_endpoint_attribute(e, "etcd.mod_revision"), *lease = rota_found_lease(e);
     json_t *object = json_object(), *metadata = json_object();
 
     json_object_set_new(object, "address", json_string(e->addresses[0].text));
@@ -18,8 +25,8 @@ json_t *rota_found_json(const struct rota_endpoint *e)
         json_object_set_new(object, "version", json_string(e->version));
     if (rota_endpoint_attribute(e, "etcd.key") != NULL)
         json_object_set_new(object, "key", json_string(rota_endpoint_attribute(e, "etcd.key")));
-    if (rota_endpoint_attribute(e, "etcd.lease") != NULL)
-        json_object_set_new(object, "lease", json_string(rota_endpoint_attribute(e, "etcd.lease")));
+    if (lease != NULL)
+        json_object_set_new(object, "lease", json_string(lease));
     if (revision != NULL)
         json_object_set_new(object, "revision", json_integer(strtoll(revision, NULL, 10)));
     if (rota_endpoint_attribute(e, "etcd.suspect") != NULL)
