@@ -7,10 +7,12 @@
 #include "base/alloc.h"
 #include "base/errinfo.h"
 #include "base/log.h"
+#include "registry/journal.h"
 #include "server/server.h"
 #include <stdio.h>
 
 #define DEFAULT_LISTEN "127.0.0.1:2379"
+#define MAX_BYTES_DEFAULT ((size_t)1 << 30)
 #define PROGRESS_NS INT64_C(600000000000) /* as etcd */
 #define SERVER_REQUEST_BYTES ((size_t)2 << 20)
 
@@ -108,14 +110,17 @@ static rota_err make_server(struct rota_registry *r, const struct rota_registry_
 
 static rota_err make_store(struct rota_registry *r, const struct rota_registry_options *options, struct rota_errinfo *info)
 {
-    struct rota_store_limits limits = {.max_bytes = options->max_bytes};
+    size_t max_bytes = options->max_bytes != 0 ? options->max_bytes : MAX_BYTES_DEFAULT;
+    struct rota_store_limits limits = {.max_bytes = max_bytes};
+    struct rota_registry_journal_options journal = {
+        .dir = options->data_dir, .max_bytes = max_bytes, .alloc = r->alloc, .log = r->log, .now_ns = rota_registry_now_ns(r)};
     uint64_t seed = rota_rng_next(&rota_server_parts(r->server)->host->rng);
 
     if (rota_store_new(r->alloc, &limits, seed, &r->store) < 0 || rota_timer_new(r->loop, on_lease_timer, r, &r->lease_timer) < 0 ||
         rota_timer_new(r->loop, on_progress_timer, r, &r->progress_timer) < 0 ||
         rota_timer_set(r->progress_timer, rota_registry_now_ns(r) + PROGRESS_NS) < 0)
         return rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry");
-    return 0;
+    return options->data_dir == NULL ? 0 : rota_registry_journal_open(&journal, r->store, &r->journal, info);
 }
 
 /* The URL that clients are told: of all addresses, the one by which a client on this machine gets here. */
@@ -154,6 +159,7 @@ static void free_parts(struct rota_registry *r)
     rota_timer_free(r->lease_timer);
     rota_timer_free(r->progress_timer);
     rota_store_free(r->store);
+    rota_registry_journal_close(r->journal);
     rota_arena_fini(&r->scratch);
     rota_arena_fini(&r->outgoing);
     rota_alloc_free(r->alloc, r->address);
@@ -169,8 +175,6 @@ rota_err rota_registry_open(const struct rota_registry_options *options, struct 
 
     if (options == NULL || options->loop == NULL)
         return rota_errinfo_set(info, ROTA_EINVAL, "a registry needs options.loop");
-    if (options->data_dir != NULL)
-        return rota_errinfo_set(info, ROTA_EUNSUPPORTED, "%s: a data directory is not supported yet", options->data_dir);
     alloc = rota_alloc_or_default(options->alloc);
     r = rota_alloc_zero(alloc, 1, sizeof(*r));
     if (r == NULL)
@@ -193,6 +197,7 @@ rota_err rota_registry_open(const struct rota_registry_options *options, struct 
         free_parts(r);
         return err;
     }
+    rota_registry_changed(r); /* leases that were loaded */
     *ret_registry = r;
     return 0;
 }
