@@ -20,6 +20,7 @@
 #include <rota/slice.h>
 #include <rota/status.h>
 #include <rota/target.h>
+#include <rota/tls.h>
 #include <rota/version.h>
 
 #endif

@@ -1,0 +1,24 @@
+/* certs_fixture.h - certificates for tests, made on the spot: PEM files in a directory of their own. */
+#ifndef ROTA_NET_CERTS_FIXTURE_H
+#define ROTA_NET_CERTS_FIXTURE_H
+
+struct cert_spec {
+    const char *stem;   /* writes DIR/stem.pem and DIR/stem.key */
+    const char *issuer; /* stem of one written before; NULL: its own, an authority */
+    const char *common_name, *organization; /* NULL: none */
+    const char *names;  /* "DNS:localhost,IP:127.0.0.1"; NULL: none */
+    int from_days, until_days; /* of validity, from now; both 0: from yesterday for ten days */
+};
+
+/* Any failure ends the program. */
+void certs_dir_make(char dir[64]);
+void certs_dir_remove(const char *dir);
+void certs_write(const char *dir, const struct cert_spec *spec);
+const char *certs_path(const char *dir, const char *file); /* in one of eight static buffers, in turn */
+void certs_copy(const char *dir, const char *from, const char *to); /* puts the file in place at once, as rename does */
+
+/* ca.pem; server.pem (localhost, *.example.test, 127.0.0.1, ::1); client.pem; expired, early, other.pem (other.test only), rogue-ca.pem and
+ * what it issued: rogue.pem; all with keys. */
+void certs_write_usual(const char *dir);
+
+#endif
