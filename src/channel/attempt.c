@@ -154,8 +154,9 @@ static rota_err open_stream(struct rota_attempt *attempt, struct rota_connection
     err = rota_request_headers(&head, &channel->scratch, &headers, &count);
     if (err < 0)
         return err;
-    attempt->end_sent = call->half_closed && call->outbox.count == 0;
-    return connection->conn->class->open(connection->conn, headers, count, attempt->end_sent, &rota_attempt_stream_events, attempt, &attempt->stream);
+    attempt->end_sent = false;
+    /* Requests end with data, empty if there is no message (PROTOCOL-HTTP2.md "Requests"): grpc-go waits for ever else. */
+    return connection->conn->class->open(connection->conn, headers, count, false, &rota_attempt_stream_events, attempt, &attempt->stream);
 }
 
 static void fail_without_memory(struct rota_attempt *attempt)

@@ -42,6 +42,26 @@ static void messages_go_both_ways(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+static void a_request_stream_without_messages_ends_with_data(void **unused)
+{
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen;
+    struct rota_fake_stream *stream;
+
+    (void)unused;
+    rota_channel_fixture_init(&f, NULL);
+    rota_fixture_stream_start(&f, NULL, &seen);
+    assert_int_equal(rota_call_write_end(seen.call), 0);
+    stream = rota_fake_stream_at(rota_fixture_ready(&f, A), 0);
+    assert_int_equal(stream->n_sends, 1); /* not with the headers */
+    assert_int_equal(rota_buffer_peek(&stream->data).size, 0);
+    assert_true(stream->end);
+    rota_fake_headers(stream);
+    rota_fake_trailers(stream, ROTA_OK, "");
+    rota_assert_ended(&seen, ROTA_OK, "");
+    rota_channel_fixture_fini(&f);
+}
+
 static void messages_come_in_any_pieces(void **unused)
 {
     static const uint8_t bytes[] = "\0\0\0\0\3one\0\0\0\0\0\0\0\0\0\3two";
@@ -309,6 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_go_both_ways),
+        cmocka_unit_test(a_request_stream_without_messages_ends_with_data),
         cmocka_unit_test(messages_come_in_any_pieces),
         cmocka_unit_test(writes_before_the_connection_are_kept_to_a_limit),
         cmocka_unit_test(a_full_stream_refuses_until_it_is_writable),
