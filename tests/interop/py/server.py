@@ -1,0 +1,94 @@
+"""The interop service over Debian's grpcio.
+
+    server.py --port=PORT [--use_tls=false]
+"""
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from concurrent import futures
+
+import grpc
+
+from interop_pb import INITIAL_KEY, METHODS, SERVICE, TRAILING_KEY, Aggregate, Empty, Payload
+
+CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def echo_metadata(context):
+    sent = context.invocation_metadata()
+    initial = tuple((m.key, m.value) for m in sent if m.key == INITIAL_KEY)
+    if initial:
+        context.send_initial_metadata(initial)
+    context.set_trailing_metadata(tuple((m.key, m.value) for m in sent if m.key == TRAILING_KEY))
+
+
+def echo_status(request, context):
+    if request.status and request.status[0]:
+        context.abort(CODES.get(request.status[0], grpc.StatusCode.UNKNOWN), request.status[1])
+
+
+def answer(request, context):
+    """The replies that a request of a streaming method asks for."""
+    echo_status(request, context)
+    for size, interval_us in request.replies:
+        time.sleep(interval_us / 1e6)
+        yield Payload(size)
+
+
+class Service:
+    def EmptyCall(self, _request, context):
+        echo_metadata(context)
+        return Empty()
+
+    def UnaryCall(self, request, context):
+        echo_metadata(context)
+        echo_status(request, context)
+        return Payload(request.response_size)
+
+    def StreamingInputCall(self, requests, context):
+        echo_metadata(context)
+        return Aggregate(sum(len(request.payload or b"") for request in requests))
+
+    def StreamingOutputCall(self, request, context):
+        echo_metadata(context)
+        yield from answer(request, context)
+
+    def FullDuplexCall(self, requests, context):
+        echo_metadata(context)
+        for request in requests:
+            yield from answer(request, context)
+
+
+def handlers(service):
+    table = {}
+    for name, (kind, request, reply) in METHODS.items():
+        make = getattr(grpc, kind + "_rpc_method_handler")
+        table[name] = make(getattr(service, name), request_deserializer=request.decode, response_serializer=reply.encode)
+    return grpc.method_handlers_generic_handler(SERVICE, table)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", default="0")
+    parser.add_argument("--use_tls", default="false")
+    flags = parser.parse_args()
+    if flags.use_tls != "false":
+        sys.exit("--use_tls=%s is not supported" % flags.use_tls)
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=64))
+    server.add_generic_rpc_handlers((handlers(Service()),))
+    port = server.add_insecure_port("[::]:" + flags.port)
+    server.start()
+    print("listening on port %d" % port, flush=True)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.wait(0.2):  # short, so that signals are looked at
+        pass
+    server.stop(1).wait()
+
+
+if __name__ == "__main__":
+    main()
