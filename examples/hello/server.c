@@ -1,6 +1,6 @@
 /* server.c - serves proto.HelloService, keeps itself in the registry while it runs, and leaves without failing a call.
  *
- * On SIGTERM or SIGINT: the entry is taken out of the registry, clients get a moment to notice, then connections are drained.
+ * On SIGTERM or SIGINT: health checks are told, the entry is taken out of the registry, clients get a moment to notice, then connections are drained.
  */
 #include "common.h"
 #include "hello.rota.h"
@@ -21,6 +21,7 @@ struct app {
     struct options options;
     struct rota_loop *loop;
     struct rota_server *server;
+    struct rota_health *health;
     struct rota_registrar *registrar;
     struct rota_signal *signals[2];
     struct rota_timer *timer;
@@ -117,6 +118,7 @@ static void on_signal(void *arg, int signum)
     }
     app->stopping = true;
     say('I', "server stopping");
+    rota_health_shutdown(app->health);
     if (app->registrar != NULL)
         rota_registrar_close(app->registrar, REVOKE_MS, on_deregistered, app);
     else
@@ -175,7 +177,8 @@ static void serve(struct app *app)
     options.loop = app->loop;
     if (rota_server_new(&options, &app->server, &info) < 0)
         fail("starting", info.text);
-    if (proto_hello_service_add(app->server, &handlers, app) < 0)
+    if (proto_hello_service_add(app->server, &handlers, app) < 0 || rota_reflection_add(app->server) < 0 ||
+        rota_health_add(app->server, NULL, &app->health) < 0 || rota_health_set(app->health, proto_hello_service_service.name, ROTA_HEALTH_SERVING) < 0)
         fail("starting", "out of memory");
     if (rota_server_listen(app->server, app->options.port, bound, &info) < 0)
         fail("--port", info.text);

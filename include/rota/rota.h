@@ -13,6 +13,7 @@
 #include <rota/loop.h>
 #include <rota/message.h>
 #include <rota/metadata.h>
+#include <rota/reflection.h>
 #include <rota/registrar.h>
 #include <rota/registry.h>
 #include <rota/resolver.h>

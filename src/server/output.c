@@ -63,6 +63,14 @@ size_t rota_server_call_queued(const struct rota_server_call *call)
     return call->stream == NULL ? 0 : call->stream->conn->class->queued(call->stream);
 }
 
+bool rota_server_call_full(struct rota_server_call *call)
+{
+    bool full = rota_server_call_queued(call) >= call->server->options.send_queue_bytes;
+
+    call->want_writable |= full;
+    return full;
+}
+
 rota_err rota_server_call_send_initial_metadata(struct rota_server_call *call)
 {
     rota_host_enter(call->server->parts.host);

@@ -38,6 +38,8 @@ void rota_server_keep(struct rota_server *server, struct rota_server_companion *
 
 /* Bytes sent in this call that have not left yet. */
 size_t rota_server_call_queued(const struct rota_server_call *call);
+/* Whether a send would say ROTA_EAGAIN now; then on_writable follows as if it had. */
+bool rota_server_call_full(struct rota_server_call *call);
 
 /* --- Shared by the files of this folder --- */
 

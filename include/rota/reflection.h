@@ -1,0 +1,18 @@
+/* rota/reflection.h - lets clients ask a server what it serves: grpc.reflection.v1.ServerReflection, and v1alpha for older ones.
+ *
+ * Answers come from the descriptors that generated code has in struct rota_service; of a service without them only the name is told.
+ * Threading: on the loop of the server. Ownership: what it keeps goes with the server.
+ * Source: gRPC's server reflection protocol (doc/server-reflection.md in grpc/grpc).
+ */
+#ifndef ROTA_REFLECTION_H
+#define ROTA_REFLECTION_H
+
+#include <rota/server.h>
+
+ROTA_BEGIN_DECLS
+
+/* Tells of all services of the server, also of those that are added later. ROTA_EEXIST, ROTA_ENOMEM. */
+ROTA_API ROTA_MUST_USE rota_err rota_reflection_add(struct rota_server *server);
+
+ROTA_END_DECLS
+#endif
