@@ -1,0 +1,251 @@
+"""Our etcd client on a real registry: values in both dialects, entries that others spoil, members that hang or die.
+
+    etcd_client_test.py dialects etcd|rota
+    etcd_client_test.py repair etcd|rota
+    etcd_client_test.py members
+"""
+
+import json
+import subprocess
+import sys
+import time
+
+import harness
+
+SERVICE = "greeter"
+GRPCLB = "/grpclb/" + SERVICE + "/"
+OFFICIAL = SERVICE + "/"
+REGISTERED = r"registry put key"
+TRYING = r"trying again"
+
+
+def endpoints(h, target, code=0):
+    run = h.run([h.program("tools/rota/rota"), "endpoints", "--json", target])
+    assert run.code == code, "exit code %s: %s" % (run.code, run.text())
+    return json.loads(run.text())
+
+
+def found(listing):
+    """address -> what is told of it, without what the registry numbers."""
+    ours = ("weight", "zone", "version", "metadata", "suspect")
+    return {e["address"]: {k: e[k] for k in ours if k in e} for e in listing["endpoints"]}
+
+
+def start_server(h, registry, *flags, lease=5, params=""):
+    server = h.spawn([h.program("examples/hello/server"), "--port=127.0.0.1:0", "--service=" + SERVICE,
+                      "--registry=" + registry + params, "--lease=%d" % lease, *flags])
+    server.key = server.wait_line(r"registry put key:(\S+)").group(1)
+    return server
+
+
+def start_watch(h, target):
+    return h.spawn([h.program("tools/rota/rota"), "watch", target], name="rota watch")
+
+
+# Dialects.
+
+def grpclb(h, registry):
+    registry.ctl("put", GRPCLB + "10.0.0.1:80", "10.0.0.1:80")
+    registry.ctl("put", GRPCLB + "10.0.0.2:80", '{"addr":"10.0.0.2:80","weight":5,"zone":"a","version":"1.2","metadata":{"dc":"x"}}')
+    registry.ctl("put", GRPCLB + "10.0.0.3:80", "7")
+    registry.ctl("put", GRPCLB + "name", "[::1]:80")
+    registry.ctl("put", GRPCLB + "bad1", "hello")
+    registry.ctl("put", GRPCLB + "bad2", '{"addr":')
+    registry.ctl("put", GRPCLB + "bad3", "10.0.0.9:0")
+    registry.ctl("put", "/grpclb/" + SERVICE + "-admin/10.0.0.8:80", "10.0.0.8:80")
+    registry.ctl("put", "/grpclb/" + SERVICE[:-1] + "/10.0.0.7:80", "10.0.0.7:80")
+    listing = endpoints(h, registry.target(SERVICE))
+    with h.check("grpclb: addresses, JSON and weights are read, neighbours are not"):
+        want = {"10.0.0.1:80": {}, "10.0.0.2:80": {"weight": 5, "zone": "a", "version": "1.2", "metadata": {"dc": "x"}},
+                "10.0.0.3:80": {"weight": 7}, "[::1]:80": {}}
+        assert found(listing) == want, found(listing)
+    with h.check("values that are no servers are skipped and counted"):
+        assert listing["skipped"] == 3, listing["skipped"]
+    with h.check("the list has the registry's revision"):
+        assert listing["revision"] == registry.revision(), listing["revision"]
+
+
+def official(h, registry):
+    target = registry.target(SERVICE) + "?dialect=official"
+    with h.check("a service without servers has an exit code of its own"):
+        assert endpoints(h, target, code=3)["endpoints"] == []
+    registry.ctl("put", OFFICIAL + "one", '{"Op":0,"Addr":"10.0.0.1:80","Metadata":null}')
+    registry.ctl("put", OFFICIAL + "two", '{"Op":0,"Addr":"10.0.0.2:80","Metadata":{"weight":3,"zone":"b"}}')
+    registry.ctl("put", OFFICIAL + "gone", '{"Op":1,"Addr":"10.0.0.3:80","Metadata":null}')
+    registry.ctl("put", OFFICIAL + "bare", "10.0.0.4:80")
+    listing = endpoints(h, target)
+    with h.check("official: what etcd's own naming writes is read, metadata included"):
+        assert found(listing) == {"10.0.0.1:80": {}, "10.0.0.2:80": {"weight": 3, "zone": "b"}}, found(listing)
+        assert listing["skipped"] == 1, listing["skipped"]
+    watch = start_watch(h, target)
+    watch.wait_line(r" \+ 10\.0\.0\.2:80")
+    with h.check("official: changes are seen as they are made"):
+        registry.ctl("put", OFFICIAL + "three", '{"Op":0,"Addr":"10.0.0.5:80"}')
+        watch.wait_line(r" \+ 10\.0\.0\.5:80")
+        registry.ctl("put", OFFICIAL + "three", '{"Op":1,"Addr":"10.0.0.5:80"}')
+        watch.wait_line(r" - 10\.0\.0\.5:80")
+        registry.ctl("put", OFFICIAL + "two", "spoilt")
+        watch.wait_line(r" - 10\.0\.0\.2:80")
+        registry.ctl("put", OFFICIAL + "two", '{"Op":0,"Addr":"10.0.0.2:80"}')
+        watch.wait_line(r" \+ 10\.0\.0\.2:80", count=2)
+    watch.terminate()
+    registry.ctl("del", "--prefix", OFFICIAL)
+
+
+def written(h, registry):
+    server = start_server(h, registry.url, "--weight=4", params="?dialect=official")
+    with h.check("official: our server writes what etcd's own naming reads"):
+        value = json.loads(registry.ctl("get", "--print-value-only", server.key))
+        addr = server.key[len(OFFICIAL):]
+        assert server.key == OFFICIAL + addr and value == {"Op": 0, "Addr": addr, "Metadata": {"weight": 4}}, (server.key, value)
+    with h.check("official: our client finds it"):
+        client = h.run([h.program("examples/hello/client"), "--registry=" + registry.url + "?dialect=official", "--service=" + SERVICE, "--count=3"])
+        assert client.code == 0, client.text()
+    with h.check("it leaves nothing behind"):
+        assert server.terminate() == 0
+        assert registry.keys(OFFICIAL) == [], registry.keys(OFFICIAL)
+    with h.check("an unknown dialect is named"):
+        run = h.run([h.program("tools/rota/rota"), "endpoints", registry.target(SERVICE) + "?dialect=zk"])
+        assert run.code == 1 and 'unknown dialect "zk"; there are grpclb, official' in run.text(), (run.code, run.text())
+
+
+def dialects(h, kind):
+    registry = h.any_registry(kind)
+    grpclb(h, registry)
+    official(h, registry)
+    written(h, registry)
+
+
+# Repairs.
+
+def lease_of(registry, key):
+    kvs = json.loads(registry.ctl("get", "-w", "json", key)).get("kvs", [])
+    return kvs[0].get("lease", 0) if kvs else None
+
+
+def wait_own(registry, server, lease_not=(), timeout_s=8):
+    """Waits until the server's key stands under a lease that is none of those; returns it."""
+    def there():
+        return lease_of(registry, server.key) not in (None, 0, *lease_not)
+    harness.until("%s under a lease of its own" % server.key, there, timeout_s, step_s=0.05)
+    return lease_of(registry, server.key)
+
+
+def repair(h, kind):
+    registry = h.any_registry(kind)
+    server = start_server(h, registry.url)
+    lease = wait_own(registry, server)
+    with h.check("a key deleted by somebody is put again under the same lease"):
+        mark = server.mark()
+        registry.ctl("del", server.key)
+        server.wait_line("somebody deleted the key", after=mark)
+        assert wait_own(registry, server) == lease
+    with h.check("a key that somebody wrote over is put again, and it is said"):
+        mark = server.mark()
+        registry.ctl("put", server.key, "10.9.9.9:9")
+        server.wait_line("somebody else registers under the same key", after=mark)
+        assert wait_own(registry, server) == lease
+    with h.check("a lease revoked by somebody is followed by another"):
+        mark = server.mark()
+        registry.ctl("lease", "revoke", "%x" % lease)
+        server.wait_line(REGISTERED, after=mark)
+        assert wait_own(registry, server, (lease,)) != lease
+    with h.check("a server stopped past its lease is there at once when it goes on"):
+        server.freeze()
+        registry.wait_keys(GRPCLB, 0, timeout_s=15)
+        mark = server.mark()
+        start_s = time.monotonic()
+        server.thaw()
+        server.wait_line(REGISTERED, after=mark)
+        assert harness.since(start_s) < 2, harness.since(start_s)
+        registry.wait_keys(GRPCLB, 1)
+    with h.check("an outage is told once, not at each try"):
+        mark = server.mark()
+        registry.kill()
+        server.wait_line(TRYING, timeout_s=15, after=mark)
+        told = server.count(TRYING, after=mark)
+        time.sleep(4)  # the retries in this time are what is counted
+        assert server.count(TRYING, after=mark) <= told + 1, server.lines[mark:]
+    with h.check("and the server ends in time without a registry"):
+        assert server.terminate() == 0
+
+
+# Members.
+
+class Cluster:
+    """Three members of one etcd, on ports and directories of their own."""
+
+    def __init__(self, h):
+        h.tool("etcd", "etcd-server")
+        self.h = h
+        self.urls = ["http://127.0.0.1:%d" % harness.free_port() for _ in range(3)]
+        self.peers = ["http://127.0.0.1:%d" % harness.free_port() for _ in range(3)]
+        initial = ",".join("m%d=%s" % (i, url) for i, url in enumerate(self.peers))
+        self.members = [h.spawn([
+            "etcd", "--name=m%d" % i, "--data-dir=%s/m%d" % (h.dir, i), "--unsafe-no-fsync",
+            "--listen-client-urls=" + self.urls[i], "--advertise-client-urls=" + self.urls[i],
+            "--listen-peer-urls=" + self.peers[i], "--initial-advertise-peer-urls=" + self.peers[i],
+            "--initial-cluster=" + initial, "--initial-cluster-token=" + h.dir,
+        ], name="etcd m%d" % i) for i in range(3)]
+        for member in self.members:
+            member.wait_line(r"ready to serve client requests", 30)
+
+    @property
+    def uri(self):
+        return "etcd://" + ",".join(url[len("http://"):] for url in self.urls)
+
+    def ctl(self, *words, without=None):
+        """Through any member but that one; waits out an election."""
+        tool = self.h.tool("etcdctl", "etcd-client")
+        urls = [url for i, url in enumerate(self.urls) if i != without]
+        end_s = time.monotonic() + 15
+        while True:
+            run = subprocess.run([tool, "--endpoints=" + urls[0], "--command-timeout=3s", *words], timeout=10, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            if run.returncode == 0:
+                return run.stdout
+            urls.append(urls.pop(0))
+            assert time.monotonic() < end_s, run.stdout
+
+
+def hang(h, cluster, server, watch, i):
+    """A member stands still for longer than the lease and longer than the watch bears silence."""
+    key = GRPCLB + "10.0.1.%d:80" % i
+    mark = server.mark()
+    cluster.members[i].freeze()
+    try:
+        cluster.ctl("put", key, "10.0.1.%d:80" % i, without=i)
+        with h.check("member %d hangs: a change is seen all the same" % i):
+            watch.wait_line(r" \+ 10\.0\.1\.%d:80" % i, timeout_s=25)
+        time.sleep(3)  # so that the lease would be over had it not been kept
+        with h.check("member %d hangs: the lease is kept" % i):
+            assert not server.count(TRYING, after=mark), server.lines[mark:]
+            cluster.ctl("get", "--keys-only", server.key, without=i).index(server.key)
+    finally:
+        cluster.members[i].thaw()
+
+
+def members(h, _kind):
+    cluster = Cluster(h)
+    server = start_server(h, cluster.uri, lease=6)
+    watch = start_watch(h, cluster.uri + "/" + SERVICE)
+    watch.wait_line(r" \+ ")
+    for i in range(3):
+        hang(h, cluster, server, watch, i)
+    with h.check("a member killed: changes are seen and the lease is kept"):
+        mark = server.mark()
+        cluster.members[1].kill()
+        cluster.ctl("put", GRPCLB + "10.0.2.1:80", "10.0.2.1:80", without=1)
+        watch.wait_line(r" \+ 10\.0\.2\.1:80", timeout_s=25)
+        time.sleep(6)  # a lease's time
+        assert not server.count(TRYING, after=mark), server.lines[mark:]
+    with h.check("a member down: who asks anew is answered"):
+        assert "10.0.2.1:80" in found(endpoints(h, cluster.uri + "/" + SERVICE))
+    with h.check("a member down: the entry goes with its server"):
+        assert server.terminate() == 0
+        watch.wait_line(r" - %s" % server.key[len(GRPCLB):])
+
+
+if __name__ == "__main__":
+    MODES = {"dialects": dialects, "repair": repair, "members": members}
+    harness.main(lambda h: MODES[sys.argv[1]](h, sys.argv[2] if len(sys.argv) > 2 else "etcd"))
