@@ -250,10 +250,11 @@ static void tick_watching(struct rota_etcd_watch *w, int64_t now_ns)
 
 void rota_etcd_watch_tick(struct rota_etcd_watch *w, int64_t now_ns)
 {
+    size_t suspects = w->roster->suspects;
     struct rota_status why;
 
     rota_etcd_roster_tick(w->roster, now_ns);
-    if (w->roster->changed)
+    if (w->roster->suspects < suspects)
         w->cmds |= ROTA_ETCD_CMD_PUBLISH;
     if (now_ns < w->wake_ns)
         return;
