@@ -166,7 +166,7 @@ static const struct rota_handler handlers[] = {
     {.method = &later_method, .on_message = later},
     {.method = &quiet_method, .on_start = on_start, .on_message = later, .on_end = note_end, .on_writable = note_writable},
 };
-const struct rota_service server_fixture_service = {"t.S", handlers, ROTA_COUNT(handlers)};
+const struct rota_service server_fixture_service = {.name = "t.S", .handlers = handlers, .n_handlers = ROTA_COUNT(handlers)};
 
 void server_fixture_init(struct server_fixture *f, const struct rota_server_options *options)
 {

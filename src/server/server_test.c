@@ -6,7 +6,7 @@
 static void services_and_paths_are_unique(void **unused)
 {
     struct rota_handler twice[2] = {server_fixture_service.handlers[0], server_fixture_service.handlers[0]};
-    struct rota_service other = {"t.Other", twice, 1};
+    struct rota_service other = {.name = "t.Other", .handlers = twice, .n_handlers = 1};
     struct rota_method method = *twice[0].method;
     struct server_fixture f;
 

@@ -1,0 +1,306 @@
+/* threads_test.c - blocking calls of a channel with a loop of its own, from many threads, and closing it meanwhile. For TSan. */
+#include "assembly/assembly_fixture.h"
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#define N_THREADS 4
+#define N_CALLS 100
+
+static struct {
+    struct rota_loop *loop; /* the server's */
+    struct test_server s;
+    struct rota_channel *channel;
+} at;
+
+static int setup(void **unused)
+{
+    (void)unused;
+    assert_int_equal(rota_loop_thread_new(NULL, &at.loop), 0);
+    test_server_open(&at.s, at.loop, "127.0.0.1:0", NULL);
+    at.channel = test_channel(NULL, at.s.bound, NULL);
+    return 0;
+}
+
+static int teardown(void **unused)
+{
+    (void)unused;
+    rota_channel_free(at.channel);
+    test_server_close(&at.s);
+    rota_loop_free(at.loop);
+    return 0;
+}
+
+struct worker {
+    pthread_t thread;
+    int index;
+    int good;
+    struct rota_call *call;
+    struct rota_status status;
+};
+
+static void start(struct worker *workers, int count, void *(*main)(void *))
+{
+    for (int i = 0; i < count; i++) {
+        workers[i].index = i;
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, main, &workers[i]), 0);
+    }
+}
+
+static void join(struct worker *workers, int count)
+{
+    for (int i = 0; i < count; i++)
+        assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+}
+
+/* --- At once --- */
+
+static void chat(struct worker *w)
+{
+    struct rota_slice text = ROTA_SLICE("abc");
+    struct rota_call *call;
+    void *message;
+
+    if (rota_call_open(at.channel, &test_chat, NULL, &call) < 0)
+        return;
+    for (int i = 0; i < 10; i++) {
+        if (rota_call_send(call, &text) == 0 && rota_call_recv(call, &message)) {
+            w->good++;
+            rota_codec_bytes.free(NULL, message, NULL);
+        }
+    }
+    rota_call_send_end(call);
+    w->good += !rota_call_recv(call, &message);
+    w->good += rota_call_finish(call).code == ROTA_OK;
+}
+
+static void *call_all_kinds(void *arg)
+{
+    struct worker *w = arg;
+    char text[20];
+
+    for (int i = 0; i < N_CALLS; i++) {
+        snprintf(text, sizeof(text), "%d %d", w->index, i);
+        w->good += test_echoes(at.channel, text);
+    }
+    chat(w);
+    return NULL;
+}
+
+static void calls_from_many_threads(void **unused)
+{
+    struct worker workers[N_THREADS] = {0};
+
+    (void)unused;
+    start(workers, N_THREADS, call_all_kinds);
+    join(workers, N_THREADS);
+    for (int i = 0; i < N_THREADS; i++)
+        assert_int_equal(workers[i].good, N_CALLS + 12);
+}
+
+#define N_MESSAGES 2000
+
+static void *receive_all(void *arg)
+{
+    struct worker *w = arg;
+    void *message;
+
+    while (rota_call_recv(w->call, &message)) {
+        w->good++;
+        rota_codec_bytes.free(NULL, message, NULL);
+    }
+    return NULL;
+}
+
+static void one_thread_sends_another_receives(void **unused)
+{
+    static uint8_t bytes[1000];
+    struct rota_slice text = {bytes, sizeof(bytes)};
+    struct worker w = {0};
+    int n_sent = 0;
+
+    (void)unused;
+    assert_int_equal(rota_call_open(at.channel, &test_chat, NULL, &w.call), 0);
+    start(&w, 1, receive_all);
+    for (int i = 0; i < N_MESSAGES; i++)
+        n_sent += rota_call_send(w.call, &text) == 0;
+    rota_call_send_end(w.call);
+    join(&w, 1);
+    assert_int_equal(rota_call_finish(w.call).code, ROTA_OK);
+    assert_int_equal(n_sent, N_MESSAGES);
+    /* The handler drops what its queue does not take. */
+    assert_in_range(w.good, 1, N_MESSAGES);
+}
+
+/* Nobody takes what is sent: the window and the queues fill up, send blocks, until the deadline ends the call. */
+static void a_blocked_send_ends_with_the_call(void **unused)
+{
+    static uint8_t bytes[1 << 16];
+    struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+    struct rota_slice text = {bytes, sizeof(bytes)};
+    struct rota_call *call;
+    rota_err err = 0;
+    int n = 0;
+
+    (void)unused;
+    options.timeout_ms = 300;
+    text = ROTA_SLICE("1000000 65536");
+    assert_int_equal(rota_call_open(at.channel, &test_count, &options, &call), 0);
+    assert_int_equal(rota_call_send(call, &text), 0);
+    assert_int_equal(rota_call_finish(call).code, ROTA_CANCELLED);
+
+    text = (struct rota_slice){bytes, sizeof(bytes)};
+    assert_int_equal(rota_call_open(at.channel, &test_chat, &options, &call), 0);
+    while (err == 0 && n < 1000000) {
+        err = rota_call_send(call, &text);
+        n++;
+    }
+    assert_int_equal(err, ROTA_ECLOSED);
+    assert_int_equal(rota_call_finish(call).code, ROTA_DEADLINE_EXCEEDED);
+}
+
+/* --- A message that does not unpack --- */
+
+static rota_err refuse(const void *type, struct rota_slice bytes, const struct rota_alloc *alloc, void **ret_message, struct rota_errinfo *info)
+{
+    (void)type;
+    (void)bytes;
+    (void)alloc;
+    (void)ret_message;
+    snprintf(info->text, sizeof(info->text), "not today");
+    return ROTA_EPARSE;
+}
+
+static void a_message_that_does_not_unpack_ends_the_call(void **unused)
+{
+    struct rota_codec codec = rota_codec_bytes;
+    struct rota_method method = test_chat;
+    struct rota_slice text = ROTA_SLICE("abc");
+    struct rota_status status;
+    struct rota_call *call;
+    void *message;
+
+    (void)unused;
+    codec.unpack = refuse;
+    method.reply.codec = &codec;
+    assert_int_equal(rota_call_open(at.channel, &method, NULL, &call), 0);
+    assert_int_equal(rota_call_send(call, &text), 0);
+    assert_false(rota_call_recv(call, &message));
+    status = rota_call_finish(call);
+    assert_int_equal(status.code, ROTA_INTERNAL);
+    assert_string_equal(status.message, "message: not today");
+    method = test_echo;
+    method.reply.codec = &codec;
+    status = rota_unary(at.channel, &method, NULL, &text, &message);
+    assert_int_equal(status.code, ROTA_INTERNAL);
+    assert_string_equal(status.message, "reply: not today");
+}
+
+/* --- Closing meanwhile --- */
+
+static void *call_for_ever(void *arg)
+{
+    struct worker *w = arg;
+
+    w->status = test_unary(at.channel, &test_delay, 0, "60000");
+    return NULL;
+}
+
+static void wait_for_calls(int n_calls)
+{
+    while (at.s.n_calls < n_calls)
+        sched_yield();
+}
+
+static void free_ends_calls_of_other_threads(void **unused)
+{
+    struct worker workers[N_THREADS] = {0}, stream = {0};
+    struct rota_slice text = ROTA_SLICE("abc");
+    void *message;
+
+    (void)unused;
+    assert_int_equal(rota_call_open(at.channel, &test_chat, NULL, &stream.call), 0);
+    assert_int_equal(rota_call_send(stream.call, &text), 0);
+    assert_true(rota_call_recv(stream.call, &message));
+    rota_codec_bytes.free(NULL, message, NULL);
+    start(workers, N_THREADS, call_for_ever);
+    wait_for_calls(N_THREADS);
+    start(&stream, 1, receive_all);
+    rota_channel_close(at.channel, NULL, NULL);
+    join(workers, N_THREADS);
+    join(&stream, 1);
+    for (int i = 0; i < N_THREADS; i++)
+        assert_int_equal(workers[i].status.code, ROTA_CANCELLED);
+    /* The channel is closing, or closed but for this call. */
+    assert_int_equal(rota_call_send(stream.call, &text), ROTA_ECLOSED);
+    assert_int_equal(rota_call_finish(stream.call).code, ROTA_CANCELLED);
+    at.channel = test_channel(NULL, at.s.bound, NULL);
+    assert_true(test_echoes(at.channel, "anew"));
+}
+
+struct event {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool set;
+};
+
+static void set(void *arg)
+{
+    struct event *event = arg;
+
+    pthread_mutex_lock(&event->mutex);
+    event->set = true;
+    pthread_cond_broadcast(&event->changed);
+    pthread_mutex_unlock(&event->mutex);
+}
+
+static void wait_for(struct event *event)
+{
+    pthread_mutex_lock(&event->mutex);
+    while (!event->set)
+        pthread_cond_wait(&event->changed, &event->mutex);
+    event->set = false;
+    pthread_mutex_unlock(&event->mutex);
+}
+
+static struct event closed = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+
+static void close_from_inside(void *arg, enum rota_conn_state state)
+{
+    (void)state;
+    rota_channel_close(arg, set, &closed);
+}
+
+static void start_watching(struct rota_loop_post *post)
+{
+    rota_channel_watch_state(post->arg, close_from_inside, post->arg);
+    rota_channel_connect(post->arg);
+}
+
+static void close_reports_once_from_anywhere(void **unused)
+{
+    struct rota_loop_post post = {.run = start_watching};
+
+    (void)unused;
+    rota_channel_close(at.channel, set, &closed);
+    wait_for(&closed);
+    /* From a callback, on the very thread that has to end. */
+    at.channel = test_channel(NULL, at.s.bound, NULL);
+    post.arg = at.channel;
+    rota_loop_post(rota_channel_loop(at.channel), &post);
+    wait_for(&closed);
+    at.channel = NULL;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(calls_from_many_threads, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_thread_sends_another_receives, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_blocked_send_ends_with_the_call, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_message_that_does_not_unpack_ends_the_call, setup, teardown),
+        cmocka_unit_test_setup_teardown(free_ends_calls_of_other_threads, setup, teardown),
+        cmocka_unit_test_setup_teardown(close_reports_once_from_anywhere, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
