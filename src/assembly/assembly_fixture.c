@@ -202,13 +202,15 @@ static void open_on_loop(void *arg)
     char address[ROTA_ADDRESS_TEXT_SIZE];
 
     snprintf(address, sizeof(address), "%s", s->bound);
-    assert_int_equal(rota_server_new(&s->options, &s->server, &info), 0);
-    assert_int_equal(rota_server_add(s->server, &service, NULL, s), 0);
-    if (rota_server_listen(s->server, address, s->bound, &info) < 0)
-        fail_msg("%s", info.text);
+    s->err = rota_server_new(&s->options, &s->server, &info);
+    if (s->err < 0)
+        return;
+    s->err = rota_server_add(s->server, &service, NULL, s);
+    if (s->err == 0)
+        s->err = rota_server_listen(s->server, address, s->bound, &info);
 }
 
-void test_server_open(struct test_server *s, struct rota_loop *loop, const char *address, const struct rota_server_options *options)
+rota_err test_server_try(struct test_server *s, struct rota_loop *loop, const char *address, const struct rota_server_options *options)
 {
     memset(s, 0, sizeof(*s));
     s->loop = loop;
@@ -216,6 +218,14 @@ void test_server_open(struct test_server *s, struct rota_loop *loop, const char 
     s->options.loop = loop;
     snprintf(s->bound, sizeof(s->bound), "%s", address);
     run_on(loop, open_on_loop, s);
+    if (s->err < 0 && s->server != NULL)
+        test_server_close(s);
+    return s->err;
+}
+
+void test_server_open(struct test_server *s, struct rota_loop *loop, const char *address, const struct rota_server_options *options)
+{
+    assert_int_equal(test_server_try(s, loop, address, options), 0);
 }
 
 struct closing {

@@ -22,10 +22,12 @@ struct test_server {
     struct rota_server_options options;
     atomic_int n_cancelled; /* calls whose handler was told that nobody waits any more */
     atomic_int n_calls;
+    rota_err err; /* of opening */
 };
 
 /* On the loop, also from another thread when the loop has one of its own. options NULL: defaults. */
 void test_server_open(struct test_server *s, struct rota_loop *loop, const char *address, const struct rota_server_options *options);
+rota_err test_server_try(struct test_server *s, struct rota_loop *loop, const char *address, const struct rota_server_options *options);
 void test_server_close(struct test_server *s);
 
 /* To "host:port" or a unix target; options NULL: defaults. loop NULL: one of its own. */
