@@ -5,12 +5,11 @@
  * lives on until its resolver's last hold on the sink is released.
  */
 #include "base/alloc.h"
-#include "base/errinfo.h"
 #include "base/log.h"
 #include "channel/core.h"
 #include "channel/subchannel.h"
+#include "resolver/resolvers.h"
 #include "resolver/sink.h"
-#include "wire/target.h"
 #include <stdalign.h>
 
 struct rota_resolution {
@@ -146,46 +145,9 @@ static const struct rota_resolver_sink_owner sink_owner = {
     .on_released = on_released,
 };
 
-static const struct rota_resolver_class *class_of(const struct rota_channel_parts *parts, const char *scheme)
-{
-    for (size_t i = 0; parts->resolvers[i] != NULL; i++)
-        if (strcmp(parts->resolvers[i]->scheme, scheme) == 0)
-            return parts->resolvers[i];
-    return NULL;
-}
-
-/* Also tells "dns" from a host name of that spelling, as long as there is a resolver for it. */
-static rota_err parse_target(struct rota_channel *channel, const char *text, struct rota_errinfo *info)
-{
-    const struct rota_resolver_class *const *classes = channel->parts.resolvers;
-    const char **known;
-    size_t count = 0;
-    rota_err err;
-
-    while (classes[count] != NULL)
-        count++;
-    known = rota_alloc_zero(channel->alloc, count + 1, sizeof(*known));
-    if (known == NULL)
-        return ROTA_ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        known[i] = classes[i]->scheme;
-    err = rota_target_parse(text, known, channel->alloc, &channel->target, info);
-    rota_alloc_free(channel->alloc, known);
-    return err;
-}
-
 rota_err rota_resolution_find(struct rota_channel *channel, const char *target, struct rota_errinfo *info)
 {
-    rota_err err = parse_target(channel, target, info);
-
-    if (err < 0)
-        return err;
-    channel->resolver = class_of(&channel->parts, channel->target->scheme);
-    if (channel->resolver == NULL)
-        return rota_errinfo_set(info, ROTA_ENOTFOUND, "target \"%s\": there is no resolver for the scheme \"%s\"", target, channel->target->scheme);
-    if (channel->resolver->check == NULL)
-        return 0;
-    return channel->resolver->check(channel->target, info);
+    return rota_resolver_find(target, channel->parts.resolvers, channel->alloc, &channel->target, &channel->resolver, info);
 }
 
 void rota_resolution_start(struct rota_channel *channel)
