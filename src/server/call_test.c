@@ -190,7 +190,7 @@ static void replies_have_a_limit(void **unused)
     server_fixture_init(&f, &options);
     ask = ask_later(&f, NULL);
     server_fixture_reply(&f, "four");
-    assert_string_equal(rota_fake_answer_status(ask), "RESOURCE_EXHAUSTED reply not sent: a configured limit was reached");
+    assert_string_equal(rota_fake_answer_status(ask), "RESOURCE_EXHAUSTED reply of 4 bytes not sent: the server's max_reply_bytes is 3");
     ask = ask_later(&f, NULL);
     server_fixture_reply(&f, "thr");
     assert_string_equal(rota_fake_answer_messages(ask), "thr ");

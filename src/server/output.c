@@ -28,6 +28,18 @@ static rota_err send_headers(struct rota_server_call *call)
     return err;
 }
 
+static size_t packed_size(const struct rota_server_call *call, const void *message)
+{
+    const struct rota_message_type *type = &call->method->handler->method->reply;
+
+    return type->codec->packed_size(type->type, message);
+}
+
+static bool too_long(const struct rota_server_call *call, size_t size)
+{
+    return size > call->server->options.max_reply_bytes || size > UINT32_MAX;
+}
+
 rota_err rota_server_call_send(struct rota_server_call *call, const void *message)
 {
     const struct rota_message_type *type;
@@ -39,8 +51,8 @@ rota_err rota_server_call_send(struct rota_server_call *call, const void *messag
     if (call->answered || call->finished || call->stream == NULL)
         return ROTA_ECLOSED;
     type = &call->method->handler->method->reply;
-    size = type->codec->packed_size(type->type, message);
-    if (size > call->server->options.max_reply_bytes || size > UINT32_MAX)
+    size = packed_size(call, message);
+    if (too_long(call, size))
         return ROTA_ELIMIT;
     if (call->stream->conn->class->queued(call->stream) >= call->server->options.send_queue_bytes) {
         call->want_writable = true;
@@ -149,7 +161,10 @@ void rota_server_call_reply(struct rota_server_call *call, const void *message)
 {
     rota_err err = rota_server_call_send(call, message);
 
-    if (err < 0 && err != ROTA_ECLOSED)
+    if (err == ROTA_ELIMIT && too_long(call, packed_size(call, message)))
+        rota_server_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "reply of %zu bytes not sent: the server's max_reply_bytes is %zu",
+                              packed_size(call, message), call->server->options.max_reply_bytes);
+    else if (err < 0 && err != ROTA_ECLOSED)
         rota_server_call_fail(call, err == ROTA_ELIMIT || err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "reply not sent: %s",
                               rota_err_text(err));
     else
