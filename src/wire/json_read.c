@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-rota_err rota_json_load(struct rota_slice text, json_t **ret_json, struct rota_errinfo *info)
+rota_err rota_json_load(const char *what, struct rota_slice text, json_t **ret_json, struct rota_errinfo *info)
 {
     json_error_t error;
     json_t *json = json_loadb(text.size == 0 ? "" : (const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
@@ -13,7 +13,7 @@ rota_err rota_json_load(struct rota_slice text, json_t **ret_json, struct rota_e
     if (json == NULL && json_error_code(&error) == json_error_out_of_memory)
         return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory for %zu bytes of JSON", text.size);
     if (json == NULL)
-        return rota_errinfo_set(info, ROTA_EPARSE, "line %d, column %d: %s", error.line, error.column, error.text);
+        return rota_errinfo_set(info, ROTA_EPARSE, "%s is not JSON: line %d, column %d: %s", what, error.line, error.column, error.text);
     *ret_json = json;
     return 0;
 }

@@ -17,8 +17,8 @@ struct rota_json_reader {
     struct rota_errinfo *info;
 };
 
-/* ROTA_EPARSE with line and column, ROTA_ENOMEM. Duplicate keys and anything behind the value are refused. */
-rota_err rota_json_load(struct rota_slice text, json_t **ret_json, struct rota_errinfo *info);
+/* what: its name in the sentence. ROTA_EPARSE with line and column, ROTA_ENOMEM. Duplicate keys and anything behind the value are refused. */
+rota_err rota_json_load(const char *what, struct rota_slice text, json_t **ret_json, struct rota_errinfo *info);
 
 /* Steps down; the result is what rota_json_leave takes. */
 size_t rota_json_enter(struct rota_json_reader *r, const char *key);

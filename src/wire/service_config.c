@@ -442,7 +442,7 @@ rota_err rota_service_config_parse(struct rota_slice json, const struct rota_all
 {
     struct reading r = {.json = {.info = info}};
     json_t *top;
-    rota_err err = rota_json_load(json, &top, info);
+    rota_err err = rota_json_load("the service config", json, &top, info);
 
     if (err < 0)
         return err;
