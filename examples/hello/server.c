@@ -164,7 +164,7 @@ static void enter_registry(struct app *app, const char *bound)
     options.on_state = on_registration;
     options.arg = app;
     if (rota_registrar_open(uri, &options, &app->registrar, &info) < 0)
-        fail("--registry", info.text);
+        fail("registering", info.text);
 }
 
 static void serve(struct app *app)
