@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define N_WARM_UP 3000 /* beyond what connections and pools keep for later: about a thousand of each kind */
+#define N_WARM_UP 5000 /* beyond what connections and pools keep for later: about a thousand of each kind */
 #define N_CALLS 10000
-#define SLACK_BYTES 10000 /* a buffer may have grown; more than a byte a call would show */
+#define SLACK_BYTES (32 << 10) /* a buffer may have doubled; four bytes a call would show */
 
 static struct rota_loop *loop_with(const struct rota_alloc *alloc)
 {
