@@ -1,0 +1,25 @@
+// interop.h - what the C++ client and server share.
+#ifndef CPP_INTEROP_H
+#define CPP_INTEROP_H
+
+#include <string>
+#include <vector>
+
+#include "interop.grpc.pb.h"
+
+inline const char kInitialKey[] = "x-grpc-test-echo-initial";
+inline const char kTrailingKey[] = "x-grpc-test-echo-trailing-bin";
+
+struct Flags {
+    std::string server_host = "localhost", test_case;
+    int server_port = 0, port = 0;
+    bool use_tls = false;
+    int soak_iterations = 10, soak_max_failures = 0, soak_per_iteration_max_acceptable_latency_ms = 1000;
+    int soak_overall_timeout_seconds = 10, soak_min_time_ms_between_rpcs = 0;
+    int soak_request_size = 271828, soak_response_size = 314159;
+};
+
+int RunServer(const Flags &flags);
+int RunClient(const Flags &flags);
+
+#endif
