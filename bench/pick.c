@@ -1,7 +1,7 @@
 /* pick.c - what a pick costs, and what a list costs to take over, by policy and number of endpoints.
  *
  * usage: pick [picks]
- * Every endpoint is READY. Columns: ns a pick and its end; ms for the first list; us for a list in which one endpoint of all has been
+ * Every endpoint is READY; weights go from 1 to 10. Columns: ns a pick and its end; ms for the first list; us for a list in which one endpoint of all has been
  * replaced; bytes an endpoint (child, policies, hold; no connection).
  */
 #include "base/alloc.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-static const struct rota_lb_class *const policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, &rota_lb_least_request, &rota_lb_random, NULL};
+static const struct rota_lb_class *const policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, &rota_lb_least_request, &rota_lb_random, &rota_lb_weighted_round_robin, NULL};
 static const size_t sizes[] = {3, 10, 1000, 10000};
 
 /* --- An owner whose connections are READY as soon as they are asked for --- */
@@ -95,7 +95,7 @@ static const struct rota_endpoint *endpoint_at(size_t i)
 {
     char text[32];
     struct rota_address address = {.kind = ROTA_ADDRESS_IPV4, .port = 1, .text = text};
-    struct rota_endpoint from = {.addresses = &address, .n_addresses = 1};
+    struct rota_endpoint from = {.addresses = &address, .n_addresses = 1, .weight = 1 + (uint32_t)i % 10};
     const struct rota_endpoint *endpoint;
 
     snprintf(text, sizeof(text), "10.%zu.%zu.%zu:8001", i / 65536, i / 256 % 256, i % 256);
@@ -157,6 +157,7 @@ static void measure(const struct rota_lb_class *policy, size_t count, long n_pic
     before = bytes_in_use;
     first_ns = list_ns(endpoints, count);
     after = bytes_in_use;
+    rota_lb_tree_timer(tree, now_ns += INT64_C(1000000000)); /* for policies that compute weights each second */
     pick_ns(n_picks / 10);
     each_pick_ns = pick_ns(n_picks);
     printf("%-20s %6zu endpoints %7.1f ns/pick %8.3f ms first %8.2f us change %5zu bytes/endpoint\n", policy->name, count, each_pick_ns,

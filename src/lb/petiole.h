@@ -88,13 +88,13 @@ bool rota_petiole_child(struct rota_petiole *p, struct rota_leaf *leaf, enum rot
 enum rota_conn_state rota_petiole_state(const struct rota_petiole *p);
 
 /* Round robin; n_ready must not be 0. */
-static inline struct rota_lb_child *rota_petiole_turn(struct rota_petiole *p)
+static inline const struct rota_ready *rota_petiole_turn(struct rota_petiole *p)
 {
     uint32_t at = p->cursor;
 
     p->cursor = at + 1 < p->n_ready ? at + 1 : 0;
     p->turned = true;
-    return p->ready[at].child;
+    return &p->ready[at];
 }
 
 /* Counting calls: what begin returns is the pick's cookie; end undoes it, and the leaf may be gone afterwards. */

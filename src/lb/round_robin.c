@@ -11,7 +11,7 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
 
     if (rr->leaves.n_ready == 0)
         return rota_petiole_none_ready(rr);
-    return rota_lb_child_pick(rota_petiole_turn(&rr->leaves), call, ret_pick);
+    return rota_lb_child_pick(rota_petiole_turn(&rr->leaves)->child, call, ret_pick);
 }
 
 static rota_err init(void *state, const struct rota_lb_env *env, const void *config)

@@ -14,6 +14,8 @@ static const struct row {
     {"least_request without load is even, weights or not", "[{\"least_request\":{}}]", "a*7,b,c", {1, 1, 1}, true},
     {"random: no weight counts as 1", "[{\"random\":{}}]", "a,b*1,c*2", {1, 1, 2}, true},
     {"random: five orders of magnitude", "[{\"random\":{}}]", "a*1,b*1000,c*100000", {1, 1000, 100000}, true},
+    {"weighted_round_robin: static weights", "[{\"weighted_round_robin\":{}}]", "a*1,b*5,c*10", {1, 5, 10}, false},
+    {"weighted_round_robin: five orders of magnitude, clamped to 1 % of the mean", "[{\"weighted_round_robin\":{}}]", "a*1,b*1000,c*100000", {221, 655, 65535}, false},
 };
 
 static void shares_are_exact(void **unused)
