@@ -372,16 +372,16 @@ static const char *find(const struct rota_buffer *lines, const char *name)
 {
     static char value[600];
     struct rota_slice text = rota_buffer_peek(lines);
-    const char *line = (const char *)text.data, *end = line + text.size;
     size_t name_size = strlen(name);
 
-    while (line < end) {
-        const char *eol = memchr(line, '\n', (size_t)(end - line));
-        if ((size_t)(eol - line) > name_size + 1 && memcmp(line, name, name_size) == 0 && line[name_size] == ':') {
-            snprintf(value, sizeof(value), "%.*s", (int)(eol - line - (long)name_size - 2), line + name_size + 2);
+    while (text.size > 0) {
+        const char *line = (const char *)text.data, *eol = memchr(line, '\n', text.size);
+        size_t size = (size_t)(eol - line);
+        if (size > name_size + 1 && memcmp(line, name, name_size) == 0 && line[name_size] == ':') {
+            snprintf(value, sizeof(value), "%.*s", (int)(size - name_size - 2), line + name_size + 2);
             return value;
         }
-        line = eol + 1;
+        text = rota_slice(text.data + size + 1, text.size - size - 1);
     }
     return NULL;
 }

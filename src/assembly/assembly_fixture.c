@@ -136,7 +136,7 @@ static void on_join(struct rota_server_call *call, const void *message, const vo
 {
     (void)handlers;
     (void)user;
-    rota_server_call_set_data(call, (char *)rota_server_call_data(call) + ((const struct rota_slice *)message)->size);
+    rota_server_call_set_data(call, (void *)((uintptr_t)rota_server_call_data(call) + ((const struct rota_slice *)message)->size));
 }
 
 static void on_join_end(struct rota_server_call *call, const void *handlers, void *user)
