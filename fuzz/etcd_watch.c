@@ -143,7 +143,8 @@ static void list(struct model *m, bool fails)
         rota_etcd_watch_list_failed(&m->watch, &why, m->now_ns);
         return;
     }
-    rota_etcd_watch_list_begin(&m->watch);
+    if (!rota_etcd_watch_list_begin(&m->watch, &head, m->now_ns))
+        return;
     for (uint8_t key = 0; key < KEYS; key++) {
         struct rota_etcd_kv kv = kv_at(key, m->put_revision[key]);
         if (m->put_revision[key] != 0)

@@ -63,6 +63,20 @@ static struct rota_etcd_head head_of(const Etcdserverpb__ResponseHeader *header)
 
 /* --- Listing --- */
 
+static void apply_list(struct follower *f, const Etcdserverpb__RangeResponse *reply)
+{
+    struct rota_etcd_head head = head_of(reply->header);
+    int64_t now_ns = rota_loop_now_ns(f->loop);
+
+    if (!rota_etcd_watch_list_begin(&f->watch, &head, now_ns))
+        return;
+    for (size_t i = 0; i < reply->n_kvs; i++) {
+        struct rota_etcd_kv kv = kv_of(reply->kvs[i]);
+        rota_etcd_watch_list_kv(&f->watch, &kv);
+    }
+    rota_etcd_watch_list_end(&f->watch, &head, now_ns);
+}
+
 static void on_listed(void *arg, const struct rota_status *status, const Etcdserverpb__RangeResponse *reply)
 {
     struct list_call *call = arg;
@@ -73,17 +87,10 @@ static void on_listed(void *arg, const struct rota_status *status, const Etcdser
     if (!counts)
         return;
     f->list = NULL;
-    if (status->code != ROTA_OK) {
+    if (status->code != ROTA_OK)
         rota_etcd_watch_list_failed(&f->watch, status, rota_loop_now_ns(f->loop));
-    } else {
-        struct rota_etcd_head head = head_of(reply->header);
-        rota_etcd_watch_list_begin(&f->watch);
-        for (size_t i = 0; i < reply->n_kvs; i++) {
-            struct rota_etcd_kv kv = kv_of(reply->kvs[i]);
-            rota_etcd_watch_list_kv(&f->watch, &kv);
-        }
-        rota_etcd_watch_list_end(&f->watch, &head, rota_loop_now_ns(f->loop));
-    }
+    else
+        apply_list(f, reply);
     act(f);
 }
 

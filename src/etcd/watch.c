@@ -94,20 +94,26 @@ static bool list_wanted(const struct rota_etcd_watch *w)
     return w->state == ROTA_ETCD_WATCH_LISTING || w->comparing;
 }
 
-void rota_etcd_watch_list_begin(struct rota_etcd_watch *w)
+bool rota_etcd_watch_list_begin(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns)
 {
-    if (list_wanted(w))
-        rota_etcd_roster_list_begin(w->roster);
+    if (!list_wanted(w))
+        return false;
+    /* While the stream is up a linearizable list cannot be older than its events, unless another registry answered. */
+    if (w->comparing && (head->revision < w->revision || head->cluster_id != w->cluster_id)) {
+        start_over(w, "the registry's revisions went back", now_ns);
+        return false;
+    }
+    rota_etcd_roster_list_begin(w->roster);
+    return true;
 }
 
 void rota_etcd_watch_list_kv(struct rota_etcd_watch *w, const struct rota_etcd_kv *kv)
 {
-    if (list_wanted(w) && rota_etcd_roster_put(w->roster, kv) < 0)
+    if (rota_etcd_roster_put(w->roster, kv) < 0)
         w->out_of_memory = true;
 }
 
-/* False: the list is no good and something was done about it. */
-static bool list_usable(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns)
+void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns)
 {
     struct rota_status why;
 
@@ -116,20 +122,8 @@ static bool list_usable(struct rota_etcd_watch *w, const struct rota_etcd_head *
         w->relist = true;
         rota_status_set(&why, ROTA_RESOURCE_EXHAUSTED, "out of memory while reading the list");
         back_off(w, &why, now_ns);
-        return false;
-    }
-    /* While the stream is up a linearizable list cannot be older than its events, unless another registry answered. */
-    if (w->comparing && (head->revision < w->revision || head->cluster_id != w->cluster_id)) {
-        start_over(w, "the registry's revisions went back", now_ns);
-        return false;
-    }
-    return true;
-}
-
-void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns)
-{
-    if (!list_wanted(w) || !list_usable(w, head, now_ns))
         return;
+    }
     rota_etcd_roster_list_end(w->roster, now_ns);
     w->cmds |= ROTA_ETCD_CMD_PUBLISH;
     w->revision = head->revision;

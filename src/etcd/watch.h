@@ -74,8 +74,9 @@ struct rota_etcd_watch_answer {
 void rota_etcd_watch_init(struct rota_etcd_watch *w, struct rota_etcd_roster *roster, struct rota_rng *rng);
 void rota_etcd_watch_start(struct rota_etcd_watch *w, int64_t now_ns);
 
-/* An answer to LIST: list_begin, a kv each, list_end; or list_failed. */
-void rota_etcd_watch_list_begin(struct rota_etcd_watch *w);
+/* An answer to LIST: list_begin, a kv each, list_end; or list_failed. After false from list_begin nothing follows: the list is not
+ * wanted, or not by the registry that is being watched. */
+bool rota_etcd_watch_list_begin(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns);
 void rota_etcd_watch_list_kv(struct rota_etcd_watch *w, const struct rota_etcd_kv *kv);
 void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns);
 void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns);

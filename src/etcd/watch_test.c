@@ -89,7 +89,8 @@ static void list(struct fixture *f, const char *word)
 {
     struct rota_etcd_head h = head(word);
 
-    rota_etcd_watch_list_begin(&f->watch);
+    if (!rota_etcd_watch_list_begin(&f->watch, &h, f->now_ns))
+        return;
     for (const char *p = word + 5; *p >= 'a' && *p <= 'z'; p++) {
         struct rota_etcd_kv kv = roster_kv((char[]){*p, '\0'}, 3);
         rota_etcd_watch_list_kv(&f->watch, &kv);
@@ -176,6 +177,7 @@ static const struct watch_case {
     {"a failed comparison begins again", UP "ended 50ms created@5 nolist 80ms", " list open:6 close error open:6 list close error open:6", "a b", 1},
     {"a comparison that went back lists again", UP "ended 50ms created@5 list:@2", " list open:6 close error open:6 list close list", "a b", 1},
     {"so does one by another cluster", UP "ended 50ms created@5 list:@9#2", " list open:6 close error open:6 list close list", "a b", 1},
+    {"and nothing of it is taken", UP "ended 50ms created@5 list:q@2", " list open:6 close error open:6 list close list", "a b", 1},
     {"and the list then counts, whatever its revision", UP "ended 50ms created@5 list:@2 list:bcd@2",
      " list open:6 close error open:6 list close list open:3", "b c d", 0},
     {"compacted: list and take the difference", UP "compacted list:bc@50", " list open:6 close list open:51", "b c", 0},
