@@ -3,6 +3,7 @@
     etcd_client_test.py dialects etcd|rota
     etcd_client_test.py repair etcd|rota
     etcd_client_test.py members
+    etcd_client_test.py login
 """
 
 import json
@@ -246,6 +247,26 @@ def members(h, _kind):
         watch.wait_line(r" - %s" % server.key[len(GRPCLB):])
 
 
+# An etcd that wants a login.
+
+def login(h, _kind):
+    etcd = h.etcd()
+    etcd.ctl("user", "add", "root:secret")
+    etcd.ctl("user", "grant-role", "root", "root")
+    etcd.ctl("auth", "enable")
+    with h.check("who asks is told that a login is wanted"):
+        run = h.run([h.program("tools/rota/rota"), "endpoints", "--timeout", "2000", etcd.target(SERVICE)])
+        assert run.code == 1 and "user name is empty" in run.text() and "asks for a login" in run.text(), (run.code, run.text())
+    with h.check("a server tells it too, and serves"):
+        server = h.spawn([h.program("examples/hello/server"), "--port=127.0.0.1:0", "--service=" + SERVICE, "--registry=" + etcd.url])
+        server.wait_line(r"user name is empty .*asks for a login.*" + TRYING)
+        server.wait_line("server starting")
+    with h.check("when no login is wanted any more it registers"):
+        etcd.ctl("--user=root:secret", "auth", "disable")
+        server.wait_line(REGISTERED)
+        etcd.wait_keys(GRPCLB, 1)
+
+
 if __name__ == "__main__":
-    MODES = {"dialects": dialects, "repair": repair, "members": members}
+    MODES = {"dialects": dialects, "repair": repair, "members": members, "login": login}
     harness.main(lambda h: MODES[sys.argv[1]](h, sys.argv[2] if len(sys.argv) > 2 else "etcd"))
