@@ -15,11 +15,16 @@ struct app {
     bool json, listed;
 };
 
-static const struct rota_endpoint *find(const struct rota_endpoint *const *list, size_t count, const struct rota_endpoint *endpoint)
+/* Lists keep their order, so the search begins behind the one found last: thousands of servers cost what they cost. */
+static const struct rota_endpoint *find(const struct rota_endpoint *const *list, size_t count, const struct rota_endpoint *endpoint, size_t *next)
 {
-    for (size_t i = 0; i < count; i++)
-        if (rota_endpoint_same(list[i], endpoint))
+    for (size_t n = 0; n < count; n++) {
+        size_t i = (*next + n) % count;
+        if (list[i] == endpoint || rota_endpoint_same(list[i], endpoint)) {
+            *next = i + 1;
             return list[i];
+        }
+    }
     return NULL;
 }
 
@@ -83,21 +88,23 @@ static void on_endpoints(void *arg, const struct rota_endpoint *const *endpoints
 {
     struct app *app = arg;
     const struct rota_endpoint **known = malloc((count + 1) * sizeof(struct rota_endpoint *));
+    size_t next = 0;
 
     if (known == NULL) {
         rota_fail("watch", "out of memory");
         exit(ROTA_EXIT_FAILED);
     }
     for (size_t i = 0; i < count; i++) {
-        const struct rota_endpoint *before = find(app->known, app->n_known, endpoints[i]);
+        const struct rota_endpoint *before = find(app->known, app->n_known, endpoints[i], &next);
         known[i] = rota_endpoint_ref(endpoints[i]);
         if (before == NULL)
             show(app, "added", '+', endpoints[i]);
         else if (!rota_endpoint_equal(before, endpoints[i]))
             show(app, "changed", '~', endpoints[i]);
     }
+    next = 0;
     for (size_t i = 0; i < app->n_known; i++) {
-        if (find(endpoints, count, app->known[i]) == NULL)
+        if (find(endpoints, count, app->known[i], &next) == NULL)
             show(app, "removed", '-', app->known[i]);
         rota_endpoint_unref(app->known[i]);
     }
