@@ -272,13 +272,16 @@ static int open_databases(struct rota_registry_journal *journal, MDB_txn *txn)
 static rota_err open_store(struct rota_registry_journal *journal, struct rota_store *store, int64_t now_ns, struct rota_errinfo *info)
 {
     MDB_txn *txn;
+    MDB_dbi databases; /* the unnamed one lists the others */
     MDB_stat stat;
     rota_err err = 0;
     int code = mdb_txn_begin(journal->env, NULL, 0, &txn);
 
     if (code != 0)
         return explain(journal, code, info);
-    code = mdb_stat(txn, 0 /* LMDB's own list of databases */, &stat);
+    code = mdb_dbi_open(txn, NULL, 0, &databases);
+    if (code == 0)
+        code = mdb_stat(txn, databases, &stat);
     if (code == 0 && stat.ms_entries == 0)
         code = make_databases(journal, txn, store);
     else if (code == 0)
