@@ -10,6 +10,7 @@
 #include <rota/lb.h>
 #include <rota/loop.h>
 #include <rota/resolver.h>
+#include <rota/tls.h>
 
 ROTA_BEGIN_DECLS
 
@@ -35,6 +36,7 @@ struct rota_channel_options {
     int64_t keepalive_time_ms;   /* gRFC A8; default: never; at least 10 s (1 s for etcd's own) */
     int64_t keepalive_timeout_ms; /* default 20 s */
     bool keepalive_without_calls;
+    const struct rota_tls_options *tls; /* NULL: plaintext; else to every address, unix: too */
 };
 #define ROTA_CHANNEL_OPTIONS_INIT {.size = sizeof(struct rota_channel_options)}
 

@@ -12,6 +12,7 @@
 #include <rota/message.h>
 #include <rota/metadata.h>
 #include <rota/status.h>
+#include <rota/tls.h>
 
 ROTA_BEGIN_DECLS
 
@@ -30,6 +31,7 @@ struct rota_server_options {
     uint32_t max_connections;        /* further ones are closed at once; default 65536 */
     size_t max_header_bytes;         /* per call, as HTTP/2 counts it; default 8 KiB */
     int64_t handshake_timeout_ms;    /* until a connection's first SETTINGS; default 20 s */
+    const struct rota_tls_options *tls; /* NULL: plaintext; else on every TCP listener, and plaintext on unix: ones */
 };
 #define ROTA_SERVER_OPTIONS_INIT {.size = sizeof(struct rota_server_options)}
 
@@ -111,6 +113,8 @@ ROTA_API void rota_server_call_resume(struct rota_server_call *call);
 ROTA_API bool rota_server_call_cancelled(const struct rota_server_call *call);
 ROTA_API int64_t rota_server_call_deadline_ns(const struct rota_server_call *call); /* INT64_MAX: none */
 ROTA_API const char *rota_server_call_peer(const struct rota_server_call *call);    /* "127.0.0.1:43210" */
+/* Whom the client's certificate names, verified; NULL: it showed none, or there is no TLS. Valid until the call is finished. */
+ROTA_API const struct rota_peer_identity *rota_server_call_peer_identity(const struct rota_server_call *call);
 ROTA_API const char *rota_server_call_path(const struct rota_server_call *call);
 ROTA_API struct rota_loop *rota_server_call_loop(const struct rota_server_call *call);
 ROTA_API const struct rota_metadata *rota_server_call_metadata(const struct rota_server_call *call); /* what the client sent */

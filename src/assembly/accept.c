@@ -11,7 +11,18 @@ struct rota_listener {
     struct rota_serve_limits limits;
     const struct rota_listener_events *events;
     void *owner;
+    bool secure;
 };
+
+/* The handshake has as long as the peer's SETTINGS, together. */
+static bool secure(struct rota_net_link *link, const struct rota_listener *listener)
+{
+    link->ready = false;
+    link->shaking = true;
+    link->timer_at_ns = link->connect_deadline_ns = link->h2_options.handshake_deadline_ns;
+    return rota_host_timer_set(link->host, &link->timer, link->timer_at_ns) == 0 &&
+           rota_tls_new(listener->acceptor->tls, rota_slice(NULL, 0), NULL, &link->out->cipher, link->host->now_ns, &link->tls) == 0;
+}
 
 static void *on_accept(void *owner, struct rota_socket *socket, const struct rota_socket_events **ret_events)
 {
@@ -30,12 +41,16 @@ static void *on_accept(void *owner, struct rota_socket *socket, const struct rot
     link->h2_options.high_mark_bytes = listener->limits.high_mark_bytes;
     link->h2_options.handshake_deadline_ns = link->host->now_ns + listener->limits.handshake_timeout_ns;
     snprintf(link->peer, sizeof(link->peer), "%s", rota_socket_peer(socket));
+    if (listener->secure && !secure(link, listener)) {
+        rota_net_link_free(link);
+        return NULL;
+    }
     if (!listener->events->on_accept(listener->owner, &link->conn, &link->events, &link->owner)) {
         rota_net_link_free(link);
         return NULL;
     }
     *ret_events = &rota_net_link_socket_events;
-    if (rota_net_link_start(link) < 0)
+    if (link->tls == NULL && rota_net_link_start(link) < 0)
         link->conn.class->close(&link->conn);
     return link;
 }
@@ -61,7 +76,8 @@ static rota_err start_listening(struct rota_acceptor *acceptor, const struct rot
 
     if (listener == NULL)
         return rota_errinfo_set(info, ROTA_ENOMEM, "%s: out of memory", address->text);
-    *listener = (struct rota_listener){.acceptor = a, .limits = *limits, .events = events, .owner = owner};
+    *listener = (struct rota_listener){.acceptor = a, .limits = *limits, .events = events, .owner = owner,
+                                        .secure = a->tls != NULL && address->kind != ROTA_ADDRESS_UNIX && address->kind != ROTA_ADDRESS_UNIX_ABSTRACT};
     err = rota_listen_open(a->loop, address, &listen_events, listener, bound, &listener->listen, info);
     if (err < 0) {
         rota_alloc_free(a->alloc, listener);
@@ -80,15 +96,12 @@ static const struct rota_acceptor_class acceptor_class = {.listen = start_listen
 
 rota_err rota_net_acceptor_init(struct rota_net_acceptor *acceptor, struct rota_loop *loop, const struct rota_alloc *alloc)
 {
-    uint8_t *out = rota_alloc_get(alloc, ROTA_OUT_BUFFER_BYTES);
-
-    if (out == NULL)
-        return ROTA_ENOMEM;
-    *acceptor = (struct rota_net_acceptor){.acceptor.class = &acceptor_class, .loop = loop, .alloc = alloc, .out = {alloc, out}};
-    return 0;
+    *acceptor = (struct rota_net_acceptor){.acceptor.class = &acceptor_class, .loop = loop, .alloc = alloc};
+    return rota_out_buffer_init(&acceptor->out, alloc);
 }
 
 void rota_net_acceptor_fini(struct rota_net_acceptor *acceptor)
 {
-    rota_alloc_free(acceptor->alloc, acceptor->out.data);
+    rota_out_buffer_fini(&acceptor->out);
+    rota_tls_config_unref(acceptor->tls);
 }

@@ -25,6 +25,8 @@ static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *dial, c
     snprintf(link->peer, sizeof(link->peer), "%s", dial->address->text);
     err = link->connect_deadline_ns == INT64_MAX ? 0 : rota_host_timer_set(link->host, &link->timer, link->connect_deadline_ns);
     link->timer_at_ns = link->connect_deadline_ns;
+    if (err == 0 && d->tls != NULL)
+        err = rota_tls_new(d->tls, dial->host, dial->address->text, &d->out.cipher, link->host->now_ns, &link->tls);
     if (err == 0)
         err = rota_socket_dial(d->loop, dial->address, &rota_net_link_socket_events, link, &link->socket);
     if (err < 0) {
@@ -39,15 +41,12 @@ static const struct rota_dialer_class dialer_class = {.dial = dial};
 
 rota_err rota_net_dialer_init(struct rota_net_dialer *dialer, struct rota_loop *loop, const struct rota_alloc *alloc)
 {
-    uint8_t *out = rota_alloc_get(alloc, ROTA_OUT_BUFFER_BYTES);
-
-    if (out == NULL)
-        return ROTA_ENOMEM;
-    *dialer = (struct rota_net_dialer){.dialer.class = &dialer_class, .loop = loop, .alloc = alloc, .out = {alloc, out}};
-    return 0;
+    *dialer = (struct rota_net_dialer){.dialer.class = &dialer_class, .loop = loop, .alloc = alloc};
+    return rota_out_buffer_init(&dialer->out, alloc);
 }
 
 void rota_net_dialer_fini(struct rota_net_dialer *dialer)
 {
-    rota_alloc_free(dialer->alloc, dialer->out.data);
+    rota_out_buffer_fini(&dialer->out);
+    rota_tls_config_unref(dialer->tls);
 }

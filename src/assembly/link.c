@@ -3,7 +3,7 @@
  * Invariants: events are dispatched only from socket callbacks, timers and flushes, never inside an operation of the
  * connection; operations only mark the link for the flush at the end of the turn, so a turn writes once per connection.
  * The session exists from the moment the socket is connected. The link is freed in finish(), after on_closed, and by nothing else.
- * Elsewhere: the stream operations (link_stream.c), dialing and listening (dial.c, accept.c).
+ * Elsewhere: TLS (link_tls.c), the stream operations (link_stream.c), dialing and listening (dial.c, accept.c).
  */
 #include "assembly/link_inside.h"
 
@@ -14,8 +14,6 @@
 
 /* While this much waits in the socket no more is put together: the streams' queues hold it and the high mark does its work. */
 #define SOCKET_BACKLOG_BYTES ((size_t)256 << 10)
-
-static void fail(struct rota_net_link *link, const char *detail);
 
 static void set_timer(struct rota_net_link *link)
 {
@@ -29,7 +27,7 @@ static void set_timer(struct rota_net_link *link)
     if (at_ns == INT64_MAX)
         rota_host_timer_clear(link->host, &link->timer);
     else if (rota_host_timer_set(link->host, &link->timer, at_ns) < 0)
-        fail(link, "out of memory");
+        rota_net_link_fail(link, "out of memory");
 }
 
 static void on_request(struct rota_net_link *link, const struct rota_h2_event *event)
@@ -116,14 +114,14 @@ static bool write_out(struct rota_net_link *link)
     while (size > 0 && rota_socket_pending(link->socket) < SOCKET_BACKLOG_BYTES) {
         rota_err err = rota_h2_pull(link->h2, link->out->data, ROTA_OUT_BUFFER_BYTES, &size);
 
-        if (err == 0 && size > 0)
-            err = rota_socket_write(link->socket, rota_slice(link->out->data, size));
         if (err == ROTA_EPROTO)
             rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: %s", link->peer, rota_h2_fault(link->h2));
         if (err < 0) {
-            fail(link, err == ROTA_EPROTO ? rota_h2_fault(link->h2) : rota_err_text(err));
+            rota_net_link_fail(link, err == ROTA_EPROTO ? rota_h2_fault(link->h2) : rota_err_text(err));
             return false;
         }
+        if (size > 0 && !rota_net_link_write(link, rota_slice(link->out->data, size)))
+            return false;
     }
     return true;
 }
@@ -140,6 +138,7 @@ static void on_flush(struct rota_flush *flush)
         return;
     if (rota_h2_finished(link->h2)) {
         link->closing = true;
+        rota_net_link_bye(link);
         rota_socket_close(link->socket);
         return;
     }
@@ -155,26 +154,25 @@ static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
     if (link->closing)
         return;
     if (!link->ready && now_ns >= link->connect_deadline_ns) {
-        fail(link, "timed out connecting");
+        rota_net_link_fail(link, link->shaking ? "timed out in the TLS handshake" : "timed out connecting");
         return;
     }
     if (link->h2 == NULL)
         return;
     if (rota_h2_tick(link->h2, now_ns, &info) < 0) {
-        fail(link, info.text);
+        rota_net_link_fail(link, info.text);
         return;
     }
     rota_net_link_touch(link);
     set_timer(link);
 }
 
-/* Ends the connection for a reason of our own or the peer's, from inside a turn and outside of dispatch: streams hear of it now, the
- * owner when the socket has closed. */
-static void fail(struct rota_net_link *link, const char *detail)
+void rota_net_link_fail(struct rota_net_link *link, const char *detail)
 {
     if (link->closing)
         return;
     link->closing = true;
+    rota_net_link_bye(link);
     rota_status_set(&link->why, ROTA_UNAVAILABLE, "%s: %s", link->peer, detail);
     rota_socket_close(link->socket);
     if (link->h2 == NULL)
@@ -198,28 +196,41 @@ static void on_connected(void *owner)
 {
     struct rota_net_link *link = owner;
 
-    if (!link->closing && rota_net_link_start(link) < 0)
-        fail(link, "out of memory");
+    if (link->closing)
+        return;
+    if (link->tls != NULL)
+        rota_net_link_shake(link);
+    else if (rota_net_link_start(link) < 0)
+        rota_net_link_fail(link, "out of memory");
 }
 
-static void on_read(void *owner, struct rota_slice bytes)
+void rota_net_link_take(struct rota_net_link *link, struct rota_slice bytes)
 {
-    struct rota_net_link *link = owner;
     struct rota_errinfo info = {{0}};
     rota_err err;
 
-    if (link->closing || link->h2 == NULL)
-        return;
     err = rota_h2_feed(link->h2, bytes, link->host->now_ns, &info);
     rota_net_link_dispatch(link);
     if (link->closing)
         return;
     if (err < 0) {
         if (write_out(link)) /* the GOAWAY that tells the peer why */
-            fail(link, info.text);
+            rota_net_link_fail(link, info.text);
         return;
     }
     rota_net_link_touch(link);
+}
+
+static void on_read(void *owner, struct rota_slice bytes)
+{
+    struct rota_net_link *link = owner;
+
+    if (link->closing)
+        return;
+    if (link->tls != NULL)
+        rota_net_link_read_tls(link, bytes);
+    else if (link->h2 != NULL)
+        rota_net_link_take(link, bytes);
 }
 
 static void on_drained(void *owner)
@@ -233,13 +244,31 @@ static void on_closed(void *owner, rota_err err, const char *detail)
 
     link->closing = true;
     if (link->why.code == ROTA_OK && !link->closed_here)
-        rota_status_set(&link->why, ROTA_UNAVAILABLE, "%s%s%s", err == 0 ? link->peer : "", err == 0 ? ": " : "", detail); /* errors name it */
+        rota_status_set(&link->why, ROTA_UNAVAILABLE, "%s%s%s%s", err == 0 ? link->peer : "", err == 0 ? ": " : "", detail, /* errors name it */
+                        link->shaking ? " during the TLS handshake" : "");
     if (link->h2 != NULL) {
         rota_h2_abort(link->h2, link->closed_here ? "the connection was closed" : link->why.message);
         rota_net_link_dispatch(link);
     }
     link->events->on_closed(link->owner, &link->why);
     rota_net_link_free(link);
+}
+
+rota_err rota_out_buffer_init(struct rota_out_buffer *out, const struct rota_alloc *alloc)
+{
+    uint8_t *data = rota_alloc_get(alloc, ROTA_OUT_BUFFER_BYTES);
+
+    if (data == NULL)
+        return ROTA_ENOMEM;
+    *out = (struct rota_out_buffer){.alloc = alloc, .data = data};
+    rota_buffer_init(&out->cipher, alloc, 0);
+    return 0;
+}
+
+void rota_out_buffer_fini(struct rota_out_buffer *out)
+{
+    rota_alloc_free(out->alloc, out->data);
+    rota_buffer_fini(&out->cipher);
 }
 
 const struct rota_socket_events rota_net_link_socket_events = {
@@ -270,6 +299,7 @@ void rota_net_link_free(struct rota_net_link *link)
     rota_host_timer_clear(link->host, &link->timer);
     rota_loop_unflush(link->loop, &link->flush);
     rota_h2_free(link->h2);
+    rota_tls_free(link->tls);
     while ((spare = rota_list_pop(&link->spare)) != NULL)
         rota_alloc_free(link->alloc, ROTA_CONTAINER(spare, struct rota_net_stream, link));
     rota_alloc_free(link->alloc, link);

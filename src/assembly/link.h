@@ -2,16 +2,21 @@
 #ifndef ROTA_ASSEMBLY_LINK_H
 #define ROTA_ASSEMBLY_LINK_H
 
+#include "base/buffer.h"
 #include "wire/transport.h"
 
 struct rota_loop;
+struct rota_tls_config;
 
 /* Bytes to send are put together here, once for all connections of a dialer or acceptor: they are used in turn. */
 struct rota_out_buffer {
     const struct rota_alloc *alloc;
     uint8_t *data;
+    struct rota_buffer cipher; /* what TLS makes of it; empty between two uses */
 };
 #define ROTA_OUT_BUFFER_BYTES ((size_t)64 << 10)
+rota_err rota_out_buffer_init(struct rota_out_buffer *out, const struct rota_alloc *alloc);
+void rota_out_buffer_fini(struct rota_out_buffer *out);
 
 /* Dialing for one channel. */
 struct rota_net_dialer {
@@ -19,6 +24,7 @@ struct rota_net_dialer {
     struct rota_loop *loop;
     const struct rota_alloc *alloc;
     struct rota_out_buffer out;
+    struct rota_tls_config *tls; /* one reference; NULL: plaintext */
 };
 rota_err rota_net_dialer_init(struct rota_net_dialer *dialer, struct rota_loop *loop, const struct rota_alloc *alloc);
 void rota_net_dialer_fini(struct rota_net_dialer *dialer); /* every connection must have reported closed */
@@ -29,6 +35,7 @@ struct rota_net_acceptor {
     struct rota_loop *loop;
     const struct rota_alloc *alloc;
     struct rota_out_buffer out;
+    struct rota_tls_config *tls; /* one reference; NULL: plaintext */
 };
 rota_err rota_net_acceptor_init(struct rota_net_acceptor *acceptor, struct rota_loop *loop, const struct rota_alloc *alloc);
 void rota_net_acceptor_fini(struct rota_net_acceptor *acceptor);

@@ -1,4 +1,4 @@
-/* link_inside.h - what the files of one connection share (link.c, link_stream.c, dial.c, accept.c). */
+/* link_inside.h - what the files of one connection share (link.c, link_tls.c, link_stream.c, dial.c, accept.c). */
 #ifndef ROTA_ASSEMBLY_LINK_INSIDE_H
 #define ROTA_ASSEMBLY_LINK_INSIDE_H
 
@@ -6,6 +6,7 @@
 #include "h2/h2.h"
 #include "loop/loop.h"
 #include "net/net.h"
+#include "net/tls.h"
 
 #define ROTA_H2_REFUSED_STREAM 7
 
@@ -25,7 +26,8 @@ struct rota_net_link {
     const struct rota_alloc *alloc;
     struct rota_out_buffer *out;
     struct rota_socket *socket;
-    struct rota_h2 *h2; /* NULL until connected */
+    struct rota_tls *tls; /* NULL: plaintext */
+    struct rota_h2 *h2;   /* NULL until connected and, with TLS, the handshake is over */
     struct rota_h2_options h2_options;
     const struct rota_conn_events *events;
     void *owner;
@@ -37,6 +39,8 @@ struct rota_net_link {
     struct rota_net_stream *offered; /* server: inside on_stream */
     struct rota_status why;
     bool client, ready, dispatching;
+    bool shaking;       /* the TLS handshake is on */
+    bool drain_at_once; /* asked for while shaking */
     bool closing;     /* the socket is on its way out; only on_closed is left */
     bool closed_here; /* the owner asked for it */
     char peer[ROTA_ADDRESS_TEXT_SIZE];
@@ -51,6 +55,16 @@ void rota_net_link_free(struct rota_net_link *link);
 rota_err rota_net_link_start(struct rota_net_link *link); /* the socket is connected: the session begins */
 void rota_net_link_touch(struct rota_net_link *link);     /* something may have to be written at the end of the turn */
 void rota_net_link_dispatch(struct rota_net_link *link);
+void rota_net_link_take(struct rota_net_link *link, struct rota_slice bytes); /* plaintext that was read */
+/* Ends the connection for a reason of our own or the peer's, from inside a turn and outside of dispatch: streams hear of it now, the
+ * owner when the socket has closed. */
+void rota_net_link_fail(struct rota_net_link *link, const char *detail);
+
+/* link_tls.c */
+bool rota_net_link_write(struct rota_net_link *link, struct rota_slice plain); /* with TLS or without; false: the connection has failed */
+void rota_net_link_shake(struct rota_net_link *link); /* client: begins the handshake */
+void rota_net_link_read_tls(struct rota_net_link *link, struct rota_slice bytes);
+void rota_net_link_bye(struct rota_net_link *link); /* tells the peer's TLS that no more comes, if there is one */
 
 struct rota_net_stream *rota_net_stream_make(struct rota_net_link *link, struct rota_h2_stream *h2); /* NULL: no memory */
 void rota_net_stream_drop(struct rota_net_link *link, struct rota_net_stream *stream);

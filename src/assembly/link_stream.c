@@ -114,12 +114,23 @@ static void drain(struct rota_conn *conn)
 
     if (link->closing)
         return;
+    if (link->h2 == NULL && link->shaking && !link->client) {
+        link->drain_at_once = true;
+        return;
+    }
     if (link->h2 == NULL) {
         conn->class->close(conn);
         return;
     }
     rota_h2_drain(link->h2, link->host->now_ns);
     rota_net_link_touch(link);
+}
+
+static struct rota_identity *identity(const struct rota_conn *conn)
+{
+    struct rota_net_link *link = ROTA_CONTAINER(conn, struct rota_net_link, conn);
+
+    return link->tls == NULL ? NULL : rota_tls_identity(link->tls);
 }
 
 static void close_conn(struct rota_conn *conn)
@@ -144,5 +155,6 @@ const struct rota_conn_class rota_net_conn_class = {
     .queued = queued,
     .peer = peer,
     .drain = drain,
+    .identity = identity,
     .close = close_conn,
 };

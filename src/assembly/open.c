@@ -13,6 +13,7 @@
 #include "base/errinfo.h"
 #include "channel/channel.h"
 #include "loop/loop.h"
+#include "net/tls.h"
 
 /* How the channel is being closed. */
 struct closing {
@@ -50,21 +51,28 @@ static void detach(struct rota_attachments *a)
     rota_alloc_free(a->alloc, a);
 }
 
-static rota_err attach(const struct rota_channel_options *options, struct rota_loop *loop, bool owns_loop, struct rota_attachments **ret_attachments)
+static rota_err attach(const struct rota_channel_options *options, struct rota_loop *loop, bool owns_loop, struct rota_attachments **ret_attachments,
+                       struct rota_errinfo *info)
 {
+    const struct rota_log *log = options->log != NULL ? options->log : rota_loop_host(loop)->log;
     const struct rota_alloc *alloc = options->alloc != NULL ? options->alloc : rota_loop_host(loop)->alloc;
     struct rota_attachments *a = rota_alloc_zero(alloc, 1, sizeof(*a));
+    rota_err err = 0;
 
     if (a == NULL)
-        return ROTA_ENOMEM;
+        return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     a->alloc = alloc;
     a->loop = loop;
     a->owns_loop = owns_loop;
     a->policies = rota_builtin_join(alloc, (const void *const *)options->policies, (const void *const *)rota_builtin_policies);
     a->resolvers = rota_builtin_join(alloc, (const void *const *)options->resolvers, (const void *const *)rota_builtin_resolvers);
-    if (a->policies == NULL || a->resolvers == NULL || rota_net_dialer_init(&a->dialer, loop, alloc) < 0) {
+    if (a->policies == NULL || a->resolvers == NULL || rota_net_dialer_init(&a->dialer, loop, alloc) < 0)
+        err = rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
+    else if (options->tls != NULL)
+        err = rota_tls_config_new(options->tls, false, alloc, log, &a->dialer.tls, info);
+    if (err < 0) {
         detach(a);
-        return ROTA_ENOMEM;
+        return err;
     }
     *ret_attachments = a;
     return 0;
@@ -84,12 +92,13 @@ static void open_on_loop(void *arg)
 {
     struct opening *o = arg;
     struct rota_channel_parts parts = {.loop = o->loop, .host = rota_loop_host(o->loop)};
-    struct rota_attachments *a;
+    struct rota_attachments *a = NULL;
+    struct rota_errinfo why;
 
     rota_host_enter(parts.host);
-    o->err = attach(&o->options, o->loop, o->owns_loop, &a);
+    o->err = attach(&o->options, o->loop, o->owns_loop, &a, &why);
     if (o->err < 0) {
-        rota_errinfo_set(o->info, o->err, "%s: out of memory", o->target);
+        rota_errinfo_set(o->info, o->err, "%s: %s", o->target, why.text);
         return;
     }
     parts.dialer = &a->dialer.dialer;

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/errinfo.h"
 #include "loop/loop.h"
+#include "net/tls.h"
 #include "server/server.h"
 
 struct attachments {
@@ -27,31 +28,49 @@ static void detach(struct attachments *a)
     rota_alloc_free(a->alloc, a);
 }
 
-rota_err rota_server_new(const struct rota_server_options *options, struct rota_server **ret_server, struct rota_errinfo *info)
+static rota_err attach(const struct rota_server_options *options, struct attachments **ret_attachments, struct rota_errinfo *info)
 {
-    struct rota_server_parts parts;
-    struct attachments *a;
-    rota_err err;
+    struct rota_host *host = rota_loop_host(options->loop);
+    const struct rota_alloc *alloc = options->alloc != NULL ? options->alloc : host->alloc;
+    struct attachments *a = rota_alloc_zero(alloc, 1, sizeof(*a));
+    rota_err err = 0;
 
-    if (options == NULL || options->loop == NULL)
-        return rota_errinfo_set(info, ROTA_EINVAL, "a server needs options.loop");
-    parts = (struct rota_server_parts){.host = rota_loop_host(options->loop), .loop = options->loop};
-    a = rota_alloc_zero(options->alloc != NULL ? options->alloc : parts.host->alloc, 1, sizeof(*a));
     if (a == NULL)
         return rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a server");
-    a->alloc = options->alloc != NULL ? options->alloc : parts.host->alloc;
+    a->alloc = alloc;
     a->loop = options->loop;
-    err = rota_net_acceptor_init(&a->acceptor, options->loop, a->alloc);
-    if (err < 0) {
-        rota_alloc_free(a->alloc, a);
-        return rota_errinfo_set(info, err, "no memory for a server");
-    }
-    parts.acceptor = &a->acceptor.acceptor;
-    err = rota_server_make(options, &parts, ret_server, info);
+    if (rota_net_acceptor_init(&a->acceptor, options->loop, alloc) < 0)
+        err = rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a server");
+    else if (options->tls != NULL)
+        err = rota_tls_config_new(options->tls, true, alloc, options->log != NULL ? options->log : host->log, &a->acceptor.tls, info);
     if (err < 0)
         detach(a);
     else
-        rota_loop_hold(options->loop);
+        *ret_attachments = a;
+    return err;
+}
+
+rota_err rota_server_new(const struct rota_server_options *given, struct rota_server **ret_server, struct rota_errinfo *info)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_server_parts parts;
+    struct attachments *a = NULL;
+    rota_err err;
+
+    if (given != NULL)
+        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    options.size = sizeof(options);
+    if (options.loop == NULL)
+        return rota_errinfo_set(info, ROTA_EINVAL, "a server needs options.loop");
+    err = attach(&options, &a, info);
+    if (err < 0)
+        return err;
+    parts = (struct rota_server_parts){.host = rota_loop_host(options.loop), .loop = options.loop, .acceptor = &a->acceptor.acceptor};
+    err = rota_server_make(&options, &parts, ret_server, info);
+    if (err < 0)
+        detach(a);
+    else
+        rota_loop_hold(options.loop);
     return err;
 }
 

@@ -145,6 +145,7 @@ static rota_err open_stream(struct rota_attempt *attempt, struct rota_connection
         .user_agent = rota_slice_str(channel->user_agent),
         .timeout_ns = call->deadline_ns == INT64_MAX ? INT64_MAX : call->deadline_ns - now_ns,
         .metadata = call->metadata,
+        .secure = channel->secure,
     };
     struct rota_header *headers;
     size_t count;

@@ -286,6 +286,7 @@ rota_err rota_channel_make(const char *target, const struct rota_channel_options
     channel->alloc = alloc;
     channel->log = options.log == NULL ? parts->host->log : options.log;
     channel->env = (struct rota_lb_env){.alloc = alloc, .rng = &parts->host->rng, .log = channel->log, .classes = parts->policies};
+    channel->secure = options.tls != NULL;
     channel->refs = 1;
     channel->task.run = work;
     channel->idle_timer.fire = fire_idle;

@@ -52,6 +52,7 @@ struct rota_channel {
     struct rota_target *target;
     const struct rota_resolver_class *resolver;
     char *authority, *user_agent;
+    bool secure; /* TLS, which the dialer speaks */
 
     struct rota_host_task task;
     uint32_t todo;

@@ -39,12 +39,16 @@ void certs_dir_remove(const char *dir)
 
 const char *certs_path(const char *dir, const char *file)
 {
-    static char paths[8][512];
-    static unsigned next;
-    char *path = paths[next++ % 8];
+    static char paths[64][256];
+    static unsigned n_paths;
+    char path[sizeof(paths[0])];
 
-    snprintf(path, sizeof(paths[0]), "%s/%s", dir, file);
-    return path;
+    snprintf(path, sizeof(path), "%s/%s", dir, file);
+    for (unsigned i = 0; i < n_paths; i++)
+        if (strcmp(paths[i], path) == 0)
+            return paths[i];
+    must(n_paths < sizeof(paths) / sizeof(paths[0]), "one more path");
+    return memcpy(paths[n_paths++], path, sizeof(path));
 }
 
 static FILE *open_file(const char *dir, const char *stem, const char *end, const char *mode)

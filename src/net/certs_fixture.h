@@ -14,7 +14,7 @@ struct cert_spec {
 void certs_dir_make(char dir[64]);
 void certs_dir_remove(const char *dir);
 void certs_write(const char *dir, const struct cert_spec *spec);
-const char *certs_path(const char *dir, const char *file); /* in one of eight static buffers, in turn */
+const char *certs_path(const char *dir, const char *file); /* stays valid; of 64 files at most */
 void certs_copy(const char *dir, const char *from, const char *to); /* puts the file in place at once, as rename does */
 
 /* ca.pem; server.pem (localhost, *.example.test, 127.0.0.1, ::1); client.pem; expired, early, other.pem (other.test only), rogue-ca.pem and

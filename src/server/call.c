@@ -71,6 +71,8 @@ static void recycle(struct rota_server_call *call)
     call->initial = call->trailing = NULL;
     call->message = call->data = NULL;
     call->shown = call->input_end = call->end_delivered = call->headers_sent = call->answered = call->finished = false;
+    rota_identity_unref(call->identity);
+    call->identity = NULL;
     call->cancelled = call->held = call->want_writable = false;
     rota_list_append(&server->spare, &call->link);
     server->n_spare++;
@@ -214,6 +216,11 @@ bool rota_server_call_cancelled(const struct rota_server_call *call)
 int64_t rota_server_call_deadline_ns(const struct rota_server_call *call)
 {
     return call->deadline_ns;
+}
+
+const struct rota_peer_identity *rota_server_call_peer_identity(const struct rota_server_call *call)
+{
+    return call->identity == NULL ? NULL : &call->identity->peer;
 }
 
 const char *rota_server_call_peer(const struct rota_server_call *call)

@@ -107,6 +107,8 @@ void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *str
     call->conn = conn;
     call->stream = stream;
     memcpy(call->peer, conn->peer, sizeof(call->peer));
+    if (stream->conn->class->identity != NULL)
+        call->identity = rota_identity_ref(stream->conn->class->identity(stream->conn));
     stream->conn->class->adopt(stream, &rota_server_stream_events, call);
     rota_server_call_enter(call);
     if (rota_request_read(&call->request, &call->arena, headers, count) < 0) {

@@ -114,6 +114,7 @@ struct rota_server_call {
     bool held;
     bool want_writable;
     char peer[ROTA_ADDRESS_TEXT_SIZE];
+    struct rota_identity *identity; /* the client's; one reference, NULL: none */
 };
 
 extern const struct rota_listener_events rota_server_listener_events; /* conn.c */

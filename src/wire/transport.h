@@ -17,6 +17,7 @@
 
 #include "base/chunk.h"
 #include "base/host.h"
+#include "base/identity.h"
 #include "wire/header.h"
 #include <rota/endpoint.h>
 #include <rota/err.h>
@@ -74,6 +75,8 @@ struct rota_conn_class {
     size_t (*queued)(const struct rota_stream *stream);         /* bytes sent but not yet on the wire */
     const char *(*peer)(const struct rota_conn *conn);          /* address text */
     void (*drain)(struct rota_conn *conn); /* server: GOAWAY(2^31-1), a round trip (1 s at most), GOAWAY(last id); closes when the last stream has. Client: no new streams, closes when idle */
+    /* Server: whom the client's certificate names, borrowed; NULL: it showed none. The function is NULL where there is no TLS. */
+    struct rota_identity *(*identity)(const struct rota_conn *conn);
     void (*close)(struct rota_conn *conn); /* at once: streams get on_closed(LOST), then the connection, all from a later turn */
 };
 
@@ -92,6 +95,7 @@ struct rota_dial {
     int64_t deadline_ns; /* of connecting and handshake together: then on_closed, "timed out" */
     int64_t keepalive_time_ns, keepalive_timeout_ns; /* INT64_MAX: off */
     bool keepalive_without_calls;
+    struct rota_slice host; /* of :authority; what the certificate must name if the dialer speaks TLS */
     size_t high_mark_bytes; /* queued bytes of a stream from which on_writable is owed; 0: 64 KiB */
 };
 

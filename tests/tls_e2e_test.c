@@ -1,0 +1,290 @@
+/* tls_e2e_test.c - TLS over real sockets: who is let in, what a call hears when nobody is, certificates that change meanwhile. */
+#include "base/assert.h"
+#include "tests/tls_fixture.h"
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void calls_go_through(void **unused)
+{
+    struct tls_ends e;
+    char text[256];
+
+    (void)unused;
+    tls_ends_init(&e);
+    tls_ends_open(&e);
+    assert_int_equal(tls_call(&e, 0, text).code, ROTA_OK);
+    assert_string_equal(text, "nobody");
+    assert_int_equal(tls_call(&e, 3000000, text).code, ROTA_OK);
+    for (int i = 0; i < 100; i++)
+        tls_call_ok(&e);
+    assert_int_equal(rota_server_stats(e.server).connections_accepted, 1);
+    tls_ends_fini(&e);
+}
+
+static void each_channel_makes_its_handshake(void **unused)
+{
+    struct tls_ends e;
+
+    (void)unused;
+    tls_ends_init(&e);
+    tls_ends_open(&e);
+    for (int i = 0; i < 3; i++) {
+        tls_ends_new_channel(&e);
+        tls_call_ok(&e);
+    }
+    assert_int_equal(rota_server_stats(e.server).connections_accepted, 3);
+    tls_ends_fini(&e);
+}
+
+static void handlers_know_the_client(void **unused)
+{
+    struct tls_ends e;
+    char text[256];
+
+    (void)unused;
+    tls_ends_init(&e);
+    e.server_tls.ca_file = certs_path(tls_dir, "ca.pem");
+    e.server_tls.require_client_cert = true;
+    e.client_tls.cert_file = certs_path(tls_dir, "client.pem");
+    e.client_tls.key_file = certs_path(tls_dir, "client.key");
+    tls_ends_open(&e);
+    assert_int_equal(tls_call(&e, 5, text).code, ROTA_OK);
+    assert_string_equal(text, "CN=Zoë,O=Example|DNS:client.example.test|URI:spiffe://example.test/zoe|email:zoe@example.test|IP:10.0.0.7");
+    tls_ends_fini(&e);
+}
+
+static const struct refusal {
+    const char *rule, *server_stem, *server_name, *client_ca, *client_stem;
+    bool require;
+    const char *says;
+} refusals[] = {
+    {"expired", "expired", NULL, "ca.pem", NULL, false, ": certificate has expired (CN=expired, it was valid until "},
+    {"not yet valid", "early", NULL, "ca.pem", NULL, false, ": certificate is not yet valid (CN=early"},
+    {"wrong host", "server", "elsewhere.test", "ca.pem", NULL, false,
+     ": certificate is not for \"elsewhere.test\" (it names localhost, *.example.test, 127.0.0.1, ::1)"},
+    {"the target's host by default", "other", NULL, "ca.pem", NULL, false, ": certificate is not for \"127.0.0.1\" (it names other.test)"},
+    {"untrusted", "rogue", NULL, "ca.pem", NULL, false, ": certificate has an issuer that is not trusted (CN=rogue, issued by CN=Rogue CA"},
+    {"missing client certificate", "server", NULL, "ca.pem", NULL, true, ": the server wants a client certificate, and none was shown"},
+    {"untrusted client certificate", "server", NULL, "ca.pem", "rogue", true, ": the server does not trust the issuer of our certificate"},
+    {"expired client certificate", "server", NULL, "ca.pem", "expired", true, ": the server says that our certificate has expired"},
+};
+
+static void a_refused_call_hears_why(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(refusals); i++) {
+        const struct refusal *row = &refusals[i];
+        struct tls_ends e;
+        char file[64];
+        print_message("  %s\n", row->rule);
+        tls_ends_init(&e);
+        snprintf(file, sizeof(file), "%s.pem", row->server_stem);
+        e.server_tls.cert_file = certs_path(tls_dir, file);
+        snprintf(file, sizeof(file), "%s.key", row->server_stem);
+        e.server_tls.key_file = certs_path(tls_dir, file);
+        e.server_tls.ca_file = row->require ? certs_path(tls_dir, "ca.pem") : NULL;
+        e.server_tls.require_client_cert = row->require;
+        e.client_tls.ca_file = certs_path(tls_dir, row->client_ca);
+        e.client_tls.server_name = row->server_name;
+        if (row->client_stem != NULL) {
+            snprintf(file, sizeof(file), "%s.pem", row->client_stem);
+            e.client_tls.cert_file = certs_path(tls_dir, file);
+            snprintf(file, sizeof(file), "%s.key", row->client_stem);
+            e.client_tls.key_file = certs_path(tls_dir, file);
+        }
+        tls_ends_open(&e);
+        tls_call_fails(&e, row->says);
+        tls_ends_fini(&e);
+    }
+}
+
+static void one_side_without_tls_is_told_apart(void **unused)
+{
+    struct tls_ends e;
+
+    (void)unused;
+    tls_ends_init(&e);
+    e.server_options.tls = NULL;
+    tls_ends_open(&e);
+    tls_call_fails(&e, ": the server does not speak TLS");
+    tls_ends_fini(&e);
+
+    tls_ends_init(&e);
+    e.channel_options.tls = NULL;
+    tls_ends_open(&e);
+    tls_call_fails(&e, "");
+    tls_ends_fini(&e);
+}
+
+static void unix_listeners_stay_plain(void **unused)
+{
+    struct tls_ends e;
+    char address[64];
+
+    (void)unused;
+    snprintf(address, sizeof(address), "unix:/tmp/rota-tls-%ld", (long)getpid());
+    tls_ends_init(&e);
+    e.listen = address;
+    tls_ends_open(&e);
+    tls_call_fails(&e, ": the server does not speak TLS");
+    e.channel_options.tls = NULL;
+    tls_ends_new_channel(&e);
+    tls_call_ok(&e);
+    tls_ends_fini(&e);
+}
+
+static int listen_and_be_silent(uint16_t *ret_port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void a_silent_server_is_given_up(void **unused)
+{
+    struct tls_ends e;
+    uint16_t port;
+    int fd = listen_and_be_silent(&port);
+
+    (void)unused;
+    tls_ends_init(&e);
+    e.channel_options.connect_timeout_ms = e.channel_options.backoff_initial_ms = 100;
+    tls_ends_open(&e);
+    snprintf(e.bound, sizeof(e.bound), "127.0.0.1:%u", port);
+    snprintf(e.target, sizeof(e.target), "ipv4:%s", e.bound);
+    tls_ends_new_channel(&e);
+    tls_call_fails(&e, ": timed out in the TLS handshake");
+    close(fd);
+    tls_ends_fini(&e);
+}
+
+static void a_silent_client_is_dropped(void **unused)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct tls_ends e;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    (void)unused;
+    tls_ends_init(&e);
+    e.server_options.handshake_timeout_ms = 50;
+    tls_ends_open(&e);
+    address.sin_port = htons((uint16_t)atoi(strrchr(e.bound, ':') + 1));
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    while (rota_server_stats(e.server).connections_accepted == 0)
+        tls_call_ok(&e);
+    for (int i = 0; i < 100000 && rota_server_stats(e.server).connections_open > 1; i++)
+        tls_call_ok(&e);
+    assert_int_equal(rota_server_stats(e.server).connections_open, 1);
+    close(fd);
+    tls_ends_fini(&e);
+}
+
+static void set_done(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void draining_ends_in_order(void **unused)
+{
+    struct tls_ends e;
+    bool done = false;
+
+    (void)unused;
+    tls_ends_init(&e);
+    tls_ends_open(&e);
+    tls_call_ok(&e);
+    rota_server_drain(e.server, 5000, set_done, &done);
+    while (!done)
+        (void)rota_loop_turn(e.loop);
+    assert_int_equal(rota_server_stats(e.server).connections_open, 0);
+    tls_ends_fini(&e);
+}
+
+/* Each round both sides' files change, and calls go on over old and new connections. */
+static void certificates_change_under_load(void **unused)
+{
+    static const char *const stems[] = {"server", "next"};
+    const struct cert_spec next = {.stem = "next", .issuer = "ca", .common_name = "next", .names = "IP:127.0.0.1"};
+    struct rota_channel *steady;
+    struct tls_ends e;
+    char file[64];
+
+    (void)unused;
+    certs_write(tls_dir, &next);
+    certs_copy(tls_dir, "server.pem", "live.pem");
+    certs_copy(tls_dir, "server.key", "live.key");
+    tls_ends_init(&e);
+    e.server_tls.cert_file = certs_path(tls_dir, "live.pem");
+    e.server_tls.key_file = certs_path(tls_dir, "live.key");
+    e.server_tls.reload_ms = 1;
+    tls_ends_open(&e);
+    tls_call_ok(&e);
+    steady = e.channel;
+    e.channel = NULL;
+    for (int round = 1; round <= 40; round++) {
+        struct rota_channel *fresh;
+        snprintf(file, sizeof(file), "%s.pem", stems[round % 2]);
+        certs_copy(tls_dir, file, "live.pem");
+        tls_ends_new_channel(&e); /* a moment at which key and certificate do not fit */
+        tls_call_ok(&e);
+        snprintf(file, sizeof(file), "%s.key", stems[round % 2]);
+        certs_copy(tls_dir, file, "live.key");
+        for (int i = 0; i < 5; i++) {
+            tls_ends_new_channel(&e);
+            tls_call_ok(&e);
+            fresh = e.channel;
+            e.channel = steady;
+            for (int j = 0; j < 20; j++)
+                tls_call_ok(&e);
+            e.channel = fresh;
+        }
+    }
+    assert_int_equal(rota_server_stats(e.server).connections_accepted, 1 + 40 * 6);
+    assert_in_range(e.n_reloads, 20, 40);
+    rota_channel_free(steady);
+    tls_ends_fini(&e);
+}
+
+static void bad_options_are_named_when_opening(void **unused)
+{
+    struct rota_errinfo info;
+    struct tls_ends e;
+
+    (void)unused;
+    tls_ends_init(&e);
+    e.server_tls.key_file = certs_path(tls_dir, "client.key");
+    assert_int_equal(rota_server_new(&e.server_options, &e.server, &info), ROTA_EINVAL);
+    assert_non_null(strstr(info.text, "client.key is not the key of the certificate"));
+    e.client_tls.ca_file = "/nowhere/ca.pem";
+    assert_int_equal(rota_channel_open("ipv4:127.0.0.1:1", &e.channel_options, &e.channel, &info), ROTA_EINVAL);
+    assert_non_null(strstr(info.text, "ipv4:127.0.0.1:1: tls.ca_file: /nowhere/ca.pem"));
+    tls_ends_fini(&e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_go_through),
+        cmocka_unit_test(each_channel_makes_its_handshake),
+        cmocka_unit_test(handlers_know_the_client),
+        cmocka_unit_test(a_refused_call_hears_why),
+        cmocka_unit_test(one_side_without_tls_is_told_apart),
+        cmocka_unit_test(unix_listeners_stay_plain),
+        cmocka_unit_test(a_silent_server_is_given_up),
+        cmocka_unit_test(a_silent_client_is_dropped),
+        cmocka_unit_test(draining_ends_in_order),
+        cmocka_unit_test(certificates_change_under_load),
+        cmocka_unit_test(bad_options_are_named_when_opening),
+    };
+
+    return cmocka_run_group_tests_name("tls_e2e", tests, tls_group_setup, tls_group_teardown);
+}
