@@ -134,8 +134,13 @@ static void on_count(struct rota_server_call *call, const void *message, const v
 /* Data is the number of bytes. */
 static void on_join(struct rota_server_call *call, const void *message, const void *handlers, void *user)
 {
+    struct test_server *s = user;
+
     (void)handlers;
-    (void)user;
+    if (s->hold) {
+        rota_server_call_hold(call);
+        s->held = call;
+    }
     rota_server_call_set_data(call, (void *)((uintptr_t)rota_server_call_data(call) + ((const struct rota_slice *)message)->size));
 }
 

@@ -22,6 +22,8 @@ struct test_server {
     struct rota_server_options options;
     atomic_int n_cancelled; /* calls whose handler was told that nobody waits any more */
     atomic_int n_calls;
+    bool hold; /* Join holds its call with each message; the test resumes `held` */
+    struct rota_server_call *held;
     rota_err err; /* of opening */
 };
 

@@ -1,5 +1,6 @@
 /* calls_test.c - calls over real sockets with client and server on one loop: all kinds, blocking, asynchronous, and inside poll(2). */
 #include "assembly/assembly_fixture.h"
+#include "testing/death.h"
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -219,6 +220,105 @@ static void deadlines_end_both_sides(void **unused)
     assert_int_equal(test_unary(at.channel, &test_echo, -1, "").code, ROTA_DEADLINE_EXCEEDED);
 }
 
+static void never_resume(struct rota_call *call, void *arg, const void *message)
+{
+    on_message(call, arg, message);
+    rota_call_hold(call);
+}
+
+/* The replies fill windows and queues; their memory is given back when the time is over, on the server too. */
+static void a_deadline_passes_while_nobody_reads(void **unused)
+{
+    static const struct rota_call_events stuck = {.on_message = never_resume, .on_done = on_stream_done};
+    struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+    struct rota_slice text = ROTA_SLICE("1000 65536");
+    struct seen seen = {0};
+    struct rota_call *call;
+
+    (void)unused;
+    options.timeout_ms = 200;
+    assert_int_equal(rota_call_start(at.channel, &test_count, &options, &stuck, &seen, &call), 0);
+    assert_int_equal(rota_call_write(call, &text), 0);
+    assert_int_equal(rota_loop_run(at.loop), 0);
+    assert_int_equal(seen.code, ROTA_DEADLINE_EXCEEDED);
+    assert_int_equal(seen.n_messages, 1);
+    while (at.s.n_cancelled == 0)
+        assert_int_equal(rota_loop_turn(at.loop), 0);
+    assert_true(test_echoes(at.channel, "behind it"));
+}
+
+/* A handler that holds its call stops the client's writes after a window and a queue. */
+static void a_slow_handler_is_waited_for(void **unused)
+{
+    static uint8_t bytes[16 << 10];
+    struct rota_slice text = {bytes, sizeof(bytes)};
+    struct seen seen = {0};
+    struct rota_call *call;
+    int n = 0, n_full = 0;
+    rota_err err;
+
+    (void)unused;
+    at.s.hold = true;
+    assert_int_equal(rota_call_start(at.channel, &test_join, NULL, &events, &seen, &call), 0);
+    while (n < 100) {
+        err = rota_call_write(call, &text);
+        n += err == 0;
+        n_full = err == ROTA_EAGAIN ? n_full + 1 : 0;
+        assert_true(err == 0 || err == ROTA_EAGAIN);
+        assert_int_equal(rota_loop_turn(at.loop), 0);
+        if (n_full < 50)
+            continue;
+        assert_in_range(n, 1, 10 + (uintptr_t)rota_server_call_data(at.s.held) / sizeof(bytes));
+        rota_server_call_resume(at.s.held);
+        n_full = 0;
+    }
+    assert_int_equal(rota_call_write_end(call), 0);
+    at.s.hold = false;
+    rota_server_call_resume(at.s.held);
+    assert_int_equal(rota_loop_run(at.loop), 0);
+    assert_int_equal(seen.code, ROTA_OK);
+    assert_int_equal(seen.n_messages, 1);
+}
+
+/* On the caller's loop the channel may go first. */
+static void a_call_may_be_finished_after_its_channel(void **unused)
+{
+    struct rota_slice text = ROTA_SLICE("abc");
+    struct rota_call *call;
+    void *message;
+
+    (void)unused;
+    assert_int_equal(rota_call_open(at.channel, &test_chat, NULL, &call), 0);
+    assert_int_equal(rota_call_send(call, &text), 0);
+    rota_channel_free(at.channel);
+    at.channel = NULL;
+    assert_int_equal(rota_call_send(call, &text), ROTA_ECLOSED);
+    assert_false(rota_call_recv(call, &message));
+    assert_int_equal(rota_call_finish(call).code, ROTA_CANCELLED);
+}
+
+static void call_from_inside(void *arg)
+{
+    (void)arg;
+    (void)test_unary(at.channel, &test_echo, 0, "a");
+}
+
+static void block_in_a_callback(void *unused)
+{
+    struct rota_timer *timer;
+
+    (void)unused;
+    (void)!rota_timer_new(at.loop, call_from_inside, NULL, &timer);
+    (void)!rota_timer_set(timer, 0);
+    (void)rota_loop_turn(at.loop);
+}
+
+static void blocking_in_a_callback_aborts(void **unused)
+{
+    (void)unused;
+    rota_assert_aborts(block_in_a_callback, NULL, "may_turn");
+}
+
 /* --- Metadata --- */
 
 static void metadata_both_ways(void **unused)
@@ -356,6 +456,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(streams_asynchronous, setup, teardown),
         cmocka_unit_test_setup_teardown(cancelling_reaches_the_handler, setup, teardown),
         cmocka_unit_test_setup_teardown(deadlines_end_both_sides, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_deadline_passes_while_nobody_reads, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_slow_handler_is_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_call_may_be_finished_after_its_channel, setup, teardown),
+        cmocka_unit_test_setup_teardown(blocking_in_a_callback_aborts, setup, teardown),
         cmocka_unit_test_setup_teardown(metadata_both_ways, setup, teardown),
         cmocka_unit_test_setup_teardown(big_messages, setup, teardown),
         cmocka_unit_test_setup_teardown(other_kinds_of_sockets, setup, teardown),

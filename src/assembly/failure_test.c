@@ -2,6 +2,7 @@
 #include "assembly/assembly_fixture.h"
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -251,6 +252,30 @@ static void connections_beyond_the_limit_are_closed(void **unused)
     test_server_close(&s);
 }
 
+static void who_says_nothing_is_sent_away(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct test_server s;
+    char byte;
+    ssize_t got = -1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    (void)unused;
+    options.handshake_timeout_ms = 50;
+    test_server_open(&s, loop, "127.0.0.1:0", &options);
+    address.sin_port = htons((uint16_t)strtol(strrchr(s.bound, ':') + 1, NULL, 10));
+    (void)connect(fd, (struct sockaddr *)&address, sizeof(address));
+    /* Our SETTINGS and GOAWAY, then the end. */
+    while (got != 0) {
+        assert_int_equal(rota_loop_turn(loop), 0);
+        got = read(fd, &byte, 1);
+    }
+    assert_int_equal(rota_server_stats(s.server).connections_accepted, 1);
+    close(fd);
+    test_server_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +285,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_server_that_dies_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(waiting_for_ready_outlasts_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(no_call_fails_while_a_server_drains, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_says_nothing_is_sent_away, setup, teardown),
         cmocka_unit_test_setup_teardown(connections_beyond_the_limit_are_closed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
