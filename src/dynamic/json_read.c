@@ -1,0 +1,451 @@
+/* json_read.c - JSON into a message's bytes.
+ *
+ * A message inside another is written behind what is there, and moved when its length is known: content is moved once a level.
+ */
+#include "dynamic/json_read.h"
+
+#include "base/alloc.h"
+#include "base/errinfo.h"
+#include <float.h>
+#include <math.h>
+
+enum wire { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
+
+/* --- Bytes --- */
+
+rota_err rota_dyn_no_memory(struct rota_dyn_reader *r)
+{
+    return rota_errinfo_set(r->place.info, ROTA_ENOMEM, "out of memory");
+}
+
+static size_t put_varint(uint8_t *out, uint64_t value)
+{
+    size_t n = 0;
+
+    do {
+        out[n++] = (uint8_t)((value & 0x7f) | (value > 0x7f ? 0x80 : 0));
+        value >>= 7;
+    } while (value != 0);
+    return n;
+}
+
+static rota_err append(struct rota_dyn_reader *r, const void *data, size_t size)
+{
+    return rota_buffer_append(r->out, rota_slice(data, size)) < 0 ? rota_dyn_no_memory(r) : 0;
+}
+
+rota_err rota_dyn_add_varint(struct rota_dyn_reader *r, uint64_t value)
+{
+    uint8_t bytes[10];
+
+    return append(r, bytes, put_varint(bytes, value));
+}
+
+static rota_err add_tag(struct rota_dyn_reader *r, uint32_t number, enum wire wire)
+{
+    return rota_dyn_add_varint(r, (uint64_t)number << 3 | wire);
+}
+
+rota_err rota_dyn_add_bytes(struct rota_dyn_reader *r, uint32_t number, struct rota_slice bytes)
+{
+    rota_err err = add_tag(r, number, BYTES);
+
+    if (err == 0)
+        err = rota_dyn_add_varint(r, bytes.size);
+    if (err == 0 && bytes.size > 0)
+        err = append(r, bytes.data, bytes.size);
+    return err;
+}
+
+static rota_err add_fixed(struct rota_dyn_reader *r, uint64_t value, size_t size)
+{
+    uint8_t bytes[8];
+
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(value >> (8 * i));
+    return append(r, bytes, size);
+}
+
+size_t rota_dyn_begin(struct rota_dyn_reader *r)
+{
+    return rota_buffer_peek(r->out).size;
+}
+
+rota_err rota_dyn_end(struct rota_dyn_reader *r, size_t start, uint32_t number)
+{
+    size_t size = rota_buffer_peek(r->out).size - start, n;
+    uint8_t head[20], *content;
+
+    n = put_varint(head, (uint64_t)number << 3 | BYTES);
+    n += put_varint(head + n, size);
+    content = rota_buffer_reserve(r->out, n);
+    if (content == NULL)
+        return rota_dyn_no_memory(r);
+    content -= size;
+    memmove(content + n, content, size);
+    memcpy(content, head, n);
+    rota_buffer_commit(r->out, n);
+    return 0;
+}
+
+/* --- Scalars --- */
+
+struct scalar {
+    enum wire wire;
+    uint64_t bits;
+};
+
+static rota_err expected(struct rota_dyn_reader *r, const char *what)
+{
+    return rota_json_bad(&r->place, "expected %s", what);
+}
+
+static rota_err read_signed(struct rota_dyn_reader *r, const json_t *json, bool is_32, int64_t *ret_value)
+{
+    if (rota_dyn_parse_signed(json, is_32 ? INT32_MIN : INT64_MIN, is_32 ? INT32_MAX : INT64_MAX, ret_value))
+        return 0;
+    return expected(r, is_32 ? "a whole number of 32 bits" : "a whole number of 64 bits");
+}
+
+static rota_err read_unsigned(struct rota_dyn_reader *r, const json_t *json, bool is_32, uint64_t *ret_value)
+{
+    if (rota_dyn_parse_unsigned(json, is_32 ? UINT32_MAX : UINT64_MAX, ret_value))
+        return 0;
+    return expected(r, is_32 ? "a whole number of 32 bits, not negative" : "a whole number of 64 bits, not negative");
+}
+
+static rota_err read_real(struct rota_dyn_reader *r, const json_t *json, bool is_float, uint64_t *ret_bits)
+{
+    uint32_t low;
+    double value;
+    float single;
+
+    if (!rota_dyn_parse_real(json, &value))
+        return expected(r, "a number");
+    memcpy(ret_bits, &value, sizeof(value));
+    if (!is_float)
+        return 0;
+    if (isfinite(value) && fabs(value) > (double)FLT_MAX)
+        return expected(r, "a number that a float can hold");
+    single = (float)value;
+    memcpy(&low, &single, sizeof(low));
+    *ret_bits = low;
+    return 0;
+}
+
+static rota_err read_bool(struct rota_dyn_reader *r, const json_t *json, uint64_t *ret_bits)
+{
+    if (!json_is_boolean(json))
+        return expected(r, "true or false");
+    *ret_bits = json_is_true(json);
+    return 0;
+}
+
+static rota_err read_enum(struct rota_dyn_reader *r, const struct rota_dyn_enum *type, const json_t *json, uint64_t *ret_bits)
+{
+    const char *name = json_string_value(json);
+    int64_t number = 0;
+
+    if (type->is_null && json_is_null(json)) {
+        *ret_bits = 0;
+        return 0;
+    }
+    for (size_t i = 0; name != NULL && i < type->n_values; i++) {
+        if (strcmp(type->values[i].name, name) != 0)
+            continue;
+        *ret_bits = (uint64_t)type->values[i].number;
+        return 0;
+    }
+    if (!rota_dyn_parse_signed(json, INT32_MIN, INT32_MAX, &number))
+        return rota_json_bad(&r->place, "expected a value of the enum %s, by name or number", type->name);
+    *ret_bits = (uint64_t)number;
+    return 0;
+}
+
+static uint64_t zigzag(int64_t value)
+{
+    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
+/* A whole number of any type. */
+static rota_err read_whole(struct rota_dyn_reader *r, enum rota_dyn_type type, const json_t *json, struct scalar *ret)
+{
+    int64_t number = 0;
+    rota_err err;
+
+    switch (type) {
+    case ROTA_DYN_UINT32:
+    case ROTA_DYN_UINT64: return read_unsigned(r, json, type == ROTA_DYN_UINT32, &ret->bits);
+    case ROTA_DYN_FIXED32:
+    case ROTA_DYN_FIXED64:
+        ret->wire = type == ROTA_DYN_FIXED32 ? FIXED32 : FIXED64;
+        return read_unsigned(r, json, type == ROTA_DYN_FIXED32, &ret->bits);
+    default: break;
+    }
+    err = read_signed(r, json, type == ROTA_DYN_INT32 || type == ROTA_DYN_SINT32 || type == ROTA_DYN_SFIXED32, &number);
+    ret->bits = type == ROTA_DYN_SINT32 || type == ROTA_DYN_SINT64 ? zigzag(number) : (uint64_t)number;
+    if (type == ROTA_DYN_SFIXED32 || type == ROTA_DYN_SFIXED64)
+        ret->wire = type == ROTA_DYN_SFIXED32 ? FIXED32 : FIXED64;
+    return err;
+}
+
+/* All but texts and bytes. */
+static rota_err read_number(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const json_t *json, struct scalar *ret)
+{
+    *ret = (struct scalar){.wire = VARINT};
+    switch (field->type) {
+    case ROTA_DYN_DOUBLE:
+    case ROTA_DYN_FLOAT:
+        ret->wire = field->type == ROTA_DYN_FLOAT ? FIXED32 : FIXED64;
+        return read_real(r, json, field->type == ROTA_DYN_FLOAT, &ret->bits);
+    case ROTA_DYN_BOOL: return read_bool(r, json, &ret->bits);
+    case ROTA_DYN_ENUM: return read_enum(r, field->enumeration, json, &ret->bits);
+    case ROTA_DYN_GROUP: return rota_json_bad(&r->place, "a group, which has no form in JSON");
+    default: return read_whole(r, field->type, json, ret);
+    }
+}
+
+static rota_err add_number(struct rota_dyn_reader *r, const struct scalar *scalar)
+{
+    if (scalar->wire == VARINT)
+        return rota_dyn_add_varint(r, scalar->bits);
+    return add_fixed(r, scalar->bits, scalar->wire == FIXED64 ? 8 : 4);
+}
+
+static rota_err read_bytes(struct rota_dyn_reader *r, const struct rota_dyn_field *field, struct rota_slice text, bool always)
+{
+    uint8_t *bytes = rota_alloc_get(r->alloc, text.size);
+    size_t size;
+    rota_err err = 0;
+
+    if (bytes == NULL)
+        return rota_dyn_no_memory(r);
+    if (!rota_dyn_parse_base64(text, bytes, &size))
+        err = expected(r, "bytes in base64");
+    else if (size > 0 || always)
+        err = rota_dyn_add_bytes(r, field->number, rota_slice(bytes, size));
+    rota_alloc_free(r->alloc, bytes);
+    return err;
+}
+
+rota_err rota_dyn_read_scalar(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const json_t *json, bool always)
+{
+    struct scalar scalar;
+    rota_err err;
+
+    if (field->type == ROTA_DYN_STRING || field->type == ROTA_DYN_BYTES) {
+        struct rota_slice text = rota_slice(json_string_value(json), json_string_length(json));
+        if (!json_is_string(json))
+            return expected(r, field->type == ROTA_DYN_STRING ? "a text" : "bytes in base64");
+        if (field->type == ROTA_DYN_BYTES)
+            return read_bytes(r, field, text, always);
+        return text.size > 0 || always ? rota_dyn_add_bytes(r, field->number, text) : 0;
+    }
+    err = read_number(r, field, json, &scalar);
+    if (err < 0 || (scalar.bits == 0 && !always))
+        return err;
+    err = add_tag(r, field->number, scalar.wire);
+    return err < 0 ? err : add_number(r, &scalar);
+}
+
+/* --- Fields --- */
+
+/* A value as an element of a list or map, or alone: always written. */
+static rota_err read_value(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const json_t *json)
+{
+    size_t start;
+    rota_err err;
+
+    if (field->type != ROTA_DYN_MESSAGE)
+        return rota_dyn_read_scalar(r, field, json, true);
+    start = rota_dyn_begin(r);
+    err = rota_dyn_read_message(r, field->message, json);
+    return err < 0 ? err : rota_dyn_end(r, start, field->number);
+}
+
+static rota_err read_list(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const json_t *json)
+{
+    size_t start = rota_dyn_begin(r), mark;
+    rota_err err = 0;
+
+    if (!json_is_array(json))
+        return expected(r, "a list");
+    for (size_t i = 0; err == 0 && i < json_array_size(json); i++) {
+        struct scalar scalar;
+
+        mark = rota_json_enter_index(&r->place, i);
+        if (!field->packed) {
+            err = read_value(r, field, json_array_get(json, i));
+        } else {
+            err = read_number(r, field, json_array_get(json, i), &scalar);
+            if (err == 0)
+                err = add_number(r, &scalar);
+        }
+        if (err == 0)
+            rota_json_leave(&r->place, mark);
+    }
+    return err == 0 && field->packed && json_array_size(json) > 0 ? rota_dyn_end(r, start, field->number) : err;
+}
+
+/* A key is a text in JSON, whatever it is in the map. */
+static rota_err read_key(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const char *key, size_t size)
+{
+    json_t *json;
+    rota_err err;
+
+    if (field->type == ROTA_DYN_BOOL && strcmp(key, "true") != 0 && strcmp(key, "false") != 0)
+        return expected(r, "true or false as the key");
+    json = field->type == ROTA_DYN_BOOL ? json_boolean(key[0] == 't') : json_stringn(key, size);
+    if (json == NULL)
+        return rota_dyn_no_memory(r);
+    err = rota_dyn_read_scalar(r, field, json, true);
+    json_decref(json);
+    return err;
+}
+
+static rota_err read_map(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const json_t *json)
+{
+    const struct rota_dyn_message *entry = field->message;
+    rota_err err = 0;
+
+    if (!json_is_object(json))
+        return expected(r, "an object, for a map");
+    for (void *at = json_object_iter((json_t *)(uintptr_t)json); err == 0 && at != NULL; at = json_object_iter_next((json_t *)(uintptr_t)json, at)) {
+        const char *key = json_object_iter_key(at);
+        size_t start = rota_dyn_begin(r), mark = rota_json_enter(&r->place, key);
+
+        err = read_key(r, entry->by_number[0], key, strlen(key));
+        if (err == 0)
+            err = read_value(r, entry->by_number[1], json_object_iter_value(at));
+        if (err == 0)
+            err = rota_dyn_end(r, start, field->number);
+        if (err == 0)
+            rota_json_leave(&r->place, mark);
+    }
+    return err;
+}
+
+/* JSON's null is an absent field, but for those that can say null themselves. */
+static bool says_null(const struct rota_dyn_field *field)
+{
+    if (field->type == ROTA_DYN_ENUM)
+        return field->enumeration->is_null;
+    return field->message != NULL && field->message->special == ROTA_DYN_VALUE;
+}
+
+static rota_err read_field(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const json_t *json)
+{
+    if (field->repeated && field->message != NULL && field->message->map_entry)
+        return read_map(r, field, json);
+    if (field->repeated)
+        return read_list(r, field, json);
+    if (field->type == ROTA_DYN_MESSAGE)
+        return read_value(r, field, json);
+    return rota_dyn_read_scalar(r, field, json, field->presence);
+}
+
+/* --- Messages --- */
+
+static const struct rota_dyn_field *find_field(const struct rota_dyn_message *type, const char *key)
+{
+    for (size_t i = 0; i < type->n_fields; i++)
+        if (strcmp(type->fields[i].json_name, key) == 0)
+            return &type->fields[i];
+    for (size_t i = 0; i < type->n_fields; i++)
+        if (strcmp(type->fields[i].name, key) == 0)
+            return &type->fields[i];
+    return NULL;
+}
+
+/* Marks the field and its oneof; each may come once. seen: the fields, then the oneofs. */
+static rota_err see(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const struct rota_dyn_field *field, bool *seen)
+{
+    if (seen[field->index])
+        return rota_json_bad(&r->place, "comes twice, by both its names");
+    seen[field->index] = true;
+    if (field->oneof < 0)
+        return 0;
+    if (seen[type->n_fields + (size_t)field->oneof])
+        return rota_json_bad(&r->place, "another member of the same oneof is set");
+    seen[type->n_fields + (size_t)field->oneof] = true;
+    return 0;
+}
+
+static rota_err read_member(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const char *key, const json_t *json, bool *seen)
+{
+    const struct rota_dyn_field *field = find_field(type, key);
+    size_t mark = rota_json_enter(&r->place, key);
+    rota_err err;
+
+    if (field == NULL)
+        return rota_json_bad(&r->place, "%s has no such field", type->name);
+    if (json_is_null(json) && !says_null(field)) {
+        rota_json_leave(&r->place, mark);
+        return 0;
+    }
+    err = see(r, type, field, seen);
+    if (err == 0)
+        err = read_field(r, field, json);
+    if (err == 0)
+        rota_json_leave(&r->place, mark);
+    return err;
+}
+
+rota_err rota_dyn_read_members(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const json_t *object, const char *except)
+{
+    bool *seen = rota_alloc_zero(r->alloc, type->n_fields + type->n_oneofs, sizeof(*seen));
+    rota_err err = 0;
+
+    if (seen == NULL)
+        return rota_dyn_no_memory(r);
+    for (void *at = json_object_iter((json_t *)(uintptr_t)object); err == 0 && at != NULL;
+         at = json_object_iter_next((json_t *)(uintptr_t)object, at)) {
+        const char *key = json_object_iter_key(at);
+
+        if (except == NULL || strcmp(key, except) != 0)
+            err = read_member(r, type, key, json_object_iter_value(at), seen);
+    }
+    rota_alloc_free(r->alloc, seen);
+    return err;
+}
+
+/* A Value: the member that is of the JSON's own kind. */
+static rota_err read_any_value(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const json_t *json)
+{
+    switch (json_typeof(json)) {
+    case JSON_NULL: return rota_dyn_read_scalar(r, type->by_number[0], json, true);
+    case JSON_INTEGER:
+    case JSON_REAL: return rota_dyn_read_scalar(r, type->by_number[1], json, true);
+    case JSON_STRING: return rota_dyn_read_scalar(r, type->by_number[2], json, true);
+    case JSON_TRUE:
+    case JSON_FALSE: return rota_dyn_read_scalar(r, type->by_number[3], json, true);
+    case JSON_OBJECT: return read_value(r, type->by_number[4], json);
+    default: return read_value(r, type->by_number[5], json);
+    }
+}
+
+rota_err rota_dyn_read_message(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const json_t *json)
+{
+    rota_err err;
+
+    if (++r->depth > ROTA_DYN_MAX_DEPTH)
+        return rota_json_bad(&r->place, "messages nested deeper than %d", ROTA_DYN_MAX_DEPTH);
+    switch (type->special) {
+    case ROTA_DYN_PLAIN: err = json_is_object(json) ? rota_dyn_read_members(r, type, json, NULL) : expected(r, "an object"); break;
+    case ROTA_DYN_STRUCT: err = read_map(r, &type->fields[0], json); break;
+    case ROTA_DYN_LIST: err = read_list(r, &type->fields[0], json); break;
+    case ROTA_DYN_VALUE: err = read_any_value(r, type, json); break;
+    case ROTA_DYN_WRAPPER: err = rota_dyn_read_scalar(r, &type->fields[0], json, false); break;
+    default: err = rota_dyn_read_special(r, type, json); break;
+    }
+    r->depth--;
+    return err;
+}
+
+rota_err rota_dyn_from_json(const struct rota_pool *pool, const struct rota_dyn_message *type, const json_t *json, struct rota_buffer *out,
+                            struct rota_errinfo *info)
+{
+    struct rota_dyn_reader r = {.pool = pool, .out = out, .alloc = out->alloc, .place = {.info = info}};
+
+    return rota_dyn_read_message(&r, type, json);
+}

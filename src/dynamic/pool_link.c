@@ -1,0 +1,164 @@
+/* pool_link.c - from the names of types to the types, what is special about some of them, and looking things up. */
+#include "dynamic/pool.h"
+
+#include "base/errinfo.h"
+#include <stdlib.h>
+
+static rota_err unknown(struct rota_errinfo *info, const char *who, const char *name)
+{
+    return rota_errinfo_set(info, ROTA_ENOTFOUND, "%s refers to %s, which no known file declares", who, name);
+}
+
+static rota_err link_message(struct rota_pool *pool, struct rota_dyn_message *message, struct rota_errinfo *info)
+{
+    for (size_t i = 0; i < message->n_fields; i++) {
+        struct rota_dyn_field *field = &message->fields[i];
+
+        if (field->type_name == NULL)
+            continue;
+        if (field->type == ROTA_DYN_ENUM)
+            field->enumeration = rota_map_get(&pool->enums, rota_slice_str(field->type_name));
+        else
+            field->message = rota_map_get(&pool->messages, rota_slice_str(field->type_name));
+        if (field->enumeration == NULL && field->message == NULL)
+            return unknown(info, message->name, field->type_name);
+    }
+    return 0;
+}
+
+static bool is_key(enum rota_dyn_type type)
+{
+    return type != ROTA_DYN_DOUBLE && type != ROTA_DYN_FLOAT && type != ROTA_DYN_BYTES && type != ROTA_DYN_MESSAGE && type != ROTA_DYN_GROUP &&
+           type != ROTA_DYN_ENUM;
+}
+
+static bool is_map_entry(const struct rota_dyn_message *message)
+{
+    return message->n_fields == 2 && message->by_number[0]->number == 1 && message->by_number[1]->number == 2 && !message->by_number[0]->repeated &&
+           !message->by_number[1]->repeated && is_key(message->by_number[0]->type);
+}
+
+static const struct known {
+    const char *name;
+    enum rota_dyn_special special;
+    const char *types; /* a letter a field, numbered from 1: Message, Repeated message, String, strings in Plenty, Bytes, Number of any kind */
+} known[] = {
+    {"Any", ROTA_DYN_ANY, "SB"},
+    {"Timestamp", ROTA_DYN_TIMESTAMP, "NN"},
+    {"Duration", ROTA_DYN_DURATION, "NN"},
+    {"FieldMask", ROTA_DYN_FIELD_MASK, "P"},
+    {"Struct", ROTA_DYN_STRUCT, "R"},
+    {"Value", ROTA_DYN_VALUE, "NNSNMM"},
+    {"ListValue", ROTA_DYN_LIST, "R"},
+    {"DoubleValue", ROTA_DYN_WRAPPER, "N"},
+    {"FloatValue", ROTA_DYN_WRAPPER, "N"},
+    {"Int64Value", ROTA_DYN_WRAPPER, "N"},
+    {"UInt64Value", ROTA_DYN_WRAPPER, "N"},
+    {"Int32Value", ROTA_DYN_WRAPPER, "N"},
+    {"UInt32Value", ROTA_DYN_WRAPPER, "N"},
+    {"BoolValue", ROTA_DYN_WRAPPER, "N"},
+    {"StringValue", ROTA_DYN_WRAPPER, "S"},
+    {"BytesValue", ROTA_DYN_WRAPPER, "B"},
+};
+
+static char letter_of(const struct rota_dyn_field *field)
+{
+    switch (field->type) {
+    case ROTA_DYN_GROUP: return '?';
+    case ROTA_DYN_MESSAGE: return field->repeated ? 'R' : 'M';
+    case ROTA_DYN_STRING: return field->repeated ? 'P' : 'S';
+    case ROTA_DYN_BYTES: return field->repeated ? '?' : 'B';
+    default: return field->repeated ? '?' : 'N';
+    }
+}
+
+static bool looks_like(const struct rota_dyn_message *message, const struct known *k)
+{
+    if (message->n_fields != strlen(k->types))
+        return false;
+    for (size_t i = 0; i < message->n_fields; i++)
+        if (message->by_number[i]->number != i + 1 || letter_of(message->by_number[i]) != k->types[i])
+            return false;
+    if (k->special == ROTA_DYN_STRUCT)
+        return message->fields[0].message->map_entry && is_map_entry(message->fields[0].message);
+    return true;
+}
+
+static enum rota_dyn_special special_of(const struct rota_dyn_message *message)
+{
+    static const char package[] = "google.protobuf.";
+
+    if (strncmp(message->name, package, sizeof(package) - 1) != 0)
+        return ROTA_DYN_PLAIN;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (strcmp(message->name + sizeof(package) - 1, known[i].name) == 0 && looks_like(message, &known[i]))
+            return known[i].special;
+    return ROTA_DYN_PLAIN;
+}
+
+static rota_err link_service(struct rota_pool *pool, struct rota_dyn_service *service, struct rota_errinfo *info)
+{
+    for (size_t i = 0; i < service->n_methods; i++) {
+        struct rota_dyn_method *method = &service->methods[i];
+
+        method->input = rota_map_get(&pool->messages, rota_slice_str(method->input_name));
+        method->output = rota_map_get(&pool->messages, rota_slice_str(method->output_name));
+        if (method->input == NULL || method->output == NULL)
+            return unknown(info, service->name, method->input == NULL ? method->input_name : method->output_name);
+    }
+    return 0;
+}
+
+rota_err rota_pool_link(struct rota_pool *pool, struct rota_errinfo *info)
+{
+    struct rota_link *link;
+    rota_err err = 0;
+
+    /* What is special of a message depends on those it refers to, so each of them is linked first. */
+    for (link = pool->new_messages.next; err == 0 && link != &pool->new_messages; link = link->next)
+        err = link_message(pool, ROTA_CONTAINER(link, struct rota_dyn_message, link), info);
+    while (err == 0 && (link = rota_list_pop(&pool->new_messages)) != NULL) {
+        struct rota_dyn_message *message = ROTA_CONTAINER(link, struct rota_dyn_message, link);
+        if (message->map_entry && !is_map_entry(message))
+            return rota_errinfo_set(info, ROTA_EPARSE, "%s is no entry of a map", message->name);
+        message->special = special_of(message);
+    }
+    while (err == 0 && (link = rota_list_pop(&pool->new_services)) != NULL)
+        err = link_service(pool, ROTA_CONTAINER(link, struct rota_dyn_service, link), info);
+    return err;
+}
+
+/* --- Looking up --- */
+
+const struct rota_dyn_message *rota_pool_message(const struct rota_pool *pool, struct rota_slice name)
+{
+    return rota_map_get(&pool->messages, name);
+}
+
+const struct rota_dyn_service *rota_pool_service(const struct rota_pool *pool, struct rota_slice name)
+{
+    return rota_map_get(&pool->services, name);
+}
+
+const struct rota_dyn_method *rota_dyn_service_method(const struct rota_dyn_service *service, struct rota_slice name)
+{
+    for (size_t i = 0; i < service->n_methods; i++)
+        if (rota_slice_equal(rota_slice_str(service->methods[i].name), name))
+            return &service->methods[i];
+    return NULL;
+}
+
+static int compare_number(const void *key, const void *element)
+{
+    uint32_t number = *(const uint32_t *)key, other = (*(const struct rota_dyn_field *const *)element)->number;
+
+    return number < other ? -1 : number > other;
+}
+
+const struct rota_dyn_field *rota_dyn_field_numbered(const struct rota_dyn_message *message, uint32_t number)
+{
+    const struct rota_dyn_field *const *found =
+        message->n_fields == 0 ? NULL : bsearch(&number, message->by_number, message->n_fields, sizeof(*message->by_number), compare_number);
+
+    return found == NULL ? NULL : *found;
+}
