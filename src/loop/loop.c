@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "loop/state.h"
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/random.h>
@@ -131,6 +132,7 @@ rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop
     rota_list_init(&loop->flushes);
     atomic_init(&loop->posts, NULL);
     atomic_init(&loop->stop, false);
+    atomic_init(&loop->n_waking, 0);
     atomic_init(&loop->owner, rota_loop_thread_mark());
     loop->read_buffer = rota_alloc_get(alloc, ROTA_LOOP_READ_BYTES);
     if (loop->read_buffer == NULL || (err = open_uv(loop, full.uv_loop)) < 0) {
@@ -203,6 +205,8 @@ void rota_loop_free(struct rota_loop *loop)
         rota_loop_stop(loop);
         pthread_join(loop->thread, NULL);
     }
+    while (atomic_load_explicit(&loop->n_waking, memory_order_acquire) > 0)
+        sched_yield();
     ROTA_ASSERT(!loop->host.in_turn && !loop->running);
     atomic_store_explicit(&loop->owner, rota_loop_thread_mark(), memory_order_relaxed);
     rota_loop_run_posts(loop);
@@ -219,8 +223,10 @@ void rota_loop_free(struct rota_loop *loop)
 
 void rota_loop_stop(struct rota_loop *loop)
 {
+    atomic_fetch_add_explicit(&loop->n_waking, 1, memory_order_relaxed);
     atomic_store_explicit(&loop->stop, true, memory_order_release);
     uv_async_send(&loop->async);
+    atomic_fetch_sub_explicit(&loop->n_waking, 1, memory_order_release);
 }
 
 void rota_loop_hold(struct rota_loop *loop)

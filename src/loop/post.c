@@ -1,7 +1,8 @@
 /* post.c - work handed over from other threads: a stack without locks, turned over by the loop.
  *
  * Memory order: a push releases the post and what its maker wrote before; the exchange acquires them. Whoever pushes
- * onto an empty stack wakes the loop, all others know that somebody has.
+ * onto an empty stack wakes the loop, all others know that somebody has. What was pushed may have run, and have ended all
+ * that was open, before its maker has woken the loop: n_waking keeps the loop until then.
  */
 #include "loop/state.h"
 
@@ -9,11 +10,13 @@ void rota_loop_post(struct rota_loop *loop, struct rota_loop_post *post)
 {
     struct rota_loop_post *head = atomic_load_explicit(&loop->posts, memory_order_relaxed);
 
+    atomic_fetch_add_explicit(&loop->n_waking, 1, memory_order_relaxed);
     do
         post->next = head;
     while (!atomic_compare_exchange_weak_explicit(&loop->posts, &head, post, memory_order_release, memory_order_relaxed));
     if (head == NULL)
         uv_async_send(&loop->async);
+    atomic_fetch_sub_explicit(&loop->n_waking, 1, memory_order_release);
 }
 
 void rota_loop_run_posts(struct rota_loop *loop)
