@@ -58,6 +58,8 @@ static void recycle(struct rota_server_call *call)
     rota_list_remove(&call->link);
     server->stats.calls_open--;
     server->stats.calls_ended++;
+    rota_identity_unref(call->identity);
+    call->identity = NULL;
     if (server->n_spare >= SPARE_CALLS) {
         rota_server_call_destroy(call);
         return;
@@ -71,8 +73,6 @@ static void recycle(struct rota_server_call *call)
     call->initial = call->trailing = NULL;
     call->message = call->data = NULL;
     call->shown = call->input_end = call->end_delivered = call->headers_sent = call->answered = call->finished = false;
-    rota_identity_unref(call->identity);
-    call->identity = NULL;
     call->cancelled = call->held = call->want_writable = false;
     rota_list_append(&server->spare, &call->link);
     server->n_spare++;

@@ -276,6 +276,29 @@ static void calls_are_used_again(void **unused)
     server_fixture_fini(&f);
 }
 
+/* More than are kept for later: the rest is given back at once. */
+static void many_calls_end_at_once(void **unused)
+{
+    struct server_fixture f;
+    struct rota_fake_asker *askers[5];
+    size_t live_bytes;
+
+    (void)unused;
+    server_fixture_init(&f, NULL);
+    for (size_t i = 0; i < ROTA_COUNT(askers); i++) {
+        askers[i] = rota_fake_connect(&f.acceptor);
+        for (int n = 0; n < ROTA_FAKE_ASKS_MAX; n++)
+            (void)rota_fake_ask(askers[i], "/t.S/Chat", NULL, NULL);
+    }
+    assert_int_equal(rota_server_stats(f.server).calls_open, 5 * ROTA_FAKE_ASKS_MAX);
+    live_bytes = f.alloc.live_bytes;
+    for (size_t i = 0; i < ROTA_COUNT(askers); i++)
+        rota_fake_hang_up(askers[i]);
+    assert_int_equal(rota_server_stats(f.server).calls_open, 0);
+    assert_in_range(f.alloc.live_bytes, 0, live_bytes * 256 / (5 * ROTA_FAKE_ASKS_MAX) + 4096);
+    server_fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +314,7 @@ int main(void)
         cmocka_unit_test(too_much_metadata_still_ends_the_call),
         cmocka_unit_test(without_memory_the_stream_is_reset),
         cmocka_unit_test(calls_are_used_again),
+        cmocka_unit_test(many_calls_end_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ struct server_fixture {
     struct rota_server *server; /* NULL once it has reported closed */
     struct rota_fake_asker *asker;
     struct rota_server_call *call; /* the last one a handler was told of and has not finished */
-    char trace[400];
+    char trace[1000];
     int drained, closed;
     size_t joined;
     bool hold_next; /* the next message holds its call */
