@@ -131,6 +131,7 @@ static rota_err read_object(struct reading *r, const json_t *object, struct rota
     return read_known(r, metadata, info);
 }
 
+/* The text begins with '{', so that JSON in it is an object. */
 static rota_err load(struct rota_slice text, json_t **ret_object, struct rota_errinfo *info)
 {
     json_error_t error;
@@ -143,10 +144,6 @@ static rota_err load(struct rota_slice text, json_t **ret_object, struct rota_er
         return ROTA_ENOMEM;
     if (root == NULL)
         return rota_errinfo_set(info, ROTA_EPARSE, "bad JSON at byte %d: %s", error.position, error.text);
-    if (!json_is_object(root)) {
-        json_decref(root);
-        return rota_errinfo_set(info, ROTA_EPARSE, "JSON, but no object");
-    }
     *ret_object = root;
     return 0;
 }

@@ -136,6 +136,8 @@ static const struct lease_case {
     {"a late answer makes all well", UP "5900ms kept:6 see:7 1999ms", UP_CMDS " alive drop alive drop alive drop alive look", true},
     {"an answer about another lease does not", UP "2000ms other:6", UP_CMDS " alive", true},
     {"long leases: five seconds, not a sixth", "0ms granted:600 put 205000ms", UP_CMDS " alive drop alive", true},
+    {"the last wait ends with the lease", UP "5050ms ended 950ms",
+     UP_CMDS " alive drop alive drop alive drop alive alive drop grant NOT_FOUND", false},
     {"the registry forgot the lease: at once a new one", UP "2000ms kept:0", UP_CMDS " alive drop grant NOT_FOUND", false},
     {"or says so with a negative TTL", UP "2000ms kept:-1 granted:6 put", UP_CMDS " alive drop grant NOT_FOUND put UP", true},
     {"the stream ended: soon another", UP "1000ms ended 100ms", UP_CMDS " alive", true},

@@ -264,6 +264,23 @@ static void odd_keys_do_no_harm(void **state)
     }
 }
 
+static void an_entry_may_say_that_its_server_is_gone(void **state)
+{
+    static const char *const values[] = {"a={\"Op\":0,\"Addr\":\"10.0.0.1:80\"}", "b={\"Op\":0,\"Addr\":\"10.0.0.2:80\"}",
+                                         "a={\"Op\":1,\"Addr\":\"10.0.0.1:80\"}", "c={\"Op\":1,\"Addr\":\"10.0.0.3:80\"}"};
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    f.roster.dialect = &rota_etcd_official;
+    for (size_t i = 0; i < ROTA_COUNT(values); i++)
+        put(&f, values[i]);
+    play(&f, ";");
+    assert_string_equal(roster_text(&f.roster), "b");
+    assert_int_equal(f.roster.unreadable, 0);
+    finish(&f);
+}
+
 static rota_err a_life(const struct rota_alloc *alloc, void *ctx)
 {
     struct fixture f = {.now_ns = ROTA_VIRTUAL_START_NS, .revision = 1};
@@ -290,6 +307,7 @@ int main(void)
         cmocka_unit_test(scripts_end_in_the_right_list),   cmocka_unit_test(changes_are_told),
         cmocka_unit_test(a_put_is_news_when_something_differs), cmocka_unit_test(endpoints_tell_where_they_come_from),
         cmocka_unit_test(odd_keys_do_no_harm),             cmocka_unit_test(out_of_memory_is_an_error),
+        cmocka_unit_test(an_entry_may_say_that_its_server_is_gone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

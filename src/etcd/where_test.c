@@ -126,6 +126,7 @@ static void long_parts_are_refused(void **state)
     } longs[] = {
         {"a member of 256 bytes", "etcd://", 252, "b:22/s", "is no host:port", ROTA_EINVAL},
         {"a member of 257 bytes", "etcd://", 257, "/s", "a name of 257 bytes", ROTA_EINVAL},
+        {"members of 4100 bytes", "etcd://", 4100, "/s", "a list of 4100 bytes", ROTA_EINVAL},
         {"a service of 1014 bytes", "etcd:///", 1014, "", "", 0},
         {"a service of 1015 bytes", "etcd:///", 1015, "", "the service's name is too long", ROTA_EINVAL},
         {"a service of 2000 bytes", "etcd:///", 2000, "", "the service's name is too long", ROTA_EINVAL},
@@ -135,7 +136,7 @@ static void long_parts_are_refused(void **state)
     for (size_t i = 0; i < ROTA_COUNT(longs); i++) {
         struct rota_errinfo info = {""};
         struct rota_etcd_where where;
-        char text[2100];
+        char text[4200];
 
         print_message("  %s\n", longs[i].rule);
         snprintf(text, sizeof(text), "%s%0*d%s", longs[i].head, longs[i].size, 0, longs[i].tail);
