@@ -10,6 +10,7 @@
 static const char service_config[] = "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}";
 
 #define MAX_MEMBERS ROTA_ETCD_MAX_MEMBERS
+#define PUBLISH_AGAIN_NS ((int64_t)1000000000)
 
 static rota_err publish(const char *list, const struct rota_alloc *alloc, const struct rota_endpoint **endpoints, size_t *ret_count)
 {
@@ -37,17 +38,27 @@ struct members {
     const struct rota_target *target;
     struct rota_resolver_sink *sink;
     struct rota_loop *loop;
+    bool due; /* the timer is set */
 };
+
+static void publish_at(struct members *m, int64_t at_ns)
+{
+    if (!m->due)
+        m->due = rota_timer_set(m->timer, at_ns) == 0;
+}
 
 static void publish_members(void *arg)
 {
     struct members *m = arg;
     const struct rota_endpoint *endpoints[MAX_MEMBERS];
+    bool again = false;
     size_t count = 0;
     rota_err err = publish(m->target->path, rota_resolver_sink_alloc(m->sink), endpoints, &count);
     struct rota_status why;
 
+    m->due = false;
     if (err < 0) {
+        again = true;
         rota_status_set(&why, ROTA_UNAVAILABLE, "etcd members: %s", rota_err_text(err));
         rota_resolver_sink_error(m->sink, &why);
     } else {
@@ -55,6 +66,8 @@ static void publish_members(void *arg)
     }
     for (size_t i = 0; i < count; i++)
         rota_endpoint_unref(endpoints[i]);
+    if (again)
+        publish_at(m, rota_loop_now_ns(m->loop) + PUBLISH_AGAIN_NS);
 }
 
 static rota_err start(void *state, const struct rota_target *target, struct rota_loop *loop, struct rota_resolver_sink *sink)
@@ -64,16 +77,21 @@ static rota_err start(void *state, const struct rota_target *target, struct rota
 
     *m = (struct members){.target = target, .sink = sink, .loop = loop};
     err = rota_timer_new(loop, publish_members, m, &m->timer);
-    if (err == 0)
-        err = rota_timer_set(m->timer, rota_loop_now_ns(loop));
     if (err < 0)
-        rota_timer_free(m->timer);
-    return err;
+        return err;
+    publish_at(m, rota_loop_now_ns(loop));
+    if (m->due)
+        return 0;
+    rota_timer_free(m->timer);
+    return ROTA_ENOMEM;
 }
 
 static void refresh(void *state)
 {
-    (void)state; /* the members are what they were */
+    struct members *m = state;
+
+    /* The members are what they were, but publishing them may have failed for want of memory. */
+    publish_at(m, rota_loop_now_ns(m->loop) + PUBLISH_AGAIN_NS);
 }
 
 static void stop(void *state)

@@ -1,0 +1,248 @@
+/* registrar_e2e_test.c - a registrar and a watch against the embedded registry on the same loop: coming, going, closing at any moment, and
+ * short of memory: whichever allocation fails, opening fails cleanly or the entry is there in the end; nothing leaks.
+ */
+#include "base/assert.h"
+#include "testing/cmocka.h"
+#include "testing/leak_alloc.h"
+#include <poll.h>
+#include <rota/registrar.h>
+#include <rota/registry.h>
+#include <rota/resolver.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LIMIT_NS ((int64_t)20 * 1000000000)
+
+struct fixture {
+    struct rota_loop *loop;
+    struct rota_registry *registry;
+    struct rota_registrar *registrar;
+    char uri[128];
+    size_t n_states;
+    size_t n_servers; /* as the watch tells */
+    bool closed, listed;
+};
+
+static void on_closed(void *arg)
+{
+    ((struct fixture *)arg)->closed = true;
+}
+
+static void start(struct fixture *f, const struct rota_alloc *alloc)
+{
+    struct rota_registry_options options = ROTA_REGISTRY_OPTIONS_INIT;
+    struct rota_loop_options loop_options = ROTA_LOOP_OPTIONS_INIT;
+
+    *f = (struct fixture){0};
+    loop_options.alloc = alloc;
+    assert_int_equal(rota_loop_new(&loop_options, &f->loop), 0);
+    options.loop = f->loop;
+    options.listen = "127.0.0.1:0";
+    assert_int_equal(rota_registry_open(&options, &f->registry, NULL), 0);
+    snprintf(f->uri, sizeof(f->uri), "etcd://%s/s", rota_registry_address(f->registry));
+}
+
+static void turn_once(struct fixture *f, int64_t end_ns)
+{
+    struct pollfd pfd = {.fd = rota_loop_fd(f->loop), .events = POLLIN};
+    int timeout_ms = rota_loop_timeout_ms(f->loop);
+
+    (void)poll(&pfd, 1, timeout_ms < 0 || timeout_ms > 1000 ? 1000 : timeout_ms);
+    assert_int_equal(rota_loop_turn(f->loop), 0);
+    assert_true(rota_loop_now_ns(f->loop) < end_ns);
+}
+
+/* Turns the loop until *done. */
+static void turn_until(struct fixture *f, const bool *done)
+{
+    int64_t end_ns = rota_loop_now_ns(f->loop) + LIMIT_NS;
+
+    while (!*done)
+        turn_once(f, end_ns);
+}
+
+static void finish(struct fixture *f)
+{
+    f->closed = false;
+    rota_registry_close(f->registry, 100, on_closed, f);
+    turn_until(f, &f->closed);
+    rota_loop_free(f->loop);
+}
+
+static void on_state(void *arg, enum rota_registrar_state state, const struct rota_status *why)
+{
+    struct fixture *f = arg;
+
+    assert_non_null(f->registrar); /* not before open has returned */
+    assert_false(f->closed);
+    assert_int_equal(state == ROTA_REGISTRAR_REGISTERED, why->code == ROTA_OK);
+    f->n_states++;
+}
+
+static rota_err open_registrar(struct fixture *f, const struct rota_alloc *alloc)
+{
+    struct rota_registrar_options options = ROTA_REGISTRAR_OPTIONS_INIT;
+
+    options.loop = f->loop;
+    options.address = "10.0.0.1:80";
+    options.weight = 5;
+    options.alloc = alloc;
+    options.on_state = on_state;
+    options.arg = f;
+    f->closed = false;
+    return rota_registrar_open(f->uri, &options, &f->registrar, NULL);
+}
+
+static void close_registrar(struct fixture *f, int64_t timeout_ms)
+{
+    rota_registrar_close(f->registrar, timeout_ms, on_closed, f);
+    turn_until(f, &f->closed);
+    f->registrar = NULL;
+}
+
+static void turn_until_registered(struct fixture *f)
+{
+    int64_t end_ns = rota_loop_now_ns(f->loop) + LIMIT_NS;
+
+    while (rota_registrar_state(f->registrar) != ROTA_REGISTRAR_REGISTERED)
+        turn_once(f, end_ns);
+}
+
+static void on_endpoints(void *arg, const struct rota_endpoint *const *endpoints, size_t count, const struct rota_resolver_source *source)
+{
+    struct fixture *f = arg;
+
+    assert_non_null(source);
+    assert_true(count == 0 || endpoints[0]->weight == 5);
+    f->n_servers = count;
+    f->listed = true;
+}
+
+static const struct rota_watch_events watch_events = {.on_endpoints = on_endpoints};
+
+/* What a fresh watch lists. */
+static size_t list(struct fixture *f)
+{
+    struct rota_watch *watch;
+
+    f->listed = f->closed = false;
+    assert_int_equal(rota_watch_open(f->loop, f->uri, NULL, &watch_events, f, &watch, NULL), 0);
+    turn_until(f, &f->listed);
+    rota_watch_close(watch, on_closed, f);
+    turn_until(f, &f->closed);
+    return f->n_servers;
+}
+
+static void an_entry_comes_and_goes(void **state)
+{
+    struct rota_leak_alloc leak;
+    struct fixture f;
+
+    (void)state;
+    rota_leak_alloc_init(&leak);
+    start(&f, &leak.alloc);
+    assert_int_equal(list(&f), 0);
+    assert_int_equal(open_registrar(&f, NULL), 0);
+    assert_int_equal(f.n_states, 0);
+    turn_until_registered(&f);
+    assert_int_equal(f.n_states, 1);
+    assert_string_equal(rota_registrar_key(f.registrar), "/grpclb/s/10.0.0.1:80");
+    assert_string_equal(rota_registrar_value(f.registrar), "{\"addr\":\"10.0.0.1:80\",\"weight\":5}");
+    assert_int_equal(list(&f), 1);
+    close_registrar(&f, 1000);
+    assert_int_equal(list(&f), 0);
+    finish(&f);
+    rota_leak_alloc_fini(&leak);
+}
+
+static void it_may_be_closed_after_any_turn(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, NULL);
+    for (int turns = 0; turns < 30; turns++) {
+        assert_int_equal(open_registrar(&f, NULL), 0);
+        for (int i = 0; i < turns; i++)
+            assert_int_equal(rota_loop_turn(f.loop), 0);
+        close_registrar(&f, 1000);
+        assert_int_equal(list(&f), 0);
+    }
+    finish(&f);
+}
+
+static void short_of_memory_it_registers_in_the_end(void **state)
+{
+    uint64_t n_allocs = 0;
+    struct fixture f;
+
+    (void)state;
+    start(&f, NULL);
+    for (bool failed = true; failed; n_allocs++) {
+        struct rota_leak_alloc leak;
+        rota_err err;
+        rota_leak_alloc_init(&leak);
+        rota_leak_alloc_fail_nth(&leak, n_allocs + 1);
+        err = open_registrar(&f, &leak.alloc);
+        assert_true(err == 0 || (err == ROTA_ENOMEM && leak.failed));
+        if (err == 0) {
+            turn_until_registered(&f);
+            close_registrar(&f, 1000);
+        } else {
+            /* What had been opened goes in turns of its own. */
+            for (int i = 0; i < 10; i++)
+                assert_int_equal(rota_loop_turn(f.loop), 0);
+        }
+        failed = leak.failed;
+        rota_leak_alloc_fini(&leak);
+    }
+    assert_true(n_allocs > 20);
+    finish(&f);
+}
+
+static const struct refuse_case {
+    const char *rule, *uri, *address, *zone, *words;
+    int64_t lease_seconds;
+} refusals[] = {
+    {"no registry", "dns:///a:1", "10.0.0.1:80", NULL, "no registry; expected etcd://members/service", 0},
+    {"no service", "etcd://a:1", "10.0.0.1:80", NULL, "no service", 0},
+    {"an address that is none", "etcd:///s", "here", NULL, "here", 0},
+    {"a lease below zero", "etcd:///s", "10.0.0.1:80", NULL, "lease_seconds: -1", -1},
+    {"a lease too long", "etcd:///s", "10.0.0.1:80", NULL, "lease_seconds: 9000001", 9000001},
+    {"a zone that is no text", "etcd:///s", "10.0.0.1:80", "\xff", "zone", 0},
+    {"no address", "etcd:///s", NULL, NULL, "options.address", 0},
+};
+
+static void bad_options_are_refused_with_a_sentence(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, NULL);
+    for (size_t i = 0; i < ROTA_COUNT(refusals); i++) {
+        struct rota_registrar_options options = ROTA_REGISTRAR_OPTIONS_INIT;
+        struct rota_errinfo info = {""};
+
+        print_message("  %s\n", refusals[i].rule);
+        options.loop = f.loop;
+        options.address = refusals[i].address;
+        options.zone = refusals[i].zone;
+        options.lease_seconds = refusals[i].lease_seconds;
+        assert_true(rota_registrar_open(refusals[i].uri, &options, &f.registrar, &info) < 0);
+        if (strstr(info.text, refusals[i].words) == NULL)
+            fail_msg("\"%s\" does not say \"%s\"", info.text, refusals[i].words);
+    }
+    finish(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_entry_comes_and_goes),
+        cmocka_unit_test(it_may_be_closed_after_any_turn),
+        cmocka_unit_test(short_of_memory_it_registers_in_the_end),
+        cmocka_unit_test(bad_options_are_refused_with_a_sentence),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
