@@ -239,6 +239,10 @@ void rota_channel_close(struct rota_channel *channel, void (*on_closed)(void *ar
         rota_channel_shut(channel, on_shut, a);
         return;
     }
-    ROTA_ASSERT(pthread_create(&thread, NULL, free_elsewhere, a) == 0);
-    pthread_detach(thread);
+    if (pthread_create(&thread, NULL, free_elsewhere, a) == 0)
+        pthread_detach(thread);
+    else if (!rota_loop_is_mine(a->loop))
+        (void)free_elsewhere(a);
+    else /* No thread can be had to end this one: it stays, with nothing to do. */
+        rota_channel_shut(channel, on_shut, a);
 }
