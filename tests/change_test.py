@@ -49,7 +49,7 @@ def kill(h, load, server):
     load.wait_calls(200)
     killed_s = fleet.now_s()
     server.kill()
-    load.wait_without(server)
+    load.wait_ended(killed_s + 0.05)
     calls = load.calls(mark)
     failed = [call for call in calls if call.code != "OK"]
     with h.check("a killed server fails the calls in flight on it, and they are told at once"):
@@ -72,7 +72,7 @@ def kill_at_once(h, load, server):
     mark = load.mark()
     killed_s = fleet.now_s()
     server.kill()
-    load.wait_without(server)
+    load.wait_ended(killed_s + 0.05)
     with h.check("a server killed while it answers fails at most what is in flight on it"):
         strangers = [call for call in load.failed(mark) if call.peer != server.addr or call.start_s > killed_s + 0.05]
         assert not strangers, "%d, the first: %s" % (len(strangers), strangers[0])

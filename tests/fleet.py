@@ -93,6 +93,14 @@ class Load:
             return len(last) == count and not any(server.addr in line for line in last)
         harness.until("%d calls without %s" % (count, server.addr), quiet, timeout_s)
 
+    def wait_ended(self, before_s, timeout_s=20):
+        """Waits until all calls that started before this time have ended."""
+        def ended():
+            calls = {call.number: call.start_s for call in self.calls()}
+            later = [number for number, start_s in calls.items() if start_s > before_s]
+            return later and all(number in calls for number in range(1, min(later)))
+        harness.until("end of all calls", ended, timeout_s, step_s=0.05)
+
     def mark(self):
         return self.process.mark()
 
