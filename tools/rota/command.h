@@ -19,6 +19,7 @@ struct rota_command {
 extern const struct rota_command rota_command_registry;
 extern const struct rota_command rota_command_endpoints;
 extern const struct rota_command rota_command_watch;
+extern const struct rota_command rota_command_health;
 
 /* Flags are "--name=value", "--name value" or, when value is NULL, "--name". */
 struct rota_flag {

@@ -4,7 +4,8 @@
 #include <rota/version.h>
 #include <stdio.h>
 
-static const struct rota_command *const commands[] = {&rota_command_registry, &rota_command_endpoints, &rota_command_watch};
+static const struct rota_command *const commands[] = {&rota_command_registry, &rota_command_endpoints, &rota_command_watch,
+                                                      &rota_command_health};
 
 static void usage(FILE *out)
 {

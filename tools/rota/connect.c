@@ -1,0 +1,35 @@
+/* connect.c - see connect.h. */
+#include "connect.h"
+
+void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags)
+{
+    const struct rota_flag all[ROTA_CONNECT_FLAGS] = {
+        {"tls", NULL, &connect->tls},           {"ca", &connect->ca, &connect->tls},
+        {"cert", &connect->cert, &connect->tls}, {"key", &connect->key, &connect->tls},
+        {"server-name", &connect->server_name, &connect->tls}, {"authority", &connect->authority, NULL},
+    };
+
+    memcpy(flags, all, sizeof(all));
+}
+
+struct rota_channel *rota_connect_open(const char *verb, const char *target, const struct rota_connect *connect, struct rota_loop *loop)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    struct rota_tls_options tls = ROTA_TLS_OPTIONS_INIT;
+    struct rota_channel *channel = NULL;
+    struct rota_errinfo info = {""};
+
+    tls.ca_file = connect->ca;
+    tls.cert_file = connect->cert;
+    tls.key_file = connect->key;
+    tls.server_name = connect->server_name;
+    options.loop = loop;
+    options.authority = connect->authority;
+    options.max_reply_bytes = (size_t)64 << 20; /* people look at one reply at a time */
+    if (connect->tls)
+        options.tls = &tls;
+    if (rota_channel_open(target, &options, &channel, &info) == 0)
+        return channel;
+    rota_fail(verb, "%s", info.text);
+    return NULL;
+}

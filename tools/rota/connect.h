@@ -1,0 +1,26 @@
+/* connect.h - the channel of a verb that calls a server: the flags that say how to reach it, and opening it. */
+#ifndef ROTA_TOOL_CONNECT_H
+#define ROTA_TOOL_CONNECT_H
+
+#include "command.h"
+
+struct rota_connect {
+    bool tls;
+    const char *ca, *cert, *key, *server_name, *authority;
+};
+
+#define ROTA_CONNECT_FLAGS 6
+/* Writes that many flags, which fill in `connect`. */
+void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags);
+
+#define ROTA_CONNECT_USAGE \
+    "  --tls               connect by TLS, with the system's certificates; the next four ask for it too\n" \
+    "  --ca FILE           certificates of those who may issue the server's\n" \
+    "  --cert FILE         our certificate, and --key FILE its key, unless that is in the same file\n" \
+    "  --server-name NAME  the host name that the server's certificate must have\n" \
+    "  --authority NAME    the host that is asked for; default: from the target\n"
+
+/* A channel on the loop; NULL after having said on standard error what is wrong. */
+struct rota_channel *rota_connect_open(const char *verb, const char *target, const struct rota_connect *connect, struct rota_loop *loop);
+
+#endif
