@@ -30,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (rota_test_lb_configs[n_configs] != NULL)
         n_configs++;
     c.config = rota_test_lb_configs[(data[0] & 127) % n_configs];
+    c.decides_by_call = strstr(c.config, "ring_hash") != NULL;
     c.no_memory_at_times = data[0] >= 128;
     c.n_events = (uint32_t)size / 2;
     dice_left = rota_slice(data + 1, size - 1);

@@ -7,9 +7,10 @@
  * A script is words separated by spaces:
  *   list=a,b+c*3   three addresses at two endpoints, the second of weight 3; a word used before names the same
  *                  endpoint object again, unless it ends in '!'. Addresses beginning with 4 are IPv4, with 6 IPv6.
+ *                  a@key:value has an attribute.
  *   a=C            the connection to a is CONNECTING (I, C, R, F); F fails with the message "a refused", F2 with "a refused 2"
  *   +250           250 ms pass, timers fire; error=x: the resolver fails; exit: leave IDLE
- *   pick           picks once and is done with it at once
+ *   pick           picks once and is done with it at once; pick=x: for a call that carries the header "key: x", pick=x|y: twice
  * What the tree did, in its order: get:a connect:a put:a; at the end of a step the root's state (IDLE, CONNECTING,
  * READY, TF(message)), reresolve, wake:250 (ms from now) or wake:off; pick:a, pick:WAIT, pick:FAIL(message), pick:DROP(message);
  * ROTA_EINVAL and the like, when a list is refused.
@@ -51,6 +52,7 @@ struct rota_fake_lb {
     enum rota_conn_state state; /* as last told */
     struct rota_status why;     /* with TRANSIENT_FAILURE */
     uint64_t n_updates, n_reresolves, n_gets, n_puts;
+    const struct rota_metadata *metadata; /* of the calls that pick; NULL: none */
     bool connect_at_once; /* a connect makes the connection READY inside the owner's function */
     bool quiet;           /* writes no trace */
     char trace[ROTA_FAKE_LB_TRACE_SIZE];

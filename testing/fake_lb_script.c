@@ -25,9 +25,10 @@ static const struct rota_endpoint *endpoint_make(const char *word)
     struct rota_address addresses[MAX_ADDRESSES] = {{0}};
     struct rota_endpoint from = {.addresses = addresses};
     const struct rota_endpoint *endpoint;
-    char *copy = rota_alloc_text(NULL, rota_slice(word, strcspn(word, "*!")));
-    const char *weight = strchr(word, '*');
-    char *rest;
+    char *copy = rota_alloc_text(NULL, rota_slice(word, strcspn(word, "*!@")));
+    const char *weight = strchr(word, '*'), *at = strchr(word, '@');
+    struct rota_attribute attribute = {NULL, NULL};
+    char *rest, *key = NULL;
 
     assert_non_null(copy);
     for (char *text = strtok_r(copy, "+", &rest); text != NULL; text = strtok_r(NULL, "+", &rest)) {
@@ -37,7 +38,15 @@ static const struct rota_endpoint *endpoint_make(const char *word)
         addresses[from.n_addresses++].text = text;
     }
     from.weight = weight == NULL ? 0 : (uint32_t)strtoul(weight + 1, NULL, 10);
+    if (at != NULL) {
+        key = rota_alloc_text(NULL, rota_slice_str(at + 1));
+        attribute.key = strtok_r(key, ":", &rest);
+        attribute.value = rest;
+        from.attributes = &attribute;
+        from.n_attributes = 1;
+    }
     assert_int_equal(rota_endpoint_new(NULL, &from, &endpoint), 0);
+    free(key);
     free(copy);
     return endpoint;
 }
@@ -121,6 +130,22 @@ static void play_pick(struct rota_fake_lb *f)
     }
 }
 
+/* The call carries the header "key", several times if its values are separated by '|'. */
+static void play_pick_of(struct rota_fake_lb *f, const char *values)
+{
+    struct rota_metadata *metadata;
+
+    assert_int_equal(rota_metadata_new(NULL, &metadata), 0);
+    for (const char *at = values; at != NULL; at = strchr(at, '|')) {
+        at += at[0] == '|';
+        assert_int_equal(rota_metadata_add(metadata, ROTA_SLICE("key"), rota_slice(at, strcspn(at, "|")), NULL), 0);
+    }
+    f->metadata = metadata;
+    play_pick(f);
+    f->metadata = NULL;
+    rota_metadata_free(metadata);
+}
+
 static void play_word(struct rota_fake_lb *f, const char *word)
 {
     const char *equals = strchr(word, '=');
@@ -131,6 +156,8 @@ static void play_word(struct rota_fake_lb *f, const char *word)
     } else if (strncmp(word, "error=", 6) == 0) {
         rota_status_set(&why, ROTA_UNAVAILABLE, "%s", word + 6);
         rota_lb_tree_resolver_error(f->tree, &why, f->now_ns);
+    } else if (strncmp(word, "pick=", 5) == 0) {
+        play_pick_of(f, word + 5);
     } else if (equals != NULL) {
         play_conn(f, word, equals);
     } else if (word[0] == '+') {

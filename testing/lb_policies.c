@@ -7,6 +7,7 @@ const struct rota_lb_class *const rota_test_policies[] = {
     &rota_lb_least_request,
     &rota_lb_random,
     &rota_lb_weighted_round_robin,
+    &rota_lb_ring_hash,
     NULL,
 };
 
@@ -17,5 +18,6 @@ const char *const rota_test_lb_configs[] = {
     "[{\"least_request\":{\"choiceCount\":3}}]",
     "[{\"random\":{}}]",
     "[{\"weighted_round_robin\":{\"blackoutPeriod\":\"0s\",\"metricNamesForComputingUtilization\":[\"utilization.disk\"]}}]",
+    "[{\"ring_hash\":{\"minRingSize\":16,\"maxRingSize\":64}}]",
     NULL,
 };

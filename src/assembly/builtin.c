@@ -12,6 +12,7 @@ const struct rota_lb_class *const rota_builtin_policies[] = {
     &rota_lb_least_request,
     &rota_lb_random,
     &rota_lb_weighted_round_robin,
+    &rota_lb_ring_hash,
     NULL,
 };
 

@@ -89,10 +89,30 @@ static rota_err leaf_start(struct rota_petiole *p, struct rota_leaf *leaf, struc
     if (err < 0)
         return err;
     err = rota_lb_child_endpoints(cmds, leaf->child, &leaf->endpoint, 1);
-    if (err == 0)
-        err = rota_idmap_set(&p->by_hash, leaf->hash, leaf);
-    if (err < 0)
+    if (err < 0) {
         rota_lb_child_free(cmds, leaf->child);
+        leaf->child = NULL;
+    }
+    return err;
+}
+
+rota_err rota_petiole_wake(struct rota_petiole *p, struct rota_leaf *leaf, struct rota_lb_cmds *cmds)
+{
+    if (leaf->child == NULL)
+        return leaf_start(p, leaf, cmds);
+    rota_lb_child_exit_idle(cmds, leaf->child);
+    return 0;
+}
+
+static rota_err leaf_enter(struct rota_petiole *p, struct rota_leaf *leaf, struct rota_lb_cmds *cmds)
+{
+    rota_err err = rota_idmap_set(&p->by_hash, leaf->hash, leaf);
+
+    if (err < 0 || p->hooks->lazy)
+        return err;
+    err = leaf_start(p, leaf, cmds);
+    if (err < 0)
+        unhash(p, leaf);
     return err;
 }
 
@@ -113,7 +133,7 @@ static rota_err leaf_new(struct rota_petiole *p, const struct rota_endpoint *end
     if (err == 0 && p->hooks->take_endpoint != NULL)
         err = p->hooks->take_endpoint(p, leaf, endpoint);
     if (err == 0) {
-        err = leaf_start(p, leaf, cmds);
+        err = leaf_enter(p, leaf, cmds);
         if (err < 0 && p->hooks->drop != NULL)
             p->hooks->drop(p, leaf);
     }
@@ -212,7 +232,7 @@ static void leaf_refresh(struct rota_petiole *p, struct rota_leaf *leaf, const s
     if (p->hooks->take_endpoint != NULL && p->hooks->take_endpoint(p, leaf, endpoint) < 0)
         return;
     /* Without memory the child keeps the old object, whose addresses are as good. */
-    if (rota_lb_child_endpoints(cmds, leaf->child, &endpoint, 1) < 0)
+    if (leaf->child != NULL && rota_lb_child_endpoints(cmds, leaf->child, &endpoint, 1) < 0)
         return;
     rota_endpoint_ref(endpoint);
     rota_endpoint_unref(leaf->endpoint);
@@ -313,7 +333,7 @@ rota_err rota_petiole_list(struct rota_petiole *p, const struct rota_endpoint *c
     p->listed = fresh;
     p->n_listed = compact(fresh, count);
     drop_unready(p, cmds);
-    if (list_is_settled(p) && (err == 0 || p->n_listed > 0))
+    if (p->hooks->lazy || (list_is_settled(p) && (err == 0 || p->n_listed > 0)))
         drop_retired(p, cmds);
     *ret_changed = p->n_ready != n_ready;
     return err;

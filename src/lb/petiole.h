@@ -15,7 +15,7 @@
 
 /* The tag of its child. A policy's own per-endpoint data may follow in a struct that begins with this one. */
 struct rota_leaf {
-    struct rota_lb_child *child;
+    struct rota_lb_child *child; /* NULL: of a lazy petiole, and not woken yet */
     const struct rota_endpoint *endpoint; /* referenced */
     struct rota_leaf *same_hash;          /* another leaf with this identity hash */
     uint64_t hash;
@@ -33,6 +33,7 @@ struct rota_petiole;
 /* What a policy adds to its leaves; any but leaf_size may be NULL. None of these may give commands. */
 struct rota_leaf_hooks {
     size_t leaf_size; /* of a struct that begins with struct rota_leaf */
+    bool lazy; /* a leaf has no child before rota_petiole_wake, and none serves on once it is not listed */
     /* A new leaf, or one whose endpoint is to be another object from now on. ROTA_ENOMEM: nothing has changed. */
     rota_err (*take_endpoint)(struct rota_petiole *p, struct rota_leaf *leaf, const struct rota_endpoint *endpoint);
     void (*come)(struct rota_petiole *p, struct rota_leaf *leaf); /* into `ready` */
@@ -83,6 +84,9 @@ rota_err rota_petiole_list(struct rota_petiole *p, const struct rota_endpoint *c
 /* The on_child of the policy: true when `ready` has changed. The leaf may be gone afterwards. */
 bool rota_petiole_child(struct rota_petiole *p, struct rota_leaf *leaf, enum rota_conn_state conn, const struct rota_status *why,
                         struct rota_lb_cmds *cmds);
+
+/* Has a leaf that is IDLE connect. ROTA_ENOMEM: it stays as it is. */
+rota_err rota_petiole_wake(struct rota_petiole *p, struct rota_leaf *leaf, struct rota_lb_cmds *cmds);
 
 /* READY if any is; TRANSIENT_FAILURE if all are, or there are none; else CONNECTING: for policies whose leaves are never left IDLE. */
 enum rota_conn_state rota_petiole_state(const struct rota_petiole *p);
