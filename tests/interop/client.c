@@ -12,8 +12,8 @@
 static const char usage[] =
     "usage: client --server_host=HOST --server_port=PORT --test_case=CASE\n"
     "  --server_host_override=NAME  the :authority; default: from host and port\n"
-    "  --use_tls=false              TLS is not supported\n"
-    "  --use_test_ca, --ca_file     looked at with TLS only\n"
+    "  --use_tls=false              whether to speak TLS, trusting --ca_file=FILE, or with --use_test_ca the authority of the tests,\n"
+    "                               else the system's\n"
     "  --soak_iterations=10 --soak_max_failures=0 --soak_per_iteration_max_acceptable_latency_ms=1000\n"
     "  --soak_overall_timeout_seconds=10 --soak_min_time_ms_between_rpcs=0 --soak_request_size=271828\n"
     "  --soak_response_size=314159\n"
@@ -88,6 +88,7 @@ struct rota_channel *open_channel(const struct interop *at)
     snprintf(target, sizeof(target), ipv6 ? "dns:///[%s]:%ld" : "dns:///%s:%ld", at->host, at->port);
     options.loop = at->loop;
     options.authority = at->authority;
+    options.tls = at->tls;
     if (rota_channel_open(target, &options, &channel, &info) == 0)
         return channel;
     printf("%s: %s\n", target, info.text);
@@ -130,6 +131,8 @@ static size_t find_case(const char *name)
 int main(int argc, char **argv)
 {
     struct interop at = {.host = "localhost", .soak = {10, 0, 1000, 10, 0, LARGE_REQUEST, LARGE_REPLY}};
+    struct rota_tls_options tls = ROTA_TLS_OPTIONS_INIT;
+    char test_ca[CERT_PATH_SIZE];
     const char *test_case = NULL, *ca_file = NULL;
     bool use_tls = false, use_test_ca = false;
     const struct flag flags[] = {
@@ -155,8 +158,9 @@ int main(int argc, char **argv)
     chosen = find_case(test_case);
     if (cases[chosen].run == NULL)
         flags_refuse("the case %s is not supported: %s", test_case, cases[chosen].why);
-    if (use_tls)
-        flags_refuse("--use_tls=true is not supported");
+    find_cert("ca.pem", test_ca);
+    tls.ca_file = ca_file == NULL && use_test_ca ? test_ca : ca_file;
+    at.tls = use_tls ? &tls : NULL;
     if (at.port == 0 || at.port > 65535)
         flags_refuse("--server_port: expected a number from 1 to 65535");
     if (at.soak.request_bytes > MAX_PAYLOAD_BYTES)

@@ -16,6 +16,7 @@ struct interop {
     struct rota_channel *channel;
     const char *host, *authority; /* authority may be NULL */
     long port;
+    const struct rota_tls_options *tls; /* NULL: plaintext */
     struct {
         long iterations, max_failures, max_latency_ms, overall_timeout_s, min_ms_between, request_bytes, reply_bytes;
     } soak;

@@ -2,6 +2,7 @@
 #include "common.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* Not const, so that it takes no room in the program; never written, so that it takes none in memory. */
 static uint8_t zeros[MAX_PAYLOAD_BYTES];
@@ -20,6 +21,16 @@ bool is_zero_payload(const Grpc__Testing__Payload *payload, size_t size)
     if (payload == NULL)
         return size == 0;
     return payload->body.len == size && (size == 0 || memcmp(payload->body.data, zeros, size) == 0);
+}
+
+void find_cert(const char *name, char ret_path[CERT_PATH_SIZE])
+{
+    char program[CERT_PATH_SIZE];
+    ssize_t size = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+    while (size > 0 && program[size - 1] != '/')
+        size--;
+    snprintf(ret_path, CERT_PATH_SIZE, "%.*scerts/%.64s", size < 0 ? 0 : (int)size, program, name);
 }
 
 static void write_log(void *ctx, enum rota_log_level level, const char *area, const char *text)

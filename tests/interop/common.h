@@ -13,6 +13,10 @@ Grpc__Testing__Payload zero_payload(size_t size);
 /* Whether it is there and holds that many bytes, all of them zero. */
 bool is_zero_payload(const Grpc__Testing__Payload *payload, size_t size);
 
+/* Where a file of the test certificates is: in certs/ beside the program. */
+#define CERT_PATH_SIZE 1024
+void find_cert(const char *name, char ret_path[CERT_PATH_SIZE]);
+
 /* Writes the library's warnings to standard error. */
 extern const struct rota_log interop_log;
 

@@ -21,7 +21,7 @@ struct app {
 static const char usage[] =
     "usage: server --port=PORT\n"
     "  --port           where to listen, on all addresses; 0: a free one\n"
-    "  --use_tls=false  TLS is not supported\n";
+    "  --use_tls=false  whether to speak TLS, with --tls_cert_file=FILE and --tls_key_file=FILE or a certificate of the tests\n";
 
 static void fail(const char *why)
 {
@@ -53,13 +53,14 @@ static void on_signal(void *arg, int signum)
     rota_server_drain(app->server, GRACE_MS, on_drained, app);
 }
 
-static void serve(struct app *app, long port)
+static void serve(struct app *app, long port, const struct rota_tls_options *tls)
 {
     struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
     char address[32], bound[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_errinfo info;
 
     options.loop = app->loop;
+    options.tls = tls;
     snprintf(address, sizeof(address), ":%ld", port);
     if (rota_server_new(&options, &app->server, &info) < 0)
         fail(info.text);
@@ -74,21 +75,27 @@ static void serve(struct app *app, long port)
 int main(int argc, char **argv)
 {
     struct rota_loop_options options = ROTA_LOOP_OPTIONS_INIT;
+    struct rota_tls_options tls = ROTA_TLS_OPTIONS_INIT;
+    char cert_file[CERT_PATH_SIZE], key_file[CERT_PATH_SIZE];
     struct app app = {0};
     bool use_tls = false;
     long port = -1;
-    const struct flag flags[] = {{"port", NULL, &port, NULL}, {"use_tls", NULL, NULL, &use_tls}};
+    const struct flag flags[] = {{"port", NULL, &port, NULL}, {"use_tls", NULL, NULL, &use_tls},
+                                 {"tls_cert_file", &tls.cert_file, NULL, NULL}, {"tls_key_file", &tls.key_file, NULL, NULL}};
 
     flags_read(flags, sizeof(flags) / sizeof(flags[0]), usage, argc, argv);
-    if (use_tls)
-        flags_refuse("--use_tls=true is not supported");
     if (port < 0 || port > 65535)
         flags_refuse("--port: expected a number from 0 to 65535");
+    find_cert("server.pem", cert_file);
+    find_cert("server.key", key_file);
+    if (tls.cert_file == NULL)
+        tls.key_file = key_file;
+    tls.cert_file = tls.cert_file == NULL ? cert_file : tls.cert_file;
     options.log = &interop_log;
     if (rota_loop_new(&options, &app.loop) < 0 || rota_signal_new(app.loop, SIGTERM, on_signal, &app, &app.signals[0]) < 0 ||
         rota_signal_new(app.loop, SIGINT, on_signal, &app, &app.signals[1]) < 0)
         fail("no loop");
-    serve(&app, port);
+    serve(&app, port, use_tls ? &tls : NULL);
     rota_loop_run(app.loop);
     rota_signal_free(app.signals[0]);
     rota_signal_free(app.signals[1]);

@@ -29,8 +29,15 @@ struct Client {
         grpc::ChannelArguments arguments;
         arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1); // or channels to one address share connections
         channel = grpc::CreateCustomChannel(flags.server_host + ":" + std::to_string(flags.server_port),
-                                            grpc::InsecureChannelCredentials(), arguments);
+                                            flags.use_tls ? Secure() : grpc::InsecureChannelCredentials(), arguments);
         stub = TestService::NewStub(channel);
+    }
+
+    std::shared_ptr<grpc::ChannelCredentials> Secure() const
+    {
+        grpc::SslCredentialsOptions options;
+        options.pem_root_certs = ReadFile(flags.ca_file);
+        return grpc::SslCredentials(options);
     }
 
     const Flags &flags;

@@ -5,7 +5,9 @@
 //
 // The client's exit code: 0 passed, 1 failed, 2 wrong arguments or a case that is not supported.
 #include <cstring>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 
 #include "interop.h"
 
@@ -37,12 +39,27 @@ bool Set(Flags *flags, const std::string &name, const std::string &value)
         flags->server_host = value;
     else if (name == "test_case")
         flags->test_case = value;
+    else if (name == "ca_file")
+        flags->ca_file = value;
+    else if (name == "tls_cert_file")
+        flags->tls_cert_file = value;
+    else if (name == "tls_key_file")
+        flags->tls_key_file = value;
+    else if (name == "use_tls")
+        flags->use_tls = value == "true";
     else
-        return name == "use_tls" && value == "false";
+        return false;
     return true;
 }
 
 } // namespace
+
+std::string ReadFile(const std::string &path)
+{
+    std::ifstream file(path);
+
+    return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+}
 
 int main(int argc, char **argv)
 {

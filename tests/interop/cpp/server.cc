@@ -106,7 +106,10 @@ int RunServer(const Flags &flags)
     sigaddset(&stop, SIGTERM);
     sigaddset(&stop, SIGINT);
     pthread_sigmask(SIG_BLOCK, &stop, nullptr); // before there are threads
-    builder.AddListeningPort("[::]:" + std::to_string(flags.port), grpc::InsecureServerCredentials(), &port);
+    grpc::SslServerCredentialsOptions tls;
+    tls.pem_key_cert_pairs.push_back({ReadFile(flags.tls_key_file), ReadFile(flags.tls_cert_file)});
+    builder.AddListeningPort("[::]:" + std::to_string(flags.port),
+                             flags.use_tls ? grpc::SslServerCredentials(tls) : grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&service);
     const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
     if (server == nullptr)

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 
 	pb "peers/interoppb"
@@ -21,8 +22,9 @@ const (
 )
 
 type client struct {
-	target string
-	conn   *grpc.ClientConn
+	target   string
+	security grpc.DialOption
+	conn     *grpc.ClientConn
 	pb.TestServiceClient
 	soak struct {
 		iterations, maxFailures, maxLatencyMs, timeoutS, minMs, requestBytes, replyBytes int
@@ -55,7 +57,9 @@ func try(args []string) int {
 	host := flags.String("server_host", "localhost", "")
 	port := flags.Int("server_port", 0, "")
 	name := flags.String("test_case", "", "")
-	tls := flags.Bool("use_tls", false, "must be false")
+	tls := flags.Bool("use_tls", false, "whether to speak TLS")
+	caFile := flags.String("ca_file", "", "whom to trust, with TLS")
+	override := flags.String("server_host_override", "", "the name that the server's certificate has")
 	flags.IntVar(&c.soak.iterations, "soak_iterations", 10, "")
 	flags.IntVar(&c.soak.maxFailures, "soak_max_failures", 0, "")
 	flags.IntVar(&c.soak.maxLatencyMs, "soak_per_iteration_max_acceptable_latency_ms", 1000, "")
@@ -68,11 +72,17 @@ func try(args []string) int {
 	if !ok {
 		refuse("the case %q is not supported", *name)
 	}
+	var err error
+	c.security = grpc.WithInsecure()
 	if *tls {
-		refuse("--use_tls is not supported")
+		var creds credentials.TransportCredentials
+		creds, err = credentials.NewClientTLSFromFile(*caFile, *override)
+		c.security = grpc.WithTransportCredentials(creds)
 	}
 	c.target = net.JoinHostPort(*host, strconv.Itoa(*port))
-	err := c.dial()
+	if err == nil {
+		err = c.dial()
+	}
 	if err == nil {
 		err = run(context.Background(), c)
 	}
@@ -85,7 +95,7 @@ func try(args []string) int {
 }
 
 func (c *client) dial() error {
-	conn, err := grpc.Dial(c.target, grpc.WithInsecure())
+	conn, err := grpc.Dial(c.target, c.security)
 	c.conn, c.TestServiceClient = conn, pb.NewTestServiceClient(conn)
 	return err
 }
@@ -167,7 +177,7 @@ func rpcSoak(ctx context.Context, c *client) error {
 
 func channelSoak(ctx context.Context, c *client) error {
 	return c.soakWith(func() error {
-		one := &client{target: c.target}
+		one := &client{target: c.target, security: c.security}
 		if err := one.dial(); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -31,17 +32,24 @@ type server struct {
 func serve(args []string) {
 	flags := flag.NewFlagSet("server", flag.ExitOnError)
 	port := flags.Int("port", 0, "port to listen on; 0: a free one")
-	tls := flags.Bool("use_tls", false, "must be false")
+	tls := flags.Bool("use_tls", false, "whether to speak TLS")
+	certFile := flags.String("tls_cert_file", "", "")
+	keyFile := flags.String("tls_key_file", "", "")
 	flags.Parse(args)
+	options := []grpc.ServerOption{grpc.UnaryInterceptor(unary), grpc.StreamInterceptor(stream)}
 	if *tls {
-		refuse("--use_tls is not supported")
+		creds, err := credentials.NewServerTLSFromFile(*certFile, *keyFile)
+		if err != nil {
+			refuse("%v", err)
+		}
+		options = append(options, grpc.Creds(creds))
 	}
 	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", *port))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	s := grpc.NewServer(grpc.UnaryInterceptor(unary), grpc.StreamInterceptor(stream))
+	s := grpc.NewServer(options...)
 	pb.RegisterTestServiceServer(s, &server{})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)

@@ -4,6 +4,7 @@
 //
 // Exit code: 0 passed, 1 failed, 2 wrong arguments or a case that is not supported.
 'use strict';
+const fs = require('fs');
 const {grpc, testing, zeros, flags: readFlags, INITIAL_KEY, TRAILING_KEY} = require('./interop');
 
 const LARGE_REQUEST = 271828;
@@ -14,15 +15,16 @@ const INITIAL_VALUE = 'test_initial_metadata_value';
 const TRAILING_VALUE = Buffer.from([0xab, 0xab, 0xab]);
 
 const flags = readFlags({
-  server_host: 'localhost', server_port: 0, test_case: '', soak_iterations: 10, soak_max_failures: 0,
+  server_host: 'localhost', server_port: 0, use_tls: 'false', ca_file: '', test_case: '', soak_iterations: 10, soak_max_failures: 0,
   soak_per_iteration_max_acceptable_latency_ms: 1000, soak_overall_timeout_seconds: 10,
   soak_min_time_ms_between_rpcs: 0, soak_request_size: LARGE_REQUEST, soak_response_size: LARGE_REPLY,
 });
 
 function open(Client) {
-  // Without this, channels to one address share their connections.
-  return new Client(`${flags.server_host}:${flags.server_port}`, grpc.credentials.createInsecure(),
-      {'grpc.use_local_subchannel_pool': 1});
+  const credentials = flags.use_tls === 'true' ? grpc.credentials.createSsl(fs.readFileSync(flags.ca_file)) :
+      grpc.credentials.createInsecure();
+  // Without the option, channels to one address share their connections.
+  return new Client(`${flags.server_host}:${flags.server_port}`, credentials, {'grpc.use_local_subchannel_pool': 1});
 }
 
 function expect(holds, otherwise) {

@@ -12,12 +12,11 @@ exports.INITIAL_KEY = 'x-grpc-test-echo-initial';
 exports.TRAILING_KEY = 'x-grpc-test-echo-trailing-bin';
 exports.zeros = (size) => ({type: 0, body: Buffer.alloc(size)});
 
-// The flags given, over those in `known`, whose type they take; an unknown one or TLS exits with 2.
+// The flags given, over those in `known`, whose type they take; an unknown one exits with 2.
 exports.flags = (known) => {
   const flags = Object.assign({}, known);
   for (const word of process.argv.slice(2)) {
     const [, name, value] = /^--(\w+)=(.*)$/.exec(word) || [];
-    if (word === '--use_tls=false') continue;
     if (!(name in known)) {
       console.error(word + ' is not supported');
       process.exit(2);

@@ -2,6 +2,7 @@
 //
 //   node server.js --port=PORT [--use_tls=false]
 'use strict';
+const fs = require('fs');
 const {grpc, testing, zeros, flags, INITIAL_KEY, TRAILING_KEY} = require('./interop');
 
 // Sends the initial metadata that the call asks for; gives the trailing.
@@ -66,7 +67,11 @@ const methods = {
 
 const server = new grpc.Server();
 server.addService(testing.TestService.service, methods);
-server.bindAsync('[::]:' + flags({port: 0}).port, grpc.ServerCredentials.createInsecure(), (error, port) => {
+const given = flags({port: 0, use_tls: 'false', tls_cert_file: '', tls_key_file: ''});
+const credentials = given.use_tls === 'true' ?
+    grpc.ServerCredentials.createSsl(null, [{private_key: fs.readFileSync(given.tls_key_file), cert_chain: fs.readFileSync(given.tls_cert_file)}]) :
+    grpc.ServerCredentials.createInsecure();
+server.bindAsync('[::]:' + given.port, credentials, (error, port) => {
   if (error) throw error;
   console.log('listening on port ' + port);
 });

@@ -210,8 +210,14 @@ CASES = {case.__name__: case for case in (
 
 
 def open_channel(flags):
-    # Without this, channels to one address share their connections.
-    return grpc.insecure_channel("%s:%d" % (flags.server_host, flags.server_port), [("grpc.use_local_subchannel_pool", 1)])
+    target = "%s:%d" % (flags.server_host, flags.server_port)
+    options = [("grpc.use_local_subchannel_pool", 1)]  # or channels to one address share their connections
+    if flags.use_tls == "false":
+        return grpc.insecure_channel(target, options)
+    if flags.server_host_override:
+        options.append(("grpc.ssl_target_name_override", flags.server_host_override))
+    with open(flags.ca_file, "rb") as file:
+        return grpc.secure_channel(target, grpc.ssl_channel_credentials(file.read()), options)
 
 
 def main():
@@ -219,7 +225,9 @@ def main():
     parser.add_argument("--server_host", default="localhost")
     parser.add_argument("--server_port", type=int, required=True)
     parser.add_argument("--test_case", choices=list(CASES), required=True)
-    parser.add_argument("--use_tls", choices=["false"], default="false")
+    parser.add_argument("--use_tls", choices=["false", "true"], default="false")
+    parser.add_argument("--ca_file", help="whom to trust; with TLS only, and then needed")
+    parser.add_argument("--server_host_override", help="the name that the server's certificate has")
     for name, default in (("soak_iterations", 10), ("soak_max_failures", 0), ("soak_overall_timeout_seconds", 10),
                           ("soak_per_iteration_max_acceptable_latency_ms", 1000), ("soak_min_time_ms_between_rpcs", 0),
                           ("soak_request_size", LARGE_REQUEST), ("soak_response_size", LARGE_REPLY)):

@@ -1,6 +1,6 @@
 """The interop service over Debian's grpcio.
 
-    server.py --port=PORT [--use_tls=false]
+    server.py --port=PORT [--use_tls=true --tls_cert_file=FILE --tls_key_file=FILE]
 """
 
 import argparse
@@ -73,13 +73,17 @@ def handlers(service):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", default="0")
-    parser.add_argument("--use_tls", default="false")
+    parser.add_argument("--use_tls", choices=["false", "true"], default="false")
+    parser.add_argument("--tls_cert_file")
+    parser.add_argument("--tls_key_file")
     flags = parser.parse_args()
-    if flags.use_tls != "false":
-        sys.exit("--use_tls=%s is not supported" % flags.use_tls)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=64))
     server.add_generic_rpc_handlers((handlers(Service()),))
-    port = server.add_insecure_port("[::]:" + flags.port)
+    if flags.use_tls == "true":
+        with open(flags.tls_key_file, "rb") as key, open(flags.tls_cert_file, "rb") as cert:
+            port = server.add_secure_port("[::]:" + flags.port, grpc.ssl_server_credentials([(key.read(), cert.read())]))
+    else:
+        port = server.add_insecure_port("[::]:" + flags.port)
     server.start()
     print("listening on port %d" % port, flush=True)
     stop = threading.Event()
