@@ -67,6 +67,40 @@ static bool take_flag(const struct rota_command *c, int argc, char **argv, int *
     return true;
 }
 
+/* The value of argv[*at] if it is that flag; NULL: it is not, or it has none. */
+static const char *value_of(int argc, char **argv, int *at, const char *flag)
+{
+    size_t size = strlen(flag);
+
+    if (strcmp(argv[*at], flag) == 0)
+        return *at + 1 < argc ? argv[++*at] : NULL;
+    return strncmp(argv[*at], flag, size) == 0 && argv[*at][size] == '=' ? argv[*at] + size + 1 : NULL;
+}
+
+bool rota_flags_take_all(const struct rota_command *c, int *argc, char **argv, const char *flag, const char **values, size_t max_values,
+                         size_t *ret_values)
+{
+    int kept = 1;
+    size_t n = 0;
+
+    for (int i = 1; i < *argc; i++) {
+        bool bare = strcmp(argv[i], flag) == 0;
+        const char *value = value_of(*argc, argv, &i, flag);
+
+        if (value == NULL && !bare) {
+            argv[kept++] = argv[i];
+        } else if (value == NULL || n == max_values) {
+            fprintf(stderr, "rota %s: %s %s\n", c->verb, flag, value == NULL ? "needs a value" : "comes too often");
+            return false;
+        } else {
+            values[n++] = value;
+        }
+    }
+    *argc = kept;
+    *ret_values = n;
+    return true;
+}
+
 bool rota_flags_read(const struct rota_command *c, int argc, char **argv, const struct rota_flag *flags, size_t n_flags, const char **words,
                      size_t max_words, size_t *ret_words)
 {

@@ -20,6 +20,7 @@ extern const struct rota_command rota_command_registry;
 extern const struct rota_command rota_command_endpoints;
 extern const struct rota_command rota_command_watch;
 extern const struct rota_command rota_command_health;
+extern const struct rota_command rota_command_call;
 
 /* Flags are "--name=value", "--name value" or, when value is NULL, "--name". */
 struct rota_flag {
@@ -32,6 +33,10 @@ struct rota_flag {
  * exits with 0. */
 bool rota_flags_read(const struct rota_command *command, int argc, char **argv, const struct rota_flag *flags, size_t n_flags, const char **words,
                      size_t max_words, size_t *ret_words);
+
+/* Takes a flag that may come again, "-d" or "--metadata", with its values out of argv. False after having said what is wrong. */
+bool rota_flags_take_all(const struct rota_command *command, int *argc, char **argv, const char *flag, const char **values, size_t max_values,
+                         size_t *ret_values);
 
 /* A whole number from low to high, or false after having said what is wrong. */
 bool rota_flag_number(const char *name, const char *text, long long low, long long high, long long *ret_number);

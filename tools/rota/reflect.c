@@ -1,0 +1,177 @@
+/* reflect.c - see reflect.h. v1 and v1alpha differ in nothing but their path, so v1's messages serve both. */
+#include "reflect.h"
+
+#include <grpc/reflection/v1/reflection.rota.h>
+#include <stdlib.h>
+
+#define MAX_FILES 10000 /* imports asked for in one go; a server may name ever new ones */
+
+typedef Grpc__Reflection__V1__ServerReflectionRequest request_message;
+typedef Grpc__Reflection__V1__ServerReflectionResponse response_message;
+
+static const struct rota_method older_method = {
+    .path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    .client_streaming = true,
+    .server_streaming = true,
+    .request = {&rota_codec_protobuf_c, &grpc__reflection__v1__server_reflection_request__descriptor},
+    .reply = {&rota_codec_protobuf_c, &grpc__reflection__v1__server_reflection_response__descriptor},
+};
+
+static int fail(struct rota_status *ret_why, enum rota_code code, const char *text)
+{
+    rota_status_set(ret_why, code, "reflection: %s", text);
+    return -1;
+}
+
+static void finish(struct rota_reflect *r, struct rota_status *ret_why)
+{
+    *ret_why = rota_call_finish(r->call);
+    r->call = NULL;
+    if (ret_why->code == ROTA_OK)
+        rota_status_set(ret_why, ROTA_INTERNAL, "the server ended the stream without an answer");
+}
+
+static response_message *ask_once(struct rota_reflect *r, const request_message *request, struct rota_status *ret_why)
+{
+    const struct rota_method *method = r->older ? &older_method : &grpc_reflection_v1_server_reflection_server_reflection_info_method;
+    struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+    void *reply = NULL;
+
+    options.timeout_ms = r->timeout_ms;
+    if (r->call == NULL && rota_call_open(r->channel, method, &options, &r->call) < 0) {
+        fail(ret_why, ROTA_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    if (rota_call_send(r->call, request) == 0 && rota_call_recv(r->call, &reply))
+        return reply;
+    finish(r, ret_why);
+    return NULL;
+}
+
+/* NULL with *ret_why; an error in the answer is one too. */
+static response_message *ask(struct rota_reflect *r, const request_message *request, struct rota_status *ret_why)
+{
+    response_message *reply = ask_once(r, request, ret_why);
+
+    if (reply == NULL && ret_why->code == ROTA_UNIMPLEMENTED && !r->older) {
+        r->older = true;
+        reply = ask_once(r, request, ret_why);
+    }
+    if (reply == NULL)
+        return NULL;
+    if (reply->message_response_case != GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ERROR_RESPONSE)
+        return reply;
+    fail(ret_why, (enum rota_code)reply->error_response->error_code, reply->error_response->error_message);
+    grpc__reflection__v1__server_reflection_response__free_unpacked(reply, NULL);
+    return NULL;
+}
+
+/* Adds the files of an answer to the pool. */
+static int take_files(struct rota_reflect *r, const response_message *reply, struct rota_status *ret_why)
+{
+    struct rota_errinfo info = {""};
+
+    if (reply->message_response_case != GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE)
+        return fail(ret_why, ROTA_INTERNAL, "an answer to another question");
+    for (size_t i = 0; i < reply->file_descriptor_response->n_file_descriptor_proto; i++) {
+        const ProtobufCBinaryData *file = &reply->file_descriptor_response->file_descriptor_proto[i];
+
+        if (rota_pool_add(r->pool, rota_slice(file->data, file->len), &info) < 0)
+            return fail(ret_why, ROTA_INTERNAL, info.text);
+    }
+    return 0;
+}
+
+static int ask_for_file(struct rota_reflect *r, const request_message *request, struct rota_status *ret_why)
+{
+    response_message *reply = ask(r, request, ret_why);
+    int result;
+
+    if (reply == NULL)
+        return -1;
+    result = take_files(r, reply, ret_why);
+    grpc__reflection__v1__server_reflection_response__free_unpacked(reply, NULL);
+    return result;
+}
+
+/* Most servers send imports along; the others are asked for them. */
+static int learn_imports(struct rota_reflect *r, struct rota_status *ret_why)
+{
+    request_message request = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
+    const char *missing;
+
+    request.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_BY_FILENAME;
+    for (int i = 0; (missing = rota_pool_missing(r->pool)) != NULL; i++) {
+        request.file_by_filename = (char *)(uintptr_t)missing;
+        if (i == MAX_FILES)
+            return fail(ret_why, ROTA_RESOURCE_EXHAUSTED, "there is no end of imported files");
+        if (ask_for_file(r, &request, ret_why) < 0)
+            return -1;
+        /* It may have sent a file of another name. */
+        if (rota_map_get(&r->pool->files, rota_slice_str(missing)) == NULL)
+            return fail(ret_why, ROTA_INTERNAL, "another file than was asked for");
+    }
+    return 0;
+}
+
+int rota_reflect_learn(struct rota_reflect *r, const char *name, struct rota_status *ret_why)
+{
+    request_message request = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
+    struct rota_errinfo info = {""};
+
+    request.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL;
+    request.file_containing_symbol = (char *)(uintptr_t)name;
+    if (ask_for_file(r, &request, ret_why) < 0 || learn_imports(r, ret_why) < 0)
+        return -1;
+    if (rota_pool_link(r->pool, &info) < 0)
+        return fail(ret_why, ROTA_INTERNAL, info.text);
+    return 0;
+}
+
+static int copy_names(const Grpc__Reflection__V1__ListServiceResponse *list, char ***ret_names, size_t *ret_n)
+{
+    size_t size = list->n_service * sizeof(char *) + 1, used = list->n_service * sizeof(char *);
+    char **names;
+
+    for (size_t i = 0; i < list->n_service; i++)
+        size += strlen(list->service[i]->name) + 1;
+    names = malloc(size);
+    if (names == NULL)
+        return -1;
+    for (size_t i = 0; i < list->n_service; i++) {
+        names[i] = (char *)names + used;
+        used += strlen(list->service[i]->name) + 1;
+        strcpy(names[i], list->service[i]->name);
+    }
+    *ret_names = names;
+    *ret_n = list->n_service;
+    return 0;
+}
+
+int rota_reflect_list(struct rota_reflect *r, char ***ret_names, size_t *ret_n, struct rota_status *ret_why)
+{
+    request_message request = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
+    response_message *reply;
+    int result;
+
+    request.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES;
+    request.list_services = (char *)(uintptr_t)"*";
+    reply = ask(r, &request, ret_why);
+    if (reply == NULL)
+        return -1;
+    if (reply->message_response_case != GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE)
+        result = fail(ret_why, ROTA_INTERNAL, "an answer to another question");
+    else if (copy_names(reply->list_services_response, ret_names, ret_n) < 0)
+        result = fail(ret_why, ROTA_RESOURCE_EXHAUSTED, "out of memory");
+    else
+        result = 0;
+    grpc__reflection__v1__server_reflection_response__free_unpacked(reply, NULL);
+    return result;
+}
+
+void rota_reflect_close(struct rota_reflect *r)
+{
+    if (r->call != NULL)
+        (void)rota_call_finish(r->call);
+    r->call = NULL;
+}
