@@ -50,11 +50,15 @@ static enum rota_fault touch(struct touched *t, const struct rota_store_op *ops,
 /* A nested transaction's branch against what stands at its side, in [from, to). */
 static enum rota_fault touch_branch(struct touched *t, const struct rota_store_op *ops, size_t n, struct mark from, struct mark to)
 {
-    size_t first = t->n_puts;
+    size_t first = t->n_puts, first_delete = t->n_deletes;
     enum rota_fault fault = touch(t, ops, n);
 
     for (size_t i = first; fault == ROTA_FAULT_NONE && i < t->n_puts; i++)
         if (is_touched(t, t->puts[i], from, to))
+            fault = ROTA_FAULT_DUPLICATE_KEY;
+    /* etcd lets a nested transaction delete what one before it put; here no revision has two versions of a key. */
+    for (size_t i = from.puts; fault == ROTA_FAULT_NONE && i < to.puts; i++)
+        if (is_touched(t, t->puts[i], (struct mark){0, first_delete}, (struct mark){0, t->n_deletes}))
             fault = ROTA_FAULT_DUPLICATE_KEY;
     return fault;
 }

@@ -3,7 +3,7 @@
  * Vocabulary: an item is a key with its versions, newest first; a version is one change of a key, a put or a delete (tombstone). The log
  * lists, oldest first, all versions from the compact revision on. A version older than that lives on outside of the log as long as it
  * is what its key was at the compact revision.
- * Invariants: mod_revision grows along item->newest .. older and does not fall along the log; a version is in the log exactly when its
+ * Invariants: mod_revision falls strictly along item->newest .. older and does not fall along the log; a version is in the log exactly when its
  * mod_revision is at least compact_revision (or it came from a journal, never); an item has a version, or is just being made.
  * A write adds versions of revision + 1; it ends by making that the revision (commit.c), or by taking them off again (history.c).
  * Files: store.c (life, faults), index.c (keys in order), history.c (versions, undo, compaction), read.c (ranges), check.c (a

@@ -314,7 +314,7 @@ static void do_watch(struct store_fixture *f, const struct words *w)
                                                .prev_kv = flag(w, "prev"),
                                                .no_put = flag(w, "noput"),
                                                .no_delete = flag(w, "nodel"),
-                                               .user = w->word[1][0] + (char *)0};
+                                               .user = watch_of(f, w)};
     rota_err err = rota_store_watch_open(f->store, &options, watch_of(f, w));
 
     if (err == ROTA_ENOMEM)
@@ -368,7 +368,7 @@ static void do_ready(struct store_fixture *f, const struct words *w)
 
     (void)w;
     while ((watch = rota_store_watch_next_ready(f->store)) != NULL) {
-        store_fixture_say(f, "%c", (char)((char *)rota_store_watch_user(watch) - (char *)0));
+        store_fixture_say(f, "%c", (char)('A' + ((struct rota_store_watch **)rota_store_watch_user(watch) - f->watches)));
         any = true;
     }
     if (!any)

@@ -151,6 +151,7 @@ static void branches_do_not_meet_but_levels_do(void **unused)
     static const struct rota_store_txn deletes = {.success = delete_a, .n_success = 1};
     static const struct rota_store_op one[] = {TXN(both)}, two[] = {TXN(both), TXN(both)}, outside[] = {TXN(both), PUT("a", "2")};
     static const struct rota_store_op deleted[] = {DEL("a", "b"), TXN(both)}, inside[] = {TXN(deletes), PUT("a", "2")};
+    static const struct rota_store_op before[] = {TXN(deletes), TXN(both)}, after[] = {TXN(both), TXN(deletes)}, twice[] = {TXN(deletes), TXN(deletes)};
     const struct {
         const char *rule;
         const struct rota_store_op *ops;
@@ -162,6 +163,9 @@ static void branches_do_not_meet_but_levels_do(void **unused)
         {"nor a nested one and its parent", outside, 2, "duplicate key given in txn request r1"},
         {"nor where the parent deletes", deleted, 2, "duplicate key given in txn request r1"},
         {"nor the parent where a nested one deletes", inside, 2, "duplicate key given in txn request r1"},
+        {"nor one where another deleted", before, 2, "duplicate key given in txn request r1"},
+        {"nor deletes one what another put", after, 2, "duplicate key given in txn request r1"},
+        {"both may delete", twice, 2, "then then d0 then d0 r1"},
     };
 
     (void)unused;
