@@ -109,7 +109,7 @@ def leaving(h, registry, servers):
             fresh.wait_line(fleet.RECEIVED, count=100)
     for kind, client in clients.items():
         with h.check("the %s client has no call that failed" % kind):
-            wrong = [line for line in client.lines if "code:200" not in line and " discovery " not in line]
+            wrong = [line for line in client.lines if re.search(r" E \| |\| error:", line)]
             assert not wrong, "%d, the first: %s" % (len(wrong), wrong[0])
         client.kill()
 
