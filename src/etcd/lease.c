@@ -8,6 +8,7 @@
 #define SECOND_NS ((int64_t)1000000000)
 #define BACKOFF_FIRST_NS 1e8
 #define BACKOFF_MAX_NS 2e9
+#define LOOK_NS (3 * SECOND_NS)
 #define RETRY_STREAM_NS 1e8
 #define ANSWER_MAX_NS (5 * SECOND_NS)
 #define TELL_AGAIN_NS (10 * SECOND_NS)
@@ -115,6 +116,13 @@ void rota_etcd_lease_granted(struct rota_etcd_lease *l, const struct rota_status
     put(l);
 }
 
+/* The next keepalive is due then; while that is long, the key is looked at in between. */
+static void keep_alive_at(struct rota_etcd_lease *l, int64_t at_ns, int64_t now_ns)
+{
+    l->keep_ns = at_ns;
+    l->wake_ns = at_ns - now_ns > LOOK_NS ? now_ns + LOOK_NS : at_ns;
+}
+
 void rota_etcd_lease_put_done(struct rota_etcd_lease *l, const struct rota_status *status, int64_t now_ns)
 {
     static const struct rota_status well = {.code = ROTA_OK};
@@ -127,7 +135,7 @@ void rota_etcd_lease_put_done(struct rota_etcd_lease *l, const struct rota_statu
     }
     rota_moves_go(&moves, &l->state, ROTA_ETCD_LEASE_HELD);
     l->backoff_ns = 0;
-    l->wake_ns = l->alive_ns + l->ttl_ns / 3;
+    keep_alive_at(l, l->alive_ns + l->ttl_ns / 3, now_ns);
     tell(l, true, &well, now_ns);
 }
 
@@ -143,7 +151,7 @@ void rota_etcd_lease_kept_alive(struct rota_etcd_lease *l, int64_t id, int64_t t
     l->alive_ns = now_ns;
     l->asked = false;
     set_ttl(l, ttl_seconds);
-    l->wake_ns = now_ns + l->ttl_ns / 3;
+    keep_alive_at(l, now_ns + l->ttl_ns / 3, now_ns);
     l->cmds |= ROTA_ETCD_LEASE_LOOK;
 }
 
@@ -155,8 +163,8 @@ void rota_etcd_lease_stream_ended(struct rota_etcd_lease *l, int64_t now_ns)
     if (l->state != ROTA_ETCD_LEASE_HELD)
         return;
     l->asked = false;
-    if (again_ns < l->wake_ns)
-        l->wake_ns = again_ns;
+    if (again_ns < l->keep_ns)
+        keep_alive_at(l, again_ns, now_ns);
 }
 
 void rota_etcd_lease_looked(struct rota_etcd_lease *l, bool found, int64_t lease_id, int64_t now_ns)
@@ -181,10 +189,11 @@ static void keep_alive(struct rota_etcd_lease *l, int64_t now_ns)
         l->cmds |= ROTA_ETCD_LEASE_DROP;
     l->asked = true;
     l->cmds |= ROTA_ETCD_LEASE_KEEPALIVE;
-    l->wake_ns = now_ns + answer_ns;
+    l->keep_ns = now_ns + answer_ns;
     /* Not later than the lease's end: that is when it counts as lost. */
-    if (l->wake_ns > l->alive_ns + l->ttl_ns)
-        l->wake_ns = l->alive_ns + l->ttl_ns;
+    if (l->keep_ns > l->alive_ns + l->ttl_ns)
+        l->keep_ns = l->alive_ns + l->ttl_ns;
+    l->wake_ns = l->keep_ns;
 }
 
 void rota_etcd_lease_tick(struct rota_etcd_lease *l, int64_t now_ns)
@@ -195,8 +204,12 @@ void rota_etcd_lease_tick(struct rota_etcd_lease *l, int64_t now_ns)
         grant(l);
     else if (l->state == ROTA_ETCD_LEASE_HELD && now_ns - l->alive_ns >= l->ttl_ns)
         lost(l, "no answer from the registry for as long as the lease lasts", now_ns);
-    else if (l->state == ROTA_ETCD_LEASE_HELD)
+    else if (l->state == ROTA_ETCD_LEASE_HELD && now_ns >= l->keep_ns)
         keep_alive(l, now_ns);
+    else if (l->state == ROTA_ETCD_LEASE_HELD) {
+        l->cmds |= ROTA_ETCD_LEASE_LOOK;
+        keep_alive_at(l, l->keep_ns, now_ns);
+    }
 }
 
 unsigned rota_etcd_lease_take(struct rota_etcd_lease *l)

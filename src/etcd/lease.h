@@ -1,9 +1,9 @@
 /* lease.h - keeping a key in etcd under a lease, whatever happens, as a state machine: answers and time in, commands out. Pure.
  *
  * Rules:
- *  - Grant, put, then keep alive each third of the TTL that the server granted. After each keepalive the key is looked at: gone, or under
- *    another lease, it is put again under ours.
- *    At most one such repair follows a keepalive, so that two servers under one key take turns slowly, and are told of.
+ *  - Grant, put, then keep alive each third of the TTL that the server granted. After each keepalive, and each 3 s where keepalives are
+ *    rarer, the key is looked at: gone, or under another lease, it is put again under ours.
+ *    At most one such repair follows a look, so that two servers under one key take turns slowly, and are told of.
  *  - A keepalive not answered within a sixth of the TTL (5 s at most) is sent again on a new stream, which meets another member.
  *  - Keepalive answered with TTL 0 or less, "lease not found", or no answer for a whole TTL: the lease is lost. A new one is asked for at
  *    once, with a put; only failures wait, 0.1 s growing to 2 s, jittered, for ever.
@@ -36,6 +36,7 @@ struct rota_etcd_lease {
     int64_t put_id;  /* of the lease under which the key was put last, and may still be there; 0: none */
     int64_t ttl_ns;
     int64_t alive_ns; /* when the server last said that the lease lives */
+    int64_t keep_ns;  /* when the next keepalive is due */
     int64_t wake_ns;
     double backoff_ns;
     int64_t told_ns;
