@@ -143,11 +143,11 @@ def server_stopped(h, scene):
 
 
 def key_deleted(h, scene):
-    """Somebody deletes an entry: its server puts it again, also one with a longer lease."""
-    patient = fleet.our_server(h, scene.registry.addr, lease_s=12)
+    """Somebody deletes an entry: its server puts it again, also one with a long lease."""
+    patient = fleet.our_server(h, scene.registry.addr, lease_s=60)
     scene.servers.append(patient)
     for server in (scene.servers[0], patient):
-        with h.check("an entry deleted by etcdctl comes back (%s)" % ("longer lease" if server is patient else "short lease")):
+        with h.check("an entry deleted by etcdctl comes back (%s)" % ("lease of 60 s" if server is patient else "short lease")):
             mark = server.mark()
             scene.registry.ctl("del", fleet.PREFIX + server.addr)
             deleted_s = fleet.now_s()
