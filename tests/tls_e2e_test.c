@@ -101,6 +101,24 @@ static void a_refused_call_hears_why(void **unused)
     }
 }
 
+static void the_address_may_be_what_is_checked(void **unused)
+{
+    struct tls_ends e;
+
+    (void)unused;
+    tls_ends_init(&e);
+    e.channel_options.authority = "orders";
+    tls_ends_open(&e);
+    tls_call_fails(&e, ": certificate is not for \"orders\"");
+    e.client_tls.check_address = true;
+    tls_ends_new_channel(&e);
+    tls_call_ok(&e);
+    e.client_tls.server_name = "orders";
+    tls_ends_new_channel(&e);
+    tls_call_fails(&e, ": certificate is not for \"orders\"");
+    tls_ends_fini(&e);
+}
+
 static void one_side_without_tls_is_told_apart(void **unused)
 {
     struct tls_ends e;
@@ -277,6 +295,7 @@ int main(void)
         cmocka_unit_test(each_channel_makes_its_handshake),
         cmocka_unit_test(handlers_know_the_client),
         cmocka_unit_test(a_refused_call_hears_why),
+        cmocka_unit_test(the_address_may_be_what_is_checked),
         cmocka_unit_test(one_side_without_tls_is_told_apart),
         cmocka_unit_test(unix_listeners_stay_plain),
         cmocka_unit_test(a_silent_server_is_given_up),

@@ -26,6 +26,9 @@ struct rota_tls_options {
     /* How often, at most, the files are looked at. Changed ones are used for connections made from then on, and the others stay;
      * broken ones are reported to the log, and the old stay in use. Default 10 s; -1: never. */
     int64_t reload_ms;
+    /* Client: the certificate must name the host of the address that is dialed, and :authority does not matter. For servers that a
+     * registry lists by names of their own. server_name goes before it. */
+    bool check_address;
 };
 #define ROTA_TLS_OPTIONS_INIT {.size = sizeof(struct rota_tls_options)}
 

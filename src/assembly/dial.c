@@ -2,7 +2,17 @@
 #include "assembly/link_inside.h"
 
 #include "base/alloc.h"
+#include "wire/target.h"
 #include <stdio.h>
+
+static rota_err secure(struct rota_net_link *link, struct rota_tls_config *tls, const struct rota_dial *dial)
+{
+    const struct rota_address *address = dial->address;
+    bool by_address = rota_tls_checks_address(tls) && address->kind != ROTA_ADDRESS_UNIX && address->kind != ROTA_ADDRESS_UNIX_ABSTRACT;
+
+    return rota_tls_new(tls, by_address ? rota_authority_host(address->text) : dial->host, address->text, &link->out->cipher, link->host->now_ns,
+                        &link->tls);
+}
 
 static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *dial, const struct rota_conn_events *events, void *owner,
                      struct rota_conn **ret_conn)
@@ -26,7 +36,7 @@ static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *dial, c
     err = link->connect_deadline_ns == INT64_MAX ? 0 : rota_host_timer_set(link->host, &link->timer, link->connect_deadline_ns);
     link->timer_at_ns = link->connect_deadline_ns;
     if (err == 0 && d->tls != NULL)
-        err = rota_tls_new(d->tls, dial->host, dial->address->text, &d->out.cipher, link->host->now_ns, &link->tls);
+        err = secure(link, d->tls, dial);
     if (err == 0)
         err = rota_socket_dial(d->loop, dial->address, &rota_net_link_socket_events, link, &link->socket);
     if (err < 0) {

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "channel/attempt.h"
 #include "channel/subchannel.h"
+#include "wire/target.h"
 #include <string.h>
 
 struct rota_connection *rota_connection_ref(struct rota_connection *connection)
@@ -79,19 +80,6 @@ static const struct rota_conn_events conn_events = {
     .on_closed = on_closed,
 };
 
-/* "host", "host:port", "[::1]:port" without the port and brackets. */
-static struct rota_slice host_of(const char *authority)
-{
-    const char *colon = strrchr(authority, ':'), *bracket = strchr(authority, ']');
-
-    if (authority[0] == '[' && bracket != NULL)
-        return rota_slice(authority + 1, (size_t)(bracket - authority) - 1);
-    /* More than one colon: an IPv6 address without brackets. */
-    if (colon != NULL && strchr(authority, ':') == colon)
-        return rota_slice(authority, (size_t)(colon - authority));
-    return rota_slice_str(authority);
-}
-
 rota_err rota_connection_dial(struct rota_subchannel *sub, int64_t deadline_ns, struct rota_connection **ret_connection)
 {
     struct rota_channel *channel = sub->channel;
@@ -103,7 +91,7 @@ rota_err rota_connection_dial(struct rota_subchannel *sub, int64_t deadline_ns, 
         .keepalive_time_ns = channel->limits.keepalive_time_ns,
         .keepalive_timeout_ns = channel->limits.keepalive_timeout_ns,
         .keepalive_without_calls = channel->limits.keepalive_without_calls,
-        .host = host_of(channel->authority),
+        .host = rota_authority_host(channel->authority),
         .high_mark_bytes = channel->limits.send_queue_bytes,
     };
     rota_err err;

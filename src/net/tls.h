@@ -25,6 +25,7 @@ rota_err rota_tls_config_new(const struct rota_tls_options *options, bool server
                              struct rota_tls_config **ret_config, struct rota_errinfo *info);
 struct rota_tls_config *rota_tls_config_ref(struct rota_tls_config *config);
 void rota_tls_config_unref(struct rota_tls_config *config); /* NULL is fine */
+bool rota_tls_checks_address(const struct rota_tls_config *config); /* host should be the address's */
 
 /* Client: host is what the certificate must name unless the options do, peer tells servers of one name apart when sessions are
  * resumed. Server: both NULL. ROTA_ENOMEM. */

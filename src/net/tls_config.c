@@ -176,8 +176,8 @@ static rota_err check_server(const struct rota_tls_options *o, struct rota_errin
         return rota_errinfo_set(info, ROTA_EINVAL, "tls.cert_file is missing; a server needs a certificate");
     if (o->require_client_cert && o->ca_file == NULL)
         return rota_errinfo_set(info, ROTA_EINVAL, "tls.require_client_cert needs tls.ca_file: who issues the clients' certificates");
-    if (o->server_name != NULL)
-        return rota_errinfo_set(info, ROTA_EINVAL, "tls.server_name is for clients");
+    if (o->server_name != NULL || o->check_address)
+        return rota_errinfo_set(info, ROTA_EINVAL, "tls.%s is for clients", o->server_name != NULL ? "server_name" : "check_address");
     return 0;
 }
 
@@ -205,6 +205,7 @@ static rota_err fill(struct rota_tls_config *config, const struct rota_tls_optio
     int64_t reload_ms = o->reload_ms == 0 ? DEFAULT_RELOAD_MS : o->reload_ms;
 
     config->require_client_cert = o->require_client_cert;
+    config->check_address = o->check_address;
     config->reload_ns = reload_ms < 0 || reload_ms > INT64_MAX / NS_PER_MS / 2 ? INT64_MAX : reload_ms * NS_PER_MS;
     config->bytes = rota_tls_bytes_new();
     if (config->bytes == NULL || copy_text(config, o->ca_file, &config->ca_file) < 0 || copy_text(config, o->cert_file, &config->cert_file) < 0 ||
@@ -244,6 +245,11 @@ rota_err rota_tls_config_new(const struct rota_tls_options *options, bool server
     else
         *ret_config = config;
     return err;
+}
+
+bool rota_tls_checks_address(const struct rota_tls_config *config)
+{
+    return config->check_address;
 }
 
 struct rota_tls_config *rota_tls_config_ref(struct rota_tls_config *config)

@@ -19,7 +19,7 @@ struct rota_tls_config {
     const struct rota_alloc *alloc;
     const struct rota_log *log;
     uint32_t refs;
-    bool server, require_client_cert;
+    bool server, require_client_cert, check_address;
     char *ca_file, *cert_file, *key_file, *server_name;
     int64_t reload_ns; /* INT64_MAX: never */
     int64_t next_look_ns;

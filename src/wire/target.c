@@ -338,3 +338,15 @@ rota_err rota_target_authority(const struct rota_target *target, char *out, size
     out[size] = '\0';
     return 0;
 }
+
+struct rota_slice rota_authority_host(const char *authority)
+{
+    const char *colon = strrchr(authority, ':'), *bracket = strchr(authority, ']');
+
+    if (authority[0] == '[' && bracket != NULL)
+        return rota_slice(authority + 1, (size_t)(bracket - authority) - 1);
+    /* More than one colon: an IPv6 address without brackets. */
+    if (colon != NULL && strchr(authority, ':') == colon)
+        return rota_slice(authority, (size_t)(colon - authority));
+    return rota_slice_str(authority);
+}

@@ -17,4 +17,7 @@ rota_err rota_target_authority(const struct rota_target *target, char *out, size
 /* Host and port of "host:port", "[v6]:port", "host" (default_port). host points into text, without brackets. ROTA_EPARSE. */
 rota_err rota_host_port_split(struct rota_slice text, uint16_t default_port, struct rota_slice *ret_host, uint16_t *ret_port, struct rota_errinfo *info);
 
+/* "host", "host:port" or "[::1]:port" without port and brackets: an :authority's or an address's. */
+struct rota_slice rota_authority_host(const char *authority);
+
 #endif

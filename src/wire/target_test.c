@@ -160,9 +160,26 @@ static void running_out_of_memory_is_an_error(void **state)
     assert_int_equal(rota_alloc_sweep(parse_one, NULL), 1);
 }
 
+static void hosts_of_authorities(void **unused)
+{
+    static const struct {
+        const char *authority, *host;
+    } rows[] = {
+        {"a", "a"}, {"a:1", "a"}, {"a.example:443", "a.example"}, {"10.0.0.1:2", "10.0.0.1"}, {"[::1]:3", "::1"}, {"[::1]", "::1"},
+        {"::1", "::1"}, {"", ""}, {":5", ""}, {"[::1", "[::1"},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        print_message("  \"%s\"\n", rows[i].authority);
+        assert_true(rota_slice_equal(rota_authority_host(rows[i].authority), rota_slice_str(rows[i].host)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hosts_of_authorities),
         cmocka_unit_test(targets_fall_into_their_parts),
         cmocka_unit_test(bad_targets_are_named),
         cmocka_unit_test(parameters_are_found_decoded),
