@@ -6,7 +6,6 @@
 
 #include "base/alloc.h"
 #include "base/errinfo.h"
-#include <float.h>
 #include <math.h>
 
 enum wire { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
@@ -125,9 +124,9 @@ static rota_err read_real(struct rota_dyn_reader *r, const json_t *json, bool is
     memcpy(ret_bits, &value, sizeof(value));
     if (!is_float)
         return 0;
-    if (isfinite(value) && fabs(value) > (double)FLT_MAX)
-        return expected(r, "a number that a float can hold");
     single = (float)value;
+    if (isfinite(value) && !isfinite(single))
+        return expected(r, "a number that a float can hold");
     memcpy(&low, &single, sizeof(low));
     *ret_bits = low;
     return 0;

@@ -16,7 +16,10 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
 	"peers/peerpb"
@@ -45,6 +48,11 @@ func serve(args []string) {
 	server := grpc.NewServer(grpc.UnaryInterceptor(unary), grpc.StreamInterceptor(stream))
 	peerpb.RegisterPeerServer(server, peerServer{})
 	seedpb.RegisterHelloServiceServer(server, helloServer{})
+	checks := health.NewServer()
+	checks.SetServingStatus("peer.Peer", grpc_health_v1.HealthCheckResponse_SERVING)
+	checks.SetServingStatus("resting", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
+	grpc_health_v1.RegisterHealthServer(server, checks)
+	reflection.Register(server)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	go func() {

@@ -1,0 +1,206 @@
+"""`rota call` and `rota health` against our server and others'.
+
+    call_test.py ours|go|json
+
+ours: the greeting server. go: grpc-go, whose reflection is v1alpha. json: Python's server, which has none, so that descriptors
+come from protoc; what our JSON becomes is compared with what Google's own json_format makes of it.
+"""
+
+import json
+import os
+import sys
+
+import harness
+
+SAMPLES = os.path.join(harness.SOURCE_DIR, "src", "dynamic")
+
+
+class Rota:
+    """The command, with one server as its target."""
+
+    def __init__(self, h, target):
+        self.h, self.target = h, target
+        self.program = h.program("tools/rota/rota")
+
+    def run(self, verb, *words):
+        return self.h.run([self.program, verb, self.target] + list(words))
+
+    def call(self, *words, code=0):
+        """The lines of a call that must end with that exit code."""
+        process = self.run("call", *words)
+        assert process.code == code, "exit code %s: %s" % (process.code, process.text())
+        return process.lines
+
+    def replies(self, *words):
+        return [json.loads(line) for line in self.call(*words)]
+
+
+def check_calls(h, rota):
+    with h.check("services are listed with their methods"):
+        text = "\n".join(rota.call())
+        assert "service proto.HelloService {" in text and "  rpc Say(proto.HelloRequest) returns (proto.HelloReply);" in text, text
+    with h.check("a message is described"):
+        assert rota.call("proto.HelloReply") == ["message proto.HelloReply {", "  int64 code = 1;", "  string value = 2;", "}"]
+    with h.check("a call"):
+        assert rota.replies("proto.HelloService/Say", "-d", '{"name": "a\\u00e9"}') == [{"code": "200", "value": "hello a\u00e9"}]
+    with h.check("a call without data sends an empty message"):
+        assert rota.replies("/proto.HelloService/Say") == [{"code": "200", "value": "hello "}]
+    with h.check("JSON from a file"):
+        path = os.path.join(h.dir, "request.json")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write('\n{"name":\n"file"}\n')
+        assert rota.replies("proto.HelloService/Say", "-d", "@" + path) == [{"code": "200", "value": "hello file"}]
+
+
+def check_mistakes(h, rota):
+    with h.check("a method that is not there"):
+        assert "has no method Sing" in "\n".join(rota.call("proto.HelloService/Sing", code=1))
+    with h.check("a service that is not there"):
+        assert "NOT_FOUND" in "\n".join(rota.call("proto.NoService/Say", code=1))
+    with h.check("a field that is not there"):
+        assert "nam: proto.HelloRequest has no such field" in "\n".join(rota.call("proto.HelloService/Say", "-d", '{"nam":1}', code=2))
+    with h.check("two messages where one is taken"):
+        assert "takes one message, here are 2" in "\n".join(rota.call("proto.HelloService/Say", "-d", "{} {}", code=2))
+    with h.check("JSON that is none"):
+        assert "line 1, column" in "\n".join(rota.call("proto.HelloService/Say", "-d", '{"name"', code=2))
+    with h.check("a key that may not be sent"):
+        assert "grpc-x" in "\n".join(rota.call("proto.HelloService/Say", "--metadata", "grpc-x:1", code=2))
+    with h.check("nobody there"):
+        nobody = Rota(h, "127.0.0.1:%d" % harness.free_port())
+        assert "UNAVAILABLE" in "\n".join(nobody.call(code=1))
+        assert nobody.run("health").code == 1
+
+
+def check_health(h, rota, serving, resting):
+    with h.check("health"):
+        process = rota.run("health")
+        assert (process.code, process.lines) == (0, ["SERVING"]), process.text()
+        process = rota.run("health", serving, "--json")
+        assert (process.code, json.loads(process.lines[0])) == (0, {"service": serving, "status": "SERVING"}), process.text()
+    with h.check("a service that health says nothing of"):
+        process = rota.run("health", "no.Service")
+        assert (process.code, process.lines) == (3, ["SERVICE_UNKNOWN"]), process.text()
+    if resting:
+        with h.check("a service that rests"):
+            process = rota.run("health", resting)
+            assert (process.code, process.lines) == (3, ["NOT_SERVING"]), process.text()
+
+
+def check_watch(h, rota, server):
+    watch = h.spawn([rota.program, "health", rota.target, "--watch"])
+    with h.check("a watch hears the server leave"):
+        watch.wait_line("^SERVING$")
+        assert server.terminate() == 0
+        watch.wait_line("^NOT_SERVING$")
+        assert watch.wait(5) == 1
+
+
+def test_ours(h):
+    # What port 0 became is not told by the greeting server.
+    port = harness.free_port()
+    server = h.spawn([h.program("examples/hello/server"), "--port=127.0.0.1:%d" % port, "--registry=none"], ready="server starting on")
+    rota = Rota(h, "127.0.0.1:%d" % port)
+    check_calls(h, rota)
+    check_mistakes(h, rota)
+    check_health(h, rota, "proto.HelloService", None)
+    h.check_program("python client", h.peer_py("services_client.py") + [rota.target])
+    check_watch(h, rota, server)
+
+
+def test_go(h):
+    server = h.spawn([h.peer("gopeer"), "server"])
+    rota = Rota(h, server.wait_line(r"peer listening on (\S+)$").group(1))
+    check_calls(h, rota)
+    check_mistakes(h, rota)
+    check_health(h, rota, "peer.Peer", "resting")
+    with h.check("a server's stream"):
+        assert rota.replies("peer.Peer/ServerStream", "-d", '{"count":3,"text":"x"}') == [{"count": n, "text": "x"} for n in (1, 2, 3)]
+    with h.check("a client's stream"):
+        assert rota.replies("peer.Peer/ClientStream", "-d", '{"body":"YQ=="} {"body":"Yg=="}', "-d", '{"body":"Yw==","text":"t"}') == [
+            {"body": "YWJj", "count": 3, "text": "t"}]
+    with h.check("a client's stream of nothing"):
+        assert rota.replies("peer.Peer/ClientStream") == [{}]
+    with h.check("streams both ways"):
+        assert len(rota.replies("peer.Peer/Bidi", "-d", '{"count":2} {"count":1}')) == 3
+    with h.check("many messages both ways, more than any queue holds"):
+        path = os.path.join(h.dir, "many.json")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(json.dumps({"count": 1, "text": "y" * 1000}) * 3000)
+        assert len(rota.replies("peer.Peer/Bidi", "-d", "@" + path)) == 3000
+    with h.check("a status that is not OK"):
+        assert rota.call("peer.Peer/Unary", "-d", '{"code":5,"text":"not here"}', code=1) == ["NOT_FOUND: not here"]
+    with h.check("metadata there and back"):
+        lines = rota.call("peer.Peer/Unary", "--verbose", "--metadata", "x-echo-a: 1", "--metadata=x-trail-b=2")
+        assert "< x-echo-a: 1" in lines and "< x-trail-b: 2" in lines, lines
+    with h.check("a deadline"):
+        lines = rota.call("peer.Peer/Unary", "-d", '{"delay_ms":5000}', "--timeout", "100", code=1)
+        assert lines[0].startswith("DEADLINE_EXCEEDED: "), lines
+    with h.check("the server ends in order"):
+        assert server.terminate() == 0
+
+
+KNOWN = [
+    "{}",
+    '{"any":{"@type":"type.googleapis.com/sample.Shapes","numbers":[1,-1],"byName":{"a":2},"maybe":0,"otherOne":""}}',
+    '{"any":{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1.5s"}}',
+    '{"any":{"@type":"type.googleapis.com/sample.old.Old","text":"x","number":0,"loose":[1,2],"packed":[3]}}',
+    '{"time":"2021-10-13T15:32:35.777148Z","times":["0001-01-01T00:00:00Z","1969-12-31T23:59:59.5+02:00","2000-02-29T12:00:00.000000001Z"]}',
+    '{"span":"-0.5s"}', '{"span":"315576000000s"}', '{"mask":"aB,c.dE"}', '{"empty":{}}',
+    '{"object":{"a":1.5,"b":[null,true,"x",{"c":{}}],"d":-3}}', '{"value":null}', '{"value":"x"}', '{"list":[1,[],{}]}',
+    '{"values":{"a":null,"b":false}}', '{"real":0,"long":"-9223372036854775808","text":"","data":"-_8=","flag":false}',
+    '{"old":{"text":"","number":7}}',
+]
+SHAPES = [
+    '{"inner":{"a":1},"numbers":[0,1],"loose":[5,-5],"texts":["","\\u00e9\\ud83d\\ude00"],"inners":[{},{"b":2}],"byLong":{"-7":{}},'
+    '"byFlag":{"true":"RED","false":"DARK"},"renamed":null,"@odd\\"name":3,"colours":["GREY",1,-1]}',
+    '{"one":0}', '{"third":{}}', '{"deeper":{"deeper":{"maybe":-1}}}',
+]
+SCALARS = [
+    '{"real":0.1,"single":0.1,"long":"-1","ulong":"18446744073709551615","number":-2147483648,"f64":1,"f32":4294967295,"flag":true,'
+    '"text":"a\\"\\\\\\n\\u0000","data":"AAEC","unsigned":4294967295,"colour":"RED","sf32":-1,"sf64":"-1","s32":-2147483648,"s64":"-9223372036854775808"}',
+    '{"real":"NaN"}', '{"real":"-Infinity","single":"Infinity"}', '{"real":1e300,"single":3.4028234e38}', '{"real":5e-324,"single":1e-45}',
+    '{"real":123456789.125,"single":16777216}',
+]
+
+
+def test_json(h):
+    try:
+        sys.path.insert(0, h.dir)
+        from google.protobuf import json_format
+    except ImportError:
+        raise harness.Skip("no protobuf for Python (package python3-protobuf)") from None
+    protoc = h.tool("protoc", "protobuf-compiler")
+    descriptors = os.path.join(h.dir, "sample.pb")
+    made = h.run([protoc, "-I" + SAMPLES, "--python_out=" + h.dir, "--include_imports", "--descriptor_set_out=" + descriptors,
+                  "sample.proto", "sample_old.proto"])
+    assert made.code == 0, made.text()
+    import sample_pb2
+
+    server = h.spawn(h.peer_py("sample_server.py") + [h.dir])
+    rota = Rota(h, server.wait_line(r"peer listening on (\S+)$").group(1))
+
+    def check(method, kind, texts):
+        want = [json_format.MessageToDict(json_format.Parse(text, kind())) for text in texts]
+        for text, one in zip(texts, want):
+            with h.check("%s %s" % (method, text)):
+                got = rota.replies("--descriptors", descriptors, "sample.Sampler/" + method, "-d", text)
+                assert got == [one], "%s, not %s" % (got, one)
+
+    check("Echo", sample_pb2.Known, KNOWN)
+    check("Both", sample_pb2.Shapes, SHAPES)
+    with h.check("scalars"):
+        for text in SCALARS:
+            any_text = json.dumps({"any": dict(json.loads(text), **{"@type": "a.b/sample.Scalars"})})
+            got = rota.replies("--descriptors", descriptors, "sample.Sampler/Echo", "-d", any_text)
+            want = json_format.MessageToDict(json_format.Parse(any_text, sample_pb2.Known()))
+            assert got == [want], "%s, not %s" % (got[0], want)
+    with h.check("streams"):
+        assert rota.replies("--descriptors", descriptors, "sample.Sampler/Up", "-d", '{"number":1}{"number":2}') == [{"numbers": [1, 2]}]
+        assert rota.replies("--descriptors", descriptors, "sample.Sampler/Down", "-d", '{"numbers":[1,0]}') == [{"number": 1}, {}]
+    with h.check("no reflection is said so"):
+        assert "UNIMPLEMENTED" in "\n".join(rota.call(code=1))
+    with h.check("no health is said so"):
+        assert rota.run("health").code == 1
+
+
+harness.main({"ours": test_ours, "go": test_go, "json": test_json}[sys.argv[1]])
