@@ -3,7 +3,8 @@
  * IDLE until a policy asks; CONNECTING; READY after the peer's SETTINGS; TRANSIENT_FAILURE until the backoff period, which counts
  * from the start of the attempt, is over. A lost or draining connection makes it IDLE: coming back is the policies' decision.
  * SETTINGS reset the backoff; but where connections come up and go again at once, time after time, without having served anybody,
- * that would be a storm at the speed of the round trip. After SHORT_LIVES of them the backoff stays, and attempts wait for it.
+ * that would be a storm at the speed of the round trip. After SHORT_LIVES of them each is a failed attempt: the backoff stays, and
+ * the way back leads through TRANSIENT_FAILURE, so calls that fail fast are told what the matter is.
  * Source: doc/connection-backoff.md, doc/connectivity-semantics-and-api.md in grpc/grpc; gRFC A61.
  */
 #include "channel/subchannel.h"
@@ -81,7 +82,8 @@ static void fail(struct rota_subchannel *sub, const struct rota_status *why)
 {
     struct rota_host *host = sub->channel->host;
 
-    sub->why = *why;
+    if (why != &sub->why)
+        sub->why = *why;
     sub->wanted = false;
     (void)rota_host_timer_set(host, &sub->timer, sub->next_attempt_ns); /* it is in the heap, so this is a move */
     rota_log_write(sub->channel->log, ROTA_LOG_WARN, "channel", "%s; next attempt in %lld ms", why->message,
@@ -89,20 +91,25 @@ static void fail(struct rota_subchannel *sub, const struct rota_status *why)
     go(sub, ROTA_CONN_TRANSIENT_FAILURE);
 }
 
+/* Fails with sub->why in the next turn: now, a pick may be under way that would not hear of it. */
+static void fail_soon(struct rota_subchannel *sub)
+{
+    (void)rota_host_timer_set(sub->channel->host, &sub->timer, sub->channel->host->now_ns); /* a move, too */
+}
+
 static void dial(struct rota_subchannel *sub)
 {
     struct rota_channel *channel = sub->channel;
     int64_t period_ns = rota_backoff_next(&sub->backoff, &channel->host->rng);
     int64_t patience_ns = period_ns > channel->limits.connect_timeout_ns ? period_ns : channel->limits.connect_timeout_ns;
-    struct rota_status why;
     rota_err err;
 
     sub->next_attempt_ns = channel->host->now_ns + period_ns;
     sub->wanted = false;
     err = rota_connection_dial(sub, channel->host->now_ns + patience_ns, &sub->connection);
     if (err < 0) {
-        rota_status_set(&why, ROTA_UNAVAILABLE, "%s: cannot connect: %s", sub->text, rota_err_text(err));
-        fail(sub, &why);
+        rota_status_set(&sub->why, ROTA_UNAVAILABLE, "%s: cannot connect: %s", sub->text, rota_err_text(err));
+        fail_soon(sub);
     }
 }
 
@@ -111,7 +118,7 @@ static void start_attempt(struct rota_subchannel *sub)
     hold_on(sub);
     go(sub, ROTA_CONN_CONNECTING);
     if (!sub->dropped && sub->short_lives >= SHORT_LIVES && sub->channel->host->now_ns < sub->next_attempt_ns)
-        (void)rota_host_timer_set(sub->channel->host, &sub->timer, sub->next_attempt_ns);
+        fail_soon(sub);
     else if (!sub->dropped)
         dial(sub);
     let_go(sub);
@@ -125,7 +132,7 @@ static void backoff_over(struct rota_host_timer *timer, int64_t now_ns)
     /* It has just left the heap, so there is room for it. */
     (void)rota_host_timer_set(sub->channel->host, timer, INT64_MAX);
     if (sub->state == ROTA_CONN_CONNECTING && sub->connection == NULL)
-        dial(sub);
+        fail(sub, &sub->why);
     else if (sub->state == ROTA_CONN_TRANSIENT_FAILURE && sub->wanted)
         start_attempt(sub);
     else if (sub->state == ROTA_CONN_TRANSIENT_FAILURE)
@@ -184,6 +191,7 @@ void rota_subchannel_on_lost(struct rota_subchannel *sub, const struct rota_stat
         return;
     }
     rota_log_write(sub->channel->log, ROTA_LOG_INFO, "channel", "%s", why->message);
+    sub->why = *why;
     go(sub, ROTA_CONN_IDLE);
 }
 

@@ -247,6 +247,43 @@ static void connections_that_serve_nobody_do_not_storm(void **unused)
     }
 }
 
+static void a_call_is_told_of_connections_that_serve_nobody(void **unused)
+{
+    static const enum rota_wait_for_ready waits[] = {ROTA_FAIL_FAST, ROTA_WAIT_FOR_READY};
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(waits); i++) {
+        struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+
+        rota_channel_fixture_init(&f, NULL);
+        without_spread(&f);
+        rota_channel_connect(f.channel);
+        rota_fixture_publish(&f, A, NULL, NULL);
+        for (int n = 0; n < 3; n++) {
+            struct rota_fake_conn *conn = rota_fixture_conn(&f, A);
+            rota_fake_up(conn);
+            rota_fake_lose(conn, "gone");
+            if (n < 2)
+                rota_channel_connect(f.channel);
+        }
+        options.wait_for_ready = waits[i];
+        rota_fixture_unary_start(&f, "x", &options, &seen); /* its own pick begins the attempt that fails */
+        rota_virtual_host_advance(&f.v, 0);
+        if (waits[i] == ROTA_FAIL_FAST) {
+            rota_assert_ended(&seen, ROTA_UNAVAILABLE, "gone");
+        } else {
+            rota_assert_running(&seen);
+            rota_virtual_host_advance(&f.v, ROTA_S);
+            rota_fake_up(rota_fixture_conn(&f, A));
+            rota_fake_reply(rota_fake_stream_at(rota_fixture_conn(&f, A), 0), "r");
+            rota_assert_ended(&seen, ROTA_OK, "");
+        }
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 static void a_lost_connection_asks_for_another_list(void **unused)
 {
     struct rota_channel_fixture f;
@@ -309,6 +346,7 @@ int main(void)
         cmocka_unit_test(an_attempt_nobody_wants_any_more_is_closed),
         cmocka_unit_test(one_address_has_one_connection),
         cmocka_unit_test(connections_that_serve_nobody_do_not_storm),
+        cmocka_unit_test(a_call_is_told_of_connections_that_serve_nobody),
         cmocka_unit_test(a_lost_connection_asks_for_another_list),
         cmocka_unit_test(news_of_an_address_end_its_backoff),
     };
