@@ -8,6 +8,8 @@ const struct rota_lb_class *const rota_test_policies[] = {
     &rota_lb_random,
     &rota_lb_weighted_round_robin,
     &rota_lb_ring_hash,
+    &rota_lb_random_subsetting,
+    &rota_lb_weighted_target,
     NULL,
 };
 
@@ -19,5 +21,8 @@ const char *const rota_test_lb_configs[] = {
     "[{\"random\":{}}]",
     "[{\"weighted_round_robin\":{\"blackoutPeriod\":\"0s\",\"metricNamesForComputingUtilization\":[\"utilization.disk\"]}}]",
     "[{\"ring_hash\":{\"minRingSize\":16,\"maxRingSize\":64}}]",
+    "[{\"random_subsetting\":{\"subsetSize\":2,\"childPolicy\":[{\"least_request\":{}}]}}]",
+    "[{\"weighted_target\":{\"targets\":{\"\":{\"weight\":2,\"childPolicy\":[{\"pick_first\":{}}]},"
+        "\"x\":{\"weight\":1,\"childPolicy\":[{\"round_robin\":{}}]}}}}]",
     NULL,
 };

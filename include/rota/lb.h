@@ -160,6 +160,8 @@ ROTA_API extern const struct rota_lb_class rota_lb_least_request;
 ROTA_API extern const struct rota_lb_class rota_lb_random;
 ROTA_API extern const struct rota_lb_class rota_lb_weighted_round_robin;
 ROTA_API extern const struct rota_lb_class rota_lb_ring_hash;
+ROTA_API extern const struct rota_lb_class rota_lb_random_subsetting;
+ROTA_API extern const struct rota_lb_class rota_lb_weighted_target;
 
 ROTA_END_DECLS
 #endif

@@ -13,6 +13,8 @@ const struct rota_lb_class *const rota_builtin_policies[] = {
     &rota_lb_random,
     &rota_lb_weighted_round_robin,
     &rota_lb_ring_hash,
+    &rota_lb_random_subsetting,
+    &rota_lb_weighted_target,
     NULL,
 };
 

@@ -1,0 +1,65 @@
+/* wrapper.c - contract in wrapper.h. */
+#include "lb/wrapper.h"
+
+static const struct rota_status no_memory = {ROTA_UNAVAILABLE, "out of memory while taking over the list of servers"};
+
+static void report(struct rota_wrapper *w, enum rota_conn_state conn, const struct rota_status *why, struct rota_lb_cmds *cmds)
+{
+    w->state = (uint8_t)conn;
+    rota_lb_update(cmds, conn, why);
+}
+
+void rota_wrapper_init(struct rota_wrapper *w, const struct rota_lb_env *env, const struct rota_lb_config *child_config)
+{
+    w->env = env;
+    w->child_config = child_config;
+    w->state = ROTA_CONN_IDLE;
+}
+
+rota_err rota_wrapper_endpoints(struct rota_wrapper *w, const struct rota_endpoint *const *endpoints, size_t count, struct rota_lb_cmds *cmds)
+{
+    bool fresh = w->child == NULL;
+    rota_err err = fresh ? rota_lb_child_new(cmds, w->child_config, NULL, &w->child) : 0;
+
+    if (err == 0) {
+        err = rota_lb_child_endpoints(cmds, w->child, endpoints, count);
+        if (err < 0 && fresh) {
+            rota_lb_child_free(cmds, w->child);
+            w->child = NULL;
+        }
+    }
+    if (w->child == NULL)
+        report(w, ROTA_CONN_TRANSIENT_FAILURE, &no_memory, cmds); /* calls should hear of it */
+    return err;
+}
+
+void rota_wrapper_on_resolver_error(void *state, const struct rota_status *why, int64_t now_ns, struct rota_lb_cmds *cmds)
+{
+    (void)now_ns;
+    report(state, ROTA_CONN_TRANSIENT_FAILURE, why, cmds);
+}
+
+void rota_wrapper_on_child(void *state, struct rota_lb_child *child, void *tag, enum rota_conn_state conn, const struct rota_status *why,
+                           int64_t now_ns, struct rota_lb_cmds *cmds)
+{
+    (void)child, (void)tag, (void)now_ns;
+    report(state, conn, why, cmds);
+}
+
+void rota_wrapper_on_exit_idle(void *state, int64_t now_ns, struct rota_lb_cmds *cmds)
+{
+    struct rota_wrapper *w = state;
+
+    (void)now_ns;
+    if (w->child != NULL)
+        rota_lb_child_exit_idle(cmds, w->child);
+}
+
+enum rota_pick_verdict rota_wrapper_pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
+{
+    struct rota_wrapper *w = state;
+
+    if (w->child == NULL)
+        return w->state == ROTA_CONN_TRANSIENT_FAILURE ? ROTA_PICK_FAIL : ROTA_PICK_WAIT;
+    return rota_lb_child_pick(w->child, call, ret_pick);
+}

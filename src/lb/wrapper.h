@@ -1,0 +1,27 @@
+/* wrapper.h - all of a policy with one child below it but what it is for: the child's state is its own, picks are the child's.
+ *
+ * The functions stand in the policy's class table as they are; its state begins with struct rota_wrapper.
+ */
+#ifndef ROTA_LB_WRAPPER_H
+#define ROTA_LB_WRAPPER_H
+
+#include <rota/lb.h>
+
+struct rota_wrapper {
+    const struct rota_lb_env *env;
+    const struct rota_lb_config *child_config;
+    struct rota_lb_child *child; /* NULL: no list has come */
+    uint8_t state;               /* as last reported */
+};
+
+void rota_wrapper_init(struct rota_wrapper *w, const struct rota_lb_env *env, const struct rota_lb_config *child_config);
+/* Makes the child if need be. ROTA_ENOMEM and what rota_lb_child_new has. */
+rota_err rota_wrapper_endpoints(struct rota_wrapper *w, const struct rota_endpoint *const *endpoints, size_t count, struct rota_lb_cmds *cmds);
+
+void rota_wrapper_on_resolver_error(void *state, const struct rota_status *why, int64_t now_ns, struct rota_lb_cmds *cmds);
+void rota_wrapper_on_child(void *state, struct rota_lb_child *child, void *tag, enum rota_conn_state conn, const struct rota_status *why,
+                           int64_t now_ns, struct rota_lb_cmds *cmds);
+void rota_wrapper_on_exit_idle(void *state, int64_t now_ns, struct rota_lb_cmds *cmds);
+enum rota_pick_verdict rota_wrapper_pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick);
+
+#endif
