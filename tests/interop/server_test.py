@@ -1,0 +1,158 @@
+"""What gRPC's cases do not ask of the interop server: pauses, limits, pairs of metadata, and that who does not read is not sent to.
+
+    server_test.py [SANITIZERS]     with sanitizers memory is not measured, since they hoard what is freed
+
+The other side is Debian's grpcio, with the codec of py/.
+"""
+
+import os
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.dirname(HERE), os.path.join(HERE, "py")]
+import harness  # noqa: E402
+
+try:
+    import grpc
+except ImportError:
+    grpc = None
+from interop_pb import INITIAL_KEY, METHODS, SERVICE, TRAILING_KEY, OutputRequest, Payload, SimpleRequest  # noqa: E402
+
+MIB = 1 << 20
+BLOCK = 64 << 10
+LONG_S = 30
+
+
+class Stub:
+    def __init__(self, channel):
+        for name, (kind, request, reply) in METHODS.items():
+            setattr(self, name, getattr(channel, kind)("/%s/%s" % (SERVICE, name), request_serializer=request.encode,
+                                                       response_deserializer=reply.decode))
+
+
+def status(call):
+    """The code and message that call() ends with."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        return error.code().name, error.details()
+    return "OK", ""
+
+
+def same(got, want):
+    assert got == want, "%.300r, expected %.300r" % (got, want)
+
+
+def refusals(h, stub):
+    for size in (-1, (64 << 20) + 1):
+        with h.check("a reply of %d bytes is refused" % size):
+            same(status(lambda: stub.UnaryCall(SimpleRequest(size)))[0], "INVALID_ARGUMENT")
+            same(status(lambda: list(stub.StreamingOutputCall(OutputRequest([(size, 0)]))))[0], "INVALID_ARGUMENT")
+    with h.check("a request over 4 MiB is refused"):
+        same(status(lambda: stub.UnaryCall(SimpleRequest(0, 5 * MIB)))[0], "RESOURCE_EXHAUSTED")
+    with h.check("a code that gRPC does not have is UNKNOWN"):
+        same(status(lambda: stub.UnaryCall(SimpleRequest(status=(99, "odd")))), ("UNKNOWN", "odd"))
+
+
+def streams(h, stub):
+    with h.check("intervals add up"):
+        start_s = time.monotonic()
+        replies = list(stub.StreamingOutputCall(OutputRequest([(10, 100000), (20, 200000)])))
+        took_s = time.monotonic() - start_s
+        same([len(reply.payload) for reply in replies], [10, 20])
+        assert 0.29 <= took_s <= 3, "it took %.3f s" % took_s
+    with h.check("a deadline within an interval"):
+        long_pause = OutputRequest([(10, 0), (10, 60000000)])
+        same(status(lambda: list(stub.StreamingOutputCall(long_pause, timeout=0.3)))[0], "DEADLINE_EXCEEDED")
+    with h.check("a status in the middle of a stream ends it after the replies before"):
+        replies = stub.FullDuplexCall(iter([OutputRequest([(5, 0), (6, 0)]), OutputRequest(status=(5, "mid")), OutputRequest([(7, 0)])]))
+        same([len(next(replies).payload) for _ in range(2)], [5, 6])
+        same(status(lambda: next(replies)), ("NOT_FOUND", "mid"))
+    with h.check("streams cancelled in the middle, many at once"):
+        def cancel_some():
+            for _ in range(20):
+                replies = stub.StreamingOutputCall(OutputRequest([(BLOCK, 0)] * 100))
+                next(replies)
+                replies.cancel()
+        threads = [threading.Thread(target=cancel_some) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(LONG_S)
+        same(len(stub.UnaryCall(SimpleRequest(10)).payload), 10)
+
+
+def metadata(h, stub):
+    with h.check("each pair of metadata comes back, in order, whatever its bytes"):
+        initial = [(INITIAL_KEY, "a"), (INITIAL_KEY, "b, c")]
+        trailing = [(TRAILING_KEY, value) for value in (b"\x01", b"", bytes(range(256)))]
+        _, call = stub.UnaryCall.with_call(SimpleRequest(1), metadata=initial + trailing)
+        same([tuple(pair) for pair in call.initial_metadata()], initial)
+        same([tuple(pair) for pair in call.trailing_metadata()], trailing)
+    with h.check("metadata comes back with an error too"):
+        call = stub.StreamingOutputCall(OutputRequest(status=(9, "no")), metadata=initial + trailing)
+        same(status(lambda: next(call)), ("FAILED_PRECONDITION", "no"))
+        same([tuple(pair) for pair in call.initial_metadata()], initial)
+        same([tuple(pair) for pair in call.trailing_metadata()], trailing)
+
+
+def rss_bytes(process):
+    with open("/proc/%d/status" % process.pid) as lines:
+        return 1024 * int(harness.field(r"VmRSS:\s+(\d+)", lines.read()))
+
+
+def memory(h, stub, process, measured):
+    base = rss_bytes(process)
+
+    def bounded():
+        grown = rss_bytes(process) - base
+        assert not measured or grown < 8 * MIB, "memory grew by %d KiB" % (grown >> 10)
+
+    with h.check("128 MiB to a slow reader, in bounded memory"):
+        n_replies = 0
+        for reply in stub.StreamingOutputCall(OutputRequest([(BLOCK, 0)] * (128 * MIB // BLOCK))):
+            same(len(reply.payload), BLOCK)
+            n_replies += 1
+            if n_replies % 64 == 0:
+                time.sleep(0.01)
+                bounded()
+        same(n_replies, 128 * MIB // BLOCK)
+    with h.check("128 MiB from a client"):
+        same(stub.StreamingInputCall(Payload(BLOCK) for _ in range(128 * MIB // BLOCK)).size, 128 * MIB)
+        bounded()
+    with h.check("a client that asks and never reads is read no more"):
+        sent, stop = [0], threading.Event()
+
+        def requests():
+            while not stop.is_set():
+                sent[0] += 1
+                yield OutputRequest([(BLOCK, 0)], BLOCK)
+        call = stub.FullDuplexCall(requests())
+        before = -1
+        while sent[0] != before:  # until a second passes without a request
+            before = sent[0]
+            time.sleep(1)
+            assert sent[0] < 4000, "%d requests were taken" % sent[0]
+        bounded()
+        stop.set()
+        call.cancel()
+
+
+def test(h):
+    if grpc is None:
+        raise harness.Skip("no grpcio for %s (package python3-grpcio)" % sys.executable)
+    process = h.spawn([h.program("tests/interop/server"), "--port=0"])
+    port = process.wait_line(r"listening on port (\d+)$").group(1)
+    with grpc.insecure_channel("127.0.0.1:" + port) as channel:
+        stub = Stub(channel)
+        refusals(h, stub)
+        streams(h, stub)
+        metadata(h, stub)
+        memory(h, stub, process, measured=len(sys.argv) < 2)
+    with h.check("it ends on SIGTERM"):
+        same(process.terminate(), 0)
+
+
+harness.main(test)
