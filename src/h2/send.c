@@ -412,7 +412,8 @@ rota_err rota_h2_send_trailers(struct rota_h2_stream *stream, const struct rota_
     if (stream->queued > 0) {
         err = trailers_new(h2, headers, count, &stream->trailers);
         stream->ended = err == 0;
-        return err;
+        /* Data whose sending failed for want of memory is queued all the same, and would wait for ever. */
+        return err < 0 ? err : wake(stream);
     }
     /* No data before them: they need not wait for the window. The session's reading of the queue ends with the stream. */
     err = fields_init(&fields, h2, headers, count);
