@@ -1,0 +1,313 @@
+/* registry_e2e_test.c - the embedded registry inside a program, client and registry on one loop: opening, failing to open, closing, the
+ * order on a watch stream, and every allocation of the registry failing once while clients use it.
+ */
+#include "base/assert.h"
+#include "testing/cmocka.h"
+#include "testing/leak_alloc.h"
+#include <etcd.rota.h>
+#include <rota/registry.h>
+#include <rota/rota.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TIMEOUT_MS 5000
+
+struct app {
+    struct rota_loop *loop;
+    struct rota_registry *registry;
+    struct rota_channel *channel;
+    bool closed;
+};
+
+static const struct rota_call_options call_options = {.size = sizeof(struct rota_call_options), .timeout_ms = TIMEOUT_MS};
+
+static ProtobufCBinaryData data(const char *text)
+{
+    return (ProtobufCBinaryData){strlen(text), (uint8_t *)text};
+}
+
+/* --- Life --- */
+
+static rota_err app_open(struct app *app, const struct rota_alloc *alloc, struct rota_errinfo *info)
+{
+    struct rota_registry_options options = ROTA_REGISTRY_OPTIONS_INIT;
+    rota_err err;
+
+    *app = (struct app){0};
+    assert_int_equal(rota_loop_new(NULL, &app->loop), 0);
+    options.loop = app->loop;
+    options.listen = "127.0.0.1:0";
+    options.alloc = alloc;
+    err = rota_registry_open(&options, &app->registry, info);
+    if (err < 0) {
+        rota_loop_free(app->loop);
+        app->loop = NULL;
+    }
+    return err;
+}
+
+static void app_connect(struct app *app)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    char target[ROTA_ADDRESS_TEXT_SIZE + 8];
+
+    options.loop = app->loop;
+    snprintf(target, sizeof(target), "ipv4:%s", rota_registry_address(app->registry));
+    assert_int_equal(rota_channel_open(target, &options, &app->channel, NULL), 0);
+}
+
+static void on_closed(void *arg)
+{
+    struct app *app = arg;
+
+    app->closed = true;
+    rota_loop_stop(app->loop);
+}
+
+static void app_close(struct app *app)
+{
+    if (app->loop == NULL)
+        return;
+    rota_channel_free(app->channel);
+    rota_registry_close(app->registry, 1000, on_closed, app);
+    while (!app->closed)
+        assert_int_equal(rota_loop_run(app->loop), 0);
+    rota_loop_free(app->loop);
+}
+
+static void an_address_in_use_is_named(void **unused)
+{
+    struct rota_registry_options options = ROTA_REGISTRY_OPTIONS_INIT;
+    struct rota_registry *second = NULL;
+    struct rota_errinfo info = {{0}};
+    struct app app;
+
+    (void)unused;
+    assert_int_equal(app_open(&app, NULL, NULL), 0);
+    options.loop = app.loop;
+    options.listen = rota_registry_address(app.registry);
+    assert_int_equal(rota_registry_open(&options, &second, &info), ROTA_EADDRINUSE);
+    assert_non_null(strstr(info.text, options.listen));
+    options.listen = "nonsense";
+    assert_int_equal(rota_registry_open(&options, &second, &info), ROTA_EPARSE);
+    assert_non_null(strstr(info.text, "nonsense"));
+    assert_null(second);
+    app_close(&app);
+}
+
+/* --- Clients; each gives the status' code --- */
+
+static enum rota_code put(struct app *app, const char *key, const char *value)
+{
+    Etcdserverpb__PutRequest request = ETCDSERVERPB__PUT_REQUEST__INIT;
+
+    request.key = data(key);
+    request.value = data(value);
+    return etcdserverpb_kv_put(app->channel, &call_options, &request, NULL).code;
+}
+
+static enum rota_code put_and_get(struct app *app)
+{
+    Etcdserverpb__PutRequest put_request = ETCDSERVERPB__PUT_REQUEST__INIT;
+    Etcdserverpb__RangeRequest range = ETCDSERVERPB__RANGE_REQUEST__INIT;
+    Etcdserverpb__RequestOp ops[2] = {ETCDSERVERPB__REQUEST_OP__INIT, ETCDSERVERPB__REQUEST_OP__INIT}, *pointers[2] = {&ops[0], &ops[1]};
+    Etcdserverpb__TxnRequest request = ETCDSERVERPB__TXN_REQUEST__INIT;
+
+    put_request.key = range.key = data("t");
+    put_request.prev_kv = true;
+    ops[0].request_case = ETCDSERVERPB__REQUEST_OP__REQUEST_REQUEST_PUT;
+    ops[0].request_put = &put_request;
+    ops[1].request_case = ETCDSERVERPB__REQUEST_OP__REQUEST_REQUEST_RANGE;
+    ops[1].request_range = &range;
+    request.success = pointers;
+    request.n_success = 2;
+    return etcdserverpb_kv_txn(app->channel, &call_options, &request, NULL).code;
+}
+
+static enum rota_code lease(struct app *app)
+{
+    Etcdserverpb__LeaseGrantRequest request = ETCDSERVERPB__LEASE_GRANT_REQUEST__INIT;
+    Etcdserverpb__LeaseTimeToLiveRequest look = ETCDSERVERPB__LEASE_TIME_TO_LIVE_REQUEST__INIT;
+    Etcdserverpb__LeaseLeasesRequest list = ETCDSERVERPB__LEASE_LEASES_REQUEST__INIT;
+    Etcdserverpb__LeaseKeepAliveRequest ask = ETCDSERVERPB__LEASE_KEEP_ALIVE_REQUEST__INIT;
+    Etcdserverpb__LeaseKeepAliveResponse *answer = NULL;
+    struct rota_call *call = NULL;
+
+    request.ttl = 60;
+    request.id = look.id = ask.id = 7;
+    look.keys = true;
+    (void)etcdserverpb_lease_lease_grant(app->channel, &call_options, &request, NULL);
+    (void)etcdserverpb_lease_lease_time_to_live(app->channel, &call_options, &look, NULL);
+    (void)etcdserverpb_lease_lease_leases(app->channel, &call_options, &list, NULL);
+    assert_int_equal(etcdserverpb_lease_lease_keep_alive_open(app->channel, &call_options, &call), 0);
+    (void)!etcdserverpb_lease_lease_keep_alive_send(call, &ask);
+    if (etcdserverpb_lease_lease_keep_alive_recv(call, &answer))
+        etcdserverpb__lease_keep_alive_response__free_unpacked(answer, NULL);
+    (void)rota_call_send_end(call);
+    while (etcdserverpb_lease_lease_keep_alive_recv(call, &answer))
+        etcdserverpb__lease_keep_alive_response__free_unpacked(answer, NULL);
+    return rota_call_finish(call).code;
+}
+
+/* --- A watch stream --- */
+
+static struct rota_call *watch_open(struct app *app)
+{
+    struct rota_call *call = NULL;
+
+    assert_int_equal(etcdserverpb_watch_watch_open(app->channel, &call_options, &call), 0);
+    return call;
+}
+
+static rota_err watch_create(struct rota_call *call, const char *key, int64_t start_revision)
+{
+    Etcdserverpb__WatchCreateRequest create = ETCDSERVERPB__WATCH_CREATE_REQUEST__INIT;
+    Etcdserverpb__WatchRequest request = ETCDSERVERPB__WATCH_REQUEST__INIT;
+
+    create.key = data(key);
+    create.start_revision = start_revision;
+    request.request_union_case = ETCDSERVERPB__WATCH_REQUEST__REQUEST_UNION_CREATE_REQUEST;
+    request.create_request = &create;
+    return etcdserverpb_watch_watch_send(call, &request);
+}
+
+static rota_err watch_progress(struct rota_call *call)
+{
+    Etcdserverpb__WatchProgressRequest progress = ETCDSERVERPB__WATCH_PROGRESS_REQUEST__INIT;
+    Etcdserverpb__WatchRequest request = ETCDSERVERPB__WATCH_REQUEST__INIT;
+
+    request.request_union_case = ETCDSERVERPB__WATCH_REQUEST__REQUEST_UNION_PROGRESS_REQUEST;
+    request.progress_request = &progress;
+    return etcdserverpb_watch_watch_send(call, &request);
+}
+
+/* "c0" created, "e0:2" two events for watch 0, "p5" progress at revision 5; "" at the end of the stream. */
+static const char *watch_next(struct rota_call *call)
+{
+    static char text[32];
+    Etcdserverpb__WatchResponse *reply = NULL;
+
+    text[0] = '\0';
+    if (!etcdserverpb_watch_watch_recv(call, &reply))
+        return text;
+    if (reply->created)
+        snprintf(text, sizeof(text), "c%d", (int)reply->watch_id);
+    else if (reply->watch_id == -1)
+        snprintf(text, sizeof(text), "p%d", (int)reply->header->revision);
+    else
+        snprintf(text, sizeof(text), "e%d:%d", (int)reply->watch_id, (int)reply->n_events);
+    etcdserverpb__watch_response__free_unpacked(reply, NULL);
+    return text;
+}
+
+static void answers_and_events_come_in_order(void **unused)
+{
+    struct rota_call *call;
+    struct app app;
+
+    (void)unused;
+    assert_int_equal(app_open(&app, NULL, NULL), 0);
+    app_connect(&app);
+    assert_int_equal(put(&app, "a", "1"), ROTA_OK);
+    assert_int_equal(put(&app, "a", "2"), ROTA_OK);
+    call = watch_open(&app);
+    /* All at once: created, what happened before, and only then the progress. */
+    assert_int_equal(watch_create(call, "a", 2), 0);
+    assert_int_equal(watch_progress(call), 0);
+    assert_int_equal(watch_create(call, "b", 0), 0);
+    assert_string_equal(watch_next(call), "c0");
+    assert_string_equal(watch_next(call), "e0:2");
+    assert_string_equal(watch_next(call), "p3");
+    assert_string_equal(watch_next(call), "c1");
+    assert_int_equal(put(&app, "b", "1"), ROTA_OK);
+    assert_int_equal(watch_progress(call), 0);
+    assert_string_equal(watch_next(call), "e1:1");
+    assert_string_equal(watch_next(call), "p4");
+    rota_call_cancel(call);
+    assert_int_equal(rota_call_finish(call).code, ROTA_CANCELLED);
+    app_close(&app);
+}
+
+static void closing_ends_the_streams(void **unused)
+{
+    struct rota_call *call;
+    struct rota_status status;
+    struct app app;
+
+    (void)unused;
+    assert_int_equal(app_open(&app, NULL, NULL), 0);
+    app_connect(&app);
+    call = watch_open(&app);
+    assert_int_equal(watch_create(call, "a", 0), 0);
+    assert_string_equal(watch_next(call), "c0");
+    rota_registry_close(app.registry, 1000, on_closed, &app);
+    assert_string_equal(watch_next(call), "");
+    status = rota_call_finish(call);
+    assert_int_equal(status.code, ROTA_UNAVAILABLE);
+    assert_string_equal(status.message, "the registry is closing");
+    rota_channel_free(app.channel);
+    while (!app.closed)
+        assert_int_equal(rota_loop_run(app.loop), 0);
+    rota_loop_free(app.loop);
+}
+
+/* --- Memory --- */
+
+static rota_err open_and_close(const struct rota_alloc *alloc, void *ctx)
+{
+    struct app app;
+    rota_err err = app_open(&app, alloc, NULL);
+
+    (void)ctx;
+    if (err == 0)
+        app_close(&app);
+    return err;
+}
+
+static void opening_may_run_out_of_memory(void **unused)
+{
+    (void)unused;
+    assert_true(rota_alloc_sweep_absorbing(open_and_close, NULL) > 20);
+}
+
+/* What fails here fails as a status or ends a stream; what counts is that nothing hangs, crashes or leaks. */
+static rota_err use(const struct rota_alloc *alloc, void *ctx)
+{
+    struct rota_call *call;
+    struct app app;
+    rota_err err = app_open(&app, alloc, NULL);
+
+    (void)ctx;
+    if (err < 0)
+        return err;
+    app_connect(&app);
+    call = watch_open(&app);
+    (void)!watch_create(call, "a", 0);
+    if (strcmp(watch_next(call), "c0") == 0 && put(&app, "a", "1") == ROTA_OK)
+        (void)watch_next(call);
+    (void)put_and_get(&app);
+    (void)lease(&app);
+    rota_call_cancel(call);
+    assert_int_not_equal(rota_call_finish(call).code, ROTA_DEADLINE_EXCEEDED);
+    app_close(&app);
+    return 0;
+}
+
+static void using_it_may_run_out_of_memory(void **unused)
+{
+    (void)unused;
+    assert_true(rota_alloc_sweep_absorbing(use, NULL) > 60);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_address_in_use_is_named),
+        cmocka_unit_test(answers_and_events_come_in_order),
+        cmocka_unit_test(closing_ends_the_streams),
+        cmocka_unit_test(opening_may_run_out_of_memory),
+        cmocka_unit_test(using_it_may_run_out_of_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
