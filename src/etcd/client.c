@@ -104,18 +104,25 @@ static void stop(void *state)
 static const struct rota_resolver_class members_class = {
     .scheme = "etcd-members", .state_size = sizeof(struct members), .start = start, .refresh = refresh, .stop = stop};
 
-rota_err rota_etcd_client_open(const char *members, struct rota_loop *loop, const struct rota_alloc *alloc, const struct rota_log *log,
+rota_err rota_etcd_client_open(const struct rota_etcd_where *where, struct rota_loop *loop, const struct rota_alloc *alloc, const struct rota_log *log,
                                struct rota_channel **ret_channel, struct rota_errinfo *info)
 {
     static const struct rota_resolver_class *const resolvers[] = {&members_class, NULL};
     struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
-    size_t size = strlen(members) + 32;
+    struct rota_tls_options tls = ROTA_TLS_OPTIONS_INIT;
+    size_t size = strlen(where->members) + 32;
     char *target = rota_alloc_get(alloc, size);
     rota_err err;
 
     if (target == NULL)
         return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
-    snprintf(target, size, "etcd-members:%s", members);
+    snprintf(target, size, "etcd-members:%s", where->members);
+    tls.ca_file = where->ca_file;
+    tls.cert_file = where->cert_file;
+    tls.key_file = where->key_file;
+    tls.server_name = where->server_name;
+    tls.check_address = true;
+    options.tls = where->secure ? &tls : NULL;
     options.loop = loop;
     options.alloc = alloc;
     options.log = log;

@@ -348,7 +348,7 @@ static rota_err prepare(struct rota_registrar *r, const char *uri, const struct 
     if (err == 0 && rota_timer_set(r->timer, rota_loop_now_ns(r->loop)) < 0)
         err = rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     if (err == 0)
-        err = rota_etcd_client_open(r->where.members, r->loop, r->alloc, r->log, &r->client, info);
+        err = rota_etcd_client_open(&r->where, r->loop, r->alloc, r->log, &r->client, info);
     return err;
 }
 

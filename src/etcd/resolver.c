@@ -324,7 +324,7 @@ static rota_err prepare(struct follower *f, const struct rota_target *target)
     if (err == 0)
         err = rota_timer_new(f->loop, on_timer, f, &f->timer);
     if (err == 0)
-        err = rota_etcd_client_open(f->where.members, f->loop, f->alloc, f->log, &f->client, &info);
+        err = rota_etcd_client_open(&f->where, f->loop, f->alloc, f->log, &f->client, &info);
     return err;
 }
 

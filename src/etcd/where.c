@@ -19,17 +19,41 @@ static bool has_port(struct rota_slice member)
     return colon != NULL;
 }
 
-/* Appends one member to `out`, which has room for it. */
-static rota_err add_member(struct rota_slice member, char *out, struct rota_errinfo *info)
+static bool cut_scheme(struct rota_slice *member, const char *scheme)
 {
-    static const char http[] = "http://";
+    size_t size = strlen(scheme);
+
+    if (member->size <= size || memcmp(member->data, scheme, size) != 0)
+        return false;
+    *member = rota_slice(member->data + size, member->size - size);
+    return true;
+}
+
+/* Takes "http://" or "https://" away; all members are of one kind, or some would be spoken to in plaintext. */
+static rota_err take_scheme(struct rota_etcd_where *where, struct rota_slice *member, struct rota_errinfo *info)
+{
+    struct rota_slice whole = *member;
+
+    if (cut_scheme(member, "https://")) {
+        if (!where->secure && where->members[0] != '\0')
+            return rota_errinfo_set(info, ROTA_EINVAL, "etcd member \"%.*s\" after one without https; expected all of them to be", (int)whole.size,
+                                    (const char *)whole.data);
+        where->secure = true;
+    } else if (cut_scheme(member, "http://") && where->secure) {
+        return rota_errinfo_set(info, ROTA_EINVAL, "etcd member \"%.*s\" beside TLS; expected https", (int)whole.size, (const char *)whole.data);
+    }
+    return 0;
+}
+
+/* Appends one member to the list, which has room for it. */
+static rota_err add_member(struct rota_etcd_where *where, struct rota_slice member, struct rota_errinfo *info)
+{
     char text[ROTA_ADDRESS_TEXT_SIZE], full[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_address address;
+    rota_err err = take_scheme(where, &member, info);
 
-    if (member.size >= 8 && memcmp(member.data, "https://", 8) == 0)
-        return rota_errinfo_set(info, ROTA_EINVAL, "etcd member \"%.*s\": https is not supported", (int)member.size, (const char *)member.data);
-    if (member.size > sizeof(http) - 1 && memcmp(member.data, http, sizeof(http) - 1) == 0)
-        member = rota_slice(member.data + sizeof(http) - 1, member.size - (sizeof(http) - 1));
+    if (err < 0)
+        return err;
     if (member.size > 1 && member.data[member.size - 1] == '/')
         member.size--;
     if (member.size == 0)
@@ -39,8 +63,8 @@ static rota_err add_member(struct rota_slice member, char *out, struct rota_erri
     snprintf(full, sizeof(full), "%.*s%s", (int)member.size, (const char *)member.data, has_port(member) ? "" : DEFAULT_PORT);
     if (rota_address_parse(rota_slice_str(full), text, &address, info) < 0 || address.port == 0)
         return rota_errinfo_set(info, ROTA_EINVAL, "etcd member \"%s\" is no host:port", full);
-    strcat(out, out[0] == '\0' ? "" : ",");
-    strcat(out, full);
+    strcat(where->members, where->members[0] == '\0' ? "" : ",");
+    strcat(where->members, full);
     return 0;
 }
 
@@ -59,7 +83,7 @@ static rota_err read_members(struct rota_etcd_where *where, const char *list, st
         return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     for (;;) {
         size_t n = strcspn(list, ",");
-        rota_err err = add_member(rota_slice(list, n), where->members, info);
+        rota_err err = add_member(where, rota_slice(list, n), info);
         if (err < 0 || list[n] == '\0')
             return err;
         list += n + 1;
@@ -89,18 +113,67 @@ static rota_err read_prefix(struct rota_etcd_where *where, const struct rota_tar
     return where->prefix == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "out of memory") : 0;
 }
 
+static bool is_known(const char *key)
+{
+    static const char *const known[] = {"dialect", "prefix", "tls", "cacert", "cert", "key", "servername"};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (strcmp(key, known[i]) == 0)
+            return true;
+    return false;
+}
+
 static rota_err read_params(struct rota_etcd_where *where, const struct rota_target *target, struct rota_errinfo *info)
 {
     const char *name = rota_target_param(target, "dialect");
 
     for (size_t i = 0; i < target->n_params; i++) {
         const char *key = target->params[i].key;
-        if (strcmp(key, "dialect") != 0 && strcmp(key, "prefix") != 0)
-            return rota_errinfo_set(info, ROTA_EINVAL, "%s: unknown parameter \"%s\"; there are dialect and prefix", target->text, key);
+        if (!is_known(key))
+            return rota_errinfo_set(info, ROTA_EINVAL, "%s: unknown parameter \"%s\"; there are dialect, prefix, tls, cacert, cert, key, servername",
+                                    target->text, key);
     }
     where->dialect = name == NULL ? &rota_etcd_grpclb : rota_etcd_dialect_named(name);
     if (where->dialect == NULL)
         return rota_errinfo_set(info, ROTA_EINVAL, "%s: unknown dialect \"%s\"; there are %s", target->text, name, rota_etcd_dialect_names());
+    return 0;
+}
+
+/* What the URI says, or else the environment. */
+static rota_err read_file(const struct rota_etcd_where *where, const struct rota_target *target, const char *param, const char *variable, char **ret_text)
+{
+    const char *text = rota_target_param(target, param);
+
+    if ((text == NULL || text[0] == '\0') && variable != NULL)
+        text = getenv(variable);
+    if (text == NULL || text[0] == '\0')
+        return 0;
+    *ret_text = rota_alloc_text(where->alloc, rota_slice_str(text));
+    return *ret_text == NULL ? ROTA_ENOMEM : 0;
+}
+
+static rota_err read_files(struct rota_etcd_where *where, const struct rota_target *target, struct rota_errinfo *info)
+{
+    if (!where->secure)
+        return 0;
+    if (read_file(where, target, "cacert", "ETCDCTL_CACERT", &where->ca_file) < 0 || read_file(where, target, "cert", "ETCDCTL_CERT", &where->cert_file) < 0 ||
+        read_file(where, target, "key", "ETCDCTL_KEY", &where->key_file) < 0 || read_file(where, target, "servername", NULL, &where->server_name) < 0)
+        return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
+    return 0;
+}
+
+static rota_err read_secure(struct rota_etcd_where *where, const struct rota_target *target, struct rota_errinfo *info)
+{
+    static const char *const implied_by[] = {"cacert", "cert", "key", "servername"};
+    const char *tls = rota_target_param(target, "tls");
+
+    for (size_t i = 0; i < sizeof(implied_by) / sizeof(implied_by[0]); i++)
+        where->secure = where->secure || rota_target_param(target, implied_by[i]) != NULL;
+    if (tls == NULL)
+        return 0;
+    if (strcmp(tls, "true") != 0 && (strcmp(tls, "false") != 0 || where->secure))
+        return rota_errinfo_set(info, ROTA_EINVAL, "%s: tls=%s; expected true, or false and none of cacert, cert, key, servername", target->text, tls);
+    where->secure = strcmp(tls, "true") == 0;
     return 0;
 }
 
@@ -114,9 +187,13 @@ rota_err rota_etcd_where_read(const struct rota_target *target, const struct rot
     if (err == 0)
         err = read_prefix(&where, target, info);
     if (err == 0)
+        err = read_secure(&where, target, info);
+    if (err == 0)
         err = read_members(&where, members == NULL || members[0] == '\0' ? DEFAULT_MEMBERS : members, &why);
     if (why.text[0] != '\0')
         rota_errinfo_set(info, err, "%s%s", target->authority[0] != '\0' ? "" : "ETCDCTL_ENDPOINTS in the environment: ", why.text);
+    if (err == 0)
+        err = read_files(&where, target, info);
     if (err < 0) {
         rota_etcd_where_fini(&where);
         return err;
@@ -129,7 +206,11 @@ void rota_etcd_where_fini(struct rota_etcd_where *where)
 {
     rota_alloc_free(where->alloc, where->members);
     rota_alloc_free(where->alloc, where->prefix);
-    where->members = where->prefix = NULL;
+    rota_alloc_free(where->alloc, where->ca_file);
+    rota_alloc_free(where->alloc, where->cert_file);
+    rota_alloc_free(where->alloc, where->key_file);
+    rota_alloc_free(where->alloc, where->server_name);
+    *where = (struct rota_etcd_where){.alloc = where->alloc};
 }
 
 size_t rota_etcd_range_end(struct rota_slice prefix, uint8_t *out)

@@ -1,9 +1,11 @@
 /* where.h - a target or registrar URI taken apart: which members, which service, how written. Pure but for the environment.
  *
  * etcd://member1:2379,member2:2379/service?dialect=grpclb&prefix=/some/prefix/
- * Members without a port are on 2379, 32 at most. No members: the environment's ETCDCTL_ENDPOINTS (a comma-separated list, http:// and a last
- * slash allowed), else 127.0.0.1:2379. Slashes around the service do not count. prefix= names the key prefix outright, with the slash
+ * Members without a port are on 2379, 32 at most. No members: the environment's ETCDCTL_ENDPOINTS (a comma-separated list, http://, https:// and
+ * a last slash allowed), else 127.0.0.1:2379. Slashes around the service do not count. prefix= names the key prefix outright, with the slash
  * that it should end in, and takes the service's place.
+ * TLS: when the members of the environment are https://, or the URI has cacert=, cert=, key=, servername= or tls=true. Files that the URI
+ * does not name come from ETCDCTL_CACERT, ETCDCTL_CERT and ETCDCTL_KEY; authorities, else, from the system.
  */
 #ifndef ROTA_ETCD_WHERE_H
 #define ROTA_ETCD_WHERE_H
@@ -17,6 +19,8 @@ struct rota_etcd_where {
     const struct rota_alloc *alloc;
     const struct rota_etcd_dialect *dialect;
     char *members; /* "a:2379,b:2379", each checked to be an address */
+    bool secure;
+    char *ca_file, *cert_file, *key_file, *server_name; /* with secure; NULL: not given */
     char *prefix;  /* all keys of the service begin with it */
 };
 

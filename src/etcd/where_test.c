@@ -75,6 +75,59 @@ static void uris_are_taken_apart(void **state)
     set_environment(NULL);
 }
 
+static const struct secure_case {
+    const char *rule, *environment, *target;
+    bool secure;
+    const char *ca, *cert, *key, *name;
+} secures[] = {
+    {"plain by default, whatever files are in the environment", NULL, "etcd://a/s", false, NULL, NULL, NULL, NULL},
+    {"an authority", NULL, "etcd://a/s?cacert=/my/ca", true, "/my/ca", "/env/cert", "/env/key", NULL},
+    {"a certificate and its key", NULL, "etcd://a/s?cert=/c&key=/k", true, "/env/ca", "/c", "/k", NULL},
+    {"a name", NULL, "etcd://a/s?servername=etcd.example", true, "/env/ca", "/env/cert", "/env/key", "etcd.example"},
+    {"in so many words", NULL, "etcd://a/s?tls=true", true, "/env/ca", "/env/cert", "/env/key", NULL},
+    {"not in so many words", NULL, "etcd://a/s?tls=false", false, NULL, NULL, NULL, NULL},
+    {"members that are https", "https://a:1,https://b/", "etcd:///s", true, "/env/ca", "/env/cert", "/env/key", NULL},
+    {"the first says it for all", "https://a:1,b", "etcd:///s", true, "/env/ca", "/env/cert", "/env/key", NULL},
+    {"empty is not given", NULL, "etcd://a/s?cacert=", true, "/env/ca", "/env/cert", "/env/key", NULL},
+};
+
+static void check_text(const char *got, const char *want)
+{
+    if (want == NULL)
+        assert_null(got);
+    else
+        assert_string_equal(got, want);
+}
+
+static void tls_is_asked_for(void **state)
+{
+    (void)state;
+    setenv("ETCDCTL_CACERT", "/env/ca", 1);
+    setenv("ETCDCTL_CERT", "/env/cert", 1);
+    setenv("ETCDCTL_KEY", "/env/key", 1);
+    for (size_t i = 0; i < ROTA_COUNT(secures); i++) {
+        const struct secure_case *c = &secures[i];
+        struct rota_leak_alloc leak;
+        struct rota_etcd_where where;
+
+        print_message("  %s\n", c->rule);
+        rota_leak_alloc_init(&leak);
+        set_environment(c->environment);
+        assert_int_equal(read_text(c->target, &leak.alloc, &where, NULL), 0);
+        assert_int_equal(where.secure, c->secure);
+        check_text(where.ca_file, c->ca);
+        check_text(where.cert_file, c->cert);
+        check_text(where.key_file, c->key);
+        check_text(where.server_name, c->name);
+        rota_etcd_where_fini(&where);
+        rota_leak_alloc_fini(&leak);
+    }
+    set_environment(NULL);
+    unsetenv("ETCDCTL_CACERT");
+    unsetenv("ETCDCTL_CERT");
+    unsetenv("ETCDCTL_KEY");
+}
+
 #define EIGHT "a,b,c,d,e,f,g,h"
 
 static const struct refuse_case {
@@ -82,7 +135,7 @@ static const struct refuse_case {
 } refusals[] = {
     {"no service", NULL, "etcd://a:1", "no service; expected etcd://members/service"},
     {"slashes alone are none", NULL, "etcd://a:1///", "no service"},
-    {"an unknown parameter", NULL, "etcd:///s?dialct=official", "unknown parameter \"dialct\"; there are dialect and prefix"},
+    {"an unknown parameter", NULL, "etcd:///s?dialct=official", "unknown parameter \"dialct\"; there are dialect, prefix, tls, cacert, cert, key, servername"},
     {"an unknown dialect", NULL, "etcd:///s?dialect=zk", "unknown dialect \"zk\"; there are grpclb, official"},
     {"an empty dialect", NULL, "etcd:///s?dialect=", "unknown dialect \"\""},
     {"an empty member", NULL, "etcd://a,,b/s", "an empty name between commas"},
@@ -90,7 +143,11 @@ static const struct refuse_case {
     {"a port that is none", NULL, "etcd://a:x/s", "\"a:x\" is no host:port"},
     {"port 0", NULL, "etcd://a:0/s", "\"a:0\" is no host:port"},
     {"a port too large", NULL, "etcd://a:65536/s", "\"a:65536\" is no host:port"},
-    {"https", "https://a:1", "etcd:///s", "https is not supported"},
+    {"https after others", "a:1,https://b:1", "etcd:///s", "etcd member \"https://b:1\" after one without https"},
+    {"http after https", "https://a:1,http://b:1", "etcd:///s", "etcd member \"http://b:1\" beside TLS; expected https"},
+    {"http with a file", "http://b:1", "etcd:///s?cacert=/ca", "beside TLS; expected https"},
+    {"neither true nor false", NULL, "etcd:///s?tls=yes", "tls=yes; expected true, or false and none of cacert"},
+    {"false with a file", NULL, "etcd:///s?tls=false&cert=/c", "tls=false; expected true"},
     {"a bad member of the environment", "a:x", "etcd:///s", "ETCDCTL_ENDPOINTS in the environment: etcd member \"a:x\""},
     {"another scheme", "ftp://a:1", "etcd:///s", "is no host:port"},
     {"33 members", NULL, "etcd://" EIGHT "," EIGHT "," EIGHT "," EIGHT ",i/s", "33 etcd members, at most 32"},
@@ -192,7 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uris_are_taken_apart),         cmocka_unit_test(others_are_refused_with_a_sentence),
         cmocka_unit_test(long_parts_are_refused),       cmocka_unit_test(out_of_memory_is_an_error),
-        cmocka_unit_test(ranges_end_behind_the_prefix),
+        cmocka_unit_test(ranges_end_behind_the_prefix), cmocka_unit_test(tls_is_asked_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,7 @@ static void ask_leases(struct app *app, const char *target)
     if (rota_target_parse(target, known, NULL, &parsed, NULL) < 0)
         return;
     if (strcmp(parsed->scheme, "etcd") == 0 && rota_etcd_where_read(parsed, NULL, &where, NULL) == 0) {
-        if (rota_etcd_client_open(where.members, app->loop, NULL, NULL, &client, NULL) == 0) {
+        if (rota_etcd_client_open(&where, app->loop, NULL, NULL, &client, NULL) == 0) {
             for (size_t i = 0; i < app->n_found; i++) {
                 const char *lease = rota_found_lease(app->found[i]);
                 if (lease != NULL)
