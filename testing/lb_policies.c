@@ -10,6 +10,7 @@ const struct rota_lb_class *const rota_test_policies[] = {
     &rota_lb_ring_hash,
     &rota_lb_random_subsetting,
     &rota_lb_weighted_target,
+    &rota_lb_priority,
     NULL,
 };
 
@@ -24,5 +25,6 @@ const char *const rota_test_lb_configs[] = {
     "[{\"random_subsetting\":{\"subsetSize\":2,\"childPolicy\":[{\"least_request\":{}}]}}]",
     "[{\"weighted_target\":{\"targets\":{\"\":{\"weight\":2,\"childPolicy\":[{\"pick_first\":{}}]},"
         "\"x\":{\"weight\":1,\"childPolicy\":[{\"round_robin\":{}}]}}}}]",
+    "[{\"priority\":{\"priorities\":[\"\",\"1\"],\"children\":{\"\":{\"config\":[{\"round_robin\":{}}]},\"1\":{\"config\":[{\"random\":{}}]}}}}]",
     NULL,
 };

@@ -143,6 +143,8 @@ ROTA_API void rota_lb_child_free(struct rota_lb_cmds *cmds, struct rota_lb_child
 /* The child's on_endpoints runs later; should it fail, the channel asks for re-resolution. ROTA_ENOMEM: nothing was handed on. */
 ROTA_API ROTA_MUST_USE rota_err rota_lb_child_endpoints(struct rota_lb_cmds *cmds, struct rota_lb_child *child,
                                                         const struct rota_endpoint *const *endpoints, size_t count);
+/* From now on no wish for re-resolution of the child, or of any below it, is passed on. */
+ROTA_API void rota_lb_child_mute(struct rota_lb_cmds *cmds, struct rota_lb_child *child);
 ROTA_API void rota_lb_child_exit_idle(struct rota_lb_cmds *cmds, struct rota_lb_child *child);
 
 /* Only inside pick. A parent that got OK returns OK with that pick; after any other verdict it may ask another child. A child's wish
@@ -162,6 +164,7 @@ ROTA_API extern const struct rota_lb_class rota_lb_weighted_round_robin;
 ROTA_API extern const struct rota_lb_class rota_lb_ring_hash;
 ROTA_API extern const struct rota_lb_class rota_lb_random_subsetting;
 ROTA_API extern const struct rota_lb_class rota_lb_weighted_target;
+ROTA_API extern const struct rota_lb_class rota_lb_priority;
 
 ROTA_END_DECLS
 #endif

@@ -15,6 +15,7 @@ const struct rota_lb_class *const rota_builtin_policies[] = {
     &rota_lb_ring_hash,
     &rota_lb_random_subsetting,
     &rota_lb_weighted_target,
+    &rota_lb_priority,
     NULL,
 };
 

@@ -77,7 +77,7 @@ void rota_lb_update(struct rota_lb_cmds *cmds, enum rota_conn_state conn, const 
 
 void rota_lb_reresolve(struct rota_lb_cmds *cmds)
 {
-    cmds->node->tree->want_reresolve = true;
+    rota_lb_node_reresolve(cmds->node);
 }
 
 void rota_lb_wake_at(struct rota_lb_cmds *cmds, int64_t at_ns)
@@ -112,6 +112,12 @@ rota_err rota_lb_child_endpoints(struct rota_lb_cmds *cmds, struct rota_lb_child
     if (err == 0)
         rota_lb_work_add(child->tree, &child->work, ROTA_LB_NODE_ENDPOINTS);
     return err;
+}
+
+void rota_lb_child_mute(struct rota_lb_cmds *cmds, struct rota_lb_child *child)
+{
+    ROTA_ASSERT(child->parent == cmds->node && !child->freed);
+    child->muted = true;
 }
 
 void rota_lb_child_exit_idle(struct rota_lb_cmds *cmds, struct rota_lb_child *child)

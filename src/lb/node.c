@@ -110,6 +110,16 @@ void rota_lb_node_free(struct rota_lb_child *node)
         rota_alloc_free(tree->env->alloc, node);
 }
 
+void rota_lb_node_reresolve(struct rota_lb_child *node)
+{
+    struct rota_lb_child *at = node;
+
+    while (at != NULL && !at->muted)
+        at = at->parent;
+    if (at == NULL)
+        node->tree->want_reresolve = true;
+}
+
 rota_err rota_lb_given_set(const struct rota_alloc *alloc, struct rota_lb_given *given, const struct rota_endpoint *const *endpoints,
                            size_t count)
 {

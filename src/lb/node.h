@@ -48,6 +48,7 @@ struct rota_lb_child {
     uint8_t conn;            /* of the last update */
     uint8_t n_listeners;     /* from the root down to this */
     bool freed;              /* by the parent: no more events */
+    bool muted;              /* asks for no re-resolution */
     bool finished;           /* a zombie: the policy is gone */
     /* The hot end, next to the policy's state, so that a pick reads few lines of cache. */
     bool listens; /* has on_done */
@@ -89,6 +90,9 @@ rota_err rota_lb_node_new(struct rota_lb_tree *tree, struct rota_lb_child *paren
 void rota_lb_node_free(struct rota_lb_child *node);
 void rota_lb_zombie_free(struct rota_lb_child *node);
 void rota_lb_hold_free(struct rota_lb_subchannel *hold);
+
+/* Asks for re-resolution once the run is over, unless the node or one above it is muted. */
+void rota_lb_node_reresolve(struct rota_lb_child *node);
 
 /* Takes references to the endpoints in place of what is there. ROTA_ENOMEM: that stays. */
 rota_err rota_lb_given_set(const struct rota_alloc *alloc, struct rota_lb_given *given, const struct rota_endpoint *const *endpoints,

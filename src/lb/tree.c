@@ -60,7 +60,7 @@ static rota_err deliver_endpoints(struct rota_lb_child *node, const struct rota_
     if (may_deliver(node))
         err = node->class->on_endpoints(node->state, endpoints, count, node->tree->now_ns, &cmds);
     if (err < 0)
-        node->tree->want_reresolve = true;
+        rota_lb_node_reresolve(node);
     if (err < 0 && err != ROTA_EINVAL && node->tree->failure == 0)
         node->tree->failure = err;
     return err;

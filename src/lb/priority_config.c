@@ -1,0 +1,80 @@
+/* priority_config.c - priority's parameters (gRFC A56), and the attribute that names an endpoint's priority, an extension of ours. */
+#include "base/alloc.h"
+#include "base/errinfo.h"
+#include "lb/config_json.h"
+#include "lb/priority.h"
+
+static rota_err read_level(const struct rota_lb_env *env, const json_t *children, const json_t *entry, struct rota_priority_level *level,
+                           struct rota_errinfo *info)
+{
+    const char *name = json_string_value(entry);
+    const json_t *child = name == NULL ? NULL : json_object_get(children, name);
+    struct rota_errinfo detail = {""};
+    rota_err err;
+
+    if (name == NULL)
+        return rota_errinfo_set(info, ROTA_EPARSE, "\"priorities\" must be a list of names");
+    if (!json_is_object(child))
+        return rota_errinfo_set(info, ROTA_EPARSE, "\"children\" must have an object for priority \"%s\"", name);
+    level->name = rota_alloc_text(env->alloc, rota_slice_str(name));
+    if (level->name == NULL)
+        return ROTA_ENOMEM;
+    err = rota_lb_json_bool(child, "ignoreReresolutionRequests", &level->muted, &detail);
+    if (err == 0)
+        err = rota_lb_json_policy(env, child, "config", &level->child, &detail);
+    return err == ROTA_EPARSE ? rota_errinfo_set(info, err, "child \"%s\": %s", name, detail.text) : err;
+}
+
+static rota_err read_levels(const struct rota_lb_env *env, const json_t *object, struct rota_priority_config *c, struct rota_errinfo *info)
+{
+    const json_t *list = json_object_get(object, "priorities"), *children = NULL, *entry;
+    rota_err err = rota_lb_json_object(object, "children", &children, info);
+    size_t i;
+
+    if (err < 0)
+        return err;
+    if (json_array_size(list) == 0)
+        return rota_errinfo_set(info, ROTA_EPARSE, "\"priorities\" must be a list of at least one name");
+    c->levels = rota_alloc_zero(env->alloc, json_array_size(list), sizeof(*c->levels));
+    if (c->levels == NULL)
+        return ROTA_ENOMEM;
+    json_array_foreach (list, i, entry) {
+        err = read_level(env, children, entry, &c->levels[c->n_levels++], info);
+        for (size_t k = 0; err == 0 && k < i; k++)
+            if (strcmp(c->levels[k].name, c->levels[i].name) == 0)
+                err = rota_errinfo_set(info, ROTA_EPARSE, "\"priorities\" names \"%s\" twice", c->levels[i].name);
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+static rota_err read_config(const struct rota_lb_env *env, const json_t *object, void *config, struct rota_errinfo *info)
+{
+    struct rota_priority_config *c = config;
+    const char *attribute = "priority";
+    rota_err err = rota_lb_json_text(object, "attribute", &attribute, info);
+
+    if (err < 0)
+        return err;
+    c->attribute = rota_alloc_text(env->alloc, rota_slice_str(attribute));
+    return c->attribute == NULL ? ROTA_ENOMEM : read_levels(env, object, c, info);
+}
+
+void rota_priority_free_config(const struct rota_lb_env *env, void *config)
+{
+    struct rota_priority_config *c = config;
+
+    for (size_t i = 0; i < c->n_levels; i++) {
+        rota_alloc_free(env->alloc, c->levels[i].name);
+        rota_lb_config_free(c->levels[i].child);
+    }
+    rota_alloc_free(env->alloc, c->levels);
+    rota_alloc_free(env->alloc, c->attribute);
+    rota_alloc_free(env->alloc, c);
+}
+
+rota_err rota_priority_parse(const struct rota_lb_env *env, struct rota_slice json, void **ret_config, struct rota_errinfo *info)
+{
+    return rota_lb_json_config(env, json, sizeof(struct rota_priority_config), read_config, rota_priority_free_config, ret_config, info);
+}
