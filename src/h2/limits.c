@@ -30,11 +30,11 @@ static bool within(struct rota_h2_rate *rate, int64_t now_ns)
     return true;
 }
 
-static void send_away(struct rota_h2 *h2, const char *why)
+void rota_h2_send_away(struct rota_h2 *h2, uint32_t h2_code, const char *why)
 {
     if (h2->fault[0] == '\0')
         snprintf(h2->fault, sizeof(h2->fault), "%s", why);
-    rota_h2_check(h2, nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM));
+    rota_h2_check(h2, nghttp2_session_terminate_session(h2->session, h2_code));
 }
 
 void rota_h2_limits_init(struct rota_h2 *h2)
@@ -46,11 +46,11 @@ void rota_h2_limits_init(struct rota_h2 *h2)
 void rota_h2_peer_fault(struct rota_h2 *h2)
 {
     if (!within(&h2->faults, h2->now_ns))
-        send_away(h2, "the peer sent too many faulty or empty frames");
+        rota_h2_send_away(h2, NGHTTP2_ENHANCE_YOUR_CALM, "the peer sent too many faulty or empty frames");
 }
 
 void rota_h2_peer_reset(struct rota_h2 *h2)
 {
     if (h2->options.server && !within(&h2->resets, h2->now_ns))
-        send_away(h2, "the peer opens streams in vain too fast");
+        rota_h2_send_away(h2, NGHTTP2_ENHANCE_YOUR_CALM, "the peer opens streams in vain too fast");
 }

@@ -127,6 +127,22 @@ static void bad_hpack(void)
     wire_frame(&wire, WIRE_HEADERS, WIRE_END_HEADERS, 1, "\xff\xff\xff\xff\xff\xff", 6);
 }
 
+static void stream_backwards(void)
+{
+    wire_magic(&wire);
+    wire_headers(&wire, WIRE_END_STREAM, 1, WIRE_REQUEST);
+    wire_headers(&wire, WIRE_END_STREAM, 9, WIRE_REQUEST);
+    wire_headers(&wire, WIRE_END_STREAM, 11, WIRE_REQUEST);
+    wire_headers(&wire, WIRE_END_STREAM, 7, WIRE_REQUEST);
+}
+
+/* The stream is over here, but the peer could not know that when it sent them. */
+static void late_trailers(void)
+{
+    window_overflow();
+    wire_headers(&wire, WIRE_END_STREAM, 1, "x=y");
+}
+
 static void even_stream(void)
 {
     wire_magic(&wire);
@@ -353,6 +369,11 @@ static const struct peer_case {
         "the peer broke HTTP/2 (COMPRESSION_ERROR)"},
     {"a client's stream has an odd number", true, even_stream, "ready", ROTA_EPROTO,
         "the peer broke HTTP/2 (PROTOCOL_ERROR): request HEADERS: invalid stream_id"},
+    {"a stream id that was left out cannot be used later", true, stream_backwards,
+        "ready request/1:4:end request/2:4:end request/3:4:end", ROTA_EPROTO,
+        "the peer broke HTTP/2 (PROTOCOL_ERROR): HEADERS: stream id lower than the last"},
+    {"trailers of a stream that is over are no new stream", true, late_trailers,
+        "ready request/1:4 closed/1:protocol(3) request/2:4:end", 0, ""},
     {"nothing comes between HEADERS and CONTINUATION", true, interrupted_headers, "ready", ROTA_EPROTO,
         "the peer broke HTTP/2 (PROTOCOL_ERROR): unexpected non-CONTINUATION frame or stream_id is invalid"},
     {"a content-length that lies costs the stream", true, content_length_lies,

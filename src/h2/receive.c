@@ -2,7 +2,7 @@
  *
  * Decides: what is a response, what trailers, what is left out (1xx, empty data); how a stream ends. A stream is closed
  * here as soon as its end is certain, and the session's later report of it finds nobody.
- * Sources: RFC 9113, 5.1, 8.1 (early responses), 10.5.1 (header limits).
+ * Sources: RFC 9113, 5.1, 5.1.1, 8.1 (early responses), 10.5.1 (header limits).
  */
 #include "h2/session.h"
 
@@ -16,6 +16,27 @@ static int out_of_memory(struct rota_h2 *h2)
 static int verdict(const struct rota_h2 *h2)
 {
     return h2->broken == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* HEADERS with a lower number than the newest are to the session trailers of a stream it has forgotten, and dropped. The
+ * numbers that the peer left out have no such excuse: using one is a connection error (5.1.1). The last gap is remembered. */
+int rota_h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
+{
+    struct rota_h2 *h2 = user;
+
+    (void)session;
+    if (!h2->options.server || hd->type != NGHTTP2_HEADERS || hd->stream_id % 2 == 0)
+        return 0;
+    if (hd->stream_id > h2->newest) {
+        if (hd->stream_id > h2->newest + 2) {
+            h2->gap_first = h2->newest + 2;
+            h2->gap_last = hd->stream_id - 2;
+        }
+        h2->newest = hd->stream_id;
+    } else if (hd->stream_id >= h2->gap_first && hd->stream_id <= h2->gap_last) {
+        rota_h2_send_away(h2, NGHTTP2_PROTOCOL_ERROR, "the peer broke HTTP/2 (PROTOCOL_ERROR): HEADERS: stream id lower than the last");
+    }
+    return verdict(h2);
 }
 
 int rota_h2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)

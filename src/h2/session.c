@@ -31,6 +31,7 @@ void rota_h2_check(struct rota_h2 *h2, int nghttp2_error)
 
 static void set_callbacks(nghttp2_session_callbacks *callbacks)
 {
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, rota_h2_on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, rota_h2_on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, rota_h2_on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, rota_h2_on_frame_recv);
@@ -134,6 +135,7 @@ rota_err rota_h2_new(const struct rota_h2_options *options, int64_t now_ns, stru
     h2->ping_deadline_ns = INT64_MAX;
     h2->peer_max_streams = STREAMS_DEFAULT;
     h2->peer_max_header_bytes = SIZE_MAX;
+    h2->newest = -1;
     rota_h2_limits_init(h2);
     err = make_session(h2);
     if (err == 0)

@@ -101,6 +101,7 @@ struct rota_h2 {
     bool aborted;
     enum rota_h2_drain drain;
     int32_t last_served; /* server: id in our last GOAWAY */
+    int32_t newest, gap_first, gap_last; /* server: of the peer's stream ids the highest so far, and those left out last */
     int64_t drain_deadline_ns;
     int64_t last_read_ns;
     int64_t ping_deadline_ns; /* INT64_MAX: no keepalive ping is out */
@@ -155,6 +156,7 @@ void rota_h2_queue_clear(struct rota_h2_stream *stream);
 
 /* --- receive.c --- */
 
+int rota_h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user);
 int rota_h2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user);
 int rota_h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_size,
     const uint8_t *value, size_t value_size, uint8_t flags, void *user);
@@ -178,6 +180,7 @@ void rota_h2_limits_init(struct rota_h2 *h2);
 /* The peer broke the rules in a way that costs it no more than a stream; too often ends the connection. */
 void rota_h2_peer_fault(struct rota_h2 *h2);
 void rota_h2_peer_reset(struct rota_h2 *h2);
+void rota_h2_send_away(struct rota_h2 *h2, uint32_t h2_code, const char *why); /* `why`: of the fault */
 
 /* --- keepalive.c --- */
 
