@@ -1,27 +1,60 @@
 /* dispatch.c - from a stream's headers to the handler of its method, or to the right refusal.
  *
  * Order of refusals as gRPC servers have it: not HTTP POST or not gRPC (an HTTP status), headers gRPC cannot accept, unknown
- * method, a deadline already past. Source: doc/PROTOCOL-HTTP2.md, doc/statuscodes.md in grpc/grpc.
+ * method, a deadline already past. An HTTP status is said when the request has come to its end, which is what clients that know no
+ * gRPC expect; a stream waits for that without a deadline, but it counts against max_concurrent_streams. Source: doc/PROTOCOL-HTTP2.md, doc/statuscodes.md in grpc/grpc.
  */
 #include "server/server.h"
 
+#include "base/assert.h"
 #include "base/log.h"
 #include <stdio.h>
 
 #define H2_REFUSED_STREAM 7
 
-static void answer_http(struct rota_server_call *call, int http_status)
-{
-    char digits[12];
-    struct rota_header header = {ROTA_SLICE(":status"), {0}};
+/* For the person who has pointed a browser or curl at the port. */
+static const char explanation[] = "This is a gRPC server: it takes POST with content-type application/grpc and te trailers.\n";
 
-    header.value = rota_slice(digits, (size_t)snprintf(digits, sizeof(digits), "%d", http_status));
+static rota_err send_http(struct rota_server_call *call)
+{
+    const struct rota_conn_class *class = call->stream->conn->class;
+    struct rota_slice text = rota_slice(explanation, sizeof(explanation) - 1);
+    char digits[12];
+    struct rota_header headers[] = {{ROTA_SLICE(":status"), {0}}, {ROTA_SLICE("content-type"), ROTA_SLICE("text/plain")}};
+    struct rota_chunk *chunk;
+    rota_err err;
+
+    headers[0].value = rota_slice(digits, (size_t)snprintf(digits, sizeof(digits), "%d", call->request.http_status));
+    err = class->send_headers(call->stream, headers, ROTA_COUNT(headers), call->head_only);
+    if (err < 0 || call->head_only)
+        return err;
+    chunk = rota_chunk_new(call->server->alloc, text.size);
+    if (chunk == NULL)
+        return ROTA_ENOMEM;
+    memcpy(chunk->data, text.data, text.size);
+    chunk->size = text.size;
+    return class->send(call->stream, chunk, true);
+}
+
+void rota_server_call_answer_http(struct rota_server_call *call)
+{
+    if (call->answered || call->stream == NULL)
+        return;
     call->answered = true;
     call->finished = true;
-    if (call->stream->conn->class->send_headers(call->stream, &header, 1, true) < 0) {
+    if (send_http(call) < 0) {
         call->stream->conn->class->reset(call->stream, H2_REFUSED_STREAM);
         call->stream = NULL;
     }
+}
+
+static bool is_head(const struct rota_header *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (rota_slice_equal(headers[i].name, ROTA_SLICE(":method")))
+            return rota_slice_equal(headers[i].value, ROTA_SLICE("HEAD"));
+    }
+    return false;
 }
 
 static void refuse(struct rota_server_call *call, const struct rota_status *status)
@@ -116,13 +149,13 @@ void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *str
         call->stream = NULL;
         call->answered = call->finished = true;
     } else if (call->request.http_status != 0) {
-        answer_http(call, call->request.http_status);
+        call->head_only = is_head(headers, count);
     } else if (call->request.reject.code != ROTA_OK) {
         refuse(call, &call->request.reject);
     } else {
         start(call);
     }
-    if (end && call->method != NULL)
+    if (end && (call->method != NULL || call->request.http_status != 0))
         rota_server_call_end_input(call);
     rota_server_call_leave(call);
 }

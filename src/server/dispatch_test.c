@@ -85,6 +85,7 @@ static const struct http_row {
     const char *rule, *method, *content_type, *te, *status;
 } http_rows[] = {
     {"GET", "GET", "application/grpc", "trailers", "http 405"},
+    {"HEAD", "HEAD", "application/grpc", "trailers", "http 405"},
     {"no gRPC", "POST", "text/html", "trailers", "http 415"},
     {"gRPC-Web is another protocol", "POST", "application/grpc-web", "trailers", "http 415"},
     {"a proxy that drops trailers", "POST", "application/grpc", "gzip", "http 400"},
@@ -106,8 +107,11 @@ static void what_is_no_grpc_gets_an_http_status(void **unused)
         server_fixture_init(&f, NULL);
         ask = rota_fake_ask_raw(f.asker, headers, ROTA_COUNT(headers), false);
         rota_fake_ask_message(ask, "a");
+        assert_string_equal(rota_fake_answer_status(ask), "open");
+        assert_int_equal(ask->consumed, ask->given);
         rota_fake_ask_end(ask);
         assert_string_equal(rota_fake_answer_status(ask), row->status);
+        assert_int_equal(rota_buffer_peek(&ask->data).size > 0, strcmp(row->method, "HEAD") != 0);
         server_fixture_fini(&f);
     }
 }

@@ -135,7 +135,9 @@ void rota_server_call_feed(struct rota_server_call *call, struct rota_slice data
 void rota_server_call_end_input(struct rota_server_call *call)
 {
     call->input_end = true;
-    if (rota_buffer_peek(&call->pending).size == 0 && call->method != NULL)
+    if (call->request.http_status != 0)
+        rota_server_call_answer_http(call);
+    else if (rota_buffer_peek(&call->pending).size == 0 && call->method != NULL)
         deliver_end(call);
 }
 

@@ -27,7 +27,7 @@ static void fill_defaults(struct rota_server_options *o)
     if (o->max_connections == 0)
         o->max_connections = 65536;
     if (o->max_header_bytes == 0)
-        o->max_header_bytes = 8u << 10;
+        o->max_header_bytes = 16u << 10;
     if (o->handshake_timeout_ms == 0)
         o->handshake_timeout_ms = 20000;
 }

@@ -112,6 +112,7 @@ struct rota_server_call {
     bool finished;  /* the handler is done with it */
     bool cancelled;
     bool held;
+    bool head_only; /* the request's method is HEAD */
     bool want_writable;
     char peer[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_identity *identity; /* the client's; one reference, NULL: none */
@@ -122,6 +123,8 @@ extern const struct rota_stream_events rota_server_stream_events;     /* call.c 
 
 /* dispatch.c: a new stream with its headers. */
 void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end);
+/* What is no gRPC: its HTTP answer, once the client's half is over. */
+void rota_server_call_answer_http(struct rota_server_call *call);
 
 /* call.c */
 struct rota_server_call *rota_server_call_make(struct rota_server *server); /* NULL: no memory */
