@@ -15,14 +15,15 @@ ROTA_BEGIN_DECLS
 struct rota_codec {
     size_t (*packed_size)(const void *type, const void *message);
     void (*pack)(const void *type, const void *message, uint8_t *out); /* exactly packed_size bytes */
-    /* bytes come from the network: must be checked before they are believed. ROTA_EPARSE, ROTA_ENOMEM. */
+    /* bytes come from the network: must be checked before they are believed. ROTA_EPARSE, ROTA_ENOMEM, ROTA_ELIMIT. */
     rota_err (*unpack)(const void *type, struct rota_slice bytes, const struct rota_alloc *alloc, void **ret_message,
                        struct rota_errinfo *info);
     /* Not called for messages that were unpacked with an alloc whose memory goes all at once (asynchronous calls). */
     void (*free)(const void *type, void *message, const struct rota_alloc *alloc);
 };
 
-/* type is a ProtobufCMessageDescriptor. Refuses nesting deeper than 100 and strings that are no UTF-8. */
+/* type is a ProtobufCMessageDescriptor. Refuses nesting deeper than 100 and strings that are no UTF-8,
+ * and what would take more memory than 8 MiB and 16 times its size. */
 ROTA_API extern const struct rota_codec rota_codec_protobuf_c;
 
 /* type is NULL, messages are struct rota_slice; a message unpacked holds a copy. */

@@ -145,7 +145,7 @@ static void unpack(struct unary *u, void **ret_reply)
     rota_err err = type->codec->unpack(type->type, rota_chunk_slice(u->reply), NULL, &reply, &info);
 
     if (err < 0)
-        rota_status_set(&u->status, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "reply: %s",
+        rota_status_set(&u->status, err == ROTA_ENOMEM || err == ROTA_ELIMIT ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "reply: %s",
                         info.text[0] == '\0' ? rota_err_text(err) : info.text);
     else if (ret_reply != NULL)
         *ret_reply = reply;

@@ -147,7 +147,7 @@ static void fail_unpack(struct rota_call *call, rota_err err, const struct rota_
     if (err == ROTA_ENOMEM)
         rota_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "out of memory for a reply");
     else
-        rota_call_fail(call, ROTA_INTERNAL, "reply cannot be read: %s", info->text);
+        rota_call_fail(call, err == ROTA_ELIMIT ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "reply cannot be read: %s", info->text);
 }
 
 /* A message unpacked into an arena goes with the arena. */

@@ -79,11 +79,49 @@ static void bytes_of_any_number(void **unused)
     assert_true(rota_alloc_sweep(bytes_there_and_back, &none) == 1);
 }
 
+/* Each row's bytes over and over. What is refused leaves nothing behind, which the allocator checks. */
+static void unpacking_has_a_budget(void **unused)
+{
+    static const struct {
+        const char *rule;
+        struct rota_slice bytes;
+        size_t size;
+        rota_err want;
+    } cases[] = {
+        {"a megabyte of two-byte fields nobody knows", ROTA_SLICE("\x18\x01"), 1 << 20, ROTA_ELIMIT},
+        {"a few thousand of them are fine", ROTA_SLICE("\x18\x01"), 1 << 16, 0},
+        {"a megabyte of empty messages", ROTA_SLICE("\x12\x00"), 1 << 20, ROTA_ELIMIT},
+        {"a megabyte of strings is fine", ROTA_SLICE("\x0a\x3etwo and sixty letters of a text that any client may have meant"), 1 << 20, 0},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(cases); i++) {
+        struct rota_errinfo info = {{0}};
+        struct rota_leak_alloc alloc;
+        size_t step = cases[i].bytes.size, size = cases[i].size / step * step;
+        uint8_t *bytes = test_malloc(size);
+        void *message;
+
+        print_message("  %s\n", cases[i].rule);
+        for (size_t at = 0; at < size; at += step)
+            memcpy(bytes + at, cases[i].bytes.data, step);
+        rota_leak_alloc_init(&alloc);
+        assert_int_equal(rota_codec_protobuf_c.unpack(&pair_type, rota_slice(bytes, size), &alloc.alloc, &message, &info), cases[i].want);
+        if (cases[i].want == 0)
+            rota_codec_protobuf_c.free(&pair_type, message, &alloc.alloc);
+        else
+            assert_non_null(strstr(info.text, "test.Pair"));
+        rota_leak_alloc_fini(&alloc);
+        test_free(bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(protobuf_there_and_back),
         cmocka_unit_test(bytes_of_any_number),
+        cmocka_unit_test(unpacking_has_a_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
