@@ -115,11 +115,45 @@ static void a_warm_connection_asks_for_no_memory(void **state)
     pair_fini(&pair);
 }
 
+/* The first data of a response needs a chunk, a place in its queue and one in the session's; each is made to fail, on many
+ * streams, since the pool has blocks for the first ones. */
+static void a_chunk_is_taken_whole_or_not_at_all(void **state)
+{
+    struct pair pair;
+    int failures = 0;
+
+    (void)state;
+    assert_int_equal(pair_init(&pair, NULL, NULL, NULL), 0);
+    for (int i = 1; i <= 90; i++)
+        assert_int_equal(pair_open(&pair, true), i);
+    pair_run(&pair);
+    for (int i = 1; i <= 90; i++)
+        assert_int_equal(pair_respond(&pair, i, false), 0);
+    pair_run(&pair);
+    for (int i = 1; i <= 90; i++) {
+        rota_err err;
+
+        rota_leak_alloc_fail_nth(&pair.own, 1 + (uint64_t)i % 3);
+        err = pair_send(&pair.server, i, 100, false);
+        assert_int_equal(rota_h2_queued(pair.server.streams[i]), err == 0 ? 100 : 0);
+        failures += err == ROTA_ENOMEM;
+    }
+    pair.own.fail_at = 0;
+    assert_true(failures > 30);
+    for (int i = 1; i <= 90; i++)
+        assert_int_equal(pair_send(&pair.server, i, 0, true), 0);
+    pair.client.total_bytes = 0;
+    pair_run(&pair);
+    assert_int_equal(pair.client.total_bytes, 100 * (90 - failures));
+    pair_fini(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(running_out_of_memory_is_an_error_everywhere),
         cmocka_unit_test(freeing_at_any_point_leaks_nothing),
+        cmocka_unit_test(a_chunk_is_taken_whole_or_not_at_all),
         cmocka_unit_test(a_warm_connection_asks_for_no_memory),
     };
 

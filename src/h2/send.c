@@ -387,13 +387,16 @@ rota_err rota_h2_send(struct rota_h2_stream *stream, struct rota_chunk *chunk, b
         rota_chunk_unref(chunk);
         return err;
     }
-    if (chunk != NULL) {
+    /* Woken first: should there be no memory for the chunk's place, the session merely finds nothing. */
+    if (end || (chunk != NULL && chunk->size > 0))
+        err = wake(stream);
+    if (err < 0)
+        rota_chunk_unref(chunk);
+    else if (chunk != NULL)
         err = queue_push(stream, chunk);
-        if (err < 0)
-            return err;
-    }
-    stream->ended = end;
-    return stream->queued > 0 || end ? wake(stream) : 0;
+    if (err == 0)
+        stream->ended = end;
+    return err;
 }
 
 rota_err rota_h2_send_trailers(struct rota_h2_stream *stream, const struct rota_header *headers, size_t count)
