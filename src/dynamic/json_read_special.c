@@ -152,6 +152,16 @@ static rota_err read_duration(struct rota_dyn_reader *r, const char *text)
     return add_two(r, negative ? -seconds : seconds, negative ? -nanos : nanos);
 }
 
+static bool is_plain_path(struct rota_slice path)
+{
+    for (size_t i = 0; i < path.size; i++) {
+        uint8_t c = path.data[i], lower = c | 0x20;
+        if (!(lower >= 'a' && lower <= 'z') && !(c >= '0' && c <= '9') && c != '.')
+            return false;
+    }
+    return path.size > 0;
+}
+
 /* fooBar.baz is "foo_bar.baz". */
 static rota_err add_path(struct rota_dyn_reader *r, struct rota_slice path)
 {
@@ -169,8 +179,7 @@ static rota_err add_path(struct rota_dyn_reader *r, struct rota_slice path)
         }
         snake[size++] = c;
     }
-    err = memchr(path.data, '_', path.size) != NULL ? rota_json_bad(&r->place, "expected names as in fooBar")
-                                                    : rota_dyn_add_bytes(r, 1, rota_slice(snake, size));
+    err = is_plain_path(path) ? rota_dyn_add_bytes(r, 1, rota_slice(snake, size)) : rota_json_bad(&r->place, "expected names as in fooBar.baz");
     rota_alloc_free(r->alloc, snake);
     return err;
 }
@@ -182,7 +191,7 @@ static rota_err read_field_mask(struct rota_dyn_reader *r, const char *text)
     while (err == 0 && *text != '\0') {
         size_t size = strcspn(text, ",");
 
-        err = size == 0 ? rota_json_bad(&r->place, "an empty name") : add_path(r, rota_slice(text, size));
+        err = add_path(r, rota_slice(text, size));
         text += size;
         text += *text == ',';
     }
@@ -214,21 +223,23 @@ static rota_err read_unknown_any(struct rota_dyn_reader *r, const char *url, con
 static rota_err read_any(struct rota_dyn_reader *r, const json_t *object)
 {
     const json_t *json_url = json_object_get(object, "@type");
-    const char *url = json_string_value(json_url), *slash = url == NULL ? NULL : strrchr(url, '/');
+    struct rota_slice url = rota_slice(json_string_value(json_url), json_string_length(json_url));
     const struct rota_dyn_message *type;
-    size_t start;
+    size_t start = url.size;
     rota_err err;
 
     if (json_object_size(object) == 0)
         return 0;
-    if (slash == NULL)
+    while (start > 0 && url.data[start - 1] != '/')
+        start--;
+    if (start == 0)
         return rota_json_bad_member(&r->place, "@type", "expected a text as in \"type.googleapis.com/package.Message\"");
-    type = rota_pool_message(r->pool, rota_slice_str(slash + 1));
-    err = rota_dyn_add_bytes(r, 1, rota_slice_str(url));
+    type = rota_pool_message(r->pool, rota_slice(url.data + start, url.size - start));
+    err = rota_dyn_add_bytes(r, 1, url);
     if (err < 0)
         return err;
     if (type == NULL)
-        return read_unknown_any(r, url, object);
+        return read_unknown_any(r, json_string_value(json_url), object);
     start = rota_dyn_begin(r);
     if (type->special == ROTA_DYN_PLAIN)
         err = rota_dyn_read_members(r, type, object, "@type");

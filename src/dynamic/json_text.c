@@ -85,6 +85,8 @@ rota_err rota_dyn_put_double(struct rota_dyn_writer *w, double value, bool is_fl
         return rota_dyn_put(w, "\"NaN\"");
     if (isinf(value))
         return rota_dyn_put(w, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+    if (value == 0 && signbit(value))
+        return rota_dyn_put(w, "-0.0"); /* -0 is a whole number to many readers, and those have no sign at zero */
     for (int digits = is_float ? 6 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, value);
         if (is_float ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value)

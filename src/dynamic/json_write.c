@@ -46,6 +46,19 @@ static enum rota_pb_wire wire_of(enum rota_dyn_type type)
     }
 }
 
+/* The number that a varint stands for: what is cut off of it, and how true is written, makes no difference. */
+static uint64_t normal(enum rota_dyn_type type, uint64_t bits)
+{
+    switch (type) {
+    case ROTA_DYN_BOOL: return bits != 0;
+    case ROTA_DYN_INT32:
+    case ROTA_DYN_UINT32:
+    case ROTA_DYN_SINT32:
+    case ROTA_DYN_ENUM: return bits & UINT32_MAX;
+    default: return bits;
+    }
+}
+
 static int64_t unzigzag(uint64_t value)
 {
     return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
@@ -212,7 +225,7 @@ static rota_err find_last_entries(struct rota_dyn_writer *w, const struct found 
 
         if (err < 0)
             return err;
-        numbers[i] = key.value;
+        numbers[i] = normal(entry->by_number[0]->type, key.value);
         name = entry->by_number[0]->type == ROTA_DYN_STRING ? key.bytes : rota_slice(&numbers[i], sizeof(numbers[i]));
         if (rota_map_set(last, name, (void *)(uintptr_t)&found[i]) < 0)
             return no_memory(w);
@@ -338,6 +351,7 @@ static rota_err gather(struct rota_dyn_writer *w, const struct rota_dyn_message 
             continue;
         if (rota_alloc_reserve(w->alloc, &g->all, &g->cap, g->n + 1, sizeof(*g->all)) < 0)
             return no_memory(w);
+        value.value = normal(field->type, value.value);
         g->all[g->n++] = (struct found){field, sequence++, value};
     }
     return 0;

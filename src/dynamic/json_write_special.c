@@ -54,12 +54,14 @@ static void date_of(int64_t days, int *ret_year, int *ret_month, int *ret_day)
 
 static rota_err put_timestamp(struct rota_dyn_writer *w, int64_t seconds, int32_t nanos)
 {
-    int64_t days = (seconds >= 0 ? seconds : seconds - 86399) / 86400;
-    int year, month, day, clock = (int)(seconds - days * 86400);
+    int year, month, day, clock;
     char fraction[16], text[64];
+    int64_t days;
 
     if (seconds < MIN_TIMESTAMP_S || seconds > MAX_TIMESTAMP_S || nanos < 0 || nanos >= NS_PER_S)
         return rota_errinfo_set(w->info, ROTA_EPARSE, "a Timestamp outside the years 1 to 9999");
+    days = (seconds >= 0 ? seconds : seconds - 86399) / 86400;
+    clock = (int)(seconds - days * 86400);
     date_of(days, &year, &month, &day);
     format_fraction(fraction, sizeof(fraction), (uint32_t)nanos);
     snprintf(text, sizeof(text), "\"%04d-%02d-%02dT%02d:%02d:%02d%sZ\"", year, month, day, clock / 3600, clock / 60 % 60, clock % 60, fraction);
@@ -78,18 +80,34 @@ static rota_err put_duration(struct rota_dyn_writer *w, int64_t seconds, int32_t
     return rota_dyn_put(w, text);
 }
 
+/* Lower case, digits, dots, and underscores with a letter behind: what comes back from JSON as it was. */
+static bool is_plain_path(struct rota_slice path)
+{
+    bool letter_next = false;
+
+    for (size_t i = 0; i < path.size; i++) {
+        uint8_t c = path.data[i];
+        bool letter = c >= 'a' && c <= 'z';
+
+        if (!letter && (letter_next || !(c == '_' || c == '.' || (c >= '0' && c <= '9'))))
+            return false;
+        letter_next = c == '_';
+    }
+    return path.size > 0 && !letter_next;
+}
+
 /* "foo_bar.baz" is fooBar.baz. */
 static rota_err put_path(struct rota_dyn_writer *w, struct rota_slice path)
 {
     char one[2] = {0};
     rota_err err = 0;
 
+    if (!is_plain_path(path))
+        return rota_errinfo_set(w->info, ROTA_EPARSE, "a FieldMask's path that has no form in JSON");
     for (size_t i = 0; err == 0 && i < path.size; i++) {
         uint8_t c = path.data[i];
         bool up = i > 0 && path.data[i - 1] == '_';
 
-        if ((c >= 'A' && c <= 'Z') || c < '.' || c > 'z' || (up && (c < 'a' || c > 'z')))
-            return rota_errinfo_set(w->info, ROTA_EPARSE, "a FieldMask's path that has no form in JSON");
         if (c == '_')
             continue;
         one[0] = (char)(up ? c - 'a' + 'A' : c);

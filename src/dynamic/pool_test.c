@@ -1,0 +1,211 @@
+/* pool_test.c - descriptors good and bad: what a pool learns of sample.proto, and what it refuses of anybody. */
+#include "base/assert.h"
+#include "base/buffer.h"
+#include "dynamic/pool_fixture.h"
+#include "testing/cmocka.h"
+#include "testing/leak_alloc.h"
+
+/* Files f with what the digits say behind their name. A message is 22, its name 0a, a field 12, with name 0a, number 18, label 20,
+ * type 28, type's name 32. */
+static const struct bad_case {
+    const char *rule, *hex, *text;
+    rota_err err;
+} cases[] = {
+    {"cut off", "22 05 0a", "malformed or cut off", ROTA_EPARSE},
+    {"a message cut off", "22 03 0a 04 4d", "malformed or cut off", ROTA_EPARSE},
+    {"a message without a name", "22 00", "a name that is none", ROTA_EPARSE},
+    {"a name that would steer a terminal", "22 04 0a 02 1b 5b", "a name that is none", ROTA_EPARSE},
+    {"a name with a dot", "22 05 0a 03 4d 2e 4e", "a name that is none", ROTA_EPARSE},
+    {"a package that is none", "12 02 2e 61", "a package whose name is none", ROTA_EPARSE},
+    {"a field of number 0", "22 0c 0a 01 4d 12 07 0a 01 61 20 01 28 05", "a field whose number is none", ROTA_EPARSE},
+    {"a field of number 2^29", "22 12 0a 01 4d 12 0d 0a 01 61 18 80 80 80 80 02 20 01 28 05", "a field whose number is none", ROTA_EPARSE},
+    {"a field of type 19", "22 0e 0a 01 4d 12 09 0a 01 61 18 01 20 01 28 13", "a field whose type is none", ROTA_EPARSE},
+    {"a field of no type", "22 0c 0a 01 4d 12 07 0a 01 61 18 01 20 01", "a field whose type is none", ROTA_EPARSE},
+    {"two fields of one number", "22 19 0a 01 4d 12 09 0a 01 61 18 01 20 01 28 05 12 09 0a 01 62 18 01 20 01 28 05", "two fields of one number", ROTA_EPARSE},
+    {"a member of no oneof", "22 10 0a 01 4d 12 0b 0a 01 61 18 01 20 01 28 05 48 00", "a field of a oneof that is not there", ROTA_EPARSE},
+    {"a type that is no full name", "22 12 0a 01 4d 12 0d 0a 01 61 18 01 20 01 28 0b 32 02 78 79", "a reference to a type that is no full name", ROTA_EPARSE},
+    {"a type that is not there", "22 12 0a 01 4d 12 0d 0a 01 61 18 01 20 01 28 0b 32 02 2e 4e", "M refers to N, which no known file declares", ROTA_ENOTFOUND},
+    {"an enum where a message is meant", "2a 03 0a 01 45 22 12 0a 01 4d 12 0d 0a 01 61 18 01 20 01 28 0b 32 02 2e 45",
+     "M refers to E, which no known file declares", ROTA_ENOTFOUND},
+    {"a method of a type that is not there", "22 03 0a 01 4d 32 10 0a 01 53 12 0b 0a 01 61 12 02 2e 4d 1a 02 2e 4e",
+     "S refers to N, which no known file declares", ROTA_ENOTFOUND},
+    {"a name declared twice", "22 03 0a 01 4d 2a 03 0a 01 4d", "M is declared twice", ROTA_EEXIST},
+    {"an entry of a map that is none", "22 07 0a 01 4d 3a 02 38 01", "M is no entry of a map", ROTA_EPARSE},
+    {"a JSON name that is no text", "22 11 0a 01 4d 12 0c 0a 01 61 18 01 20 01 28 05 52 01 ff", "a field's name in JSON is no text", ROTA_EPARSE},
+};
+
+static void bad_descriptors_are_refused_with_a_sentence(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(cases); i++) {
+        struct rota_errinfo info = {""};
+        uint8_t bytes[64] = {0x0a, 0x01, 'f'};
+        struct rota_slice rest = rota_sample_bytes(cases[i].hex, bytes + 3, sizeof(bytes) - 3);
+        struct rota_pool pool;
+        rota_err err;
+
+        print_message("  %s\n", cases[i].rule);
+        rota_pool_init(&pool, NULL);
+        err = rota_pool_add(&pool, rota_slice(bytes, 3 + rest.size), &info);
+        if (err == 0)
+            err = rota_pool_link(&pool, &info);
+        assert_int_equal(err, cases[i].err);
+        assert_non_null(strstr(info.text, cases[i].text));
+        rota_pool_fini(&pool);
+    }
+}
+
+static void a_file_needs_a_path(void **unused)
+{
+    static const struct rota_slice files[] = {{NULL, 0}, ROTA_SLICE("\x0a\x00"), ROTA_SLICE("\x0a\x01\n"), ROTA_SLICE("\x0a\x01\xff")};
+    struct rota_pool pool;
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(files); i++) {
+        rota_pool_init(&pool, NULL);
+        assert_int_equal(rota_pool_add(&pool, files[i], NULL), ROTA_EPARSE);
+        rota_pool_fini(&pool);
+    }
+}
+
+/* A message in a message, `levels` of them. */
+static rota_err add_nested(int levels)
+{
+    uint8_t bytes[1024];
+    size_t at = sizeof(bytes);
+    struct rota_pool pool;
+    rota_err err;
+
+    for (int i = 0; i < levels; i++) {
+        size_t size = sizeof(bytes) - at + 3;
+        at -= 3;
+        memcpy(bytes + at, "\x0a\x01M", 3);
+        if (size > 0x7f)
+            bytes[--at] = (uint8_t)(size >> 7);
+        bytes[--at] = (uint8_t)((size & 0x7f) | (size > 0x7f ? 0x80 : 0));
+        bytes[--at] = i + 1 == levels ? 0x22 : 0x1a;
+    }
+    at -= 3;
+    memcpy(bytes + at, "\x0a\x01"
+                       "f",
+           3);
+    rota_pool_init(&pool, NULL);
+    err = rota_pool_add(&pool, rota_slice(bytes + at, sizeof(bytes) - at), NULL);
+    rota_pool_fini(&pool);
+    return err;
+}
+
+static void nesting_is_bounded(void **unused)
+{
+    (void)unused;
+    assert_int_equal(add_nested(99), 0);
+    assert_int_equal(add_nested(100), ROTA_EPARSE);
+}
+
+static void imports_are_missed_until_they_are_there(void **unused)
+{
+    static const struct rota_slice importer = ROTA_SLICE("\x0a\x01"
+                                                         "f\x1a\x01g"),
+                                   imported = ROTA_SLICE("\x0a\x01g\x22\x03\x0a\x01M");
+    struct rota_pool pool;
+
+    (void)unused;
+    rota_pool_init(&pool, NULL);
+    assert_null(rota_pool_missing(&pool));
+    assert_int_equal(rota_pool_add(&pool, importer, NULL), 0);
+    assert_string_equal(rota_pool_missing(&pool), "g");
+    assert_int_equal(rota_pool_add(&pool, imported, NULL), 0);
+    assert_int_equal(rota_pool_add(&pool, imported, NULL), 0);
+    assert_null(rota_pool_missing(&pool));
+    assert_int_equal(rota_pool_link(&pool, NULL), 0);
+    assert_non_null(rota_pool_message(&pool, ROTA_SLICE("M")));
+    rota_pool_fini(&pool);
+}
+
+static void check_field(const struct rota_pool *pool, const char *message, uint32_t number, bool presence, bool packed, int oneof)
+{
+    const struct rota_dyn_field *field = rota_dyn_field_numbered(rota_pool_message(pool, rota_slice_str(message)), number);
+
+    assert_non_null(field);
+    assert_int_equal(field->presence, presence);
+    assert_int_equal(field->packed, packed);
+    assert_int_equal(field->oneof, oneof);
+}
+
+static void the_sample_is_learnt(void **unused)
+{
+    const struct rota_dyn_service *service;
+    const struct rota_dyn_method *method;
+    struct rota_pool pool;
+
+    (void)unused;
+    rota_sample_pool(&pool, NULL);
+    check_field(&pool, "sample.Scalars", 5, false, false, -1);
+    check_field(&pool, "sample.Shapes", 1, true, false, -1);  /* a message */
+    check_field(&pool, "sample.Shapes", 2, false, true, -1);  /* proto3 packs */
+    check_field(&pool, "sample.Shapes", 3, false, false, -1); /* unless told not to */
+    check_field(&pool, "sample.Shapes", 9, true, false, -1);  /* optional: a oneof for protoc alone */
+    check_field(&pool, "sample.Shapes", 10, true, false, 0);
+    check_field(&pool, "sample.old.Old", 1, true, false, -1); /* proto2 */
+    check_field(&pool, "sample.old.Old", 2, false, false, -1);
+    check_field(&pool, "sample.old.Old", 3, false, true, -1);
+    assert_null(rota_dyn_field_numbered(rota_pool_message(&pool, ROTA_SLICE("sample.Shapes")), 17));
+    assert_int_equal(rota_pool_message(&pool, ROTA_SLICE("google.protobuf.Struct"))->special, ROTA_DYN_STRUCT);
+    assert_int_equal(rota_pool_message(&pool, ROTA_SLICE("google.protobuf.Empty"))->special, ROTA_DYN_PLAIN);
+    service = rota_pool_service(&pool, ROTA_SLICE("sample.Sampler"));
+    assert_int_equal(service->n_methods, 4);
+    method = rota_dyn_service_method(service, ROTA_SLICE("Down"));
+    assert_true(method->server_streaming && !method->client_streaming);
+    assert_string_equal(method->output->name, "sample.Scalars");
+    assert_null(rota_dyn_service_method(service, ROTA_SLICE("Dow")));
+    rota_pool_fini(&pool);
+}
+
+/* One that only has the name: 22 07 0a 05 "Value" in google.protobuf. */
+static void a_false_value_is_plain(void **unused)
+{
+    static const struct rota_slice file = ROTA_SLICE("\x0a\x01"
+                                                     "f\x12\x0fgoogle.protobuf\x22\x07\x0a\x05Value");
+    struct rota_pool pool;
+
+    (void)unused;
+    rota_pool_init(&pool, NULL);
+    assert_int_equal(rota_pool_add(&pool, file, NULL), 0);
+    assert_int_equal(rota_pool_link(&pool, NULL), 0);
+    assert_int_equal(rota_pool_message(&pool, ROTA_SLICE("google.protobuf.Value"))->special, ROTA_DYN_PLAIN);
+    rota_pool_fini(&pool);
+}
+
+static rota_err learn_sample(const struct rota_alloc *alloc, void *unused)
+{
+    struct rota_pool pool;
+    rota_err err;
+
+    (void)unused;
+    rota_pool_init(&pool, alloc);
+    err = rota_pool_add_set(&pool, rota_sample_set(), NULL);
+    if (err == 0)
+        err = rota_pool_link(&pool, NULL);
+    rota_pool_fini(&pool);
+    return err;
+}
+
+static void out_of_memory_is_an_error(void **unused)
+{
+    (void)unused;
+    assert_true(rota_alloc_sweep(learn_sample, NULL) > 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_descriptors_are_refused_with_a_sentence),
+        cmocka_unit_test(a_file_needs_a_path),
+        cmocka_unit_test(nesting_is_bounded),
+        cmocka_unit_test(imports_are_missed_until_they_are_there),
+        cmocka_unit_test(the_sample_is_learnt),
+        cmocka_unit_test(a_false_value_is_plain),
+        cmocka_unit_test(out_of_memory_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
