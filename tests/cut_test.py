@@ -1,6 +1,6 @@
 """The network between a client and the registry fails while the registry's content changes: both is seen afterwards.
 
-    cut_test.py etcd|rota cut|replaced [slow]
+    cut_test.py etcd|rota cut|stalled|replaced [slow]
 """
 
 import re
@@ -10,6 +10,7 @@ import fleet
 import harness
 
 SEEN_S = 5
+SILENCE_S = 20  # a watch that says nothing for ten seconds is asked, and given five to answer
 
 
 class Scene:
@@ -86,6 +87,16 @@ def cut(h, kind, seconds):
     scene.load.finish()
 
 
+def stalled(h, kind):
+    """The watch falls silent and nobody says so: the client finds out by itself, and asks again on another connection."""
+    scene = Scene(h, kind)
+    scene.prepare()
+    scene.proxy.stall()
+    fresh, gone = scene.change()
+    scene.check_seen("stalled", fresh, gone, within_s=SILENCE_S)
+    scene.load.finish()
+
+
 def replaced(h, kind, seconds):
     """Behind the same address is another registry: an older backup's, another cluster."""
     scene = Scene(h, kind)
@@ -132,6 +143,8 @@ def test(h):
     seconds = 30 if "slow" in sys.argv[3:] else 1
     if name == "cut":
         cut(h, kind, seconds)
+    elif name == "stalled":
+        stalled(h, kind)
     else:
         replaced(h, kind, seconds)
         member_down(h, kind)

@@ -4,6 +4,7 @@
     cut      connections are reset, new ones refused
     frozen   nothing passes and nobody is told: what a dead network looks like. Up is from the client to the
              target, down the other way; either may be frozen alone. New connections are taken, and wait.
+    stalled  the connections of that moment are frozen for good, as when a firewall forgot them; new ones pass
 """
 
 import contextlib
@@ -36,7 +37,7 @@ class Proxy:
         self._target = (host.strip("[]"), int(port))
         self._change = threading.Condition()
         self._frozen, self._cut, self._closed = set(), False, False
-        self._pairs = set()
+        self._pairs, self._stalled = set(), set()
         self.accepted = 0
         self._listener = _bound_listener()
         self.port = self._listener.getsockname()[1]
@@ -63,6 +64,11 @@ class Proxy:
         """Stops "up", "down", or both when none is given."""
         with self._change:
             self._frozen |= set(directions or ("up", "down"))
+
+    def stall(self):
+        """The connections there are fall silent until they are closed; new ones are welcome."""
+        with self._change:
+            self._stalled |= self._pairs
 
     def heal(self):
         """Back to open; what was held back while frozen is delivered."""
@@ -146,7 +152,7 @@ class Proxy:
             while True:
                 data = source.recv(65536)
                 with self._change:
-                    self._change.wait_for(lambda: direction not in self._frozen or pair not in self._pairs)
+                    self._change.wait_for(lambda: pair not in self._pairs or not (direction in self._frozen or pair in self._stalled))
                     if pair not in self._pairs:
                         break
                 if not data:

@@ -140,6 +140,18 @@ def proxy(h):
         assert ends(client)
         px.heal()
         assert ask(dial(px), b"six") == b"six"
+    with h.check("stalled, a connection is silent while a new one passes"):
+        client = dial(px)
+        assert ask(client, b"still") == b"still"
+        px.stall()
+        client.sendall(b"lost")
+        assert ask(dial(px), b"fresh") == b"fresh"
+        client.settimeout(0.1)
+        try:
+            got = client.recv(100)
+        except socket.timeout:
+            got = None
+        assert got is None
     with h.check("reset leaves the door open"):
         client = dial(px)
         assert ask(client, b"seven") == b"seven"
