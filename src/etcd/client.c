@@ -135,8 +135,8 @@ rota_err rota_etcd_client_open(const struct rota_etcd_where *where, struct rota_
     options.backoff_initial_ms = 200;
     options.backoff_max_ms = 2000;
     options.connect_timeout_ms = 3000;
-    options.keepalive_time_ms = 10000;
-    options.keepalive_timeout_ms = 5000;
+    options.keepalive_time_ms = 6000; /* etcd allows a ping each 5 s */
+    options.keepalive_timeout_ms = 3000;
     err = rota_channel_open(target, &options, ret_channel, info);
     rota_alloc_free(alloc, target);
     return err;
