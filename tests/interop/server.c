@@ -1,4 +1,4 @@
-/* server.c - the interop server: grpc.testing.TestService on a port, until SIGTERM or SIGINT.
+/* server.c - the interop server: grpc.testing.TestService, health and reflection on a port, until SIGTERM or SIGINT.
  *
  * The first line on standard output says the port. Calls under way get a moment to end.
  */
@@ -57,6 +57,7 @@ static void serve(struct app *app, long port, const struct rota_tls_options *tls
 {
     struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
     char address[32], bound[ROTA_ADDRESS_TEXT_SIZE];
+    struct rota_health *health;
     struct rota_errinfo info;
 
     options.loop = app->loop;
@@ -64,7 +65,8 @@ static void serve(struct app *app, long port, const struct rota_tls_options *tls
     snprintf(address, sizeof(address), ":%ld", port);
     if (rota_server_new(&options, &app->server, &info) < 0)
         fail(info.text);
-    if (interop_service_add(app->server) < 0)
+    if (interop_service_add(app->server) < 0 || rota_health_add(app->server, NULL, &health) < 0 ||
+        rota_health_set(health, grpc_testing_test_service_service.name, ROTA_HEALTH_SERVING) < 0 || rota_reflection_add(app->server) < 0)
         fail("out of memory");
     if (rota_server_listen(app->server, address, bound, &info) < 0)
         fail(info.text);

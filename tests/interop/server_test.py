@@ -98,6 +98,20 @@ def metadata(h, stub):
         same([tuple(pair) for pair in call.trailing_metadata()], trailing)
 
 
+def services(h, port):
+    """Health and reflection, as our command sees them."""
+    rota, target = h.program("tools/rota/rota"), "127.0.0.1:" + port
+    with h.check("it says that the service is serving"):
+        health = h.run([rota, "health", target, SERVICE])
+        assert health.code == 0 and health.lines == ["SERVING"], health.text()
+    with h.check("reflection has its services"):
+        listed = h.run([rota, "call", target])
+        assert listed.code == 0 and SERVICE in listed.text(), listed.text()
+    with h.check("reflection is enough to call it"):
+        called = h.run([rota, "call", target, SERVICE + "/UnaryCall", "-d", '{"responseSize": 3}'])
+        assert called.code == 0 and '"AAAA"' in called.text(), called.text()
+
+
 def rss_bytes(process):
     with open("/proc/%d/status" % process.pid) as lines:
         return 1024 * int(harness.field(r"VmRSS:\s+(\d+)", lines.read()))
@@ -150,6 +164,7 @@ def test(h):
         refusals(h, stub)
         streams(h, stub)
         metadata(h, stub)
+        services(h, port)
         memory(h, stub, process, measured=len(sys.argv) < 2)
     with h.check("it ends on SIGTERM"):
         same(process.terminate(), 0)
