@@ -59,17 +59,23 @@ static void handlers_know_the_client(void **unused)
 static const struct refusal {
     const char *rule, *server_stem, *server_name, *client_ca, *client_stem;
     bool require;
-    const char *says;
+    const char *says, *log;
 } refusals[] = {
-    {"expired", "expired", NULL, "ca.pem", NULL, false, ": certificate has expired (CN=expired, it was valid until "},
-    {"not yet valid", "early", NULL, "ca.pem", NULL, false, ": certificate is not yet valid (CN=early"},
+    {"expired", "expired", NULL, "ca.pem", NULL, false, ": certificate has expired (CN=expired, it was valid until ", "our certificate has expired"},
+    {"not yet valid", "early", NULL, "ca.pem", NULL, false, ": certificate is not yet valid (CN=early", "the client does not accept our certificate"},
     {"wrong host", "server", "elsewhere.test", "ca.pem", NULL, false,
-     ": certificate is not for \"elsewhere.test\" (it names localhost, *.example.test, 127.0.0.1, ::1)"},
-    {"the target's host by default", "other", NULL, "ca.pem", NULL, false, ": certificate is not for \"127.0.0.1\" (it names other.test)"},
-    {"untrusted", "rogue", NULL, "ca.pem", NULL, false, ": certificate has an issuer that is not trusted (CN=rogue, issued by CN=Rogue CA"},
-    {"missing client certificate", "server", NULL, "ca.pem", NULL, true, ": the server wants a client certificate, and none was shown"},
-    {"untrusted client certificate", "server", NULL, "ca.pem", "rogue", true, ": the server does not trust the issuer of our certificate"},
-    {"expired client certificate", "server", NULL, "ca.pem", "expired", true, ": the server says that our certificate has expired"},
+     ": certificate is not for \"elsewhere.test\" (it names localhost, *.example.test, 127.0.0.1, ::1)",
+     "the client does not accept our certificate"},
+    {"the target's host by default", "other", NULL, "ca.pem", NULL, false, ": certificate is not for \"127.0.0.1\" (it names other.test)",
+     "the client does not accept our certificate"},
+    {"untrusted", "rogue", NULL, "ca.pem", NULL, false, ": certificate has an issuer that is not trusted (CN=rogue, issued by CN=Rogue CA",
+     "the client does not trust the issuer of our certificate"},
+    {"missing client certificate", "server", NULL, "ca.pem", NULL, true, ": the server wants a client certificate, and none was shown",
+     "the client shows no certificate"},
+    {"untrusted client certificate", "server", NULL, "ca.pem", "rogue", true, ": the server does not trust the issuer of our certificate",
+     "client certificate has an issuer that is not trusted (CN=rogue"},
+    {"expired client certificate", "server", NULL, "ca.pem", "expired", true, ": the server says that our certificate has expired",
+     "client certificate has expired (CN=expired"},
 };
 
 static void a_refused_call_hears_why(void **unused)
@@ -97,8 +103,66 @@ static void a_refused_call_hears_why(void **unused)
         }
         tls_ends_open(&e);
         tls_call_fails(&e, row->says);
+        while (e.n_failures == 0)
+            (void)rota_loop_turn(e.loop);
+        if (strstr(e.failure, row->log) == NULL)
+            fail_msg("the server's log says \"%s\", which lacks \"%s\"", e.failure, row->log);
         tls_ends_fini(&e);
     }
+}
+
+static void failures_do_not_flood_the_log(void **unused)
+{
+    struct tls_ends e;
+
+    (void)unused;
+    tls_ends_init(&e);
+    e.client_tls.server_name = "elsewhere.test";
+    tls_ends_open(&e);
+    for (int i = 0; i < 50; i++) {
+        tls_ends_new_channel(&e);
+        tls_call_fails(&e, "elsewhere.test");
+    }
+    assert_in_range(e.n_failures, 1, 10); /* once a second, on however slow a machine */
+    tls_ends_fini(&e);
+}
+
+/* Everything of a server, a channel and a call, with one allocation failing. */
+static rota_err connect_and_call(const struct rota_alloc *alloc, void *ctx)
+{
+    struct rota_loop_options loop_options = ROTA_LOOP_OPTIONS_INIT;
+    struct rota_errinfo info;
+    struct tls_ends e;
+    rota_err err;
+
+    (void)ctx;
+    tls_ends_init(&e);
+    rota_loop_free(e.loop);
+    rota_leak_alloc_fini(&e.memory);
+    loop_options.alloc = alloc;
+    e.loop = NULL;
+    err = rota_loop_new(&loop_options, &e.loop);
+    e.server_options.loop = e.channel_options.loop = e.loop;
+    e.channel_options.backoff_initial_ms = e.channel_options.backoff_max_ms = 1;
+    if (err == 0)
+        err = tls_ends_serve(&e, &info);
+    if (err == 0)
+        err = rota_channel_open(e.target, &e.channel_options, &e.channel, &info);
+    if (err == 0) {
+        char text[256];
+        enum rota_code code = tls_call(&e, 10, text).code;
+        err = code == ROTA_OK ? 0 : ROTA_ENOMEM;
+    }
+    rota_channel_free(e.channel);
+    rota_server_free(e.server);
+    rota_loop_free(e.loop);
+    return err;
+}
+
+static void no_memory_is_an_error(void **unused)
+{
+    (void)unused;
+    assert_in_range(rota_alloc_sweep_absorbing(connect_and_call, NULL), 50, 2000);
 }
 
 static void the_address_may_be_what_is_checked(void **unused)
@@ -295,6 +359,8 @@ int main(void)
         cmocka_unit_test(each_channel_makes_its_handshake),
         cmocka_unit_test(handlers_know_the_client),
         cmocka_unit_test(a_refused_call_hears_why),
+        cmocka_unit_test(failures_do_not_flood_the_log),
+        cmocka_unit_test(no_memory_is_an_error),
         cmocka_unit_test(the_address_may_be_what_is_checked),
         cmocka_unit_test(one_side_without_tls_is_told_apart),
         cmocka_unit_test(unix_listeners_stay_plain),

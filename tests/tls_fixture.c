@@ -56,6 +56,10 @@ static void on_log(void *ctx, enum rota_log_level level, const char *area, const
     (void)level;
     (void)area;
     e->n_reloads += strstr(text, "is used for new connections") != NULL;
+    if (strstr(text, ": TLS handshake: ") != NULL) {
+        e->n_failures++;
+        snprintf(e->failure, sizeof(e->failure), "%s", text);
+    }
 }
 
 void tls_ends_init(struct tls_ends *e)
@@ -80,15 +84,25 @@ void tls_ends_init(struct tls_ends *e)
     e->listen = "127.0.0.1:0";
 }
 
+rota_err tls_ends_serve(struct tls_ends *e, struct rota_errinfo *info)
+{
+    rota_err err = rota_server_new(&e->server_options, &e->server, info);
+
+    if (err == 0)
+        err = rota_server_add(e->server, &service, NULL, NULL);
+    if (err == 0)
+        err = rota_server_listen(e->server, e->listen, e->bound, info);
+    if (err == 0)
+        snprintf(e->target, sizeof(e->target), "%s%s", strncmp(e->bound, "unix:", 5) == 0 ? "" : "ipv4:", e->bound);
+    return err;
+}
+
 void tls_ends_open(struct tls_ends *e)
 {
     struct rota_errinfo info = {{0}};
 
-    if (rota_server_new(&e->server_options, &e->server, &info) < 0)
+    if (tls_ends_serve(e, &info) < 0)
         fail_msg("%s", info.text);
-    assert_int_equal(rota_server_add(e->server, &service, NULL, NULL), 0);
-    assert_int_equal(rota_server_listen(e->server, e->listen, e->bound, &info), 0);
-    snprintf(e->target, sizeof(e->target), "%s%s", strncmp(e->bound, "unix:", 5) == 0 ? "" : "ipv4:", e->bound);
     tls_ends_new_channel(e);
 }
 

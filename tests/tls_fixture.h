@@ -18,7 +18,8 @@ struct tls_ends {
     struct rota_channel_options channel_options;
     struct rota_tls_options server_tls, client_tls;
     const char *listen; /* default "127.0.0.1:0" */
-    size_t n_reloads; /* as the log tells them */
+    size_t n_reloads, n_failures; /* as the log tells them: of files, of handshakes at the server */
+    char failure[1024];           /* the last */
     struct rota_log sink;
 };
 
@@ -28,6 +29,7 @@ int tls_group_teardown(void **unused);
 
 /* Both sides trust the usual authority, and the server shows the usual certificate. */
 void tls_ends_init(struct tls_ends *e);
+rota_err tls_ends_serve(struct tls_ends *e, struct rota_errinfo *info); /* the server and its listener */
 void tls_ends_open(struct tls_ends *e);
 void tls_ends_fini(struct tls_ends *e);
 void tls_ends_new_channel(struct tls_ends *e); /* in place of the one there is */
