@@ -3,6 +3,7 @@
  */
 #include "base/assert.h"
 #include "testing/cmocka.h"
+#include "testing/leak_alloc.h"
 #include <grpc/health/v1/health.rota.h>
 #include <rota/rota.h>
 #include <stdio.h>
@@ -254,6 +255,35 @@ static void a_second_one_is_refused(void **unused)
     assert_int_equal(check(""), SERVING);
 }
 
+/* The health's own memory, and that of what it says; calls are another matter. */
+static rota_err add_and_set(const struct rota_alloc *alloc, void *unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_health *health = NULL;
+    struct rota_server *server = NULL;
+    rota_err err;
+
+    (void)unused;
+    options.loop = at.loop;
+    options.alloc = alloc;
+    err = rota_server_new(&options, &server, NULL);
+    if (err == 0)
+        err = rota_health_add(server, NULL, &health);
+    for (int i = 0; err == 0 && i < 20; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "s.S%d", i);
+        err = rota_health_set(health, name, ROTA_HEALTH_SERVING);
+    }
+    rota_server_free(server);
+    return err;
+}
+
+static void out_of_memory_is_an_error(void **unused)
+{
+    (void)unused;
+    assert_true(rota_alloc_sweep(add_and_set, NULL) > 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +296,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(shutdown_is_for_good, set_up, tear_down),
         cmocka_unit_test_setup_teardown(draining_ends_the_watches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_one_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(out_of_memory_is_an_error, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "kinds.rota.h"
 #include "optional.rota.h"
 #include "testing/cmocka.h"
+#include "testing/leak_alloc.h"
 #include <grpc/reflection/v1/reflection.rota.h>
 #include <rota/rota.h>
 #include <stdio.h>
@@ -284,6 +285,28 @@ static void a_second_one_is_refused(void **unused)
     all_services_are_listed_in_order(NULL);
 }
 
+static rota_err add(const struct rota_alloc *alloc, void *unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_server *server = NULL;
+    rota_err err;
+
+    (void)unused;
+    options.loop = at.loop;
+    options.alloc = alloc;
+    err = rota_server_new(&options, &server, NULL);
+    if (err == 0)
+        err = rota_reflection_add(server);
+    rota_server_free(server);
+    return err;
+}
+
+static void out_of_memory_is_an_error(void **unused)
+{
+    (void)unused;
+    assert_true(rota_alloc_sweep(add, NULL) > 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +317,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reader_that_is_slow_gets_every_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(asking_for_nothing_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_one_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(out_of_memory_is_an_error, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
