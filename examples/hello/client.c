@@ -52,27 +52,36 @@ static bool contains(const struct rota_endpoint *const *list, size_t count, cons
     return false;
 }
 
+/* An entry that is gone although its address stays in use: most of the others went with it (docs/registry-dialects.md). */
+static bool gone(const struct rota_endpoint *endpoint)
+{
+    return rota_endpoint_attribute(endpoint, "etcd.suspect") != NULL;
+}
+
 static void on_endpoints(void *arg, const struct rota_endpoint *const *endpoints, size_t count, const struct rota_resolver_source *source)
 {
     struct app *app = arg;
     const struct rota_endpoint **known = malloc((count + 1) * sizeof(struct rota_endpoint *));
+    size_t n = 0;
 
     (void)source;
     if (known == NULL)
         fail("endpoints", "out of memory");
     for (size_t i = 0; i < count; i++) {
-        known[i] = rota_endpoint_ref(endpoints[i]);
+        if (gone(endpoints[i]))
+            continue;
+        known[n++] = rota_endpoint_ref(endpoints[i]);
         if (!contains(app->known, app->n_known, endpoints[i]))
             say('I', "discovery put key:%s val:%s", rota_endpoint_attribute(endpoints[i], "etcd.key"), endpoints[i]->addresses[0].text);
     }
     for (size_t i = 0; i < app->n_known; i++) {
-        if (!contains(endpoints, count, app->known[i]))
+        if (!contains(known, n, app->known[i]))
             say('I', "discovery delete key:%s", rota_endpoint_attribute(app->known[i], "etcd.key"));
         rota_endpoint_unref(app->known[i]);
     }
     free(app->known);
     app->known = known;
-    app->n_known = count;
+    app->n_known = n;
     app->found = true;
 }
 

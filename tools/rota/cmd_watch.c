@@ -66,17 +66,38 @@ static void show(const struct app *app, const char *event, char sign, const stru
     putchar('\n');
 }
 
-static void show_list(struct app *app, size_t count, const struct rota_resolver_source *source)
+/* An entry that the registry no longer has, but that stays in use for the time being. */
+static bool suspect(const struct rota_endpoint *endpoint)
+{
+    return rota_endpoint_attribute(endpoint, "etcd.suspect") != NULL;
+}
+
+/* What became of an endpoint that was there before (NULL: it was not). */
+static void show_change(const struct app *app, const struct rota_endpoint *before, const struct rota_endpoint *now)
+{
+    bool was_there = before != NULL && !suspect(before);
+
+    if (was_there && suspect(now))
+        show(app, "removed", '-', now);
+    else if (!was_there && !suspect(now))
+        show(app, "added", '+', now);
+    else if (was_there && !rota_endpoint_equal(before, now))
+        show(app, "changed", '~', now);
+}
+
+static void show_list(struct app *app, size_t count, size_t suspects, const struct rota_resolver_source *source)
 {
     char time[16];
 
     if (app->json) {
-        show_json("list", json_pack("{s:i,s:I,s:b,s:I}", "servers", (int)count, "revision", (json_int_t)(source == NULL ? 0 : source->revision), "stale",
+        show_json("list", json_pack("{s:i,s:i,s:I,s:b,s:I}", "servers", (int)count, "suspects", (int)suspects, "revision", (json_int_t)(source == NULL ? 0 : source->revision), "stale",
                                     source != NULL && source->stale, "skipped", (json_int_t)(source == NULL ? 0 : source->skipped)));
         return;
     }
     stamp(time, sizeof(time));
     printf("%s = %zu server%s", time, count, count == 1 ? "" : "s");
+    if (suspects > 0)
+        printf(", %zu suspect", suspects);
     if (source != NULL && source->revision > 0)
         printf(", revision %lld", (long long)source->revision);
     if (source != NULL && source->skipped > 0)
@@ -88,7 +109,7 @@ static void on_endpoints(void *arg, const struct rota_endpoint *const *endpoints
 {
     struct app *app = arg;
     const struct rota_endpoint **known = malloc((count + 1) * sizeof(struct rota_endpoint *));
-    size_t next = 0;
+    size_t next = 0, suspects = 0;
 
     if (known == NULL) {
         rota_fail("watch", "out of memory");
@@ -97,21 +118,19 @@ static void on_endpoints(void *arg, const struct rota_endpoint *const *endpoints
     for (size_t i = 0; i < count; i++) {
         const struct rota_endpoint *before = find(app->known, app->n_known, endpoints[i], &next);
         known[i] = rota_endpoint_ref(endpoints[i]);
-        if (before == NULL)
-            show(app, "added", '+', endpoints[i]);
-        else if (!rota_endpoint_equal(before, endpoints[i]))
-            show(app, "changed", '~', endpoints[i]);
+        suspects += suspect(endpoints[i]);
+        show_change(app, before, endpoints[i]);
     }
     next = 0;
     for (size_t i = 0; i < app->n_known; i++) {
-        if (find(endpoints, count, app->known[i], &next) == NULL)
+        if (find(endpoints, count, app->known[i], &next) == NULL && !suspect(app->known[i]))
             show(app, "removed", '-', app->known[i]);
         rota_endpoint_unref(app->known[i]);
     }
     free(app->known);
     app->known = known;
     app->n_known = count;
-    show_list(app, count, source);
+    show_list(app, count - suspects, suspects, source);
     fflush(stdout);
 }
 
@@ -183,7 +202,8 @@ const struct rota_command rota_command_watch = {
     .summary = "show the servers of a target, and changes as they happen",
     .usage = "usage: rota watch TARGET [--json]\n\n"
              "Shows a line for each server added (+), changed (~) or removed (-), for each new list (=) and for each failure of the\n"
-             "registry (!), until SIGINT or SIGTERM. --json: an object a line.\n\n"
+             "registry (!), until SIGINT or SIGTERM. --json: an object a line. \"suspect\": the entry is gone, together with most of the others, and clients\n"
+             "go on using the address for a while.\n\n"
              "TARGET: etcd://members/service, dns:///host:port, ipv4:address:port,...\n",
     .run = run,
 };
