@@ -256,7 +256,7 @@ enum rota_pick_verdict rota_fake_lb_pick(struct rota_fake_lb *f, struct rota_pic
 
 void rota_fake_lb_done(struct rota_fake_lb *f, const struct rota_pick *pick)
 {
-    struct rota_outcome outcome = {.status = {ROTA_OK, ""}, .started_ns = f->now_ns, .ended_ns = f->now_ns, .sent = true};
+    struct rota_outcome outcome = {.status = {f->call_code, ""}, .started_ns = f->now_ns, .ended_ns = f->now_ns, .sent = true};
 
     rota_lb_tree_done(f->tree, pick, &outcome);
 }

@@ -89,6 +89,7 @@ static void check_pick(struct run *r, bool keep)
         assert_int_equal(before, ROTA_CONN_TRANSIENT_FAILURE);
     if (verdict != ROTA_PICK_OK)
         return;
+    r->lb.call_code = roll(r, 3) == 0 ? ROTA_UNAVAILABLE : ROTA_OK;
     if (keep && r->n_picks < MAX_PICKS)
         r->picks[r->n_picks++] = pick;
     else

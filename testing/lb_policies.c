@@ -11,6 +11,7 @@ const struct rota_lb_class *const rota_test_policies[] = {
     &rota_lb_random_subsetting,
     &rota_lb_weighted_target,
     &rota_lb_priority,
+    &rota_lb_outlier_detection,
     NULL,
 };
 
@@ -26,5 +27,6 @@ const char *const rota_test_lb_configs[] = {
     "[{\"weighted_target\":{\"targets\":{\"\":{\"weight\":2,\"childPolicy\":[{\"pick_first\":{}}]},"
         "\"x\":{\"weight\":1,\"childPolicy\":[{\"round_robin\":{}}]}}}}]",
     "[{\"priority\":{\"priorities\":[\"\",\"1\"],\"children\":{\"\":{\"config\":[{\"round_robin\":{}}]},\"1\":{\"config\":[{\"random\":{}}]}}}}]",
+    "[{\"outlier_detection\":{\"interval\":\"1s\",\"smallCluster\":true,\"childPolicy\":[{\"round_robin\":{}}]}}]",
     NULL,
 };

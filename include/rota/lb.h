@@ -151,6 +151,22 @@ ROTA_API void rota_lb_child_exit_idle(struct rota_lb_cmds *cmds, struct rota_lb_
  * to leave IDLE is seen to here: the parent need not pass it on. */
 ROTA_API enum rota_pick_verdict rota_lb_child_pick(struct rota_lb_child *child, const struct rota_call_info *call, struct rota_pick *ret_pick);
 
+/* --- Health: what a policy knows of endpoints beyond their connections (gRFC A50, A61) ---
+ * A policy makes a health for each endpoint before it hands the list to a child. One further down that has a child of its own for each
+ * endpoint (round_robin and its kin) lets that child heed it: while the endpoint is said to be unhealthy the child's READY reaches its
+ * parent as TRANSIENT_FAILURE and its picks fail, though the connection stays. The nearest policy above that knows the endpoint counts. */
+
+struct rota_lb_health;
+
+/* Healthy. tag comes back from rota_lb_pick_health. ROTA_ENOMEM. */
+ROTA_API ROTA_MUST_USE rota_err rota_lb_health_new(struct rota_lb_cmds *cmds, const struct rota_endpoint *endpoint, void *tag,
+                                                   struct rota_lb_health **ret_health);
+ROTA_API void rota_lb_health_free(struct rota_lb_cmds *cmds, struct rota_lb_health *health); /* as if healthy; NULL is fine */
+ROTA_API void rota_lb_health_set(struct rota_lb_cmds *cmds, struct rota_lb_health *health, const struct rota_status *why); /* NULL: healthy */
+ROTA_API void rota_lb_child_heed(struct rota_lb_cmds *cmds, struct rota_lb_child *child, const struct rota_endpoint *endpoint);
+/* Only inside pick, of a child's pick that was OK: the tag of the health that the policy with this state has for its endpoint, or NULL. */
+ROTA_API void *rota_lb_pick_health(const struct rota_pick *pick, const void *state);
+
 /* --- Chance, from the channel's generator (scripted in tests) --- */
 ROTA_API uint32_t rota_lb_random_below(const struct rota_lb_env *env, uint32_t bound);
 ROTA_API double rota_lb_random_unit(const struct rota_lb_env *env);
@@ -165,6 +181,7 @@ ROTA_API extern const struct rota_lb_class rota_lb_ring_hash;
 ROTA_API extern const struct rota_lb_class rota_lb_random_subsetting;
 ROTA_API extern const struct rota_lb_class rota_lb_weighted_target;
 ROTA_API extern const struct rota_lb_class rota_lb_priority;
+ROTA_API extern const struct rota_lb_class rota_lb_outlier_detection;
 
 ROTA_END_DECLS
 #endif

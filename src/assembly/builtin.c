@@ -16,6 +16,7 @@ const struct rota_lb_class *const rota_builtin_policies[] = {
     &rota_lb_random_subsetting,
     &rota_lb_weighted_target,
     &rota_lb_priority,
+    &rota_lb_outlier_detection,
     NULL,
 };
 

@@ -14,6 +14,8 @@ static const struct rota_status no_detail = {ROTA_UNAVAILABLE, "no connection to
 
 const struct rota_status *rota_lb_node_why(const struct rota_lb_child *node)
 {
+    if (node->why == NULL && rota_lb_node_is_unhealthy(node))
+        return &node->health->why;
     return node->why != NULL ? node->why : &no_detail;
 }
 
@@ -36,6 +38,7 @@ static struct rota_lb_child *node_alloc(struct rota_lb_tree *tree, struct rota_l
     rota_list_init(&node->link);
     rota_list_init(&node->children);
     rota_list_init(&node->holds);
+    rota_list_init(&node->heeding);
     return node;
 }
 
@@ -97,6 +100,7 @@ void rota_lb_node_free(struct rota_lb_child *node)
     while (!rota_list_empty(&node->holds))
         rota_lb_hold_free(ROTA_CONTAINER(node->holds.prev, struct rota_lb_subchannel, link));
     node->class->fini(node->state);
+    rota_lb_health_clear(node);
     rota_heap_remove(&tree->wakes, &node->wake);
     rota_list_remove(&node->work.link);
     rota_list_remove(&node->link);

@@ -7,6 +7,7 @@
 #define ROTA_LB_NODE_H
 
 #include "base/heap.h"
+#include "base/map.h"
 #include "lb/config.h"
 #include "lb/tree.h"
 
@@ -34,6 +35,22 @@ struct rota_lb_given {
     size_t count;
 };
 
+/* The healths that one node has for endpoints. */
+struct rota_lb_healths {
+    struct rota_idmap by_hash; /* chained by same_hash */
+};
+
+struct rota_lb_health {
+    struct rota_lb_child *node; /* whose it is */
+    void *tag;
+    const struct rota_endpoint *endpoint; /* referenced */
+    struct rota_lb_health *same_hash;
+    uint64_t hash;
+    struct rota_link heeders; /* nodes, by heeding */
+    bool is_unhealthy;
+    struct rota_status why; /* when it is */
+};
+
 struct rota_lb_child {
     struct rota_lb_tree *tree;
     struct rota_lb_child *parent; /* NULL: the root */
@@ -43,6 +60,9 @@ struct rota_lb_child {
     struct rota_lb_work work;
     struct rota_heap_node wake;
     struct rota_lb_given given;
+    struct rota_lb_healths *healths; /* NULL: none */
+    struct rota_lb_health *health;   /* heeded; NULL: none */
+    struct rota_link heeding;
     struct rota_status *why; /* of the last update to TRANSIENT_FAILURE; NULL when there was no memory for it */
     uint32_t n_picks;        /* OK picks whose on_done is to come; counted only when it listens */
     uint8_t conn;            /* of the last update */
@@ -99,6 +119,14 @@ rota_err rota_lb_given_set(const struct rota_alloc *alloc, struct rota_lb_given 
                            size_t count);
 void rota_lb_given_move(struct rota_lb_given *to, struct rota_lb_given *from); /* to: empty; from is empty afterwards */
 void rota_lb_given_clear(const struct rota_alloc *alloc, struct rota_lb_given *given);
+
+/* Forgets all that the node has and heeds of health. */
+void rota_lb_health_clear(struct rota_lb_child *node);
+
+static inline bool rota_lb_node_is_unhealthy(const struct rota_lb_child *node)
+{
+    return node->health != NULL && node->health->is_unhealthy;
+}
 
 /* The failure a node stands for; never NULL. */
 const struct rota_status *rota_lb_node_why(const struct rota_lb_child *node);

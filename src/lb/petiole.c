@@ -8,6 +8,7 @@
 #include "lb/petiole.h"
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "lb/identity.h"
 #include "lb/petiole_ready.h"
 
 static const struct rota_leaf_hooks no_hooks = {.leaf_size = sizeof(struct rota_leaf)};
@@ -47,16 +48,6 @@ void rota_petiole_fini(struct rota_petiole *p)
     rota_lb_config_free(p->leaf_config);
 }
 
-/* The same for the addresses in any order. */
-static uint64_t identity_hash(const struct rota_petiole *p, const struct rota_endpoint *endpoint)
-{
-    uint64_t sum = 0;
-
-    for (size_t i = 0; i < endpoint->n_addresses; i++)
-        sum += rota_hash_bytes(rota_slice_str(endpoint->addresses[i].text), p->seed);
-    return sum;
-}
-
 static struct rota_leaf *leaf_find(const struct rota_petiole *p, const struct rota_endpoint *endpoint, uint64_t hash)
 {
     struct rota_leaf *leaf = rota_idmap_get(&p->by_hash, hash);
@@ -92,8 +83,10 @@ static rota_err leaf_start(struct rota_petiole *p, struct rota_leaf *leaf, struc
     if (err < 0) {
         rota_lb_child_free(cmds, leaf->child);
         leaf->child = NULL;
+        return err;
     }
-    return err;
+    rota_lb_child_heed(cmds, leaf->child, leaf->endpoint);
+    return 0;
 }
 
 rota_err rota_petiole_wake(struct rota_petiole *p, struct rota_leaf *leaf, struct rota_lb_cmds *cmds)
@@ -242,7 +235,7 @@ static void leaf_refresh(struct rota_petiole *p, struct rota_leaf *leaf, const s
 /* The leaf for a listed endpoint; NULL when the list has had it before. */
 static rota_err leaf_claim(struct rota_petiole *p, const struct rota_endpoint *endpoint, struct rota_lb_cmds *cmds, struct rota_leaf **ret_leaf)
 {
-    uint64_t hash = identity_hash(p, endpoint);
+    uint64_t hash = rota_lb_identity_hash(endpoint, p->seed);
     struct rota_leaf *leaf = leaf_find(p, endpoint, hash);
 
     if (leaf == NULL)
@@ -250,8 +243,10 @@ static rota_err leaf_claim(struct rota_petiole *p, const struct rota_endpoint *e
     *ret_leaf = NULL;
     if (!leaf->unmatched && !leaf->is_retired)
         return 0;
-    if (leaf->is_retired)
+    if (leaf->is_retired) {
         p->counts[leaf->conn]++;
+        rota_lb_child_heed(cmds, leaf->child, endpoint); /* what was known of it went with its place in the list */
+    }
     leaf->unmatched = leaf->is_retired = false;
     rota_list_remove(&leaf->retired);
     leaf_refresh(p, leaf, endpoint, cmds);

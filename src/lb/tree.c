@@ -19,9 +19,15 @@ void rota_lb_work_add(struct rota_lb_tree *tree, struct rota_lb_work *work, uint
 
 /* --- Events --- */
 
+/* The node's state as others see it. */
+static enum rota_conn_state conn_of(const struct rota_lb_child *node)
+{
+    return node->conn == ROTA_CONN_READY && rota_lb_node_is_unhealthy(node) ? ROTA_CONN_TRANSIENT_FAILURE : node->conn;
+}
+
 static const struct rota_status *why_of(const struct rota_lb_child *node)
 {
-    return node->conn == ROTA_CONN_TRANSIENT_FAILURE ? rota_lb_node_why(node) : NULL;
+    return conn_of(node) == ROTA_CONN_TRANSIENT_FAILURE ? rota_lb_node_why(node) : NULL;
 }
 
 /* Recursion goes up the tree only: its depth is the tree's. */
@@ -36,7 +42,7 @@ static bool may_deliver(struct rota_lb_child *node)
         /* The parent may free the node here, which is only marked then. */
         if (may_deliver(parent)) {
             struct rota_lb_cmds cmds = {parent};
-            parent->class->on_child(parent->state, node, node->tag, node->conn, why_of(node), node->tree->now_ns, &cmds);
+            parent->class->on_child(parent->state, node, node->tag, conn_of(node), why_of(node), node->tree->now_ns, &cmds);
         }
     }
     return !node->freed;
