@@ -240,6 +240,7 @@ rota_err rota_tls_config_new(const struct rota_tls_options *options, bool server
     config->records_per_key = RECORDS_PER_KEY;
     rota_list_init(&config->sessions);
     err = fill(config, &o, info);
+    ERR_clear_error();
     if (err < 0)
         rota_tls_config_unref(config);
     else
