@@ -12,6 +12,7 @@ const struct rota_lb_class *const rota_test_policies[] = {
     &rota_lb_weighted_target,
     &rota_lb_priority,
     &rota_lb_outlier_detection,
+    &rota_lb_peak_ewma,
     NULL,
 };
 
@@ -28,5 +29,6 @@ const char *const rota_test_lb_configs[] = {
         "\"x\":{\"weight\":1,\"childPolicy\":[{\"round_robin\":{}}]}}}}]",
     "[{\"priority\":{\"priorities\":[\"\",\"1\"],\"children\":{\"\":{\"config\":[{\"round_robin\":{}}]},\"1\":{\"config\":[{\"random\":{}}]}}}}]",
     "[{\"outlier_detection\":{\"interval\":\"1s\",\"smallCluster\":true,\"childPolicy\":[{\"round_robin\":{}}]}}]",
+    "[{\"peak_ewma\":{\"decayTime\":\"1s\"}}]",
     NULL,
 };

@@ -182,6 +182,7 @@ ROTA_API extern const struct rota_lb_class rota_lb_random_subsetting;
 ROTA_API extern const struct rota_lb_class rota_lb_weighted_target;
 ROTA_API extern const struct rota_lb_class rota_lb_priority;
 ROTA_API extern const struct rota_lb_class rota_lb_outlier_detection;
+ROTA_API extern const struct rota_lb_class rota_lb_peak_ewma;
 
 ROTA_END_DECLS
 #endif

@@ -1,0 +1,133 @@
+/* peak_ewma.c - of two READY endpoints chosen by chance the one that promises the faster answer: latency times calls under way.
+ *
+ * Not gRPC's but Finagle's; its parameter `decayTime` (10 s) says how fast the past is forgotten. What is known of an endpoint stays as long
+ * as the endpoint is listed, also while it connects anew. Calls that failed through the server's fault count as slow; those the caller
+ * gave up tell only that the server is no faster. Elsewhere: the arithmetic (ewma.c).
+ */
+#include "base/errinfo.h"
+#include "base/list.h"
+#include "lb/config_json.h"
+#include "lb/ewma.h"
+#include "lb/petiole_policy.h"
+
+#define DECAY_DEFAULT_NS INT64_C(10000000000)
+
+struct peak_ewma_config {
+    int64_t decay_ns;
+};
+
+struct ewma_leaf {
+    struct rota_leaf leaf;
+    struct rota_ewma ewma;
+};
+
+struct peak_ewma {
+    struct rota_petiole_policy policy;
+    double decay_ns;
+};
+
+static rota_err read_config(const struct rota_lb_env *env, const json_t *object, void *config, struct rota_errinfo *info)
+{
+    struct peak_ewma_config *c = config;
+    rota_err err;
+
+    (void)env;
+    c->decay_ns = DECAY_DEFAULT_NS;
+    err = rota_lb_json_duration(object, "decayTime", &c->decay_ns, info);
+    if (err == 0 && c->decay_ns == 0)
+        return rota_errinfo_set(info, ROTA_EPARSE, "\"decayTime\" must be more than 0");
+    return err;
+}
+
+static rota_err parse(const struct rota_lb_env *env, struct rota_slice json, void **ret_config, struct rota_errinfo *info)
+{
+    return rota_lb_json_config(env, json, sizeof(struct peak_ewma_config), read_config, rota_lb_json_config_free, ret_config, info);
+}
+
+static struct rota_ewma *ewma_of(struct rota_leaf *leaf)
+{
+    return &ROTA_CONTAINER(leaf, struct ewma_leaf, leaf)->ewma;
+}
+
+static double load_of(const struct peak_ewma *pe, const struct rota_ready *ready, int64_t now_ns)
+{
+    return rota_ewma_load(rota_ewma_read(ewma_of(ready->leaf), now_ns, pe->decay_ns), ready->leaf->n_calls);
+}
+
+static const struct rota_ready *choose(const struct peak_ewma *pe, int64_t now_ns)
+{
+    const struct rota_petiole *leaves = &pe->policy.leaves;
+    uint32_t first, second;
+
+    if (leaves->n_ready == 1)
+        return &leaves->ready[0];
+    first = rota_lb_random_below(leaves->env, leaves->n_ready);
+    second = rota_lb_random_below(leaves->env, leaves->n_ready - 1);
+    second += second >= first; /* two different ones */
+    return load_of(pe, &leaves->ready[second], now_ns) < load_of(pe, &leaves->ready[first], now_ns) ? &leaves->ready[second] : &leaves->ready[first];
+}
+
+static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
+{
+    struct peak_ewma *pe = state;
+    const struct rota_ready *winner;
+    enum rota_pick_verdict verdict;
+
+    if (pe->policy.leaves.n_ready == 0)
+        return rota_petiole_none_ready(&pe->policy);
+    winner = choose(pe, call->now_ns);
+    verdict = rota_lb_child_pick(winner->child, call, ret_pick);
+    if (verdict == ROTA_PICK_OK)
+        ret_pick->cookie = rota_leaf_begin(winner->leaf);
+    return verdict;
+}
+
+static bool is_servers_fault(enum rota_code code)
+{
+    return code == ROTA_UNAVAILABLE || code == ROTA_INTERNAL || code == ROTA_RESOURCE_EXHAUSTED || code == ROTA_DEADLINE_EXCEEDED;
+}
+
+static void learn(const struct peak_ewma *pe, struct rota_ewma *ewma, const struct rota_outcome *outcome)
+{
+    double latency_ns = outcome->ended_ns > outcome->started_ns ? (double)(outcome->ended_ns - outcome->started_ns) : 0;
+
+    if (is_servers_fault(outcome->status.code))
+        rota_ewma_failure(ewma, latency_ns, outcome->ended_ns, pe->decay_ns);
+    else if (outcome->status.code != ROTA_CANCELLED || latency_ns > ewma->cost_ns)
+        rota_ewma_sample(ewma, latency_ns, outcome->ended_ns, pe->decay_ns);
+}
+
+static void on_done(void *state, uint64_t cookie, const struct rota_outcome *outcome)
+{
+    struct peak_ewma *pe = state;
+    struct rota_leaf *leaf = rota_leaf_of(cookie);
+
+    if (outcome->sent)
+        learn(pe, ewma_of(leaf), outcome);
+    rota_petiole_end(&pe->policy.leaves, leaf);
+}
+
+static rota_err init(void *state, const struct rota_lb_env *env, const void *config)
+{
+    static const struct rota_leaf_hooks hooks = {.leaf_size = sizeof(struct ewma_leaf)};
+    struct peak_ewma *pe = state;
+    const struct peak_ewma_config *c = config;
+
+    pe->decay_ns = (double)c->decay_ns;
+    return rota_petiole_policy_init(&pe->policy, env, &hooks);
+}
+
+const struct rota_lb_class rota_lb_peak_ewma = {
+    .name = "peak_ewma",
+    .state_size = sizeof(struct peak_ewma),
+    .parse = parse,
+    .free_config = rota_lb_json_config_free,
+    .init = init,
+    .fini = rota_petiole_policy_fini,
+    .on_endpoints = rota_petiole_on_endpoints,
+    .on_resolver_error = rota_petiole_on_resolver_error,
+    .on_child = rota_petiole_on_child,
+    .on_exit_idle = rota_petiole_on_exit_idle,
+    .pick = pick,
+    .on_done = on_done,
+};
