@@ -37,7 +37,7 @@ static void build(struct rota_ring *ring, size_t *owners, const double *weights,
     assert_int_equal(rota_ring_reserve(ring, NULL, max), 0);
     rota_ring_begin(ring, sum, rota_ring_scale(sum, least, min, max));
     for (size_t i = 0; i < count; i++) {
-        char key[16];
+        char key[32];
         snprintf(key, sizeof(key), "10.0.0.%zu:1", i);
         rota_ring_add(ring, rota_slice_str(key), weights[i], &owners[i]);
     }
