@@ -1,4 +1,4 @@
-/* weighted_random.c - see weighted_random.h; docs/writing-a-policy.md goes through it line by line.
+/* weighted_random.c - see weighted_random.h; docs/writing-a-policy.md explains the rules it follows.
  *
  * Invariants: one slot per endpoint of the last list, each with a subchannel to its first address; ready_weight is the sum of the weights of
  * the slots in READY. A server without a weight counts 1.
@@ -19,7 +19,8 @@ struct weighted_random {
     struct slot **slots; /* each its own memory: a slot is the tag of its subchannel and must not move */
     size_t n_slots;
     uint64_t ready_weight;
-    struct rota_status why; /* the last failure of a connection, for calls that fail */
+    enum rota_conn_state conn; /* what rota_lb_update was told last: picks must agree with it */
+    struct rota_status why;    /* the last failure, for calls that fail */
 };
 
 static rota_err init(void *state, const struct rota_lb_env *env, const void *config)
@@ -49,6 +50,12 @@ static void fini(void *state)
     free(wr->slots);
 }
 
+static void tell(struct weighted_random *wr, enum rota_conn_state conn, struct rota_lb_cmds *cmds)
+{
+    wr->conn = conn;
+    rota_lb_update(cmds, conn, conn == ROTA_CONN_TRANSIENT_FAILURE ? &wr->why : NULL);
+}
+
 /* What the policy as a whole is: READY as soon as one connection is. */
 static void report(struct weighted_random *wr, struct rota_lb_cmds *cmds)
 {
@@ -61,11 +68,11 @@ static void report(struct weighted_random *wr, struct rota_lb_cmds *cmds)
         hope |= wr->slots[i]->conn != ROTA_CONN_TRANSIENT_FAILURE;
     }
     if (wr->ready_weight > 0)
-        rota_lb_update(cmds, ROTA_CONN_READY, NULL);
+        tell(wr, ROTA_CONN_READY, cmds);
     else if (hope)
-        rota_lb_update(cmds, ROTA_CONN_CONNECTING, NULL);
+        tell(wr, ROTA_CONN_CONNECTING, cmds);
     else
-        rota_lb_update(cmds, ROTA_CONN_TRANSIENT_FAILURE, &wr->why);
+        tell(wr, ROTA_CONN_TRANSIENT_FAILURE, cmds);
 }
 
 /* Takes the slot of an endpoint that was in the list before, or NULL. */
@@ -123,8 +130,21 @@ static rota_err on_endpoints(void *state, const struct rota_endpoint *const *end
     free(wr->slots);
     wr->slots = slots;
     wr->n_slots = n;
+    if (n == 0)
+        rota_status_set(&wr->why, ROTA_UNAVAILABLE, "no servers");
     report(wr, cmds);
-    return n == 0 ? ROTA_EINVAL : 0;
+    if (count == 0)
+        return ROTA_EINVAL;
+    return n == 0 ? ROTA_ENOMEM : 0;
+}
+
+static void on_resolver_error(void *state, const struct rota_status *why, int64_t now_ns, struct rota_lb_cmds *cmds)
+{
+    struct weighted_random *wr = state;
+
+    (void)now_ns;
+    wr->why = *why;
+    tell(wr, ROTA_CONN_TRANSIENT_FAILURE, cmds);
 }
 
 static void on_conn(void *state, struct rota_lb_subchannel *subchannel, void *tag, enum rota_conn_state conn, const struct rota_status *why,
@@ -169,13 +189,8 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
     uint64_t dice;
 
     (void)call;
-    if (wr->ready_weight == 0) {
-        for (size_t i = 0; i < wr->n_slots; i++)
-            if (wr->slots[i]->conn != ROTA_CONN_TRANSIENT_FAILURE)
-                return ROTA_PICK_WAIT;
-        ret_pick->why = &wr->why;
-        return ROTA_PICK_FAIL;
-    }
+    if (wr->conn != ROTA_CONN_READY) /* IDLE, before the first list: wait as well */
+        return wr->conn == ROTA_CONN_TRANSIENT_FAILURE ? ROTA_PICK_FAIL : ROTA_PICK_WAIT;
     dice = draw(wr);
     for (size_t i = 0; i < wr->n_slots; i++) {
         if (wr->slots[i]->conn != ROTA_CONN_READY)
@@ -194,6 +209,7 @@ const struct rota_lb_class weighted_random = {
     .init = init,
     .fini = fini,
     .on_endpoints = on_endpoints,
+    .on_resolver_error = on_resolver_error,
     .on_conn = on_conn,
     .on_exit_idle = on_exit_idle,
     .pick = pick,
