@@ -1,8 +1,9 @@
 """`rota call` and `rota health` against our server and others'.
 
-    call_test.py ours|go|json
+    call_test.py ours|go|cpp|buf|json
 
-ours: the greeting server. go: grpc-go, whose reflection is v1alpha. json: Python's server, which has none, so that descriptors
+ours: the greeting server. go, cpp: grpc-go and C++, whose reflection is v1alpha. buf: another command, `buf curl`, asks our
+server. json: Python's server, which has none, so that descriptors
 come from protoc; what our JSON becomes is compared with what Google's own json_format makes of it.
 """
 
@@ -139,6 +140,41 @@ def test_go(h):
         assert server.terminate() == 0
 
 
+def test_cpp(h):
+    server = h.spawn([h.peer("cppinterop"), "server", "--port=0"])
+    rota = Rota(h, "127.0.0.1:" + server.wait_line(r"listening on port (\d+)$").group(1))
+    service = "grpc.testing.TestService"
+    with h.check("services are listed"):
+        text = "\n".join(rota.call())
+        assert "service %s {" % service in text and "UnaryCall(" in text, text
+    check_health(h, rota, "", None)  # C++ speaks of the whole server only
+    with h.check("a call"):
+        assert rota.replies(service + "/UnaryCall", "-d", '{"responseSize":3}') == [{"payload": {"body": "AAAA"}}]
+    with h.check("streams"):
+        asked = '{"responseParameters":[{"size":1},{"size":2}]}'
+        assert len(rota.replies(service + "/StreamingOutputCall", "-d", asked)) == 2
+        assert rota.replies(service + "/StreamingInputCall", "-d", '{"payload":{"body":"AAAA"}} {"payload":{"body":"AA=="}}') == [
+            {"aggregatedPayloadSize": 4}]
+        assert len(rota.replies(service + "/FullDuplexCall", "-d", asked + asked)) == 4
+    with h.check("a status that is not OK"):
+        lines = rota.call(service + "/UnaryCall", "-d", '{"responseStatus":{"code":7,"message":"no"}}', code=1)
+        assert lines == ["PERMISSION_DENIED: no"], lines
+
+
+def test_buf(h):
+    buf = h.tool("buf", "@bufbuild/buf of npm")
+    port = harness.free_port()
+    h.spawn([h.program("examples/hello/server"), "--port=127.0.0.1:%d" % port, "--registry=none"], ready="server starting on")
+    url = "http://127.0.0.1:%d" % port
+    for version in ("grpc-v1", "grpc-v1alpha"):
+        curl = [buf, "curl", "--http2-prior-knowledge", "--protocol=grpc", "--reflect-protocol=" + version]
+        with h.check("buf curl lists by " + version):
+            assert "proto.HelloService/Say" in h.run(curl + ["--list-methods", url]).lines
+        with h.check("buf curl calls by " + version):
+            reply = h.run(curl + ["-d", '{"name":"buf"}', url + "/proto.HelloService/Say"])
+            assert json.loads(reply.text()) == {"code": "200", "value": "hello buf"}, reply.text()
+
+
 KNOWN = [
     "{}",
     '{"any":{"@type":"type.googleapis.com/sample.Shapes","numbers":[1,-1],"byName":{"a":2},"maybe":0,"otherOne":""}}',
@@ -203,4 +239,4 @@ def test_json(h):
         assert rota.run("health").code == 1
 
 
-harness.main({"ours": test_ours, "go": test_go, "json": test_json}[sys.argv[1]])
+harness.main({"ours": test_ours, "go": test_go, "cpp": test_cpp, "buf": test_buf, "json": test_json}[sys.argv[1]])

@@ -7,6 +7,7 @@ void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags)
         {"tls", NULL, &connect->tls},           {"ca", &connect->ca, &connect->tls},
         {"cert", &connect->cert, &connect->tls}, {"key", &connect->key, &connect->tls},
         {"server-name", &connect->server_name, &connect->tls}, {"authority", &connect->authority, NULL},
+        {"max-reply-bytes", &connect->max_reply_bytes, NULL},
     };
 
     memcpy(flags, all, sizeof(all));
@@ -18,6 +19,7 @@ struct rota_channel *rota_connect_open(const char *verb, const char *target, con
     struct rota_tls_options tls = ROTA_TLS_OPTIONS_INIT;
     struct rota_channel *channel = NULL;
     struct rota_errinfo info = {""};
+    long long max_reply_bytes;
 
     tls.ca_file = connect->ca;
     tls.cert_file = connect->cert;
@@ -25,7 +27,11 @@ struct rota_channel *rota_connect_open(const char *verb, const char *target, con
     tls.server_name = connect->server_name;
     options.loop = loop;
     options.authority = connect->authority;
-    options.max_reply_bytes = (size_t)64 << 20; /* people look at one reply at a time */
+    if (connect->max_reply_bytes != NULL) {
+        if (!rota_flag_number("max-reply-bytes", connect->max_reply_bytes, 1, UINT32_MAX, &max_reply_bytes))
+            return NULL;
+        options.max_reply_bytes = (size_t)max_reply_bytes;
+    }
     if (connect->tls)
         options.tls = &tls;
     if (rota_channel_open(target, &options, &channel, &info) == 0)

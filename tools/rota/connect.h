@@ -7,9 +7,10 @@
 struct rota_connect {
     bool tls;
     const char *ca, *cert, *key, *server_name, *authority;
+    const char *max_reply_bytes; /* NULL: the channel's default */
 };
 
-#define ROTA_CONNECT_FLAGS 6
+#define ROTA_CONNECT_FLAGS 7
 /* Writes that many flags, which fill in `connect`. */
 void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags);
 
@@ -18,7 +19,8 @@ void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags);
     "  --ca FILE           certificates of those who may issue the server's\n" \
     "  --cert FILE         our certificate, and --key FILE its key, unless that is in the same file\n" \
     "  --server-name NAME  the host name that the server's certificate must have\n" \
-    "  --authority NAME    the host that is asked for; default: from the target\n"
+    "  --authority NAME    the host that is asked for; default: from the target\n" \
+    "  --max-reply-bytes N what a reply may have; default 4 MiB\n"
 
 /* A channel on the loop; NULL after having said on standard error what is wrong. */
 struct rota_channel *rota_connect_open(const char *verb, const char *target, const struct rota_connect *connect, struct rota_loop *loop);

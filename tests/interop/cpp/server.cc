@@ -4,7 +4,9 @@
 #include <iostream>
 #include <thread>
 
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
 
 #include "interop.h"
 
@@ -98,6 +100,8 @@ class Service final : public TestService::Service {
 int RunServer(const Flags &flags)
 {
     Service service;
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
     int port = 0, number;
     sigset_t stop;
