@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "tests/tls_fixture.h"
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -36,6 +37,62 @@ static void each_channel_makes_its_handshake(void **unused)
         tls_call_ok(&e);
     }
     assert_int_equal(rota_server_stats(e.server).connections_accepted, 3);
+    tls_ends_fini(&e);
+}
+
+struct caller {
+    struct tls_ends ends; /* a copy, with a channel of its own */
+    pthread_t thread;
+    int n_good;
+};
+
+/* Channels on threads of their own, so that handshakes and records of several threads meet in OpenSSL. */
+static void *call_elsewhere(void *arg)
+{
+    struct caller *c = arg;
+    struct rota_errinfo info;
+    char text[256];
+
+    c->ends.channel_options.loop = NULL;
+    for (int i = 0; i < 5; i++) {
+        if (rota_channel_open(c->ends.target, &c->ends.channel_options, &c->ends.channel, &info) < 0)
+            break;
+        for (int j = 0; j < 20; j++)
+            c->n_good += tls_call(&c->ends, 100000, text).code == ROTA_OK;
+        rota_channel_free(c->ends.channel);
+    }
+    return NULL;
+}
+
+static void *stop_when_done(void *arg)
+{
+    struct caller *callers = arg;
+
+    for (int i = 0; i < 3; i++)
+        pthread_join(callers[i].thread, NULL);
+    rota_loop_stop(callers[0].ends.loop);
+    return NULL;
+}
+
+static void threads_of_their_own(void **unused)
+{
+    static struct caller callers[3];
+    struct tls_ends e;
+    pthread_t waiter;
+
+    (void)unused;
+    tls_ends_init(&e);
+    tls_ends_open(&e);
+    for (int i = 0; i < 3; i++) {
+        callers[i] = (struct caller){.ends = e};
+        callers[i].ends.channel_options.tls = &callers[i].ends.client_tls;
+        assert_int_equal(pthread_create(&callers[i].thread, NULL, call_elsewhere, &callers[i]), 0);
+    }
+    assert_int_equal(pthread_create(&waiter, NULL, stop_when_done, callers), 0);
+    assert_int_equal(rota_loop_run(e.loop), 0);
+    pthread_join(waiter, NULL);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(callers[i].n_good, 5 * 20);
     tls_ends_fini(&e);
 }
 
@@ -197,7 +254,7 @@ static void one_side_without_tls_is_told_apart(void **unused)
     tls_ends_init(&e);
     e.channel_options.tls = NULL;
     tls_ends_open(&e);
-    tls_call_fails(&e, "");
+    tls_call_fails(&e, " before it spoke HTTP/2 (does it expect TLS?)");
     tls_ends_fini(&e);
 }
 
@@ -357,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_go_through),
         cmocka_unit_test(each_channel_makes_its_handshake),
+        cmocka_unit_test(threads_of_their_own),
         cmocka_unit_test(handlers_know_the_client),
         cmocka_unit_test(a_refused_call_hears_why),
         cmocka_unit_test(failures_do_not_flood_the_log),

@@ -238,6 +238,16 @@ static void on_drained(void *owner)
     rota_net_link_touch(owner);
 }
 
+/* When the socket closed, for the sentence that says so. */
+static const char *phase_of(const struct rota_net_link *link)
+{
+    if (link->shaking)
+        return " during the TLS handshake";
+    if (link->client && link->h2 != NULL && !link->ready && link->tls == NULL)
+        return " before it spoke HTTP/2 (does it expect TLS?)";
+    return "";
+}
+
 static void on_closed(void *owner, rota_err err, const char *detail)
 {
     struct rota_net_link *link = owner;
@@ -245,7 +255,7 @@ static void on_closed(void *owner, rota_err err, const char *detail)
     link->closing = true;
     if (link->why.code == ROTA_OK && !link->closed_here)
         rota_status_set(&link->why, ROTA_UNAVAILABLE, "%s%s%s%s", err == 0 ? link->peer : "", err == 0 ? ": " : "", detail, /* errors name it */
-                        link->shaking ? " during the TLS handshake" : "");
+                        phase_of(link));
     if (link->h2 != NULL) {
         rota_h2_abort(link->h2, link->closed_here ? "the connection was closed" : link->why.message);
         rota_net_link_dispatch(link);
