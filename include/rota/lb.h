@@ -37,7 +37,7 @@ enum rota_pick_verdict {
 struct rota_lb_cmds;       /* the commands of the function that is running */
 struct rota_lb_subchannel; /* one connection to one address, made by a policy */
 struct rota_lb_child;      /* a policy below this one */
-struct rota_rng;           /* use rota_lb_random */
+struct rota_rng;           /* use rota_lb_random_below, rota_lb_random_unit */
 
 struct rota_call_info {
     const char *path; /* "/package.Service/Method" */
