@@ -18,7 +18,7 @@
 #define LINGER_NS INT64_C(1000000000)
 
 enum {
-    READS_PER_EVENT = 4,   /* full buffers, before others get their turn */
+    READS_PER_EVENT = 1,   /* a buffer, before others get their turn: small frames in it keep the processor busy for milliseconds */
     READS_PER_SALVAGE = 64, /* after a failed write */
     IDLE_BUFFER_BYTES = 65536, /* a drained buffer larger than this is given back */
     DETAIL_BYTES = 2 * ROTA_ADDRESS_TEXT_SIZE + 144,
