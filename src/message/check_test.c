@@ -54,7 +54,7 @@ static void check_follows_the_rules(void **unused)
     for (size_t i = 0; i < ROTA_COUNT(cases); i++) {
         struct rota_errinfo info = {{0}};
         print_message("  %s\n", cases[i].rule);
-        assert_int_equal(rota_message_check(&node_type, cases[i].bytes, &info), cases[i].good ? 0 : ROTA_EPARSE);
+        assert_int_equal(rota_message_check(&node_type, cases[i].bytes, SIZE_MAX, &info), cases[i].good ? 0 : ROTA_EPARSE);
         assert_int_equal(info.text[0] == '\0', cases[i].good);
     }
 }
@@ -87,8 +87,8 @@ static void nesting_is_bounded_as_in_protobuf(void **unused)
     struct rota_errinfo info;
 
     (void)unused;
-    assert_int_equal(rota_message_check(&node_type, nest(bytes, sizeof(bytes), 99), &info), 0);
-    assert_int_equal(rota_message_check(&node_type, nest(bytes, sizeof(bytes), 100), &info), ROTA_EPARSE);
+    assert_int_equal(rota_message_check(&node_type, nest(bytes, sizeof(bytes), 99), SIZE_MAX, &info), 0);
+    assert_int_equal(rota_message_check(&node_type, nest(bytes, sizeof(bytes), 100), SIZE_MAX, &info), ROTA_EPARSE);
     assert_int_equal(rota_codec_protobuf_c.unpack(&node_type, nest(bytes, sizeof(bytes), 200000), NULL, &message, &info), ROTA_EPARSE);
     assert_null(message);
     assert_non_null(strstr(info.text, "test.Node.child"));
@@ -107,12 +107,33 @@ static void bytes_codec_copies(void **unused)
     rota_codec_bytes.free(NULL, message, NULL);
 }
 
+static void fields_are_counted(void **unused)
+{
+    static const struct {
+        const char *rule;
+        struct rota_slice bytes;
+        size_t enough_bytes;
+    } counts[] = {
+        {"a known one", ROTA_SLICE("\x18\x01"), 40},
+        {"an unknown one", ROTA_SLICE("\x20\x01"), 96},
+        {"one in a child", ROTA_SLICE("\x0a\x02\x18\x01"), 80},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(counts); i++) {
+        print_message("  %s\n", counts[i].rule);
+        assert_int_equal(rota_message_check(&node_type, counts[i].bytes, counts[i].enough_bytes, NULL), 0);
+        assert_int_equal(rota_message_check(&node_type, counts[i].bytes, counts[i].enough_bytes - 1, NULL), ROTA_ELIMIT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check_follows_the_rules),
         cmocka_unit_test(nesting_is_bounded_as_in_protobuf),
         cmocka_unit_test(bytes_codec_copies),
+        cmocka_unit_test(fields_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

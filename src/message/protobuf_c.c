@@ -65,7 +65,7 @@ static rota_err unpack(const void *type, struct rota_slice bytes, const struct r
     struct unpack_memory memory = {.alloc = alloc, .left = budget(bytes.size)};
     ProtobufCAllocator allocator = {allocate, release, &memory};
     ProtobufCMessage *message;
-    rota_err err = rota_message_check(descriptor, bytes, info);
+    rota_err err = rota_message_check(descriptor, bytes, budget(bytes.size), info);
 
     if (err < 0)
         return err;
