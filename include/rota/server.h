@@ -30,8 +30,10 @@ struct rota_server_options {
     uint32_t max_concurrent_streams; /* per connection; default 1000 */
     uint32_t max_connections;        /* further ones are closed at once; default 65536 */
     size_t max_header_bytes;         /* per call, as HTTP/2 counts it; default 16 KiB */
-    int64_t handshake_timeout_ms;    /* until a connection's first SETTINGS; default 20 s */
+    int64_t handshake_timeout_ms;    /* until a connection's first SETTINGS, and for a call's headers once begun; default 20 s */
     const struct rota_tls_options *tls; /* NULL: plaintext; else on every TCP listener, and plaintext on unix: ones */
+    int64_t min_ping_interval_ms; /* gRFC A9: clients that ping more often lose the connection at the third; default 5 min; negative: no limit */
+    bool permit_pings_without_calls; /* that often also with no call open, else every two hours */
 };
 #define ROTA_SERVER_OPTIONS_INIT {.size = sizeof(struct rota_server_options)}
 

@@ -40,6 +40,9 @@ static void *on_accept(void *owner, struct rota_socket *socket, const struct rot
     link->h2_options.max_header_bytes = listener->limits.max_header_bytes;
     link->h2_options.high_mark_bytes = listener->limits.high_mark_bytes;
     link->h2_options.handshake_deadline_ns = link->host->now_ns + listener->limits.handshake_timeout_ns;
+    link->h2_options.header_timeout_ns = listener->limits.handshake_timeout_ns;
+    link->h2_options.min_ping_ns = listener->limits.min_ping_ns;
+    link->h2_options.pings_without_streams = listener->limits.pings_without_calls;
     snprintf(link->peer, sizeof(link->peer), "%s", rota_socket_peer(socket));
     if (listener->secure && !secure(link, listener)) {
         rota_net_link_free(link);

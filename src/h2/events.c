@@ -51,6 +51,7 @@ void rota_h2_block_begin(struct rota_h2 *h2)
     h2->block_count = 0;
     h2->block_bytes = 0;
     h2->block_open = true;
+    h2->block_since_ns = h2->now_ns;
 }
 
 enum rota_h2_block_verdict rota_h2_block_add(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value)

@@ -1,4 +1,4 @@
-/* keepalive.c - the timers of a connection: handshake, keepalive pings, the pause between the two GOAWAYs.
+/* keepalive.c - the timers of a connection: handshake, keepalive pings, a header block that does not end, the pause between the two GOAWAYs.
  *
  * A ping goes out when nothing was read for keepalive_time_ns, with streams open (or always, by option). Anything read
  * afterwards proves the peer alive, the ping's answer or not.
@@ -29,6 +29,11 @@ static int64_t next_ping_ns(const struct rota_h2 *h2)
     return later(h2->last_read_ns, h2->options.keepalive_time_ns);
 }
 
+static int64_t block_deadline_ns(const struct rota_h2 *h2)
+{
+    return h2->block_open && h2->options.header_timeout_ns > 0 ? later(h2->block_since_ns, h2->options.header_timeout_ns) : INT64_MAX;
+}
+
 int64_t rota_h2_deadline_ns(const struct rota_h2 *h2)
 {
     int64_t at_ns = h2->ping_deadline_ns, ping_ns = next_ping_ns(h2);
@@ -39,6 +44,8 @@ int64_t rota_h2_deadline_ns(const struct rota_h2 *h2)
         at_ns = ping_ns;
     if (!h2->ready && h2->options.handshake_deadline_ns < at_ns)
         at_ns = h2->options.handshake_deadline_ns;
+    if (block_deadline_ns(h2) < at_ns)
+        at_ns = block_deadline_ns(h2);
     if (h2->drain == ROTA_H2_NOTICED && h2->drain_deadline_ns < at_ns)
         at_ns = h2->drain_deadline_ns;
     return at_ns;
@@ -51,6 +58,8 @@ rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *i
         return h2->broken;
     if (!h2->ready && now_ns >= h2->options.handshake_deadline_ns)
         return rota_errinfo_set(info, ROTA_ETIMEDOUT, "no HTTP/2 SETTINGS came from the peer in time");
+    if (now_ns >= block_deadline_ns(h2))
+        return rota_errinfo_set(info, ROTA_ETIMEDOUT, "the peer began a header block and did not end it in time");
     if (now_ns >= h2->ping_deadline_ns)
         return rota_errinfo_set(info, ROTA_ETIMEDOUT, "the peer did not answer a keepalive ping within %lld ms",
             (long long)(h2->options.keepalive_timeout_ns / 1000000));

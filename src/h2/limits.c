@@ -3,6 +3,8 @@
  * A bad frame that costs the peer one stream costs us a request begun (CVE-2025-8671), and so does a stream opened and
  * reset at once (CVE-2023-44487); empty DATA and repeated SETTINGS carry nothing. Each is legal or at least survivable
  * once, so what is limited is their rate. Resets get the higher one: in an overload every deadline ends with one.
+ * Pings are counted as gRPC servers count them (A9): two that come too early are forgiven, and all are once we send something
+ * of a stream, since who measures bandwidth pings after data.
  * Elsewhere: what nghttp2 limits by itself (session.c).
  */
 #include "h2/session.h"
@@ -13,6 +15,8 @@
 #define FAULTS_PER_S 100
 #define RESETS_BURST 5000
 #define RESETS_PER_S 1000
+#define STRIKES_MAX 2
+#define IDLE_PING_NS (7200 * SECOND_NS)
 
 static bool within(struct rota_h2_rate *rate, int64_t now_ns)
 {
@@ -45,7 +49,16 @@ void rota_h2_limits_init(struct rota_h2 *h2)
 
 void rota_h2_peer_fault(struct rota_h2 *h2)
 {
-    if (!within(&h2->faults, h2->now_ns))
+    rota_h2_peer_faults(h2, 1);
+}
+
+void rota_h2_peer_faults(struct rota_h2 *h2, uint32_t count)
+{
+    bool good = true;
+
+    while (count-- > 0)
+        good = within(&h2->faults, h2->now_ns);
+    if (!good)
         rota_h2_send_away(h2, NGHTTP2_ENHANCE_YOUR_CALM, "the peer sent too many faulty or empty frames");
 }
 
@@ -53,4 +66,27 @@ void rota_h2_peer_reset(struct rota_h2 *h2)
 {
     if (h2->options.server && !within(&h2->resets, h2->now_ns))
         rota_h2_send_away(h2, NGHTTP2_ENHANCE_YOUR_CALM, "the peer opens streams in vain too fast");
+}
+
+void rota_h2_forgive_pings(struct rota_h2 *h2)
+{
+    h2->pinged_ns = INT64_MIN;
+    h2->strikes = 0;
+}
+
+void rota_h2_peer_ping(struct rota_h2 *h2)
+{
+    static const char too_many[] = "too_many_pings"; /* clients look for these very words */
+    bool idle = h2->n_open == 0 && !h2->options.pings_without_streams;
+    int64_t min_ns = idle ? IDLE_PING_NS : h2->options.min_ping_ns;
+    bool early = h2->pinged_ns != INT64_MIN && h2->now_ns - h2->pinged_ns < min_ns;
+
+    if (!h2->options.server || h2->options.min_ping_ns == 0 || h2->fault[0] != '\0')
+        return;
+    h2->pinged_ns = h2->now_ns;
+    if (!early || ++h2->strikes <= STRIKES_MAX)
+        return;
+    snprintf(h2->fault, sizeof(h2->fault), "the peer pings more often than it may");
+    rota_h2_check(h2, nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2->session),
+                          NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)too_many, sizeof(too_many) - 1));
 }

@@ -6,6 +6,8 @@
  */
 #include "h2/session.h"
 
+#define TOO_LARGE_FAULTS 8 /* the rest of such a block must be decoded all the same, a field a byte at worst */
+
 static int out_of_memory(struct rota_h2 *h2)
 {
     h2->broken = ROTA_ENOMEM;
@@ -64,7 +66,7 @@ static int headers_too_large(struct rota_h2 *h2, int32_t id)
     if (stream != NULL)
         rota_h2_stream_close(stream, ROTA_H2_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM,
             "the peer's header list is larger than the limit announced to it");
-    rota_h2_peer_fault(h2);
+    rota_h2_peer_faults(h2, TOO_LARGE_FAULTS);
     return h2->broken == 0 ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
@@ -253,6 +255,8 @@ int rota_h2_on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, 
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
             rota_h2_on_ping_ack(h2, frame->ping.opaque_data);
+        else
+            rota_h2_peer_ping(h2);
         return verdict(h2);
     case NGHTTP2_GOAWAY:
         return rota_h2_on_goaway(h2, &frame->goaway);

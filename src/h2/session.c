@@ -133,6 +133,7 @@ rota_err rota_h2_new(const struct rota_h2_options *options, int64_t now_ns, stru
     rota_list_init(&h2->closing);
     h2->now_ns = h2->last_read_ns = now_ns;
     h2->ping_deadline_ns = INT64_MAX;
+    h2->pinged_ns = INT64_MIN;
     h2->peer_max_streams = STREAMS_DEFAULT;
     h2->peer_max_header_bytes = SIZE_MAX;
     h2->newest = -1;

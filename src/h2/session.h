@@ -87,6 +87,7 @@ struct rota_h2 {
     struct rota_header *block; /* header block being received */
     size_t block_count, block_cap, block_bytes;
     bool block_open;
+    int64_t block_since_ns; /* when it was begun */
     uint8_t fields_seen; /* server: of the block, see fields.c */
     int64_t body_bytes;  /* server: the block's content-length, or -1 */
 
@@ -105,6 +106,8 @@ struct rota_h2 {
     int64_t drain_deadline_ns;
     int64_t last_read_ns;
     int64_t ping_deadline_ns; /* INT64_MAX: no keepalive ping is out */
+    int64_t pinged_ns; /* server: the peer's last ping since we sent anything of a stream; INT64_MIN: none */
+    uint32_t strikes;  /* server: pings that came too early since then */
     struct rota_h2_rate faults; /* the peer's stream errors and empty frames */
     struct rota_h2_rate resets; /* server: streams that the peer reset */
 
@@ -179,7 +182,10 @@ void rota_h2_goaway_final(struct rota_h2 *h2);
 void rota_h2_limits_init(struct rota_h2 *h2);
 /* The peer broke the rules in a way that costs it no more than a stream; too often ends the connection. */
 void rota_h2_peer_fault(struct rota_h2 *h2);
+void rota_h2_peer_faults(struct rota_h2 *h2, uint32_t count); /* one that counts for so many */
 void rota_h2_peer_reset(struct rota_h2 *h2);
+void rota_h2_peer_ping(struct rota_h2 *h2);
+void rota_h2_forgive_pings(struct rota_h2 *h2); /* something of a stream was sent */
 void rota_h2_send_away(struct rota_h2 *h2, uint32_t h2_code, const char *why); /* `why`: of the fault */
 
 /* --- keepalive.c --- */

@@ -1,6 +1,7 @@
-/* timer_test.c - pings, their answers, and a handshake that does not come. */
+/* timer_test.c - pings, their answers, pings too many, and what does not come: the handshake, the end of a header block. */
 #include "base/assert.h"
 #include "h2/pair_fixture.h"
+#include "h2/wire_fixture.h"
 #include "testing/cmocka.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -97,6 +98,76 @@ static void a_handshake_has_a_deadline(void **state)
     pair_fini(&pair);
 }
 
+/* A letter an event: p a ping, . a second, m five minutes, h two hours, s the server sends a response, r a request comes. */
+static void a_server_counts_pings(void **state)
+{
+    static const struct {
+        const char *rule, *events;
+        bool without_streams;
+        rota_err want;
+    } cases[] = {
+        {"the first and two early ones are forgiven", "rppp", false, 0},
+        {"the next is not", "rpppp", false, ROTA_EPROTO},
+        {"nor a second later", "rp.p.p.p", false, ROTA_EPROTO},
+        {"often enough is fine", "rpmpmpmpmpmp", false, 0},
+        {"what is sent makes them forgotten", "rrrpppspppspppspp", false, 0},
+        {"without a stream two hours are often enough", "pmpmpmp", false, ROTA_EPROTO},
+        {"they are", "phphphphphp", false, 0},
+        {"unless it is permitted", "pmpmpmpmpmp", true, 0},
+    };
+    static struct wire wire;
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(cases); i++) {
+        struct rota_h2_options options = {.min_ping_ns = 300 * SECOND_NS, .pings_without_streams = cases[i].without_streams,
+            .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+        struct pair pair;
+        int answered = 0;
+
+        print_message("  %s\n", cases[i].rule);
+        assert_int_equal(pair_init(&pair, NULL, NULL, &options), 0);
+        pair_run(&pair);
+        for (const char *event = cases[i].events; *event != '\0'; event++) {
+            wire.size = 0;
+            wire_frame(&wire, WIRE_PING, 0, 0, "12345678", 8);
+            if (*event == 'p')
+                pair_feed(&pair.server, wire.bytes, wire.size);
+            else if (*event == 'r')
+                assert_true(pair_open(&pair, true) > 0);
+            else if (*event == 's')
+                assert_int_equal(pair_respond(&pair, ++answered, false), 0);
+            else
+                pair.now_ns += (*event == '.' ? 1 : *event == 'm' ? 300 : 7200) * SECOND_NS;
+            pair_run(&pair);
+        }
+        assert_int_equal(pair.server.err, cases[i].want);
+        assert_int_equal(strstr(pair_log(&pair.client), "goaway(11)too_many_pings") != NULL, cases[i].want != 0);
+        pair_fini(&pair);
+    }
+}
+
+static void a_header_block_has_a_deadline(void **state)
+{
+    struct rota_h2_options options = {.header_timeout_ns = 20 * SECOND_NS, .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+    static struct wire wire;
+    struct rota_errinfo info;
+    struct pair pair;
+
+    (void)state;
+    assert_int_equal(pair_init(&pair, NULL, NULL, &options), 0);
+    wire_magic(&wire);
+    wire_headers(&wire, WIRE_END_STREAM, 1, WIRE_REQUEST);
+    pair_feed(&pair.server, wire.bytes, wire.size - 1);
+    assert_int_equal(rota_h2_deadline_ns(pair.server.h2), 20 * SECOND_NS);
+    assert_int_equal(rota_h2_tick(pair.server.h2, 20 * SECOND_NS - 1, &info), 0);
+    assert_int_equal(rota_h2_tick(pair.server.h2, 20 * SECOND_NS, &info), ROTA_ETIMEDOUT);
+    assert_string_equal(info.text, "the peer began a header block and did not end it in time");
+    pair_feed(&pair.server, wire.bytes + wire.size - 1, 1);
+    assert_int_equal(rota_h2_deadline_ns(pair.server.h2), INT64_MAX);
+    assert_int_equal(rota_h2_tick(pair.server.h2, 30 * SECOND_NS, &info), 0);
+    pair_fini(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +176,8 @@ int main(void)
         cmocka_unit_test(an_answer_starts_the_silence_again),
         cmocka_unit_test(no_answer_means_dead),
         cmocka_unit_test(a_handshake_has_a_deadline),
+        cmocka_unit_test(a_server_counts_pings),
+        cmocka_unit_test(a_header_block_has_a_deadline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,6 +96,9 @@ static rota_err make_server(struct rota_registry *r, const struct rota_registry_
     server.alloc = options->alloc;
     server.log = options->log;
     server.max_request_bytes = SERVER_REQUEST_BYTES;
+    /* etcd's own; its clients ping every half minute. */
+    server.min_ping_interval_ms = 5000;
+    server.permit_pings_without_calls = true;
     err = rota_server_new(&server, &r->server, info);
     if (err < 0)
         return err;

@@ -30,6 +30,8 @@ static void fill_defaults(struct rota_server_options *o)
         o->max_header_bytes = 16u << 10;
     if (o->handshake_timeout_ms == 0)
         o->handshake_timeout_ms = 20000;
+    if (o->min_ping_interval_ms == 0)
+        o->min_ping_interval_ms = 300000;
 }
 
 static void on_settle(struct rota_host_task *task);
@@ -120,6 +122,14 @@ rota_err rota_server_add(struct rota_server *server, const struct rota_service *
     return err;
 }
 
+/* 0: no limit. */
+static int64_t min_ping_ns(const struct rota_server_options *o)
+{
+    if (o->min_ping_interval_ms < 0)
+        return 0;
+    return o->min_ping_interval_ms > INT64_MAX / NS_PER_MS ? INT64_MAX : o->min_ping_interval_ms * NS_PER_MS;
+}
+
 rota_err rota_server_listen(struct rota_server *server, const char *address, char *bound, struct rota_errinfo *info)
 {
     struct rota_serve_limits limits = {
@@ -127,6 +137,8 @@ rota_err rota_server_listen(struct rota_server *server, const char *address, cha
         .max_header_bytes = server->options.max_header_bytes,
         .handshake_timeout_ns = server->options.handshake_timeout_ms * NS_PER_MS,
         .high_mark_bytes = server->options.send_queue_bytes,
+        .min_ping_ns = min_ping_ns(&server->options),
+        .pings_without_calls = server->options.permit_pings_without_calls,
     };
     char text[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_server_listener *l;

@@ -35,10 +35,14 @@ static void options_are_checked_and_handed_on(void **unused)
     options.max_concurrent_streams = 7;
     options.max_header_bytes = 1234;
     options.handshake_timeout_ms = 5;
+    options.min_ping_interval_ms = 6;
+    options.permit_pings_without_calls = true;
     server_fixture_init(&f, &options);
     assert_int_equal(f.acceptor.listeners[0].limits.max_concurrent_streams, 7);
     assert_int_equal(f.acceptor.listeners[0].limits.max_header_bytes, 1234);
     assert_int_equal(f.acceptor.listeners[0].limits.handshake_timeout_ns, 5 * ROTA_MS);
+    assert_int_equal(f.acceptor.listeners[0].limits.min_ping_ns, 6 * ROTA_MS);
+    assert_true(f.acceptor.listeners[0].limits.pings_without_calls);
     parts = *rota_server_parts(f.server);
     options.handshake_timeout_ms = -1;
     assert_int_equal(rota_server_make(&options, &parts, &server, &info), ROTA_EINVAL);

@@ -122,7 +122,9 @@ struct rota_listener_events {
 struct rota_serve_limits {
     uint32_t max_concurrent_streams;
     size_t max_header_bytes;
-    int64_t handshake_timeout_ns;
+    int64_t handshake_timeout_ns; /* also of a header block once begun */
+    int64_t min_ping_ns;          /* how often a client may ping; 0: no limit */
+    bool pings_without_calls;
     size_t high_mark_bytes; /* as in struct rota_dial */
 };
 
