@@ -13,9 +13,6 @@ import harness
 
 LISTENING = r"peer listening on (\S+)$"
 MISCHIEF = [harness.PYTHON, "-u", harness.TESTS_DIR + "/peers/mischief.py"]
-# nghttp2 ignores a HEADERS frame with a number below the last one's that names no open stream, since its sender may not know
-# yet that the stream was reset (RFC 9113, 5.1.1 asks for a connection error; the call is not served either way).
-DIFFERS = {"stream_backwards"}
 CALL_S = 2  # the deadline of each call to a hostile server
 
 
@@ -55,7 +52,7 @@ def modes(h, side):
 def hostile_clients(h):
     running = h.spawn(servers(h)["rota"](), name="server")
     addr = running.wait_line(LISTENING).group(1)
-    names = [name for name in modes(h, "client") if name not in DIFFERS]
+    names = list(modes(h, "client"))
     beside = h.spawn(clients(h)["rota"]() + [addr] + ["unary_echo", "unary_1000_in_a_row", "server_stream_8_mib_slow_reader"] * 2, name="client beside")
     h.check_program("hostile client", MISCHIEF + ["client", addr] + names, timeout_s=120)
     with h.check("the client beside them was well served"):

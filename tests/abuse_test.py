@@ -1,0 +1,119 @@
+"""Abuse of a server, which hangs up, stays small and serves others meanwhile.
+
+    abuse_test.py floods     what is legal once, without end: who does it is disconnected
+    abuse_test.py hoards     what makes a server keep things: it keeps no more than the bound
+    abuse_test.py dawdlers   half of what must be whole (slow: half a minute)
+    abuse_test.py idle N     N connections that say nothing
+
+The bounds: RSS_MIB above what the server had before, for any of these; IDLE_KIB for a connection that is idle. Others'
+99th percentile at most doubles, or stays below NOISE_S, since attacker, server and the client beside share two cores.
+"""
+
+import math
+import socket
+import sys
+import time
+
+import harness
+
+sys.path.insert(0, harness.TESTS_DIR + "/peers")
+from mischief_client import OURS, call  # noqa: E402
+from mischief_frames import ACK, END_STREAM, HEADERS, PING, PREFACE, SETTINGS, frame, read_frame, settings, window_update  # noqa: E402
+
+ABUSE = [harness.PYTHON, "-u", harness.TESTS_DIR + "/peers/abuse.py"]
+RSS_MIB = 128
+IDLE_KIB = 24
+NOISE_S = 0.1
+QUIET_CALLS = 500
+FLOODS = ["rapid_reset", "made_you_reset", "half_closed_reset", "streams_over_limit", "ping_flood", "settings_flood",
+          "empty_data_flood", "empty_headers_flood", "continuation_flood", "empty_continuation_flood", "header_bomb"]
+HARMLESS = ["priority_flood", "window_update_flood", "unknown_frame_flood"]  # HTTP/2 has them ignored: nobody else may notice
+HOARDS = ["window_zero", "never_read", "unknown_fields"]
+DAWDLERS = ["half_preface", "half_block", "half_headers"]
+FLOOD_S, HOARD_S, DAWDLE_S, IDLE_S = 15, 3, 30, 3
+
+
+class Beside:
+    """A client that behaves; each call is timed."""
+
+    def __init__(self, addr):
+        host, _, port = addr.rpartition(":")
+        self.sock = socket.create_connection((host, int(port)), timeout=5)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.sendall(PREFACE + settings(*OURS) + window_update(0, 1 << 30))
+        self.stream = -1
+
+    def call(self):
+        self.stream += 2
+        start_s = time.monotonic()
+        self.sock.sendall(call(self.stream))
+        while True:
+            kind, flags, stream, payload = read_frame(self.sock)
+            if kind in (SETTINGS, PING) and not flags & ACK:
+                self.sock.sendall(frame(kind, ACK, 0, payload if kind == PING else b""))
+            if kind == HEADERS and flags & END_STREAM and stream == self.stream:
+                return time.monotonic() - start_s
+
+
+def p99(times):
+    return sorted(times)[math.ceil(len(times) * 0.99) - 1]
+
+
+def memory_kib(process, what):
+    with open("/proc/%d/status" % process.pid, encoding="ascii") as status:
+        return int(harness.field(what + r":\s+(\d+) kB", status.read()))
+
+
+class Scene:
+    def __init__(self, h):
+        self.h = h
+        # The test has many connections, the server as many.
+        command = ["sh", "-c", "ulimit -n $(ulimit -Hn); exec \"$0\" \"$@\"", h.program("examples/hello/server")]
+        port = harness.free_port()
+        self.addr = "127.0.0.1:%d" % port
+        self.server = h.spawn(command + ["--port=" + self.addr, "--registry=none"], ready="server starting", name="server")
+        self.beside = Beside(self.addr)
+        self.quiet_s = p99([self.beside.call() for _ in range(QUIET_CALLS)])
+        self.base_kib = memory_kib(self.server, "VmRSS")
+
+    def attack(self, mode, seconds, want, count=1, bound_kib=RSS_MIB * 1024):
+        attacker = self.h.spawn(ABUSE + [self.addr, mode, str(seconds), str(count)], ready="begun", timeout_s=60, name=mode)
+        times = [self.beside.call()]
+        while attacker.running():
+            times.append(self.beside.call())
+            time.sleep(0.002)  # leaves the cores to the two others
+        attacker.wait()
+        with self.h.check("%s: %s" % (mode, attacker.lines[-1])):
+            assert attacker.lines[-1].startswith(want), "want: " + want
+        with self.h.check("%s: p99 of %d calls beside %.1f ms, %.1f when quiet" % (mode, len(times), p99(times) * 1e3, self.quiet_s * 1e3)):
+            assert p99(times) <= max(2 * self.quiet_s, NOISE_S)
+        grown_kib = memory_kib(self.server, "VmHWM") - self.base_kib
+        with self.h.check("%s: the server has grown by %d KiB at most" % (mode, grown_kib)):
+            assert grown_kib <= bound_kib
+
+    def end(self):
+        with self.h.check("the server ends on SIGTERM"):
+            assert self.server.terminate() == 0
+
+
+def test(h):
+    what = sys.argv[1]
+    scene = Scene(h)
+    if what == "floods":
+        for mode in FLOODS:
+            scene.attack(mode, FLOOD_S, "gone")
+        for mode in HARMLESS:
+            scene.attack(mode, 1, "kept")
+    elif what == "hoards":
+        for mode in HOARDS:
+            scene.attack(mode, HOARD_S, "")
+    elif what == "dawdlers":
+        for mode in DAWDLERS:
+            scene.attack(mode, DAWDLE_S, "gone")
+    else:
+        count = int(sys.argv[2])
+        scene.attack("idle", IDLE_S + count / 1000, "kept", count, IDLE_KIB * count)
+    scene.end()
+
+
+harness.main(test)
