@@ -149,7 +149,8 @@ static void show_table(const struct app *app)
     if (app->revision > 0)
         printf("%zu server%s at revision %lld\n", app->n_found, app->n_found == 1 ? "" : "s", (long long)app->revision);
     if (app->skipped > 0)
-        printf("%llu entries are unreadable and were skipped\n", (unsigned long long)app->skipped);
+        printf(app->skipped == 1 ? "%llu entry is unreadable and was skipped\n" : "%llu entries are unreadable and were skipped\n",
+               (unsigned long long)app->skipped);
 }
 
 static int find_out(struct app *app, const char *target, bool json, long long timeout_ms)
