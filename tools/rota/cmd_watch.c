@@ -202,8 +202,9 @@ const struct rota_command rota_command_watch = {
     .summary = "show the servers of a target, and changes as they happen",
     .usage = "usage: rota watch TARGET [--json]\n\n"
              "Shows a line for each server added (+), changed (~) or removed (-), for each new list (=) and for each failure of the\n"
-             "registry (!), until SIGINT or SIGTERM. --json: an object a line. \"suspect\": the entry is gone, together with most of the others, and clients\n"
-             "go on using the address for a while.\n\n"
-             "TARGET: etcd://members/service, dns:///host:port, ipv4:address:port,...\n",
+             "registry (!), until SIGINT or SIGTERM. --json: an object a line. \"suspect\": the entry is gone, together with most of\n"
+             "the others, and clients go on using the address for a while.\n\n"
+             "TARGET: etcd://members/service, dns:///host:port, ipv4:address:port,...\n"
+             "Exit codes: 0 ended by a signal, 1 the target cannot be watched, 2 wrong command line.\n",
     .run = run,
 };
