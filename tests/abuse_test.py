@@ -3,9 +3,11 @@
     abuse_test.py floods     what is legal once, without end: who does it is disconnected
     abuse_test.py hoards     what makes a server keep things: it keeps no more than the bound
     abuse_test.py dawdlers   half of what must be whole (slow: half a minute)
+    abuse_test.py pending    a thousand messages of 4 MiB that are not finished (slow)
     abuse_test.py idle N     N connections that say nothing
 
-The bounds: RSS_MIB above what the server had before, for any of these; IDLE_KIB for a connection that is idle. Others'
+The bounds: RSS_MIB above what the server had before, for any of these; PENDING_MIB for unfinished messages, which is the server's
+default max_pending_bytes and what surrounds them; IDLE_KIB for a connection that is idle. Others'
 99th percentile at most doubles, or stays below NOISE_S, since attacker, server and the client beside share two cores.
 """
 
@@ -22,6 +24,7 @@ from mischief_frames import ACK, END_STREAM, HEADERS, PING, PREFACE, SETTINGS, f
 
 ABUSE = [harness.PYTHON, "-u", harness.TESTS_DIR + "/peers/abuse.py"]
 RSS_MIB = 128
+PENDING_MIB = 512 + 32
 IDLE_KIB = 24
 NOISE_S = 0.1
 QUIET_CALLS = 500
@@ -30,7 +33,7 @@ FLOODS = ["rapid_reset", "made_you_reset", "half_closed_reset", "streams_over_li
 HARMLESS = ["priority_flood", "window_update_flood", "unknown_frame_flood"]  # HTTP/2 has them ignored: nobody else may notice
 HOARDS = ["window_zero", "never_read", "unknown_fields"]
 DAWDLERS = ["half_preface", "half_block", "half_headers"]
-FLOOD_S, HOARD_S, DAWDLE_S, IDLE_S = 15, 3, 30, 3
+FLOOD_S, HOARD_S, PENDING_S, DAWDLE_S, IDLE_S = 15, 3, 15, 30, 3
 
 
 class Beside:
@@ -107,6 +110,8 @@ def test(h):
     elif what == "hoards":
         for mode in HOARDS:
             scene.attack(mode, HOARD_S, "")
+    elif what == "pending":
+        scene.attack("partial_messages", PENDING_S, "kept", bound_kib=PENDING_MIB * 1024)
     elif what == "dawdlers":
         for mode in DAWDLERS:
             scene.attack(mode, DAWDLE_S, "gone")

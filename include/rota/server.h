@@ -33,6 +33,7 @@ struct rota_server_options {
     int64_t handshake_timeout_ms;    /* until a connection's first SETTINGS, and for a call's headers once begun; default 20 s */
     const struct rota_tls_options *tls; /* NULL: plaintext; else on every TCP listener, and plaintext on unix: ones */
     int64_t min_ping_interval_ms; /* gRFC A9: clients that ping more often lose the connection at the third; default 5 min; negative: no limit */
+    size_t max_pending_bytes;     /* per connection, of messages not yet whole or not yet wanted; a call beyond ends RESOURCE_EXHAUSTED; default 512 MiB */
     bool permit_pings_without_calls; /* that often also with no call open, else every two hours */
 };
 #define ROTA_SERVER_OPTIONS_INIT {.size = sizeof(struct rota_server_options)}

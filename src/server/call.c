@@ -72,6 +72,7 @@ static void recycle(struct rota_server_call *call)
     call->method = NULL;
     call->initial = call->trailing = NULL;
     call->message = call->data = NULL;
+    call->message_bytes = 0;
     call->shown = call->input_end = call->end_delivered = call->headers_sent = call->answered = call->finished = false;
     call->cancelled = call->held = call->want_writable = false;
     rota_list_append(&server->spare, &call->link);
@@ -186,6 +187,7 @@ static void on_closed(void *owner, const struct rota_stream_end *end)
 
     (void)end;
     rota_server_call_enter(call);
+    rota_server_call_uncount(call);
     call->stream = NULL;
     call->conn = NULL;
     rota_server_call_cancel(call);

@@ -136,12 +136,43 @@ static void a_request_may_come_in_any_pieces(void **unused)
     }
 }
 
+/* Each begins a message of 90 bytes on one connection that may keep 150. */
+static void unfinished_messages_are_bounded(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    uint8_t half[5 + 60] = {0, 0, 0, 0, 90}, rest[30] = {0};
+    struct rota_fake_ask *first, *second, *third;
+    struct server_fixture f;
+
+    (void)unused;
+    options.max_pending_bytes = 150;
+    server_fixture_init(&f, &options);
+    first = rota_fake_ask(f.asker, "/t.S/Echo", NULL, NULL);
+    second = rota_fake_ask(f.asker, "/t.S/Chat", NULL, NULL);
+    rota_fake_ask_data(first, rota_slice(half, sizeof(half)));
+    assert_string_equal(rota_fake_answer_status(first), "open");
+    rota_fake_ask_data(second, rota_slice(half, sizeof(half)));
+    assert_string_equal(rota_fake_answer_status(second), "RESOURCE_EXHAUSTED the connection's unfinished requests take too much memory");
+    rota_fake_ask_data(first, rota_slice(rest, sizeof(rest)));
+    rota_fake_ask_end(first);
+    assert_string_equal(rota_fake_answer_status(first), "OK");
+    third = rota_fake_ask(f.asker, "/t.S/Chat", NULL, NULL);
+    rota_fake_ask_data(third, rota_slice(half, sizeof(half)));
+    assert_string_equal(rota_fake_answer_status(third), "open");
+    rota_fake_ask_cancel(third);
+    third = rota_fake_ask(f.asker, "/t.S/Chat", NULL, NULL);
+    rota_fake_ask_data(third, rota_slice(half, sizeof(half)));
+    assert_string_equal(rota_fake_answer_status(third), "open");
+    server_fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_comes_to_its_end),
         cmocka_unit_test(what_is_no_grpc_gets_an_http_status),
         cmocka_unit_test(a_request_may_come_in_any_pieces),
+        cmocka_unit_test(unfinished_messages_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,9 @@
  *
  * Invariants: credit is given back for a byte when the decoder has taken it, so a held call stops its client after one window,
  * while a message longer than the window still comes in. A method without client streaming is shown its request when the
- * client's half has ended and exactly one message came (the reply then never overtakes the request).
+ * client's half has ended and exactly one message came (the reply then never overtakes the request). What a call keeps
+ * meanwhile is counted against its connection, and the call that exceeds max_pending_bytes is ended: credit cannot bound it, since
+ * each message must come in whole before the handler can take it.
  */
 #include "server/server.h"
 
@@ -23,6 +25,31 @@ static void fail_read(struct rota_server_call *call, rota_err err, const struct 
         fail(call, ROTA_RESOURCE_EXHAUSTED, "server out of memory for a request message");
     else
         fail(call, err == ROTA_ELIMIT ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, info->text);
+}
+
+void rota_server_call_uncount(struct rota_server_call *call)
+{
+    if (call->conn != NULL)
+        call->conn->pending_bytes -= call->pending_bytes;
+    call->pending_bytes = 0;
+}
+
+static void count(struct rota_server_call *call)
+{
+    if (call->conn == NULL)
+        return;
+    rota_server_call_uncount(call);
+    call->pending_bytes = rota_buffer_peek(&call->pending).size + rota_frame_decoder_held(&call->decoder);
+    if (!call->end_delivered)
+        call->pending_bytes += call->message_bytes;
+    call->conn->pending_bytes += call->pending_bytes;
+    if (call->conn->pending_bytes <= call->server->options.max_pending_bytes || call->answered)
+        return;
+    fail(call, ROTA_RESOURCE_EXHAUSTED, "the connection's unfinished requests take too much memory");
+    rota_buffer_fini(&call->pending);
+    rota_buffer_init(&call->pending, call->server->alloc, 0);
+    rota_frame_decoder_fini(&call->decoder);
+    rota_server_call_uncount(call);
 }
 
 static bool streams(const struct rota_server_call *call)
@@ -54,6 +81,7 @@ static bool unpack(struct rota_server_call *call, const struct rota_frame *frame
 static void take_message(struct rota_server_call *call, const struct rota_frame *frame)
 {
     const struct rota_server_method *m = call->method;
+    size_t before_bytes = call->arena.used_bytes;
     void *message;
 
     if (!streams(call)) {
@@ -61,6 +89,7 @@ static void take_message(struct rota_server_call *call, const struct rota_frame 
             fail(call, ROTA_INTERNAL, "more than one request message for a method that takes one");
         else
             (void)unpack(call, frame, &call->arena.as_alloc, &call->message);
+        call->message_bytes = call->arena.used_bytes - before_bytes;
         return;
     }
     if (!unpack(call, frame, call->server->alloc, &message))
@@ -130,6 +159,7 @@ void rota_server_call_feed(struct rota_server_call *call, struct rota_slice data
         decode(call, &data);
     if (data.size > 0 && !call->answered && !call->finished && rota_buffer_append(&call->pending, data) < 0)
         fail(call, ROTA_RESOURCE_EXHAUSTED, "server out of memory");
+    count(call);
 }
 
 void rota_server_call_end_input(struct rota_server_call *call)
@@ -139,6 +169,7 @@ void rota_server_call_end_input(struct rota_server_call *call)
         rota_server_call_answer_http(call);
     else if (rota_buffer_peek(&call->pending).size == 0 && call->method != NULL)
         deliver_end(call);
+    count(call);
 }
 
 void rota_server_call_pump(struct rota_host_task *task)
@@ -151,5 +182,6 @@ void rota_server_call_pump(struct rota_host_task *task)
     rota_buffer_consume(&call->pending, waiting.size - left.size);
     if (left.size == 0 && call->method != NULL)
         deliver_end(call);
+    count(call);
     rota_server_call_leave(call);
 }

@@ -106,6 +106,7 @@ static rota_err send_status(struct rota_server_call *call, const struct rota_sta
 
 static void reset(struct rota_server_call *call, uint32_t h2_code)
 {
+    rota_server_call_uncount(call);
     call->stream->conn->class->reset(call->stream, h2_code);
     call->stream = NULL;
     call->conn = NULL;

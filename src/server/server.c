@@ -28,6 +28,8 @@ static void fill_defaults(struct rota_server_options *o)
         o->max_connections = 65536;
     if (o->max_header_bytes == 0)
         o->max_header_bytes = 16u << 10;
+    if (o->max_pending_bytes == 0)
+        o->max_pending_bytes = 512u << 20;
     if (o->handshake_timeout_ms == 0)
         o->handshake_timeout_ms = 20000;
     if (o->min_ping_interval_ms == 0)

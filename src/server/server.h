@@ -85,6 +85,7 @@ struct rota_server_conn {
     struct rota_link link;
     struct rota_server *server;
     struct rota_conn *conn;
+    size_t pending_bytes; /* of its calls */
     char peer[ROTA_ADDRESS_TEXT_SIZE];
 };
 
@@ -102,6 +103,8 @@ struct rota_server_call {
     struct rota_host_timer deadline;
     struct rota_host_task pump;
     int64_t deadline_ns;
+    size_t pending_bytes; /* what input.c has counted against the connection */
+    size_t message_bytes; /* that `message` takes */
     void *message; /* a unary request, unpacked in the arena, until the client's half ends */
     void *data;    /* the handler's */
     uint32_t busy; /* callbacks running in this call: it is not freed meanwhile */
@@ -136,6 +139,7 @@ void rota_server_call_destroy(struct rota_server_call *call);
 /* input.c */
 void rota_server_call_feed(struct rota_server_call *call, struct rota_slice data);
 void rota_server_call_end_input(struct rota_server_call *call);
+void rota_server_call_uncount(struct rota_server_call *call); /* before call->conn goes */
 void rota_server_call_pump(struct rota_host_task *task);
 
 /* output.c: sends the status (trailers, or trailers-only) unless answered. */

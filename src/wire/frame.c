@@ -123,6 +123,11 @@ int rota_frame_decode(struct rota_frame_decoder *d, struct rota_slice *input, st
     return 1;
 }
 
+size_t rota_frame_decoder_held(const struct rota_frame_decoder *d)
+{
+    return d->partial == NULL ? 0 : d->partial->cap;
+}
+
 bool rota_frame_decoder_clean(const struct rota_frame_decoder *d)
 {
     return d->have_prefix == 0;

@@ -36,6 +36,9 @@ int rota_frame_decode(struct rota_frame_decoder *d, struct rota_slice *input, st
 /* Whether the stream may end here: no message is half received. */
 bool rota_frame_decoder_clean(const struct rota_frame_decoder *d);
 
+/* Memory that waits for the rest of a message. */
+size_t rota_frame_decoder_held(const struct rota_frame_decoder *d);
+
 void rota_frame_put_prefix(uint8_t *out, bool compressed, uint32_t size);
 
 #endif

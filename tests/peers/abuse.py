@@ -114,6 +114,16 @@ def unknown_fields():
             yield data(stream, body[at:at + 16384])
 
 
+def partial_messages():
+    """A thousand calls, each with a message of 4 MiB that lacks its last byte."""
+    piece = b"x" * 16384
+    for stream in range(1, 2001, 2):
+        yield request(stream)
+        yield data(stream, message(piece[5:], length=4 << 20))
+        for _ in range(255):
+            yield data(stream, piece)
+
+
 def half_preface():
     yield PREFACE[:10]
 
@@ -126,10 +136,10 @@ def half_headers():
     yield request(1)[:20]
 
 
-WAITS = {"window_zero", "unknown_fields", "half_preface", "half_block", "half_headers"}
+WAITS = {"window_zero", "unknown_fields", "partial_messages", "half_preface", "half_block", "half_headers"}
 DEAF = {"window_zero", "never_read"}
 BARE = {"half_preface"}
-FLOW = {"unknown_fields"}  # waits for windows
+FLOW = {"unknown_fields", "partial_messages"}  # waits for windows
 
 
 class Windows:
