@@ -267,7 +267,8 @@ void rota_etcd_roster_settle(struct rota_etcd_roster *r, int64_t now_ns)
 
     forget_gone(r, now_ns);
     lost = r->going + r->gone + r->suspects;
-    together = r->going > 0 && lost > r->live;
+    together = r->going > 0 && (lost > r->live || r->doubtful);
+    r->doubtful = false;
     if (together)
         rota_log_write(r->log, ROTA_LOG_WARN, "etcd", "%.*s: %zu of %zu servers left within %d s: their last known addresses stay in use",
                        (int)r->prefix.size, (const char *)r->prefix.data, lost, lost + r->live, (int)(WINDOW_NS / 1000000000));
@@ -287,6 +288,11 @@ void rota_etcd_roster_settle(struct rota_etcd_roster *r, int64_t now_ns)
 void rota_etcd_roster_list_begin(struct rota_etcd_roster *r)
 {
     r->round++;
+}
+
+void rota_etcd_roster_doubt(struct rota_etcd_roster *r)
+{
+    r->doubtful = true;
 }
 
 void rota_etcd_roster_list_end(struct rota_etcd_roster *r, int64_t now_ns)

@@ -4,7 +4,7 @@
  * more than half of the servers went within that time, as when leases run out during an outage or a registry comes back empty, those are
  * suspect instead and in use again, since connections to servers that are really gone fail by themselves. A suspect or gone entry becomes live
  * when its key returns; a suspect leaves SUSPECT_NS after it became one, or after the list has live entries again if that is later. A list
- * that became empty thus keeps its last entries for as long as it is empty.
+ * that became empty thus keeps its last entries for as long as it is empty. The same goes for whatever a replaced registry does not list.
  * Usage: puts and deletes of one batch, then settle; or list_begin, puts, list_end. Keys outside the prefix are passed over. Pure.
  */
 #ifndef ROTA_ETCD_ROSTER_H
@@ -32,6 +32,7 @@ struct rota_etcd_roster {
     size_t unreadable;        /* entries whose value is no endpoint */
     int64_t leave_ns;         /* no suspect leaves before; INT64_MAX without suspects or without live entries */
     uint64_t round;           /* of the present list */
+    bool doubtful;            /* the list under way comes from a registry that was replaced */
     bool changed;             /* since the last take_changed */
 };
 
@@ -44,6 +45,9 @@ void rota_etcd_roster_delete(struct rota_etcd_roster *r, struct rota_slice key);
 /* The batch is complete: what it deleted leaves or becomes suspect. */
 void rota_etcd_roster_settle(struct rota_etcd_roster *r, int64_t now_ns);
 
+/* The list that is under way comes from a registry that has forgotten what it knew: whatever is missing in it becomes suspect, be it
+ * many or one. Before list_end. */
+void rota_etcd_roster_doubt(struct rota_etcd_roster *r);
 void rota_etcd_roster_list_begin(struct rota_etcd_roster *r);
 void rota_etcd_roster_list_end(struct rota_etcd_roster *r, int64_t now_ns); /* what was not put is deleted; settles */
 

@@ -73,6 +73,8 @@ static void play(struct fixture *f, const char *script)
                 assert_true(rota_etcd_roster_deadline_ns(&f->roster) > f->now_ns);
             }
             f->now_ns = until_ns;
+        } else if (strcmp(word, "replaced") == 0) {
+            rota_etcd_roster_doubt(&f->roster);
         } else {
             assert_memory_equal(word, "list:", 5);
             list(f, word + 5);
@@ -118,6 +120,8 @@ static const struct roster_case {
     {"an empty list at the start is empty", "list:", "-", 0},
     {"a list that lost most keeps them", "+a +b +c ; list:b", "a? b c?", 0},
     {"a second such list as well", "+a +b +c ; list:b list:b", "a? b c?", 0},
+    {"what a replaced registry lacks stays, be it one", "+a +b +c ; replaced list:a,b", "a b c?", 0},
+    {"changes after that are believed", "+a +b +c ; replaced list:a,b,c -a ;", "b c", 0},
     {"what cannot be read is skipped and counted", "+a +b! +c ;", "a c", 1},
     {"once it can be read it is there", "+a +b! ; +b ;", "a b", 0},
     {"a value spoilt takes its server out", "+a +b ; +b! ;", "a", 1},

@@ -124,6 +124,8 @@ void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_
         back_off(w, &why, now_ns);
         return;
     }
+    if (w->listed && (head->cluster_id != w->cluster_id || head->revision < w->revision))
+        rota_etcd_roster_doubt(w->roster);
     rota_etcd_roster_list_end(w->roster, now_ns);
     w->cmds |= ROTA_ETCD_CMD_PUBLISH;
     w->revision = head->revision;
