@@ -197,6 +197,7 @@ static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *dial, c
     conn->dialed_ns = transport->v->host.now_ns;
     conn->deadline_ns = dial->deadline_ns;
     conn->high_mark_bytes = dial->high_mark_bytes;
+    conn->keepalive_time_ns = dial->keepalive_time_ns;
     conn->max_streams = ROTA_FAKE_STREAMS_MAX;
     snprintf(conn->address, sizeof(conn->address), "%s", dial->address->text);
     transport->conns[transport->n_conns++] = conn;

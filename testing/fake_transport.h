@@ -46,6 +46,7 @@ struct rota_fake_conn {
     char address[ROTA_ADDRESS_TEXT_SIZE];
     int64_t dialed_ns, deadline_ns;
     size_t high_mark_bytes;
+    int64_t keepalive_time_ns; /* as dialed */
     bool up, draining, closing, closed; /* draining: by drain() or the peer's GOAWAY */
     bool starved;                       /* open said ROTA_EAGAIN */
     size_t max_streams;                 /* open at a time */

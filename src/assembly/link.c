@@ -59,6 +59,9 @@ static void on_stream_closed(struct rota_net_link *link, const struct rota_h2_ev
 
 static void on_goaway(struct rota_net_link *link, const struct rota_h2_event *event)
 {
+    if (event->h2_code == ROTA_H2_ENHANCE_YOUR_CALM && rota_slice_equal(event->data, ROTA_SLICE("too_many_pings")) &&
+        link->events->on_too_many_pings != NULL)
+        link->events->on_too_many_pings(link->owner);
     if (event->h2_code != 0)
         rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: GOAWAY, %s", link->peer, event->detail);
     link->events->on_draining(link->owner);

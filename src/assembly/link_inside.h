@@ -9,6 +9,7 @@
 #include "net/tls.h"
 
 #define ROTA_H2_REFUSED_STREAM 7
+#define ROTA_H2_ENHANCE_YOUR_CALM 11
 
 struct rota_net_stream {
     struct rota_stream stream;

@@ -52,6 +52,14 @@ static void on_draining(void *owner)
     detach(connection, &why);
 }
 
+/* Later connections ping half as often (gRFC A8). */
+static void on_too_many_pings(void *owner)
+{
+    int64_t *time_ns = &((struct rota_connection *)owner)->channel->limits.keepalive_time_ns;
+
+    *time_ns = *time_ns > INT64_MAX / 2 ? INT64_MAX : *time_ns * 2;
+}
+
 static void on_room(void *owner)
 {
     struct rota_connection *connection = owner;
@@ -76,6 +84,7 @@ static void on_closed(void *owner, const struct rota_status *why)
 static const struct rota_conn_events conn_events = {
     .on_ready = on_ready,
     .on_draining = on_draining,
+    .on_too_many_pings = on_too_many_pings,
     .on_room = on_room,
     .on_closed = on_closed,
 };

@@ -146,6 +146,24 @@ static void goaway_moves_new_calls_and_lets_old_ones_finish(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+static void too_many_pings_make_them_fewer(void **unused)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    struct rota_channel_fixture f;
+    struct rota_fake_conn *conn;
+
+    (void)unused;
+    options.keepalive_time_ms = 10000;
+    rota_channel_fixture_init(&f, &options);
+    conn = rota_fixture_ready(&f, A);
+    assert_int_equal(conn->keepalive_time_ns, 10000 * ROTA_MS);
+    conn->events->on_too_many_pings(conn->owner);
+    rota_fake_goaway(conn, 0);
+    rota_channel_connect(f.channel);
+    assert_int_equal(rota_fixture_conn(&f, A)->keepalive_time_ns, 20000 * ROTA_MS);
+    rota_channel_fixture_fini(&f);
+}
+
 static void an_address_that_goes_drains(void **unused)
 {
     struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
@@ -342,6 +360,7 @@ int main(void)
         cmocka_unit_test(a_period_longer_than_the_patience_lengthens_it),
         cmocka_unit_test(a_dial_that_fails_at_once_backs_off_too),
         cmocka_unit_test(goaway_moves_new_calls_and_lets_old_ones_finish),
+        cmocka_unit_test(too_many_pings_make_them_fewer),
         cmocka_unit_test(an_address_that_goes_drains),
         cmocka_unit_test(an_attempt_nobody_wants_any_more_is_closed),
         cmocka_unit_test(one_address_has_one_connection),
