@@ -93,7 +93,8 @@ struct rota_lb_class {
     /* A new list, complete. ROTA_EINVAL: the list cannot be used (empty): the channel asks for re-resolution. */
     rota_err (*on_endpoints)(void *state, const struct rota_endpoint *const *endpoints, size_t count, int64_t now_ns,
                              struct rota_lb_cmds *cmds);
-    /* The resolver failed; called only while no list has ever come. why is the error to fail picks with. May be NULL. */
+    /* The resolver failed and no list has ever come; why is the error to fail picks with. A channel makes its policies with the first list and
+     * answers calls itself until then, so this comes from owners of trees that begin without one (the conformance suite). May be NULL. */
     void (*on_resolver_error)(void *state, const struct rota_status *why, int64_t now_ns, struct rota_lb_cmds *cmds);
     /* A subchannel changed. why: the failure, when conn is TRANSIENT_FAILURE; else NULL. NULL in policies without subchannels. */
     void (*on_conn)(void *state, struct rota_lb_subchannel *subchannel, void *tag, enum rota_conn_state conn,

@@ -2,7 +2,7 @@
  *
  * Invariants: events are dispatched only from socket callbacks, timers and flushes, never inside an operation of the
  * connection; operations only mark the link for the flush at the end of the turn, so a turn writes once per connection.
- * The session exists from the moment the socket is connected. The link is freed in finish(), after on_closed, and by nothing else.
+ * The session exists from the moment the socket is connected. The link is freed when the socket has closed and the owner has heard of it, and by nothing else.
  * Elsewhere: TLS (link_tls.c), the stream operations (link_stream.c), dialing and listening (dial.c, accept.c).
  */
 #include "assembly/link_inside.h"

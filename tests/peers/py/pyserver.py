@@ -48,7 +48,8 @@ class Call:
 
     def __exit__(self, kind, error, _trace):
         outcome = "OK"
-        if self.over.is_set():
+        # A stream that breaks off may be felt before grpcio says that the call is over.
+        if self.over.is_set() or (kind is not None and not self.context.code() and self.over.wait(1)):
             outcome = "gone"
         elif kind is not None:
             outcome = self.context.code().name if self.context.code() else kind.__name__
