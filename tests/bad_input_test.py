@@ -98,7 +98,7 @@ def addresses(h):
     taken = Odd(None).addr
     check_refused(h, SERVER, ["--registry=none", "--port=" + taken], 1, [taken, "already in use"])
     check_refused(h, ROTA, ["registry", "--listen", taken], 1, [taken, "already in use"])
-    nobody = "127.0.0.1:%d" % harness.free_port()
+    nobody = "127.0.0.1:%d" % harness.refusing_port()
     peers = [("is not there", nobody)] + [(how, Odd(says).addr) for how, says in ODD]
     started = [(how, addr, h.spawn(command)) for how, addr in peers for command in (
         [h.program(CLIENT), "--registry=" + addr], [h.program(ROTA), "endpoints", "etcd://%s/x" % addr])]

@@ -67,7 +67,7 @@ def check_mistakes(h, rota):
     with h.check("a key that may not be sent"):
         assert "grpc-x" in "\n".join(rota.call("proto.HelloService/Say", "--metadata", "grpc-x:1", code=2))
     with h.check("nobody there"):
-        nobody = Rota(h, "127.0.0.1:%d" % harness.free_port())
+        nobody = Rota(h, "127.0.0.1:%d" % harness.refusing_port())
         assert "UNAVAILABLE" in "\n".join(nobody.call(code=1))
         assert nobody.run("health").code == 1
 

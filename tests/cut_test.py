@@ -124,7 +124,7 @@ def replaced(h, kind, seconds):
 def member_down(h, kind):
     """One of the members named is not there, and one is no registry at all."""
     registry = h.any_registry(kind)
-    dead = "127.0.0.1:%d" % harness.free_port()
+    dead = "127.0.0.1:%d" % harness.refusing_port()
     server = fleet.our_server(h, registry.addr)
     with h.check("a dead member among several does not keep a client from finding servers"):
         client = fleet.our_client(h, dead + "," + registry.addr)

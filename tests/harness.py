@@ -29,7 +29,7 @@ import traceback
 
 from harness_process import Process, Timeout, until  # noqa: F401 (part of what a test may use)
 from harness_proxy import Proxy
-from harness_registry import Etcd, Registry, free_port  # noqa: F401
+from harness_registry import Etcd, Registry, free_port, refusing_port  # noqa: F401
 
 TESTS_DIR = os.path.dirname(os.path.abspath(__file__))
 SOURCE_DIR = os.path.dirname(TESTS_DIR)

@@ -7,6 +7,7 @@ and thaw (SIGSTOP, SIGCONT), ctl (etcdctl; its output, which must be a success).
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -139,7 +140,7 @@ class Registry(_Base):
         self._data = os.path.join(harness.dir, "registry-%d" % len(harness.processes)) if data else None
 
     def start(self, timeout_s=10):
-        command = [self._harness.program("tools/rota/rota"), "registry", "--listen", self.addr or "127.0.0.1:0"]
+        command = [self._harness.program("tools/rota/rota"), "registry", "--listen", self.addr or "127.0.0.1:%d" % free_port()]
         if self._data:
             command += ["--data", self._data]
         self.process = self._harness.spawn(command + self._flags, name="rota registry")
@@ -157,7 +158,26 @@ class Registry(_Base):
 
 
 def free_port():
-    """A TCP port of 127.0.0.1 that nobody listens on; only for programs that cannot take port 0."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A TCP port of 127.0.0.1 that nobody listens on; only for programs that cannot take port 0.
+
+    From below the range that the system hands out by itself, so that nobody who asks for port 0 gets it meanwhile.
+    """
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+_refusing = []
+
+
+def refusing_port():
+    """A port where connections are refused as long as the test runs: it is taken, and nobody listens."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    _refusing.append(taken)
+    return taken.getsockname()[1]

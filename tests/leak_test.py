@@ -70,7 +70,7 @@ def demo(h, kind):
 
 def mistakes(h):
     checked = Checked(h)
-    nobody = "127.0.0.1:%d" % harness.free_port()
+    nobody = "127.0.0.1:%d" % harness.refusing_port()
     wrong = [("examples/hello/client", ["--registry=" + nobody], 1), ("examples/hello/client", ["--registry=etcd://a:b"], 1),
              ("examples/hello/client", ["--registry=" + nobody, "--policy=no_such"], 1),
              ("examples/hello/server", ["--registry=none", "--port=:99999"], 1), ("tools/rota/rota", ["endpoints", "ftp://x"], 1),
