@@ -2,7 +2,7 @@
 #include "files.h"
 
 #include "base/errinfo.h"
-#include "message/pb.h"
+#include "base/pb.h"
 #include "names.h"
 
 /* Field numbers of CodeGeneratorRequest and FileDescriptorProto. */

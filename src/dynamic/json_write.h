@@ -2,8 +2,8 @@
 #ifndef ROTA_DYNAMIC_JSON_WRITE_H
 #define ROTA_DYNAMIC_JSON_WRITE_H
 
+#include "base/pb.h"
 #include "dynamic/json.h"
-#include "message/pb.h"
 
 #define ROTA_DYN_MAX_DEPTH 100
 

@@ -2,8 +2,8 @@
 #include "dynamic/pool.h"
 
 #include "base/errinfo.h"
+#include "base/pb.h"
 #include "base/text.h"
-#include "message/pb.h"
 #include <stdio.h>
 #include <stdlib.h>
 

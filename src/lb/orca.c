@@ -1,17 +1,10 @@
-/* orca.c - contract in orca.h. Source: protobuf's encoding (varints, tags, wire types 0, 1, 2 and 5). */
+/* orca.c - contract in orca.h. */
 #include "lb/orca.h"
 #include "base/assert.h"
+#include "base/pb.h"
 
-enum { WIRE_VARINT = 0, WIRE_8_BYTES = 1, WIRE_LENGTH = 2, WIRE_4_BYTES = 5 };
 enum { CPU = 1, MEM = 2, RPS_OLD = 3, REQUEST_COST = 4, UTILIZATION = 5, RPS = 6, EPS = 7, NAMED = 8, APPLICATION = 9 };
 enum { MAP_KEY = 1, MAP_VALUE = 2 };
-
-struct field {
-    uint64_t number;
-    unsigned wire;
-    uint64_t value;          /* of VARINT, 8_BYTES, 4_BYTES */
-    struct rota_slice bytes; /* of LENGTH */
-};
 
 struct wanted {
     const struct rota_orca_metric *metrics;
@@ -42,71 +35,6 @@ struct rota_orca_metric rota_orca_metric(const char *name)
 
 /* --- Fields --- */
 
-static struct rota_slice skip(struct rota_slice from, size_t size)
-{
-    return rota_slice(from.data + size, from.size - size);
-}
-
-static bool read_varint(struct rota_slice *from, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-
-    for (size_t i = 0; i < from->size && i < 10; i++) {
-        value |= (uint64_t)(from->data[i] & 0x7F) << (7 * i);
-        if (from->data[i] < 0x80) {
-            *from = skip(*from, i + 1);
-            *ret_value = value;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool read_fixed(struct rota_slice *from, size_t size, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-
-    if (from->size < size)
-        return false;
-    for (size_t i = size; i-- > 0;)
-        value = value << 8 | from->data[i];
-    *from = skip(*from, size);
-    *ret_value = value;
-    return true;
-}
-
-static bool read_length(struct rota_slice *from, struct rota_slice *ret_bytes)
-{
-    uint64_t size;
-
-    if (!read_varint(from, &size) || size > from->size)
-        return false;
-    *ret_bytes = rota_slice(from->data, (size_t)size);
-    *from = skip(*from, (size_t)size);
-    return true;
-}
-
-static bool read_field(struct rota_slice *from, struct field *ret_field)
-{
-    uint64_t tag;
-
-    if (!read_varint(from, &tag) || tag >> 3 == 0)
-        return false;
-    *ret_field = (struct field){.number = tag >> 3, .wire = tag & 7};
-    switch (ret_field->wire) {
-    case WIRE_VARINT:
-        return read_varint(from, &ret_field->value);
-    case WIRE_8_BYTES:
-        return read_fixed(from, 8, &ret_field->value);
-    case WIRE_4_BYTES:
-        return read_fixed(from, 4, &ret_field->value);
-    case WIRE_LENGTH:
-        return read_length(from, &ret_field->bytes);
-    default:
-        return false; /* groups: nobody sends them */
-    }
-}
-
 static double double_of(uint64_t bits)
 {
     double value;
@@ -125,25 +53,25 @@ static void consider(const struct wanted *wanted, uint64_t number, struct rota_s
             *wanted->greatest = value;
 }
 
-static bool read_map_entry(const struct field *entry, const struct wanted *wanted)
+static bool read_map_entry(const struct rota_pb *entry, const struct wanted *wanted)
 {
     struct rota_slice left = entry->bytes, key = {NULL, 0};
     double value = 0;
-    struct field field;
+    struct rota_pb field;
 
     while (left.size > 0) {
-        if (!read_field(&left, &field))
+        if (!rota_pb_take(&left, &field))
             return false;
-        if (field.number == MAP_KEY && field.wire == WIRE_LENGTH)
+        if (field.number == MAP_KEY && field.wire == ROTA_PB_BYTES)
             key = field.bytes;
-        else if (field.number == MAP_VALUE && field.wire == WIRE_8_BYTES)
+        else if (field.number == MAP_VALUE && field.wire == ROTA_PB_64)
             value = double_of(field.value);
     }
     consider(wanted, entry->number, key, value);
     return true;
 }
 
-static void keep_scalar(const struct field *field, struct rota_orca_report *report)
+static void keep_scalar(const struct rota_pb *field, struct rota_orca_report *report)
 {
     switch (field->number) {
     case CPU:
@@ -187,16 +115,16 @@ bool rota_orca_decode(struct rota_slice bytes, const struct rota_orca_metric *me
     struct rota_orca_report report = {0};
     struct wanted wanted = {metrics, n_metrics, &report.named};
     double old_rps = 0;
-    struct field field;
+    struct rota_pb field;
 
     while (bytes.size > 0) {
-        if (!read_field(&bytes, &field))
+        if (!rota_pb_take(&bytes, &field))
             return false;
-        if (field.wire == WIRE_LENGTH && is_map(field.number) && !read_map_entry(&field, &wanted))
+        if (field.wire == ROTA_PB_BYTES && is_map(field.number) && !read_map_entry(&field, &wanted))
             return false;
-        if (field.wire == WIRE_8_BYTES)
+        if (field.wire == ROTA_PB_64)
             keep_scalar(&field, &report);
-        if (field.number == RPS_OLD && field.wire == WIRE_VARINT)
+        if (field.number == RPS_OLD && field.wire == ROTA_PB_VARINT)
             old_rps = (double)field.value;
     }
     if (report.requests_per_s == 0)

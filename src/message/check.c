@@ -8,8 +8,8 @@
 #include "message/check.h"
 
 #include "base/errinfo.h"
+#include "base/pb.h"
 #include "base/text.h"
-#include "message/pb.h"
 
 #define FIELD_BYTES 40         /* protobuf-c's note of each field, while it unpacks */
 #define UNKNOWN_FIELD_BYTES 56 /* and its record of one that it does not know, in a block of its own */

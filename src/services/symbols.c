@@ -1,7 +1,7 @@
 /* symbols.c - see symbols.h. The numbers are the fields of google/protobuf/descriptor.proto. */
 #include "services/symbols.h"
 
-#include "message/pb.h"
+#include "base/pb.h"
 
 #define FIELD_NAME 1    /* of all that has a name */
 #define FILE_PACKAGE 2

@@ -2,8 +2,8 @@
  *
  * Source: protobuf's encoding document ("Message Structure"). Groups, which proto3 does not have, are refused.
  */
-#ifndef ROTA_MESSAGE_PB_H
-#define ROTA_MESSAGE_PB_H
+#ifndef ROTA_BASE_PB_H
+#define ROTA_BASE_PB_H
 
 #include <rota/slice.h>
 

@@ -1,5 +1,5 @@
-/* field.c - see pb.h. */
-#include "message/pb.h"
+/* pb.c - contract in pb.h. */
+#include "base/pb.h"
 
 bool rota_pb_take_varint(struct rota_slice *in, uint64_t *ret_value)
 {
