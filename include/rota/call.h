@@ -34,6 +34,7 @@ struct rota_call_options {
      * ends: a list, maybe empty, or NULL (which counts as empty) when there was no memory. */
     struct rota_metadata **ret_initial_metadata;
     struct rota_metadata **ret_trailing_metadata;
+    enum rota_compression compression; /* of requests; with gzip the call may also send some uncompressed (rota_call_set_compression) */
 };
 #define ROTA_CALL_OPTIONS_INIT {.size = sizeof(struct rota_call_options)}
 
@@ -87,6 +88,14 @@ ROTA_API rota_err rota_call_write_end(struct rota_call *call);
 ROTA_API void rota_call_hold(struct rota_call *call);   /* no on_message until resumed: flow control slows the server down */
 ROTA_API void rota_call_resume(struct rota_call *call);
 ROTA_API void rota_call_cancel(struct rota_call *call); /* on_done follows with CANCELLED, unless the call had ended */
+
+/* --- Compression --- */
+
+/* For the messages that follow: DEFAULT is what the call was started with. In a blocking call also between sends, from its thread.
+ * ROTA_ESTATE: gzip, but the call was not started with it, so the server has not been told. */
+ROTA_API ROTA_MUST_USE rota_err rota_call_set_compression(struct rota_call *call, enum rota_compression compression);
+/* Whether the message that on_message has now, or that rota_call_recv returned last, or the reply in done, came compressed. */
+ROTA_API bool rota_call_was_compressed(const struct rota_call *call);
 
 /* --- About a call; on the loop's thread, or after a blocking recv returned false --- */
 

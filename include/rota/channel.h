@@ -9,6 +9,7 @@
 
 #include <rota/lb.h>
 #include <rota/loop.h>
+#include <rota/message.h>
 #include <rota/resolver.h>
 #include <rota/tls.h>
 
@@ -37,6 +38,7 @@ struct rota_channel_options {
     int64_t keepalive_timeout_ms; /* default 20 s */
     bool keepalive_without_calls;
     const struct rota_tls_options *tls; /* NULL: plaintext; else to every address, unix: too */
+    enum rota_compression compression;  /* of requests, unless a call says otherwise */
 };
 #define ROTA_CHANNEL_OPTIONS_INIT {.size = sizeof(struct rota_channel_options)}
 

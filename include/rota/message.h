@@ -29,6 +29,14 @@ ROTA_API extern const struct rota_codec rota_codec_protobuf_c;
 /* type is NULL, messages are struct rota_slice; a message unpacked holds a copy. */
 ROTA_API extern const struct rota_codec rota_codec_bytes;
 
+/* What is done to messages that are sent. Those that come compressed, with gzip or deflate, are always read; limits are on their size
+ * decompressed. A message that gzip does not make smaller goes as it is, which the receiver sees from its flag. */
+enum rota_compression {
+    ROTA_COMPRESSION_DEFAULT, /* of a call: its channel's or server's; of these: none */
+    ROTA_COMPRESSION_NONE,
+    ROTA_COMPRESSION_GZIP,
+};
+
 struct rota_message_type {
     const struct rota_codec *codec;
     const void *type;

@@ -35,6 +35,7 @@ struct rota_server_options {
     int64_t min_ping_interval_ms; /* gRFC A9: clients that ping more often lose the connection at the third; default 5 min; negative: no limit */
     size_t max_pending_bytes;     /* per connection, of messages not yet whole or not yet wanted; a call beyond ends RESOURCE_EXHAUSTED; default 512 MiB */
     bool permit_pings_without_calls; /* that often also with no call open, else every two hours */
+    enum rota_compression compression; /* of replies to clients that take it, unless a call says otherwise */
 };
 #define ROTA_SERVER_OPTIONS_INIT {.size = sizeof(struct rota_server_options)}
 
@@ -108,8 +109,14 @@ ROTA_API ROTA_MUST_USE rota_err rota_server_call_send_initial_metadata(struct ro
 ROTA_API void rota_server_call_finish(struct rota_server_call *call, const struct rota_status *status);
 /* send and finish OK in one; a reply that cannot be sent ends the call with the error. */
 ROTA_API void rota_server_call_reply(struct rota_server_call *call, const void *message);
-/* finish with a code and a printf-formatted message. */
+/* finish with a code and a printf-formatted message: the whole of it, up to 8 KiB and what the client takes. */
 ROTA_API void rota_server_call_fail(struct rota_server_call *call, enum rota_code code, const char *format, ...) ROTA_PRINTF(3, 4);
+
+/* For the replies that follow: DEFAULT is the server's. Gzip has no effect when the client does not take it. ROTA_ESTATE: gzip, but the
+ * initial metadata has gone without announcing it; to begin with uncompressed replies, set gzip first and then none. */
+ROTA_API ROTA_MUST_USE rota_err rota_server_call_set_compression(struct rota_server_call *call, enum rota_compression compression);
+/* Whether the message that on_message has now came compressed; of one request: that one. */
+ROTA_API bool rota_server_call_was_compressed(const struct rota_server_call *call);
 
 ROTA_API void rota_server_call_hold(struct rota_server_call *call);   /* no on_message until resumed */
 ROTA_API void rota_server_call_resume(struct rota_server_call *call);

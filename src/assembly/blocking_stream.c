@@ -17,6 +17,7 @@
 struct received {
     struct rota_link link;
     struct rota_chunk *chunk;
+    bool compressed;
 };
 
 struct rota_blocking {
@@ -35,6 +36,7 @@ struct rota_blocking {
     struct rota_link queue; /* struct received */
     size_t queue_bytes;
     bool held, resuming;
+    bool came_compressed; /* the caller's: the message taken last */
     bool done;
     struct rota_status status;
 };
@@ -80,6 +82,7 @@ static void on_message(struct rota_call *call, void *arg, const void *message)
         memcpy(chunk->data, bytes->data, bytes->size);
     chunk->size = bytes->size;
     r->chunk = chunk;
+    r->compressed = rota_call_came_compressed(call);
     rota_handoff_lock(&b->handoff);
     rota_list_append(&b->queue, &r->link);
     b->queue_bytes += bytes->size + sizeof(*r);
@@ -233,6 +236,38 @@ rota_err rota_call_send_end(struct rota_call *call)
     return ending.err;
 }
 
+struct compression {
+    struct rota_call *call;
+    enum rota_compression wanted;
+    rota_err err;
+};
+
+static void set_on_loop(void *arg)
+{
+    struct compression *c = arg;
+
+    c->err = rota_call_compress(c->call, c->wanted);
+}
+
+/* These two are for asynchronous calls as well, which have no facade. */
+rota_err rota_call_set_compression(struct rota_call *call, enum rota_compression compression)
+{
+    struct compression c = {call, compression, 0};
+    struct rota_blocking *b = rota_call_facade(call);
+
+    if (b == NULL)
+        return rota_call_compress(call, compression);
+    rota_handoff_run(&b->handoff, set_on_loop, &c);
+    return c.err;
+}
+
+bool rota_call_was_compressed(const struct rota_call *call)
+{
+    const struct rota_blocking *b = rota_call_facade(call);
+
+    return b == NULL ? rota_call_came_compressed(call) : b->came_compressed;
+}
+
 /* The next message's bytes, or NULL at the end. */
 static struct rota_chunk *take(struct rota_blocking *b)
 {
@@ -246,6 +281,7 @@ static struct rota_chunk *take(struct rota_blocking *b)
     if (link != NULL) {
         struct received *r = ROTA_CONTAINER(link, struct received, link);
         chunk = r->chunk;
+        b->came_compressed = r->compressed;
         b->queue_bytes -= chunk->size + sizeof(*r);
         rota_alloc_free(b->alloc, r);
     }

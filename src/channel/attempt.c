@@ -146,6 +146,7 @@ static rota_err open_stream(struct rota_attempt *attempt, struct rota_connection
         .timeout_ns = call->deadline_ns == INT64_MAX ? INT64_MAX : call->deadline_ns - now_ns,
         .metadata = call->metadata,
         .secure = channel->secure,
+        .gzip = call->gzip,
     };
     struct rota_header *headers;
     size_t count;

@@ -121,6 +121,8 @@ static void apply_options(struct rota_call *call, const struct rota_call_options
     call->max_reply_bytes = options->max_reply_bytes == 0 ? channel->limits.max_reply_bytes : options->max_reply_bytes;
     call->max_request_bytes = channel->limits.max_request_bytes;
     call->wait_for_ready = options->wait_for_ready == ROTA_WAIT_FOR_READY;
+    call->gzip = call->compress =
+        options->compression == ROTA_COMPRESSION_DEFAULT ? channel->limits.gzip : options->compression == ROTA_COMPRESSION_GZIP;
     if (config != NULL) {
         if (config->timeout_ns < call->timeout_ns)
             call->timeout_ns = config->timeout_ns;
@@ -144,7 +146,7 @@ static void clear(struct rota_call *call, const struct rota_method *method, enum
     call->state = ROTA_CALL_RUNNING;
     call->kind = (uint8_t)kind;
     call->inside = true;
-    call->half_closed = call->held = call->want_writable = call->committed = call->refused = false;
+    call->half_closed = call->held = call->want_writable = call->committed = call->refused = call->came_compressed = false;
     call->keeps = call->n_replies = 0;
     call->metadata = NULL;
     call->reply = NULL;

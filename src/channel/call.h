@@ -43,6 +43,9 @@ struct rota_call {
     bool held;          /* by rota_call_hold */
     bool want_writable; /* a write was refused */
     bool committed;     /* no other attempt any more */
+    bool gzip;          /* compressed requests are announced */
+    bool compress;      /* the next ones */
+    bool came_compressed; /* the last message */
     bool refused;       /* the one transparent retry that a peer's refusal allows was used */
     uint32_t keeps;
     uint32_t n_replies;
@@ -85,12 +88,17 @@ void rota_call_report(struct rota_call *call);
 /* Shows the application what was held back. */
 void rota_reply_resume(struct rota_call *call);
 
+/* --- compression.c --- */
+
+/* The message of a compressed frame in *ret_plain, one reference; false: it has ended the call. */
+bool rota_reply_decompress(struct rota_call *call, struct rota_slice packed, struct rota_chunk **ret_plain);
+
 /* --- write.c --- */
 
 bool rota_call_is_full(const struct rota_call *call); /* a write has to wait */
 void rota_call_on_room(struct rota_call *call);       /* tells a writer that was refused */
 
-/* Packs into a framed chunk. ROTA_ENOMEM; ROTA_ELIMIT: too large, and the call is over. */
+/* Packs into a framed chunk, compressed if the call does that. ROTA_ENOMEM; ROTA_ELIMIT: too large, and the call is over. */
 rota_err rota_call_pack(struct rota_call *call, const void *message, struct rota_chunk **ret_chunk);
 /* Hands a framed chunk on; takes the reference, also on failure. ROTA_ENOMEM. */
 rota_err rota_call_send_chunk(struct rota_call *call, struct rota_chunk *chunk);

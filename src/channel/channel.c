@@ -138,6 +138,7 @@ void rota_channel_unref(struct rota_channel *channel)
     rota_alloc_free(channel->alloc, channel->endpoints);
     rota_map_fini(&channel->subchannels);
     rota_arena_fini(&channel->scratch);
+    rota_zip_fini(&channel->zip);
     rota_chunk_pool_free(channel->chunks);
     rota_alloc_free(channel->alloc, channel);
 }
@@ -297,6 +298,7 @@ rota_err rota_channel_make(const char *target, const struct rota_channel_options
     rota_list_init(&channel->waiting);
     rota_map_init(&channel->subchannels, alloc, rota_rng_next(&parts->host->rng));
     rota_arena_init(&channel->scratch, alloc, SCRATCH_BYTES);
+    rota_zip_init(&channel->zip, alloc);
     err = fill(channel, target, &options, info);
     if (err < 0) {
         rota_channel_unref(channel);

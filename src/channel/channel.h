@@ -35,6 +35,9 @@ ROTA_MUST_USE rota_err rota_call_start_packed(struct rota_channel *channel, cons
                                               const struct rota_call_events *events, void *arg, struct rota_call **ret_call);
 ROTA_MUST_USE rota_err rota_call_write_packed(struct rota_call *call, struct rota_chunk *chunk);
 const struct rota_method *rota_call_method(const struct rota_call *call);
+/* As rota_call_set_compression and rota_call_was_compressed, on the loop. */
+ROTA_MUST_USE rota_err rota_call_compress(struct rota_call *call, enum rota_compression compression);
+bool rota_call_came_compressed(const struct rota_call *call);
 
 /* Keeps the struct after on_done (metadata, message, peer stay readable) until dropped. */
 void rota_call_keep(struct rota_call *call);

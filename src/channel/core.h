@@ -18,6 +18,7 @@
 #include "channel/channel.h"
 #include "channel/chunk_pool.h"
 #include "channel/config.h"
+#include "wire/zip.h"
 #include <rota/lb.h>
 
 struct rota_balance;
@@ -38,6 +39,7 @@ struct rota_channel_limits {
     int64_t idle_timeout_ns; /* INT64_MAX: never */
     int64_t keepalive_time_ns, keepalive_timeout_ns;
     bool keepalive_without_calls;
+    bool gzip; /* requests, unless a call says otherwise */
 };
 
 struct rota_channel {
@@ -92,6 +94,7 @@ struct rota_channel {
     struct rota_call *spare_calls;
     size_t n_spare_calls;
     struct rota_chunk_pool *chunks;
+    struct rota_zip zip;
     struct rota_arena scratch; /* request headers, until the transport has copied them */
 };
 

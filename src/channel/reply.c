@@ -174,27 +174,27 @@ static void show_typed(struct rota_call *call, struct rota_slice bytes)
     rota_arena_reset(&call->message_arena);
 }
 
-static void fail_compressed(struct rota_call *call)
-{
-    struct rota_status status;
-
-    rota_compressed_status(call->attempt.response.encoding, false, &status);
-    rota_call_fail(call, status.code, "%s", status.message);
-}
-
 static void show(struct rota_call *call, const struct rota_frame *frame)
 {
-    if (frame->compressed) {
-        fail_compressed(call);
-    } else if (!call->method->server_streaming && call->n_replies > 0) {
+    struct rota_slice bytes = frame->message;
+    struct rota_chunk *plain = NULL;
+
+    if (!call->method->server_streaming && call->n_replies > 0) {
         rota_call_fail(call, ROTA_INTERNAL, "the server sent more than one reply to a unary call");
-    } else {
-        call->n_replies++;
-        if (call->kind == ROTA_CALL_PACKED)
-            call->events->on_message(call, call->arg, &frame->message);
-        else
-            show_typed(call, frame->message);
+        return;
     }
+    if (frame->compressed) {
+        if (!rota_reply_decompress(call, bytes, &plain))
+            return;
+        bytes = rota_chunk_slice(plain);
+    }
+    call->came_compressed = frame->compressed;
+    call->n_replies++;
+    if (call->kind == ROTA_CALL_PACKED)
+        call->events->on_message(call, call->arg, &bytes);
+    else
+        show_typed(call, bytes);
+    rota_chunk_unref(plain);
 }
 
 static void fail_decode(struct rota_call *call, rota_err err, const struct rota_errinfo *info)

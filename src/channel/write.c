@@ -33,6 +33,19 @@ static rota_err check_size(struct rota_call *call, size_t size_bytes)
     return ROTA_ELIMIT;
 }
 
+/* Completes a frame whose message is in place; takes the reference, also on failure. ROTA_ENOMEM. */
+static rota_err frame(struct rota_call *call, struct rota_chunk *chunk, struct rota_chunk **ret_chunk)
+{
+    if (!call->compress) {
+        rota_frame_put_prefix(chunk->data, false, (uint32_t)(chunk->size - ROTA_FRAME_PREFIX));
+    } else if (rota_zip_frame(&call->channel->zip, &chunk) < 0) {
+        rota_chunk_unref(chunk);
+        return ROTA_ENOMEM;
+    }
+    *ret_chunk = chunk;
+    return 0;
+}
+
 rota_err rota_call_pack(struct rota_call *call, const void *message, struct rota_chunk **ret_chunk)
 {
     const struct rota_message_type *type = &call->method->request;
@@ -45,11 +58,9 @@ rota_err rota_call_pack(struct rota_call *call, const void *message, struct rota
     chunk = rota_chunk_pool_get(call->channel->chunks, ROTA_FRAME_PREFIX + size_bytes);
     if (chunk == NULL)
         return ROTA_ENOMEM;
-    rota_frame_put_prefix(chunk->data, false, (uint32_t)size_bytes);
     type->codec->pack(type->type, message, chunk->data + ROTA_FRAME_PREFIX);
     chunk->size = ROTA_FRAME_PREFIX + size_bytes;
-    *ret_chunk = chunk;
-    return 0;
+    return frame(call, chunk, ret_chunk);
 }
 
 /* A stream that missed a message is of no use any more, so the call ends with it. */
@@ -111,8 +122,9 @@ rota_err rota_call_write_packed(struct rota_call *call, struct rota_chunk *chunk
     if (err < 0) {
         rota_chunk_unref(chunk);
     } else {
-        rota_frame_put_prefix(chunk->data, false, (uint32_t)(chunk->size - ROTA_FRAME_PREFIX));
-        err = rota_call_send_chunk(call, chunk);
+        err = frame(call, chunk, &chunk);
+        if (err == 0)
+            err = rota_call_send_chunk(call, chunk);
     }
     call->inside = was_inside;
     return err == ROTA_ELIMIT ? ROTA_ECLOSED : err;

@@ -75,6 +75,8 @@ static void recycle(struct rota_server_call *call)
     call->message_bytes = 0;
     call->shown = call->input_end = call->end_delivered = call->headers_sent = call->answered = call->finished = false;
     call->cancelled = call->held = call->want_writable = false;
+    call->gzip = call->compress = call->came_compressed = false;
+    call->text = (struct rota_slice){0};
     rota_list_append(&server->spare, &call->link);
     server->n_spare++;
 }

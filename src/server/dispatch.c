@@ -117,6 +117,7 @@ static void start(struct rota_server_call *call)
     }
     handler = call->method->handler;
     call->decoder.max_bytes = call->server->options.max_request_bytes;
+    rota_server_call_begin_compression(call);
     if (!set_deadline(call)) {
         refuse_with(call, ROTA_RESOURCE_EXHAUSTED, "server out of memory");
         return;

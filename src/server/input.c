@@ -61,16 +61,22 @@ static bool streams(const struct rota_server_call *call)
 static bool unpack(struct rota_server_call *call, const struct rota_frame *frame, const struct rota_alloc *alloc, void **ret_message)
 {
     const struct rota_message_type *type = &call->method->handler->method->request;
+    struct rota_slice bytes = frame->message;
     struct rota_errinfo info = {{0}};
+    struct rota_chunk *plain = NULL;
     rota_err err;
 
+    call->came_compressed = frame->compressed;
     if (frame->compressed) {
         struct rota_status status;
-        rota_compressed_status(call->request.encoding, true, &status);
-        fail(call, status.code, status.message);
-        return false;
+        if (!rota_server_call_decompress(call, bytes, &plain, &status)) {
+            fail(call, status.code, status.message);
+            return false;
+        }
+        bytes = rota_chunk_slice(plain);
     }
-    err = type->codec->unpack(type->type, frame->message, alloc, ret_message, &info);
+    err = type->codec->unpack(type->type, bytes, alloc, ret_message, &info);
+    rota_chunk_unref(plain);
     if (err < 0) {
         fail_read(call, err, &info);
         return false;

@@ -11,6 +11,8 @@
 
 #define H2_INTERNAL_ERROR 2
 #define H2_CANCEL 8
+#define TEXT_MAX_BYTES ((size_t)8 << 10) /* of a status message */
+#define LONGEST_CHARACTER 4 /* in UTF-8 */
 
 static rota_err send_headers(struct rota_server_call *call)
 {
@@ -20,7 +22,7 @@ static rota_err send_headers(struct rota_server_call *call)
 
     if (call->headers_sent)
         return 0;
-    err = rota_response_head(&call->arena, call->initial, &headers, &count);
+    err = rota_response_head(&call->arena, call->initial, call->gzip, &headers, &count);
     if (err == 0)
         err = call->stream->conn->class->send_headers(call->stream, headers, count, false);
     if (err == 0)
@@ -67,6 +69,10 @@ rota_err rota_server_call_send(struct rota_server_call *call, const void *messag
     rota_frame_put_prefix(chunk->data, false, (uint32_t)size);
     type->codec->pack(type->type, message, chunk->data + ROTA_FRAME_PREFIX);
     chunk->size = ROTA_FRAME_PREFIX + size;
+    if (call->compress && rota_zip_frame(&call->server->zip, &chunk) < 0) {
+        rota_chunk_unref(chunk);
+        return ROTA_ENOMEM;
+    }
     return call->stream->conn->class->send(call->stream, chunk, false);
 }
 
@@ -92,16 +98,31 @@ rota_err rota_server_call_send_initial_metadata(struct rota_server_call *call)
 }
 
 /* Ends the stream with the status, in trailers or trailers-only. */
-static rota_err send_status(struct rota_server_call *call, const struct rota_status *status, const struct rota_metadata *trailing)
+static rota_err send_status(struct rota_server_call *call, const struct rota_status *status, struct rota_slice text, const struct rota_metadata *trailing)
 {
     const struct rota_conn_class *class = call->stream->conn->class;
+    const struct rota_response_end end = {
+        .status = status,
+        .text = text,
+        .trailing = trailing,
+        .only = !call->headers_sent,
+        .encodings = rota_encoding_of(call->request.encoding) == ROTA_ENCODING_UNKNOWN,
+    };
     struct rota_header *headers;
     size_t count;
-    rota_err err = rota_response_tail(&call->arena, status, trailing, !call->headers_sent, &headers, &count);
+    rota_err err = rota_response_tail(&end, &call->arena, &headers, &count);
 
     if (err < 0)
         return err;
     return call->headers_sent ? class->send_trailers(call->stream, headers, count) : class->send_headers(call->stream, headers, count, true);
+}
+
+/* The whole of the message of which the status has the beginning, if it is that one's; else nothing. */
+static struct rota_slice text_of(const struct rota_server_call *call, const struct rota_status *status)
+{
+    size_t size = call->text.size == 0 ? 0 : strlen(status->message);
+
+    return size > 0 && size <= call->text.size && memcmp(status->message, call->text.data, size) == 0 ? call->text : (struct rota_slice){0};
 }
 
 static void reset(struct rota_server_call *call, uint32_t h2_code)
@@ -114,6 +135,8 @@ static void reset(struct rota_server_call *call, uint32_t h2_code)
 
 void rota_server_call_answer(struct rota_server_call *call, const struct rota_status *status)
 {
+    static const struct rota_slice cut = {0};
+    struct rota_slice text;
     rota_err err;
 
     if (call->answered || call->stream == NULL) {
@@ -124,12 +147,15 @@ void rota_server_call_answer(struct rota_server_call *call, const struct rota_st
     rota_host_timer_clear(call->server->parts.host, &call->deadline);
     /* Initial metadata has its place in response headers only. */
     err = call->initial != NULL ? send_headers(call) : 0;
+    text = text_of(call, status);
     if (err == 0)
-        err = send_status(call, status, call->trailing);
+        err = send_status(call, status, text, call->trailing);
+    if (err == ROTA_ELIMIT && text.size > 0)
+        err = send_status(call, status, cut, call->trailing);
     if (err == ROTA_ELIMIT) {
         struct rota_status too_large;
         rota_status_set(&too_large, ROTA_RESOURCE_EXHAUSTED, "the reply's metadata is larger than the client accepts");
-        err = send_status(call, &too_large, NULL);
+        err = send_status(call, &too_large, cut, NULL);
     }
     if (err < 0)
         reset(call, H2_INTERNAL_ERROR);
@@ -172,13 +198,29 @@ void rota_server_call_reply(struct rota_server_call *call, const void *message)
         rota_server_call_finish(call, NULL);
 }
 
+/* Without memory the beginning will do. */
+static void keep_text(struct rota_server_call *call, const char *format, va_list args) ROTA_PRINTF(2, 0);
+static void keep_text(struct rota_server_call *call, const char *format, va_list args)
+{
+    char *text = rota_arena_get(&call->arena, TEXT_MAX_BYTES + 1);
+
+    if (text != NULL)
+        call->text = rota_slice(text, rota_text_format(text, TEXT_MAX_BYTES + 1, format, args));
+}
+
 void rota_server_call_fail(struct rota_server_call *call, enum rota_code code, const char *format, ...)
 {
     struct rota_status status = {.code = code};
     va_list args;
+    size_t size;
 
     va_start(args, format);
-    rota_text_format(status.message, sizeof(status.message), format, args);
+    size = rota_text_format(status.message, sizeof(status.message), format, args);
     va_end(args);
+    if (size + LONGEST_CHARACTER >= sizeof(status.message)) { /* cut, or nearly */
+        va_start(args, format);
+        keep_text(call, format, args);
+        va_end(args);
+    }
     rota_server_call_finish(call, &status);
 }

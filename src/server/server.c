@@ -60,6 +60,7 @@ rota_err rota_server_make(const struct rota_server_options *options, const struc
     s->log = full.log != NULL ? full.log : parts->host->log;
     rota_map_init(&s->methods, alloc, rota_rng_next(&parts->host->rng));
     rota_map_init(&s->services, alloc, rota_rng_next(&parts->host->rng));
+    rota_zip_init(&s->zip, alloc);
     rota_list_init(&s->listeners);
     rota_list_init(&s->conns);
     rota_list_init(&s->calls);
@@ -214,6 +215,7 @@ static void destroy(struct rota_server *server)
     }
     while ((entry = rota_map_next(&server->methods, entry)) != NULL)
         rota_alloc_free(server->alloc, entry->value);
+    rota_zip_fini(&server->zip);
     rota_map_fini(&server->methods);
     rota_map_fini(&server->services);
     rota_host_timer_clear(server->parts.host, &server->grace);

@@ -2,7 +2,8 @@
  *
  * The server sees its loop as a struct rota_host and the network as a struct rota_acceptor, so it runs unchanged in tests.
  * Files: server.c (services, listeners, drain, close), conn.c (accepted connections), dispatch.c (from request headers to
- * handler), call.c (a call's life), input.c (messages in), output.c (messages and status out).
+ * handler), call.c (a call's life), input.c (messages in), output.c (messages and status out),
+ * compression.c (of both).
  */
 #ifndef ROTA_SERVER_SERVER_H
 #define ROTA_SERVER_SERVER_H
@@ -14,6 +15,7 @@
 #include "wire/frame.h"
 #include "wire/grpc.h"
 #include "wire/transport.h"
+#include "wire/zip.h"
 #include <rota/server.h>
 
 struct rota_server_parts {
@@ -65,6 +67,7 @@ struct rota_server {
     struct rota_link companions; /* struct rota_server_companion */
     uint32_t n_spare;
     struct rota_server_stats stats;
+    struct rota_zip zip;
     bool draining, closing;
     struct rota_host_timer grace;
     struct rota_host_task settle; /* looks whether drain or close is complete */
@@ -117,6 +120,10 @@ struct rota_server_call {
     bool held;
     bool head_only; /* the request's method is HEAD */
     bool want_writable;
+    bool gzip;     /* compressed replies are or will be announced; the client takes them */
+    bool compress; /* the next ones */
+    bool came_compressed; /* the last message */
+    struct rota_slice text; /* rota_server_call_fail's, where a status has only its beginning; in the arena */
     char peer[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_identity *identity; /* the client's; one reference, NULL: none */
 };
@@ -145,6 +152,11 @@ void rota_server_call_pump(struct rota_host_task *task);
 /* output.c: sends the status (trailers, or trailers-only) unless answered. */
 void rota_server_call_answer(struct rota_server_call *call, const struct rota_status *status);
 void rota_server_call_expire(struct rota_server_call *call); /* the same with DEADLINE_EXCEEDED, at once */
+
+/* compression.c: when a call begins. */
+void rota_server_call_begin_compression(struct rota_server_call *call);
+/* The message of a compressed frame in *ret_plain, one reference; false: the call is to end with *ret_status. */
+bool rota_server_call_decompress(struct rota_server_call *call, struct rota_slice packed, struct rota_chunk **ret_plain, struct rota_status *ret_status);
 
 /* server.c: something went away; drain or close may be complete. */
 void rota_server_settle(struct rota_server *server);

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "wire/header.h"
 #include "wire/metadata.h"
+#include "wire/zip.h"
 #include <rota/status.h>
 
 /* --- Client: request headers --- */
@@ -19,6 +20,7 @@ struct rota_request_head {
     uint32_t previous_attempts; /* grpc-previous-rpc-attempts; 0: left out */
     const struct rota_metadata *metadata; /* may be NULL */
     bool secure;
+    bool gzip; /* messages may be compressed */
 };
 
 /* Builds the header list in the arena. ROTA_ENOMEM. */
@@ -45,7 +47,7 @@ rota_err rota_response_trailers(struct rota_response *r, struct rota_arena *aren
 
 enum rota_code rota_code_of_http(int http_status);
 enum rota_code rota_code_of_h2(uint32_t h2_code);  /* RST_STREAM to status */
-/* How a call ends that gets a message with the compressed flag: no encoding but identity is spoken. Both sides. */
+/* How a call ends that gets a message with the compressed flag under an encoding that is none or not ours. Both sides. */
 void rota_compressed_status(struct rota_slice encoding, bool at_server, struct rota_status *ret_status);
 
 /* --- Server --- */
@@ -54,16 +56,25 @@ struct rota_request {
     struct rota_slice path, authority, content_type, encoding; /* empty: not given */
     int64_t timeout_ns; /* INT64_MAX: none */
     struct rota_metadata *metadata; /* in the arena */
+    bool accepts_gzip;
     int http_status;    /* not 0: no gRPC request, answer with this HTTP status (415, 405, 400) and no more */
     struct rota_status reject; /* code not OK: answer trailers-only with it (bad grpc-timeout, unknown encoding) */
 };
 
 /* Copies what it keeps into the arena. ROTA_ENOMEM. */
 rota_err rota_request_read(struct rota_request *ret_request, struct rota_arena *arena, const struct rota_header *headers, size_t count);
-/* Response headers, with initial metadata. */
-rota_err rota_response_head(struct rota_arena *arena, const struct rota_metadata *initial, struct rota_header **ret_headers, size_t *ret_count);
-/* Trailers; only: as trailers-only response, with :status and content-type before. */
-rota_err rota_response_tail(struct rota_arena *arena, const struct rota_status *status, const struct rota_metadata *trailing, bool only,
-                            struct rota_header **ret_headers, size_t *ret_count);
+/* Response headers, with initial metadata; gzip: messages may be compressed. */
+rota_err rota_response_head(struct rota_arena *arena, const struct rota_metadata *initial, bool gzip, struct rota_header **ret_headers, size_t *ret_count);
+
+struct rota_response_end {
+    const struct rota_status *status;
+    struct rota_slice text; /* the whole message, where status has only its beginning; empty: status has all */
+    const struct rota_metadata *trailing; /* may be NULL */
+    bool only;      /* trailers-only: with :status and content-type before */
+    bool encodings; /* tells those that this side reads */
+};
+
+/* Trailers. ROTA_ENOMEM. */
+rota_err rota_response_tail(const struct rota_response_end *end, struct rota_arena *arena, struct rota_header **ret_headers, size_t *ret_count);
 
 #endif

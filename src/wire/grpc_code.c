@@ -54,6 +54,6 @@ void rota_compressed_status(struct rota_slice encoding, bool at_server, struct r
         rota_status_set(ret_status, ROTA_INTERNAL, "a message is marked compressed, but no grpc-encoding was announced");
     else
         rota_status_set(ret_status, at_server ? ROTA_UNIMPLEMENTED : ROTA_INTERNAL,
-            "grpc-encoding \"%.*s\" is not supported, only \"identity\"", (int)(encoding.size < 100 ? encoding.size : 100),
+            "grpc-encoding \"%.*s\" is not supported, only " ROTA_ENCODINGS, (int)(encoding.size < 100 ? encoding.size : 100),
             (const char *)encoding.data);
 }

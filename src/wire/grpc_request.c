@@ -11,7 +11,7 @@
 
 /* --- Writing --- */
 
-#define FIXED_FIELDS 9 /* all that put_head may write */
+#define FIXED_FIELDS 11 /* all that put_head may write */
 #define NUMBER_TEXT 11
 
 static rota_err put_timeout(struct rota_arena *arena, int64_t timeout_ns, struct rota_header *out)
@@ -48,6 +48,9 @@ rota_err rota_request_headers(const struct rota_request_head *head, struct rota_
     headers[n++] = (struct rota_header){ROTA_SLICE(":path"), head->path};
     headers[n++] = (struct rota_header){ROTA_SLICE("te"), ROTA_SLICE("trailers")};
     headers[n++] = (struct rota_header){ROTA_SLICE("content-type"), ROTA_SLICE("application/grpc")};
+    headers[n++] = (struct rota_header){ROTA_SLICE("grpc-accept-encoding"), ROTA_SLICE(ROTA_ENCODINGS)};
+    if (head->gzip)
+        headers[n++] = (struct rota_header){ROTA_SLICE("grpc-encoding"), ROTA_SLICE("gzip")};
     if (head->user_agent.size > 0)
         headers[n++] = (struct rota_header){ROTA_SLICE("user-agent"), head->user_agent};
     if (head->timeout_ns != INT64_MAX && put_timeout(arena, head->timeout_ns, &headers[n++]) < 0)
@@ -98,8 +101,10 @@ static rota_err read_field(struct rota_request *request, struct seen *seen, stru
         return 0;
     case ROTA_FIELD_ENCODING:
         return rota_arena_slice(arena, field->value, &request->encoding);
-    case ROTA_FIELD_PSEUDO:
     case ROTA_FIELD_ACCEPT_ENCODING:
+        request->accepts_gzip |= rota_encodings_have_gzip(field->value);
+        return 0;
+    case ROTA_FIELD_PSEUDO:
     case ROTA_FIELD_STATUS:
         return 0;
     default:
@@ -147,7 +152,7 @@ rota_err rota_request_read(struct rota_request *ret_request, struct rota_arena *
         rota_status_set(&request.reject, ROTA_INTERNAL, "grpc-timeout \"%.*s\" is not 1 to 8 digits and a unit (H M S m u n)", SHOWN(seen.timeout));
     if (!is_method_path(request.path))
         rota_status_set(&request.reject, ROTA_UNIMPLEMENTED, "the path \"%.*s\" is not /service/method", SHOWN(request.path));
-    else if (request.encoding.size > 0 && !rota_slice_equal(request.encoding, ROTA_SLICE("identity")))
+    else if (rota_encoding_of(request.encoding) == ROTA_ENCODING_UNKNOWN)
         rota_compressed_status(request.encoding, true, &request.reject);
     *ret_request = request;
     return 0;

@@ -19,18 +19,20 @@ static void print_lines(const struct rota_header *headers, size_t count, char *o
 /* --- Writing --- */
 
 #define FIXED ":method: POST\n:scheme: http\n:authority: a:80\n:path: /s/m\nte: trailers\ncontent-type: application/grpc"
+#define WRITTEN FIXED "\ngrpc-accept-encoding: identity,deflate,gzip"
 
 static const struct write_case {
     const char *rule;
     struct rota_request_head head;
     const char *key, *value, *want;
 } writes[] = {
-    {"the least", {.timeout_ns = INT64_MAX}, NULL, NULL, FIXED},
+    {"the least", {.timeout_ns = INT64_MAX}, NULL, NULL, WRITTEN},
     {"over TLS", {.timeout_ns = INT64_MAX, .secure = true}, NULL, NULL,
-     ":method: POST\n:scheme: https\n:authority: a:80\n:path: /s/m\nte: trailers\ncontent-type: application/grpc"},
-    {"everything", {.user_agent = ROTA_SLICE("me/1"), .timeout_ns = 1500000000, .previous_attempts = 2}, "k-bin", "foo",
-     FIXED "\nuser-agent: me/1\ngrpc-timeout: 1500000u\ngrpc-previous-rpc-attempts: 2\nk-bin: Zm9v"},
-    {"a deadline that has passed", {.timeout_ns = -1}, "k", "v", FIXED "\ngrpc-timeout: 1n\nk: v"},
+     ":method: POST\n:scheme: https\n:authority: a:80\n:path: /s/m\nte: trailers\ncontent-type: application/grpc\ngrpc-accept-encoding: identity,deflate,gzip"},
+    {"gzip is announced when it may be used", {.timeout_ns = INT64_MAX, .gzip = true}, NULL, NULL, WRITTEN "\ngrpc-encoding: gzip"},
+    {"everything", {.gzip = true, .user_agent = ROTA_SLICE("me/1"), .timeout_ns = 1500000000, .previous_attempts = 2}, "k-bin", "foo",
+     WRITTEN "\ngrpc-encoding: gzip\nuser-agent: me/1\ngrpc-timeout: 1500000u\ngrpc-previous-rpc-attempts: 2\nk-bin: Zm9v"},
+    {"a deadline that has passed", {.timeout_ns = -1}, "k", "v", WRITTEN "\ngrpc-timeout: 1n\nk: v"},
 };
 
 static rota_err write_one(const struct rota_alloc *alloc, void *ctx)
@@ -103,7 +105,9 @@ static const struct read_case {
     {"an empty method", ":method: POST\n:path: /service/\ncontent-type: application/grpc", 0, ROTA_UNIMPLEMENTED, INT64_MAX, 0, "not /service/method"},
     {"an empty service", ":method: POST\n:path: //m1\ncontent-type: application/grpc", 0, ROTA_UNIMPLEMENTED, INT64_MAX, 0, "not /service/method"},
     {"a timeout that is none", FIXED "\ngrpc-timeout: 3x", 0, ROTA_INTERNAL, INT64_MAX, 0, "\"3x\""},
-    {"gzip", FIXED "\ngrpc-encoding: gzip", 0, ROTA_UNIMPLEMENTED, INT64_MAX, 0, "\"gzip\" is not supported"},
+    {"gzip is an encoding", FIXED "\ngrpc-encoding: gzip", 0, ROTA_OK, INT64_MAX, 0, NULL},
+    {"deflate is an encoding", FIXED "\ngrpc-encoding: deflate", 0, ROTA_OK, INT64_MAX, 0, NULL},
+    {"any other is none", FIXED "\ngrpc-encoding: snappy", 0, ROTA_UNIMPLEMENTED, INT64_MAX, 0, "\"snappy\" is not supported"},
     {"-bin that is no base64", FIXED "\nk-bin: !", 0, ROTA_INTERNAL, INT64_MAX, 0, "\"k-bin\" is not base64"},
 };
 

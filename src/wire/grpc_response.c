@@ -214,6 +214,9 @@ rota_err rota_response_trailers(struct rota_response *r, struct rota_arena *aren
 
 /* --- Writing --- */
 
+#define HEAD_FIELDS 3 /* at most, beside metadata */
+#define TAIL_FIELDS 5
+
 static size_t put_start(struct rota_header *headers)
 {
     headers[0] = (struct rota_header){ROTA_SLICE(":status"), ROTA_SLICE("200")};
@@ -221,14 +224,16 @@ static size_t put_start(struct rota_header *headers)
     return 2;
 }
 
-rota_err rota_response_head(struct rota_arena *arena, const struct rota_metadata *initial, struct rota_header **ret_headers, size_t *ret_count)
+rota_err rota_response_head(struct rota_arena *arena, const struct rota_metadata *initial, bool gzip, struct rota_header **ret_headers, size_t *ret_count)
 {
     size_t n_metadata = rota_metadata_count(initial), n;
-    struct rota_header *headers = rota_arena_get(arena, (2 + n_metadata) * sizeof(*headers));
+    struct rota_header *headers = rota_arena_get(arena, (HEAD_FIELDS + n_metadata) * sizeof(*headers));
 
     if (headers == NULL)
         return ROTA_ENOMEM;
     n = put_start(headers);
+    if (gzip)
+        headers[n++] = (struct rota_header){ROTA_SLICE("grpc-encoding"), ROTA_SLICE("gzip")};
     if (rota_metadata_fields(initial, arena, headers + n) < 0)
         return ROTA_ENOMEM;
     *ret_headers = headers;
@@ -244,9 +249,8 @@ static struct rota_slice code_text(enum rota_code code)
     return number < 10 ? rota_slice(digits + 2 * number, 1) : rota_slice(digits + 20 + 3 * (number - 10), 2);
 }
 
-static rota_err put_message(struct rota_arena *arena, const struct rota_status *status, struct rota_header *out)
+static rota_err put_message(struct rota_arena *arena, struct rota_slice message, struct rota_header *out)
 {
-    struct rota_slice message = rota_slice_str(status->message);
     size_t size = rota_percent_encode(message, NULL, 0);
     char *text = rota_arena_get(arena, size);
 
@@ -257,20 +261,22 @@ static rota_err put_message(struct rota_arena *arena, const struct rota_status *
     return 0;
 }
 
-rota_err rota_response_tail(struct rota_arena *arena, const struct rota_status *status, const struct rota_metadata *trailing, bool only,
-    struct rota_header **ret_headers, size_t *ret_count)
+rota_err rota_response_tail(const struct rota_response_end *end, struct rota_arena *arena, struct rota_header **ret_headers, size_t *ret_count)
 {
-    size_t n_metadata = rota_metadata_count(trailing), n = 0;
-    struct rota_header *headers = rota_arena_get(arena, (4 + n_metadata) * sizeof(*headers));
+    size_t n_metadata = rota_metadata_count(end->trailing), n = 0;
+    struct rota_header *headers = rota_arena_get(arena, (TAIL_FIELDS + n_metadata) * sizeof(*headers));
+    struct rota_slice message = end->text.size > 0 ? end->text : rota_slice_str(end->status->message);
 
     if (headers == NULL)
         return ROTA_ENOMEM;
-    if (only)
+    if (end->only)
         n = put_start(headers);
-    headers[n++] = (struct rota_header){ROTA_SLICE("grpc-status"), code_text(status->code)};
-    if (status->message[0] != '\0' && put_message(arena, status, &headers[n++]) < 0)
+    if (end->encodings)
+        headers[n++] = (struct rota_header){ROTA_SLICE("grpc-accept-encoding"), ROTA_SLICE(ROTA_ENCODINGS)};
+    headers[n++] = (struct rota_header){ROTA_SLICE("grpc-status"), code_text(end->status->code)};
+    if (message.size > 0 && put_message(arena, message, &headers[n++]) < 0)
         return ROTA_ENOMEM;
-    if (rota_metadata_fields(trailing, arena, headers + n) < 0)
+    if (rota_metadata_fields(end->trailing, arena, headers + n) < 0)
         return ROTA_ENOMEM;
     *ret_headers = headers;
     *ret_count = n + n_metadata;

@@ -170,13 +170,18 @@ static rota_err write_all(const struct rota_alloc *alloc, void *ctx)
     metadata = rota_metadata_in(&arena);
     if (metadata == NULL || rota_metadata_add(metadata, ROTA_SLICE("k-bin"), ROTA_SLICE("f"), NULL) < 0)
         goto out;
-    if (rota_response_head(&arena, metadata, &headers, &count) < 0)
+    if (rota_response_head(&arena, metadata, false, &headers, &count) < 0)
         goto out;
     assert_int_equal(count, 3);
     assert_true(rota_slice_equal(headers[0].name, ROTA_SLICE(":status")));
     assert_true(rota_slice_equal(headers[1].value, ROTA_SLICE("application/grpc")));
     assert_true(rota_slice_equal(headers[2].value, ROTA_SLICE("Zg")));
-    if (rota_response_tail(&arena, &status, NULL, false, &headers, &count) < 0)
+    if (rota_response_head(&arena, metadata, true, &headers, &count) < 0)
+        goto out;
+    assert_int_equal(count, 4);
+    assert_true(rota_slice_equal(headers[2].name, ROTA_SLICE("grpc-encoding")));
+    assert_true(rota_slice_equal(headers[2].value, ROTA_SLICE("gzip")));
+    if (rota_response_tail(&(struct rota_response_end){.status = &status}, &arena, &headers, &count) < 0)
         goto out;
     assert_int_equal(count, 1);
     assert_true(rota_slice_equal(headers[0].value, ROTA_SLICE("0")));
@@ -184,7 +189,7 @@ static rota_err write_all(const struct rota_alloc *alloc, void *ctx)
         struct rota_response got = {0};
 
         rota_status_set(&status, (enum rota_code)code, "100 %% \xC3\xA9");
-        if (rota_response_tail(&arena, &status, metadata, true, &headers, &count) < 0)
+        if (rota_response_tail(&(struct rota_response_end){.status = &status, .trailing = metadata, .only = true}, &arena, &headers, &count) < 0)
             goto out;
         assert_int_equal(count, 5);
         if (rota_response_headers(&got, &arena, headers, count, true) < 0)
@@ -214,8 +219,32 @@ static void a_code_that_is_none_is_written_as_unknown(void **state)
 
     (void)state;
     rota_arena_init(&arena, NULL, 0);
-    assert_int_equal(rota_response_tail(&arena, &status, NULL, false, &headers, &count), 0);
+    assert_int_equal(rota_response_tail(&(struct rota_response_end){.status = &status}, &arena, &headers, &count), 0);
     assert_true(rota_slice_equal(headers[0].value, ROTA_SLICE("2")));
+    rota_arena_fini(&arena);
+}
+
+static void a_text_longer_than_a_status_goes_whole(void **state)
+{
+    char text[3 * ROTA_STATUS_MESSAGE_SIZE];
+    struct rota_status status = {.code = ROTA_NOT_FOUND};
+    const struct rota_response_end end = {.status = &status, .text = rota_slice(text, sizeof(text)), .only = true, .encodings = true};
+    struct rota_response got = {0};
+    struct rota_header *headers;
+    struct rota_arena arena;
+    size_t count;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = "%\xC3\xA9 \n~"[i % 6];
+    rota_arena_init(&arena, NULL, 0);
+    assert_int_equal(rota_response_tail(&end, &arena, &headers, &count), 0);
+    assert_int_equal(count, 5);
+    assert_true(rota_slice_equal(headers[2].name, ROTA_SLICE("grpc-accept-encoding")));
+    assert_true(rota_slice_equal(headers[2].value, ROTA_SLICE("identity,deflate,gzip")));
+    assert_int_equal(rota_response_headers(&got, &arena, headers, count, true), 0);
+    assert_int_equal(got.status.code, ROTA_NOT_FOUND);
+    assert_true(rota_slice_equal(got.message, end.text));
     rota_arena_fini(&arena);
 }
 
@@ -248,11 +277,11 @@ static void a_compressed_message_names_what_is_missing(void **state)
     assert_int_equal(status.code, ROTA_INTERNAL);
     rota_compressed_status(ROTA_SLICE("identity"), false, &status);
     assert_int_equal(status.code, ROTA_INTERNAL);
-    rota_compressed_status(ROTA_SLICE("gzip"), true, &status);
+    rota_compressed_status(ROTA_SLICE("zstd"), true, &status);
     assert_int_equal(status.code, ROTA_UNIMPLEMENTED);
-    rota_compressed_status(ROTA_SLICE("gzip"), false, &status);
+    rota_compressed_status(ROTA_SLICE("zstd"), false, &status);
     assert_int_equal(status.code, ROTA_INTERNAL);
-    assert_string_equal(status.message, "grpc-encoding \"gzip\" is not supported, only \"identity\"");
+    assert_string_equal(status.message, "grpc-encoding \"zstd\" is not supported, only identity,deflate,gzip");
 }
 
 int main(void)
@@ -264,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_long_message_is_whole_and_cut),
         cmocka_unit_test(what_a_server_writes_a_client_reads),
         cmocka_unit_test(a_code_that_is_none_is_written_as_unknown),
+        cmocka_unit_test(a_text_longer_than_a_status_goes_whole),
         cmocka_unit_test(codes_of_http_and_http2_are_mapped),
         cmocka_unit_test(a_compressed_message_names_what_is_missing),
     };
