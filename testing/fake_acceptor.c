@@ -36,11 +36,16 @@ static void adopt(struct rota_stream *stream, const struct rota_stream_events *e
 static rota_err record(struct rota_fake_ask *ask, struct rota_buffer *lines, const struct rota_header *headers, size_t count)
 {
     struct rota_fake_acceptor *acceptor = ask->asker->acceptor;
+    size_t bytes = 0;
 
     assert_false(ask->ended);
     if (acceptor->send_err < 0)
         return acceptor->send_err;
     if (acceptor->max_fields > 0 && count > acceptor->max_fields)
+        return ROTA_ELIMIT;
+    for (size_t i = 0; i < count; i++)
+        bytes += headers[i].name.size + headers[i].value.size;
+    if (acceptor->max_field_bytes > 0 && bytes > acceptor->max_field_bytes)
         return ROTA_ELIMIT;
     for (size_t i = 0; i < count; i++) {
         if (rota_buffer_append(lines, headers[i].name) < 0 || rota_buffer_append(lines, ROTA_SLICE(": ")) < 0 ||

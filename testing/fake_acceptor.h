@@ -65,6 +65,7 @@ struct rota_fake_acceptor {
     rota_err listen_err; /* what listen returns; 0: it works */
     rota_err send_err;   /* the same for headers, messages and trailers */
     size_t max_fields;   /* more header fields at once are ROTA_ELIMIT; 0: any number */
+    size_t max_field_bytes; /* the same for the bytes of names and values */
 };
 
 void rota_fake_acceptor_init(struct rota_fake_acceptor *acceptor, struct rota_virtual_host *v, const struct rota_alloc *alloc);
