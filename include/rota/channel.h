@@ -16,6 +16,7 @@
 ROTA_BEGIN_DECLS
 
 struct rota_channel;
+struct rota_client_interceptor;
 
 struct rota_channel_options {
     size_t size;            /* set by ROTA_CHANNEL_OPTIONS_INIT */
@@ -39,6 +40,7 @@ struct rota_channel_options {
     bool keepalive_without_calls;
     const struct rota_tls_options *tls; /* NULL: plaintext; else to every address, unix: too */
     enum rota_compression compression;  /* of requests, unless a call says otherwise */
+    const struct rota_client_interceptor *interceptors; /* rota/interceptor.h; until one without a class; default: none */
 };
 #define ROTA_CHANNEL_OPTIONS_INIT {.size = sizeof(struct rota_channel_options)}
 

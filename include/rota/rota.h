@@ -8,6 +8,7 @@
 #include <rota/endpoint.h>
 #include <rota/err.h>
 #include <rota/health.h>
+#include <rota/interceptor.h>
 #include <rota/lb.h>
 #include <rota/log.h>
 #include <rota/loop.h>

@@ -18,6 +18,7 @@ ROTA_BEGIN_DECLS
 
 struct rota_server;
 struct rota_server_call;
+struct rota_server_interceptor;
 
 struct rota_server_options {
     size_t size;            /* set by ROTA_SERVER_OPTIONS_INIT */
@@ -36,6 +37,7 @@ struct rota_server_options {
     size_t max_pending_bytes;     /* per connection, of messages not yet whole or not yet wanted; a call beyond ends RESOURCE_EXHAUSTED; default 512 MiB */
     bool permit_pings_without_calls; /* that often also with no call open, else every two hours */
     enum rota_compression compression; /* of replies to clients that take it, unless a call says otherwise */
+    const struct rota_server_interceptor *interceptors; /* rota/interceptor.h; until one without a class; default: none */
 };
 #define ROTA_SERVER_OPTIONS_INIT {.size = sizeof(struct rota_server_options)}
 

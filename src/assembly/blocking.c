@@ -17,7 +17,8 @@ struct unary {
     struct rota_channel *channel;
     const struct rota_method *method;
     struct rota_call_options options;
-    struct rota_chunk *request;
+    const void *message; /* the caller's */
+    struct rota_chunk *request; /* it, packed */
     struct rota_chunk *reply;
     struct rota_status status;
     bool no_memory; /* what cancelled the call */
@@ -127,7 +128,7 @@ static void start(struct rota_loop_post *post)
         refuse(u, err);
         return;
     }
-    err = rota_call_write_packed(call, u->request);
+    err = rota_call_write_packed(call, u->request, u->message);
     if (err == 0)
         err = rota_call_write_end(call);
     if (err < 0 && err != ROTA_ECLOSED) { /* which on_done explains */
@@ -156,7 +157,7 @@ static void unpack(struct unary *u, void **ret_reply)
 struct rota_status rota_unary(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                               const void *request, void **ret_reply)
 {
-    struct unary u = {.post.run = start, .channel = channel, .method = method, .options = ROTA_CALL_OPTIONS_INIT};
+    struct unary u = {.post.run = start, .channel = channel, .method = method, .options = ROTA_CALL_OPTIONS_INIT, .message = request};
 
     if (options != NULL)
         memcpy(&u.options, options, options->size < sizeof(u.options) ? options->size : sizeof(u.options));

@@ -30,6 +30,7 @@ struct rota_blocking {
     struct rota_attachments *attachments; /* the channel's, held: its loop stays until the call is finished */
     struct rota_call *call;
     struct rota_chunk *sending; /* the loop's */
+    const void *sending_message; /* what was packed into it; the caller waits */
     rota_err send_err;          /* how it went; ROTA_EAGAIN while it waits */
     rota_err start_err;
     bool no_memory; /* the loop's: what cancelled the call */
@@ -57,7 +58,7 @@ static void try_send(struct rota_blocking *b)
 
     if (chunk == NULL)
         return;
-    err = b->done ? ROTA_ECLOSED : rota_call_write_packed(b->call, rota_chunk_ref(chunk));
+    err = b->done ? ROTA_ECLOSED : rota_call_write_packed(b->call, rota_chunk_ref(chunk), b->sending_message);
     if (err == ROTA_EAGAIN)
         return;
     b->sending = NULL;
@@ -186,6 +187,7 @@ rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *
 struct sending {
     struct rota_blocking *blocking;
     struct rota_chunk *chunk;
+    const void *message;
 };
 
 static void send_on_loop(void *arg)
@@ -193,13 +195,14 @@ static void send_on_loop(void *arg)
     struct sending *s = arg;
 
     s->blocking->sending = s->chunk;
+    s->blocking->sending_message = s->message;
     try_send(s->blocking);
 }
 
 rota_err rota_call_send(struct rota_call *call, const void *message)
 {
     struct rota_blocking *b = rota_call_facade(call);
-    struct sending sending = {b, rota_blocking_pack(b->channel, b->method, message)};
+    struct sending sending = {b, rota_blocking_pack(b->channel, b->method, message), message};
     rota_err err;
 
     if (sending.chunk == NULL)

@@ -148,6 +148,8 @@ static void clear(struct rota_call *call, const struct rota_method *method, enum
     call->inside = true;
     call->half_closed = call->held = call->want_writable = call->committed = call->refused = call->came_compressed = false;
     call->keeps = call->n_replies = 0;
+    call->sent_bytes = call->received_bytes = 0;
+    call->chain = NULL;
     call->metadata = NULL;
     call->reply = NULL;
     call->result = NULL;
@@ -196,6 +198,8 @@ rota_err rota_call_make(struct rota_channel *channel, const struct rota_method *
     rota_attempt_init(&call->attempt, call);
     rota_list_append(&channel->calls, &call->link);
     err = copy_metadata(call, options.metadata);
+    if (err == 0 && channel->n_interceptors > 0)
+        err = rota_intercept_begin(call);
     if (err == 0)
         err = arm(call);
     if (err < 0) {
@@ -218,6 +222,8 @@ static void retire(struct rota_call *call)
 
 void rota_call_unmake(struct rota_call *call)
 {
+    if (call->chain != NULL)
+        rota_intercept_abort(call);
     retire(call);
     give_back(call);
 }
@@ -234,6 +240,11 @@ static void fail_late(struct rota_call *call)
     const char *name = picking || call->attempt.connection == NULL ? "" : call->attempt.connection->peer;
     const char *trouble = picking ? rota_balance_trouble(call->channel) : "";
 
+    if (rota_intercept_holds(call)) {
+        rota_call_fail(call, ROTA_DEADLINE_EXCEEDED, "deadline of %lld ms exceeded while an interceptor held the call",
+            (long long)(call->timeout_ns / NS_PER_MS));
+        return;
+    }
     rota_call_fail(call, ROTA_DEADLINE_EXCEEDED, "deadline of %lld ms exceeded while %s%s%s%s", (long long)(call->timeout_ns / NS_PER_MS),
         what[call->attempt.state], name, *trouble == '\0' ? "" : ": ", trouble);
 }
@@ -252,9 +263,9 @@ static void fire_deadline(struct rota_host_timer *timer, int64_t now_ns)
 
 void rota_call_go(struct rota_call *call)
 {
-    if (call->deadline_ns <= call->channel->host->now_ns) {
+    if (call->state == ROTA_CALL_RUNNING && call->deadline_ns <= call->channel->host->now_ns) {
         fail_late(call);
-    } else {
+    } else if (call->state == ROTA_CALL_RUNNING && !rota_intercept_holds(call)) {
         rota_channel_wake(call->channel);
         rota_attempt_start(&call->attempt);
     }
@@ -297,9 +308,12 @@ void rota_call_fail(struct rota_call *call, enum rota_code code, const char *for
 void rota_call_report(struct rota_call *call)
 {
     struct rota_channel *channel = call->channel;
-    const void *reply = call->result->code == ROTA_OK ? call->reply : NULL;
+    const void *reply;
 
     rota_moves_go(&moves, &call->state, ROTA_CALL_DONE);
+    if (call->chain != NULL)
+        rota_intercept_done(call);
+    reply = call->result->code == ROTA_OK ? call->reply : NULL;
     retire(call);
     call->keeps++; /* on_done may drop the others */
     channel->refs++;
@@ -396,6 +410,11 @@ void *rota_call_facade(const struct rota_call *call)
     return call->facade;
 }
 
+struct rota_channel *rota_call_channel(const struct rota_call *call)
+{
+    return call->channel;
+}
+
 const struct rota_method *rota_call_method(const struct rota_call *call)
 {
     return call->method;
@@ -423,4 +442,29 @@ struct rota_slice rota_call_message(const struct rota_call *call)
 const char *rota_call_peer(const struct rota_call *call)
 {
     return call->attempt.connection == NULL ? NULL : call->attempt.connection->peer;
+}
+
+int64_t rota_call_deadline_ns(const struct rota_call *call)
+{
+    return call->deadline_ns;
+}
+
+bool rota_call_waits_for_ready(const struct rota_call *call)
+{
+    return call->wait_for_ready;
+}
+
+int64_t rota_call_now_ns(const struct rota_call *call)
+{
+    return call->channel->host->now_ns;
+}
+
+uint64_t rota_call_sent_bytes(const struct rota_call *call)
+{
+    return call->sent_bytes;
+}
+
+uint64_t rota_call_received_bytes(const struct rota_call *call)
+{
+    return call->received_bytes;
 }

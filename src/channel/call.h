@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "channel/attempt.h"
+#include "channel/intercept.h"
 #include "channel/outbox.h"
 
 enum rota_call_state {
@@ -54,6 +55,8 @@ struct rota_call {
     size_t max_reply_bytes, max_request_bytes;
     struct rota_host_timer timer; /* at the deadline or before it; the struct's rather than the call's */
     struct rota_host_task task;
+    uint64_t sent_bytes, received_bytes; /* of messages */
+    struct rota_chain *chain; /* interceptors; NULL: none */
     struct rota_metadata *metadata; /* to send; in the arena */
     struct rota_arena arena;        /* what the application may read until the end */
     struct rota_arena message_arena; /* the message it is being shown */
@@ -98,7 +101,8 @@ bool rota_reply_decompress(struct rota_call *call, struct rota_slice packed, str
 bool rota_call_is_full(const struct rota_call *call); /* a write has to wait */
 void rota_call_on_room(struct rota_call *call);       /* tells a writer that was refused */
 
-/* Packs into a framed chunk, compressed if the call does that. ROTA_ENOMEM; ROTA_ELIMIT: too large, and the call is over. */
+/* Packs into a framed chunk, compressed if the call does that. ROTA_ENOMEM; ROTA_ELIMIT: too large or refused by an interceptor, and the call
+ * is over. */
 rota_err rota_call_pack(struct rota_call *call, const void *message, struct rota_chunk **ret_chunk);
 /* Hands a framed chunk on; takes the reference, also on failure. ROTA_ENOMEM. */
 rota_err rota_call_send_chunk(struct rota_call *call, struct rota_chunk *chunk);

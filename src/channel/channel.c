@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/errinfo.h"
 #include "base/log.h"
+#include "channel/intercept.h"
 #include "channel/options.h"
 #include "channel/subchannel.h"
 #include "wire/target.h"
@@ -135,6 +136,7 @@ void rota_channel_unref(struct rota_channel *channel)
         rota_target_free(channel->alloc, channel->target);
     rota_alloc_free(channel->alloc, channel->authority);
     rota_alloc_free(channel->alloc, channel->user_agent);
+    rota_alloc_free(channel->alloc, channel->interceptors);
     rota_alloc_free(channel->alloc, channel->endpoints);
     rota_map_fini(&channel->subchannels);
     rota_arena_fini(&channel->scratch);
@@ -261,6 +263,8 @@ static rota_err fill(struct rota_channel *channel, const char *target, const str
         err = name_ourselves(channel, options, info);
     if (err == 0)
         err = rota_channel_config_parse(json, &channel->env, &channel->own_config, info);
+    if (err == 0)
+        err = rota_intercept_take(channel, options);
     if (err < 0)
         return err;
     channel->own_config_given = options->service_config != NULL;

@@ -30,11 +30,11 @@ struct rota_host *rota_channel_host(const struct rota_channel *channel);
 /* --- For blocking calls (assembly) --- */
 
 /* As rota_unary_start and rota_call_start, but messages come packed: `done` and on_message get a `const struct rota_slice *` valid during the
- * callback and the request is a `struct rota_chunk *` (one reference taken, also on failure) with ROTA_FRAME_PREFIX bytes left free in front. */
+ * callback and the request is a `struct rota_chunk *` (one reference taken, also on failure) with ROTA_FRAME_PREFIX bytes left free in front.
+ * message: what was packed, for interceptors. */
 ROTA_MUST_USE rota_err rota_call_start_packed(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                               const struct rota_call_events *events, void *arg, struct rota_call **ret_call);
-ROTA_MUST_USE rota_err rota_call_write_packed(struct rota_call *call, struct rota_chunk *chunk);
-const struct rota_method *rota_call_method(const struct rota_call *call);
+ROTA_MUST_USE rota_err rota_call_write_packed(struct rota_call *call, struct rota_chunk *chunk, const void *message);
 /* As rota_call_set_compression and rota_call_was_compressed, on the loop. */
 ROTA_MUST_USE rota_err rota_call_compress(struct rota_call *call, enum rota_compression compression);
 bool rota_call_came_compressed(const struct rota_call *call);

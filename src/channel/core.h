@@ -55,6 +55,8 @@ struct rota_channel {
     const struct rota_resolver_class *resolver;
     char *authority, *user_agent;
     bool secure; /* TLS, which the dialer speaks */
+    struct rota_client_interceptor *interceptors; /* owned; NULL: none */
+    size_t n_interceptors;
 
     struct rota_host_task task;
     uint32_t todo;

@@ -135,6 +135,8 @@ static void on_headers(void *owner, struct rota_stream *stream, const struct rot
     } else {
         if (!call->committed)
             rota_call_commit(call);
+        if (call->chain != NULL && !rota_intercept_headers(call))
+            return;
         if (call->kind != ROTA_CALL_UNARY && call->events->on_headers != NULL)
             call->events->on_headers(call, call->arg);
     }
@@ -150,6 +152,28 @@ static void fail_unpack(struct rota_call *call, rota_err err, const struct rota_
         rota_call_fail(call, err == ROTA_ELIMIT ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "reply cannot be read: %s", info->text);
 }
 
+/* To interceptors, which see messages only unpacked; false: the call is over. */
+static bool show_interceptors(struct rota_call *call, struct rota_slice bytes)
+{
+    const struct rota_message_type *type = &call->method->reply;
+    struct rota_errinfo info;
+    void *message;
+    rota_err err;
+    bool passed;
+
+    if (!rota_intercept_wants_messages(call))
+        return true;
+    info.text[0] = '\0';
+    err = type->codec->unpack(type->type, bytes, &call->message_arena.as_alloc, &message, &info);
+    if (err < 0) {
+        fail_unpack(call, err, &info);
+        return false;
+    }
+    passed = rota_intercept_message(call, message);
+    rota_arena_reset(&call->message_arena);
+    return passed;
+}
+
 /* A message unpacked into an arena goes with the arena. */
 static void show_typed(struct rota_call *call, struct rota_slice bytes)
 {
@@ -163,6 +187,8 @@ static void show_typed(struct rota_call *call, struct rota_slice bytes)
         err = type->codec->unpack(type->type, bytes, &call->arena.as_alloc, &call->reply, &info);
         if (err < 0)
             fail_unpack(call, err, &info);
+        else if (call->chain != NULL)
+            (void)rota_intercept_message(call, call->reply);
         return;
     }
     err = type->codec->unpack(type->type, bytes, &call->message_arena.as_alloc, &message, &info);
@@ -170,7 +196,8 @@ static void show_typed(struct rota_call *call, struct rota_slice bytes)
         fail_unpack(call, err, &info);
         return;
     }
-    call->events->on_message(call, call->arg, message);
+    if (call->chain == NULL || rota_intercept_message(call, message))
+        call->events->on_message(call, call->arg, message);
     rota_arena_reset(&call->message_arena);
 }
 
@@ -183,6 +210,7 @@ static void show(struct rota_call *call, const struct rota_frame *frame)
         rota_call_fail(call, ROTA_INTERNAL, "the server sent more than one reply to a unary call");
         return;
     }
+    call->received_bytes += bytes.size;
     if (frame->compressed) {
         if (!rota_reply_decompress(call, bytes, &plain))
             return;
@@ -190,10 +218,10 @@ static void show(struct rota_call *call, const struct rota_frame *frame)
     }
     call->came_compressed = frame->compressed;
     call->n_replies++;
-    if (call->kind == ROTA_CALL_PACKED)
-        call->events->on_message(call, call->arg, &bytes);
-    else
+    if (call->kind != ROTA_CALL_PACKED)
         show_typed(call, bytes);
+    else if (call->chain == NULL || show_interceptors(call, bytes))
+        call->events->on_message(call, call->arg, &bytes);
     rota_chunk_unref(plain);
 }
 

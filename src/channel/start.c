@@ -5,14 +5,14 @@
 static rota_err go_unary(struct rota_call *call, const void *request, struct rota_call **ret_call)
 {
     struct rota_chunk *chunk;
-    rota_err err = rota_call_pack(call, request, &chunk);
+    rota_err err = call->state == ROTA_CALL_RUNNING ? rota_call_pack(call, request, &chunk) : ROTA_ELIMIT;
 
     if (err == 0)
         err = rota_call_send_chunk(call, chunk);
     if (err == 0) {
         call->half_closed = true;
         rota_call_go(call);
-    } else if (err != ROTA_ELIMIT) { /* which is the call's result */
+    } else if (err != ROTA_ELIMIT) { /* the call is over and has its result */
         rota_call_unmake(call);
         return err;
     }

@@ -1,5 +1,6 @@
 /* stream_test.c - streaming calls: messages both ways, the send queue, flow control while held, callbacks that do things. */
 #include "channel/channel_fixture.h"
+#include <rota/interceptor.h>
 #include "base/assert.h"
 
 #define A "1.1.1.1:1"
@@ -307,13 +308,13 @@ static void packed_messages_and_a_call_that_is_kept(void **unused)
     chunk = rota_chunk_new(&f.leaks.alloc, 5 + 3);
     memcpy(chunk->data + 5, "abc", 3);
     chunk->size = 8;
-    assert_int_equal(rota_call_write_packed(call, chunk), 0);
+    assert_int_equal(rota_call_write_packed(call, chunk, NULL), 0);
     stream = rota_fake_stream_at(rota_fixture_conn(&f, A), 0);
     assert_string_equal(rota_fake_request(stream), "abc");
     assert_true(stream->end); /* a method with one request: its end travels with it */
     chunk = rota_chunk_new(&f.leaks.alloc, 5);
     chunk->size = 5;
-    assert_int_equal(rota_call_write_packed(call, chunk), ROTA_ECLOSED);
+    assert_int_equal(rota_call_write_packed(call, chunk, NULL), ROTA_ECLOSED);
     assert_int_equal(rota_call_write_end(call), 0);
     rota_fake_reply(stream, "reply");
     assert_int_equal(seen, 2);

@@ -55,6 +55,8 @@ rota_err rota_call_pack(struct rota_call *call, const void *message, struct rota
 
     if (err < 0)
         return err;
+    if (call->chain != NULL && !rota_intercept_send(call, message))
+        return ROTA_ELIMIT;
     chunk = rota_chunk_pool_get(call->channel->chunks, ROTA_FRAME_PREFIX + size_bytes);
     if (chunk == NULL)
         return ROTA_ENOMEM;
@@ -74,10 +76,12 @@ static rota_err flush(struct rota_call *call)
 
 rota_err rota_call_send_chunk(struct rota_call *call, struct rota_chunk *chunk)
 {
+    size_t size_bytes = chunk->size - ROTA_FRAME_PREFIX;
     rota_err err = rota_outbox_add(&call->outbox, chunk);
 
     if (err < 0)
         return err;
+    call->sent_bytes += size_bytes;
     if (!call->method->client_streaming)
         call->half_closed = true; /* there is no second message: the end travels with the first */
     return flush(call);
@@ -110,7 +114,7 @@ rota_err rota_call_write(struct rota_call *call, const void *message)
     return err == ROTA_ELIMIT ? ROTA_ECLOSED : err;
 }
 
-rota_err rota_call_write_packed(struct rota_call *call, struct rota_chunk *chunk)
+rota_err rota_call_write_packed(struct rota_call *call, struct rota_chunk *chunk, const void *message)
 {
     rota_err err = may_write(call);
     bool was_inside = call->inside;
@@ -119,6 +123,8 @@ rota_err rota_call_write_packed(struct rota_call *call, struct rota_chunk *chunk
     call->inside = true;
     if (err == 0)
         err = check_size(call, chunk->size - ROTA_FRAME_PREFIX);
+    if (err == 0 && call->chain != NULL && !rota_intercept_send(call, message))
+        err = ROTA_ELIMIT;
     if (err < 0) {
         rota_chunk_unref(chunk);
     } else {

@@ -70,10 +70,12 @@ static void recycle(struct rota_server_call *call)
     rota_frame_decoder_fini(&call->decoder);
     rota_frame_decoder_init(&call->decoder, server->alloc, server->options.max_request_bytes);
     call->method = NULL;
+    call->chain = NULL;
+    call->sent_bytes = call->received_bytes = 0;
     call->initial = call->trailing = NULL;
     call->message = call->data = NULL;
     call->message_bytes = 0;
-    call->shown = call->input_end = call->end_delivered = call->headers_sent = call->answered = call->finished = false;
+    call->starting = call->shown = call->input_end = call->end_delivered = call->headers_sent = call->answered = call->finished = false;
     call->cancelled = call->held = call->want_writable = false;
     call->gzip = call->compress = call->came_compressed = false;
     call->text = (struct rota_slice){0};
@@ -124,6 +126,10 @@ static void tell_cancelled(struct rota_server_call *call)
 
 void rota_server_call_cancel(struct rota_server_call *call)
 {
+    if (call->chain != NULL && !call->answered) {
+        struct rota_status status = {.code = ROTA_CANCELLED, .message = "the client has gone"};
+        rota_server_intercept_finish(call, &status);
+    }
     call->answered = true;
     if (call->cancelled || call->finished)
         return;
@@ -234,7 +240,27 @@ const char *rota_server_call_peer(const struct rota_server_call *call)
 
 const char *rota_server_call_path(const struct rota_server_call *call)
 {
-    return call->method->handler->method->path;
+    return call->method == NULL ? rota_server_intercept_path(call) : call->method->handler->method->path;
+}
+
+const struct rota_method *rota_server_call_method(const struct rota_server_call *call)
+{
+    return call->method == NULL ? NULL : call->method->handler->method;
+}
+
+int64_t rota_server_call_now_ns(const struct rota_server_call *call)
+{
+    return call->server->parts.host->now_ns;
+}
+
+uint64_t rota_server_call_sent_bytes(const struct rota_server_call *call)
+{
+    return call->sent_bytes;
+}
+
+uint64_t rota_server_call_received_bytes(const struct rota_server_call *call)
+{
+    return call->received_bytes;
 }
 
 struct rota_loop *rota_server_call_loop(const struct rota_server_call *call)

@@ -57,7 +57,7 @@ static bool is_head(const struct rota_header *headers, size_t count)
     return false;
 }
 
-static void refuse(struct rota_server_call *call, const struct rota_status *status)
+void rota_server_call_refuse(struct rota_server_call *call, const struct rota_status *status)
 {
     call->finished = true;
     rota_server_call_answer(call, status);
@@ -68,7 +68,7 @@ static void refuse_with(struct rota_server_call *call, enum rota_code code, cons
     struct rota_status status;
 
     rota_status_set(&status, code, "%s", text);
-    refuse(call, &status);
+    rota_server_call_refuse(call, &status);
 }
 
 static void refuse_unknown(struct rota_server_call *call)
@@ -87,7 +87,7 @@ static void refuse_unknown(struct rota_server_call *call)
             rota_status_set(&status, ROTA_UNIMPLEMENTED, "unknown method %.*s for service %.*s",
                             (int)(path.data + path.size - slash - 1), (const char *)slash + 1, (int)service.size, (const char *)service.data);
     }
-    refuse(call, &status);
+    rota_server_call_refuse(call, &status);
 }
 
 /* False: there is no memory to watch the deadline with. */
@@ -102,11 +102,10 @@ static bool set_deadline(struct rota_server_call *call)
     return rota_host_timer_set(call->server->parts.host, &call->deadline, call->deadline_ns) == 0;
 }
 
-static void start(struct rota_server_call *call)
+void rota_server_call_proceed(struct rota_server_call *call)
 {
     const struct rota_handler *handler;
 
-    call->method = rota_map_get(&call->server->methods, call->request.path);
     if (call->method == NULL) {
         refuse_unknown(call);
         return;
@@ -116,16 +115,21 @@ static void start(struct rota_server_call *call)
         return;
     }
     handler = call->method->handler;
-    call->decoder.max_bytes = call->server->options.max_request_bytes;
-    rota_server_call_begin_compression(call);
-    if (!set_deadline(call)) {
-        refuse_with(call, ROTA_RESOURCE_EXHAUSTED, "server out of memory");
-        return;
-    }
     if (handler->on_start != NULL) {
         call->shown = true;
         handler->on_start(call, call->method->handlers, call->method->user);
     }
+}
+
+static void start(struct rota_server_call *call)
+{
+    call->method = rota_map_get(&call->server->methods, call->request.path);
+    call->decoder.max_bytes = call->server->options.max_request_bytes;
+    rota_server_call_begin_compression(call);
+    if (call->request.timeout_ns > 0 && !set_deadline(call))
+        refuse_with(call, ROTA_RESOURCE_EXHAUSTED, "server out of memory");
+    else if (call->server->n_interceptors == 0 || rota_server_intercept_start(call))
+        rota_server_call_proceed(call);
 }
 
 void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end)
@@ -152,7 +156,7 @@ void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *str
     } else if (call->request.http_status != 0) {
         call->head_only = is_head(headers, count);
     } else if (call->request.reject.code != ROTA_OK) {
-        refuse(call, &call->request.reject);
+        rota_server_call_refuse(call, &call->request.reject);
     } else {
         start(call);
     }

@@ -10,13 +10,18 @@
 
 #include "base/errinfo.h"
 
+static void fail_with(struct rota_server_call *call, const struct rota_status *status)
+{
+    rota_server_call_answer(call, status);
+    rota_server_call_cancel(call);
+}
+
 static void fail(struct rota_server_call *call, enum rota_code code, const char *text)
 {
     struct rota_status status;
 
     rota_status_set(&status, code, "%s", text);
-    rota_server_call_answer(call, &status);
-    rota_server_call_cancel(call);
+    fail_with(call, &status);
 }
 
 static void fail_read(struct rota_server_call *call, rota_err err, const struct rota_errinfo *info)
@@ -84,30 +89,44 @@ static bool unpack(struct rota_server_call *call, const struct rota_frame *frame
     return true;
 }
 
+/* False: an interceptor has ended the call. */
+static bool let_in(struct rota_server_call *call, const void *message)
+{
+    struct rota_status status;
+
+    if (call->chain == NULL || rota_server_intercept_message(call, message, &status))
+        return true;
+    fail_with(call, &status);
+    return false;
+}
+
 static void take_message(struct rota_server_call *call, const struct rota_frame *frame)
 {
     const struct rota_server_method *m = call->method;
     size_t before_bytes = call->arena.used_bytes;
     void *message;
 
+    call->received_bytes += frame->message.size;
     if (!streams(call)) {
         if (call->message != NULL)
             fail(call, ROTA_INTERNAL, "more than one request message for a method that takes one");
-        else
-            (void)unpack(call, frame, &call->arena.as_alloc, &call->message);
+        else if (unpack(call, frame, &call->arena.as_alloc, &call->message))
+            (void)let_in(call, call->message);
         call->message_bytes = call->arena.used_bytes - before_bytes;
         return;
     }
     if (!unpack(call, frame, call->server->alloc, &message))
         return;
-    call->shown = true;
-    m->handler->on_message(call, message, m->handlers, m->user);
+    if (let_in(call, message)) {
+        call->shown = true;
+        m->handler->on_message(call, message, m->handlers, m->user);
+    }
     m->handler->method->request.codec->free(m->handler->method->request.type, message, call->server->alloc);
 }
 
 static bool may_read(const struct rota_server_call *call)
 {
-    return !call->held && !call->answered && !call->finished;
+    return !call->held && !call->starting && !call->answered && !call->finished;
 }
 
 /* Decodes as much of *data as may be read now. */

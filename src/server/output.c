@@ -42,6 +42,17 @@ static bool too_long(const struct rota_server_call *call, size_t size)
     return size > call->server->options.max_reply_bytes || size > UINT32_MAX;
 }
 
+/* False: an interceptor has ended the call. */
+static bool let_out(struct rota_server_call *call, const void *message)
+{
+    struct rota_status status;
+
+    if (rota_server_intercept_send(call, message, &status))
+        return true;
+    rota_server_call_answer(call, &status);
+    return false;
+}
+
 rota_err rota_server_call_send(struct rota_server_call *call, const void *message)
 {
     const struct rota_message_type *type;
@@ -60,6 +71,8 @@ rota_err rota_server_call_send(struct rota_server_call *call, const void *messag
         call->want_writable = true;
         return ROTA_EAGAIN;
     }
+    if (call->chain != NULL && !let_out(call, message))
+        return ROTA_ECLOSED;
     err = send_headers(call);
     if (err < 0)
         return err;
@@ -73,6 +86,7 @@ rota_err rota_server_call_send(struct rota_server_call *call, const void *messag
         rota_chunk_unref(chunk);
         return ROTA_ENOMEM;
     }
+    call->sent_bytes += chunk->size - ROTA_FRAME_PREFIX;
     return call->stream->conn->class->send(call->stream, chunk, false);
 }
 
@@ -133,21 +147,14 @@ static void reset(struct rota_server_call *call, uint32_t h2_code)
     call->conn = NULL;
 }
 
-void rota_server_call_answer(struct rota_server_call *call, const struct rota_status *status)
+/* Status and all that goes before it, on a stream that is there. */
+static void send_answer(struct rota_server_call *call, const struct rota_status *status)
 {
     static const struct rota_slice cut = {0};
-    struct rota_slice text;
-    rota_err err;
-
-    if (call->answered || call->stream == NULL) {
-        call->answered = true;
-        return;
-    }
-    call->answered = true;
-    rota_host_timer_clear(call->server->parts.host, &call->deadline);
+    struct rota_slice text = text_of(call, status);
     /* Initial metadata has its place in response headers only. */
-    err = call->initial != NULL ? send_headers(call) : 0;
-    text = text_of(call, status);
+    rota_err err = call->initial != NULL ? send_headers(call) : 0;
+
     if (err == 0)
         err = send_status(call, status, text, call->trailing);
     if (err == ROTA_ELIMIT && text.size > 0)
@@ -159,6 +166,24 @@ void rota_server_call_answer(struct rota_server_call *call, const struct rota_st
     }
     if (err < 0)
         reset(call, H2_INTERNAL_ERROR);
+}
+
+void rota_server_call_answer(struct rota_server_call *call, const struct rota_status *status)
+{
+    struct rota_status changed;
+
+    if (call->answered)
+        return;
+    if (call->chain != NULL) {
+        changed = *status;
+        rota_server_intercept_finish(call, &changed);
+        status = &changed;
+    }
+    call->answered = true;
+    if (call->stream == NULL)
+        return;
+    rota_host_timer_clear(call->server->parts.host, &call->deadline);
+    send_answer(call, status);
 }
 
 void rota_server_call_expire(struct rota_server_call *call)

@@ -68,6 +68,12 @@ rota_err rota_server_make(const struct rota_server_options *options, const struc
     rota_list_init(&s->companions);
     s->settle.run = on_settle;
     s->grace.fire = on_grace;
+    if (rota_server_intercept_take(s, full.interceptors) < 0) {
+        rota_map_fini(&s->methods);
+        rota_map_fini(&s->services);
+        rota_alloc_free(alloc, s);
+        return rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a server");
+    }
     *ret_server = s;
     return 0;
 }
@@ -220,6 +226,7 @@ static void destroy(struct rota_server *server)
     rota_map_fini(&server->services);
     rota_host_timer_clear(server->parts.host, &server->grace);
     rota_host_unpost(server->parts.host, &server->settle);
+    rota_alloc_free(server->alloc, server->interceptors);
     rota_alloc_free(server->alloc, server);
     if (on_closed != NULL)
         on_closed(arg);

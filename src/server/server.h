@@ -2,7 +2,7 @@
  *
  * The server sees its loop as a struct rota_host and the network as a struct rota_acceptor, so it runs unchanged in tests.
  * Files: server.c (services, listeners, drain, close), conn.c (accepted connections), dispatch.c (from request headers to
- * handler), call.c (a call's life), input.c (messages in), output.c (messages and status out),
+ * handler), intercept.c (interceptors), call.c (a call's life), input.c (messages in), output.c (messages and status out),
  * compression.c (of both).
  */
 #ifndef ROTA_SERVER_SERVER_H
@@ -16,6 +16,7 @@
 #include "wire/grpc.h"
 #include "wire/transport.h"
 #include "wire/zip.h"
+#include <rota/interceptor.h>
 #include <rota/server.h>
 
 struct rota_server_parts {
@@ -66,6 +67,8 @@ struct rota_server {
     struct rota_link spare;     /* calls to use again */
     struct rota_link companions; /* struct rota_server_companion */
     uint32_t n_spare;
+    struct rota_server_interceptor *interceptors; /* owned; NULL: none */
+    size_t n_interceptors;
     struct rota_server_stats stats;
     struct rota_zip zip;
     bool draining, closing;
@@ -99,7 +102,8 @@ struct rota_server_call {
     struct rota_stream *stream;    /* NULL once it is gone */
     struct rota_arena arena;
     struct rota_request request;
-    const struct rota_server_method *method; /* NULL until dispatched */
+    const struct rota_server_method *method; /* NULL until dispatched, and when there is none */
+    struct rota_server_chain *chain; /* interceptors; NULL: none */
     struct rota_frame_decoder decoder;
     struct rota_buffer pending; /* bytes that came while held; their credit is owed */
     struct rota_metadata *initial, *trailing;
@@ -108,9 +112,11 @@ struct rota_server_call {
     int64_t deadline_ns;
     size_t pending_bytes; /* what input.c has counted against the connection */
     size_t message_bytes; /* that `message` takes */
+    uint64_t sent_bytes, received_bytes; /* of messages */
     void *message; /* a unary request, unpacked in the arena, until the client's half ends */
     void *data;    /* the handler's */
     uint32_t busy; /* callbacks running in this call: it is not freed meanwhile */
+    bool starting; /* interceptors have not let it through to the handler */
     bool shown; /* the handler knows of the call, so the handler must finish it */
     bool input_end, end_delivered; /* the client's half is over; the handler knows */
     bool headers_sent;
@@ -135,6 +141,17 @@ extern const struct rota_stream_events rota_server_stream_events;     /* call.c 
 void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end);
 /* What is no gRPC: its HTTP answer, once the client's half is over. */
 void rota_server_call_answer_http(struct rota_server_call *call);
+void rota_server_call_refuse(struct rota_server_call *call, const struct rota_status *status); /* before the handler has seen it */
+void rota_server_call_proceed(struct rota_server_call *call); /* to the handler, or to a refusal of our own */
+
+/* intercept.c; what takes a call is for calls with a chain, but for start. */
+rota_err rota_server_intercept_take(struct rota_server *server, const struct rota_server_interceptor *interceptors); /* ROTA_ENOMEM */
+bool rota_server_intercept_start(struct rota_server_call *call); /* false: it is held, or was refused */
+/* Each: false, and *ret_status says why, when the call is to end. */
+bool rota_server_intercept_message(struct rota_server_call *call, const void *message, struct rota_status *ret_status);
+bool rota_server_intercept_send(struct rota_server_call *call, const void *message, struct rota_status *ret_status);
+void rota_server_intercept_finish(struct rota_server_call *call, struct rota_status *status); /* the first time; may change it */
+const char *rota_server_intercept_path(const struct rota_server_call *call); /* of a call without a method */
 
 /* call.c */
 struct rota_server_call *rota_server_call_make(struct rota_server *server); /* NULL: no memory */
