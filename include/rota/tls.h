@@ -1,7 +1,7 @@
-/* rota/tls.h - TLS for channels and servers: certificates as PEM files, HTTP/2 by ALPN, TLS 1.2 at least.
+/* rota/tls.h - TLS for channels and servers: certificates as PEM files, HTTP/2 by ALPN, TLS 1.2 at least; or plaintext, by name.
  *
- * Given by `tls` in the options of a channel or a server; without it connections are plaintext. A channel that was given it
- * never falls back to plaintext. What a handshake failed of is in the status of the calls that waited for it.
+ * Given by `tls` in the options of a channel or a server: &rota_tls_insecure for plaintext on purpose, to and from any address. A channel
+ * that was given TLS never falls back to plaintext. What a handshake failed of is in the status of the calls that waited for it.
  * Ownership: options and texts are copied; files are read when the channel or server is made, and again when they change.
  */
 #ifndef ROTA_TLS_H
@@ -29,8 +29,12 @@ struct rota_tls_options {
     /* Client: the certificate must name the host of the address that is dialed, and :authority does not matter. For servers that a
      * registry lists by names of their own. server_name goes before it. */
     bool check_address;
+    bool plaintext; /* no TLS at all, on purpose; nothing else may be given. rota_tls_insecure has it */
 };
 #define ROTA_TLS_OPTIONS_INIT {.size = sizeof(struct rota_tls_options)}
+
+/* Plaintext on purpose, for networks that are trusted: options.tls = &rota_tls_insecure. */
+ROTA_API extern const struct rota_tls_options rota_tls_insecure;
 
 /* Whom a certificate that was verified names. */
 struct rota_peer_identity {

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/errinfo.h"
+#include "base/plaintext.h"
 #include "channel/channel.h"
 #include "loop/loop.h"
 #include "net/tls.h"
@@ -82,7 +83,7 @@ struct opening {
     const char *target;
     struct rota_channel_options options;
     struct rota_loop *loop;
-    bool owns_loop;
+    bool owns_loop, plaintext;
     struct rota_channel *channel;
     struct rota_errinfo *info;
     rota_err err;
@@ -118,15 +119,21 @@ rota_err rota_channel_open(const char *target, const struct rota_channel_options
 {
     struct opening o = {.target = target, .options = ROTA_CHANNEL_OPTIONS_INIT, .info = info};
     struct rota_handoff handoff;
+    rota_err err;
 
     if (target == NULL)
         return rota_errinfo_set(info, ROTA_EINVAL, "no target given");
     if (options != NULL)
         memcpy(&o.options, options, options->size < sizeof(o.options) ? options->size : sizeof(o.options));
+    err = rota_plaintext_asked(o.options.tls, &o.plaintext, info);
+    if (err < 0)
+        return err;
+    if (o.plaintext)
+        o.options.tls = NULL;
     o.loop = o.options.loop;
     if (o.loop == NULL) {
         struct rota_loop_options loop_options = {.size = sizeof(loop_options), .alloc = o.options.alloc, .log = o.options.log};
-        rota_err err = rota_loop_thread_new(&loop_options, &o.loop);
+        err = rota_loop_thread_new(&loop_options, &o.loop);
         if (err < 0)
             return rota_errinfo_set(info, err, "%s: no loop: %s", target, rota_err_text(err));
         o.owns_loop = true;

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/errinfo.h"
+#include "base/plaintext.h"
 #include "loop/loop.h"
 #include "net/tls.h"
 #include "server/server.h"
@@ -55,11 +56,17 @@ rota_err rota_server_new(const struct rota_server_options *given, struct rota_se
     struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
     struct rota_server_parts parts;
     struct attachments *a = NULL;
+    bool plaintext;
     rota_err err;
 
     if (given != NULL)
         memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
     options.size = sizeof(options);
+    err = rota_plaintext_asked(options.tls, &plaintext, info);
+    if (err < 0)
+        return err;
+    if (plaintext)
+        options.tls = NULL;
     if (options.loop == NULL)
         return rota_errinfo_set(info, ROTA_EINVAL, "a server needs options.loop");
     err = attach(&options, &a, info);

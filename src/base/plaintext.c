@@ -1,0 +1,21 @@
+/* plaintext.c - see plaintext.h. */
+#include "base/plaintext.h"
+
+#include "base/errinfo.h"
+#include <string.h>
+
+const struct rota_tls_options rota_tls_insecure = {.size = sizeof(rota_tls_insecure), .plaintext = true};
+
+rota_err rota_plaintext_asked(const struct rota_tls_options *tls, bool *ret_asked, struct rota_errinfo *info)
+{
+    struct rota_tls_options given = ROTA_TLS_OPTIONS_INIT;
+
+    /* Programs built before there was the field have shorter options. */
+    if (tls != NULL)
+        memcpy(&given, tls, tls->size < sizeof(given) ? tls->size : sizeof(given));
+    if (given.plaintext && (given.ca_file != NULL || given.cert_file != NULL || given.key_file != NULL || given.server_name != NULL ||
+                            given.require_client_cert || given.check_address))
+        return rota_errinfo_set(info, ROTA_EINVAL, "tls: plaintext beside what TLS needs; give one of the two");
+    *ret_asked = given.plaintext;
+    return 0;
+}
