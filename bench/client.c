@@ -196,6 +196,7 @@ int main(int argc, char **argv)
     if (!o.own_thread && rota_loop_new(NULL, &bench.loop) < 0)
         return 1;
     options.loop = bench.loop;
+    options.tls = &rota_tls_insecure;
     options.service_config = "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}";
     if (rota_channel_open(o.target, &options, &bench.channel, &info) < 0) {
         fprintf(stderr, "%s\n", info.text);

@@ -148,6 +148,7 @@ int main(int argc, char **argv)
         rota_signal_new(app.loop, SIGTERM, on_signal, &app, &app.signal) < 0)
         fail("starting", "no loop");
     options.loop = app.loop;
+    options.tls = &rota_tls_insecure;
     options.service_config = config;
     if (rota_channel_open(app.target, &options, &app.channel, &info) < 0)
         fail("opening", info.text);

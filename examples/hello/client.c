@@ -14,6 +14,7 @@
 struct options {
     const char *registry, *service, *policy;
     long long count, interval;
+    struct security security;
 };
 
 struct app {
@@ -30,11 +31,16 @@ struct app {
 
 static const char usage[] =
     "usage: client [--registry=URI] [--service=NAME] [--policy=NAME] [--count=N] [--interval=MS]\n"
+    "       [--tls] [--ca=FILE] [--cert=FILE --key=FILE] [--server-name=NAME]\n"
     "  --registry   etcd://127.0.0.1:2379 (the default)\n"
     "  --service    grpclb_test1 (the default)\n"
     "  --policy     round_robin (the default), pick_first\n"
     "  --count      calls to make; default 20\n"
-    "  --interval   milliseconds between calls; default 0\n";
+    "  --interval   milliseconds between calls; default 0\n"
+    "  --tls        servers must show a certificate for the host they are listed with; the rest asks for it too\n"
+    "  --ca         who issues their certificates; default: the system's authorities\n"
+    "  --cert       our own certificate; --key: its key\n"
+    "  --server-name  the name that their certificates have instead\n";
 
 static void fail(const char *what, const char *why)
 {
@@ -174,6 +180,7 @@ static void open_channel(struct app *app, const char *uri)
     snprintf(config, sizeof(config), "{\"loadBalancingConfig\":[{\"%s\":{}}]}", app->options.policy);
     options.loop = app->loop;
     options.service_config = config;
+    options.tls = security_options(&app->options.security);
     if (rota_channel_open(uri, &options, &app->channel, &info) < 0)
         fail("opening", info.text);
 }
@@ -202,7 +209,9 @@ static void open_watch(struct app *app, const char *uri)
 
 static void read_options(struct options *o, int argc, char **argv)
 {
-    *o = (struct options){.registry = "etcd://127.0.0.1:2379", .service = "grpclb_test1", .policy = "round_robin", .count = 20};
+    *o = (struct options){.registry = "etcd://127.0.0.1:2379", .service = "grpclb_test1", .policy = "round_robin", .count = 20,
+                          .security = SECURITY_INIT};
+    o->security.tls.check_address = true; /* a server is known by the address it is listed with */
     for (int i = 1; i < argc; i++) {
         const char *value;
         if (strcmp(argv[i], "--help") == 0) {
@@ -219,7 +228,7 @@ static void read_options(struct options *o, int argc, char **argv)
             o->count = number("count", value, 0, 1000000000);
         else if ((value = flag(argv[i], "interval")) != NULL)
             o->interval = number("interval", value, 0, 3600000);
-        else {
+        else if (!security_flag(argv[i], &o->security)) {
             fprintf(stderr, "client: unknown argument %s\n%s", argv[i], usage);
             exit(2);
         }

@@ -54,6 +54,32 @@ long long number(const char *name, const char *text, long long low, long long hi
     return value;
 }
 
+bool security_flag(const char *arg, struct security *security)
+{
+    const struct {
+        const char *name, **value;
+    } files[] = {{"cert", &security->tls.cert_file}, {"key", &security->tls.key_file}, {"ca", &security->tls.ca_file}, {"server-name", &security->tls.server_name}};
+    bool demand = strcmp(arg, "--require-client-cert") == 0;
+
+    if (demand || strcmp(arg, "--tls") == 0) {
+        security->tls.require_client_cert |= demand;
+        return security->wanted = true;
+    }
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        const char *value = flag(arg, files[i].name);
+        if (value == NULL)
+            continue;
+        *files[i].value = value;
+        return security->wanted = true;
+    }
+    return false;
+}
+
+const struct rota_tls_options *security_options(const struct security *security)
+{
+    return security->wanted ? &security->tls : &rota_tls_insecure;
+}
+
 void registry_uri(const char *registry, const char *service, char *out, size_t size)
 {
     static const char *const schemes[] = {"etcd://", "http://"};

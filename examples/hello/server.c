@@ -15,6 +15,7 @@
 struct options {
     const char *port, *registry, *service, *advertise;
     long long weight, lease;
+    struct security security;
 };
 
 struct app {
@@ -30,12 +31,15 @@ struct app {
 
 static const char usage[] =
     "usage: server --port=:8001 [--registry=URI] [--service=NAME] [--weight=N] [--lease=SECONDS] [--advertise=ADDR]\n"
+    "       [--cert=FILE --key=FILE [--ca=FILE [--require-client-cert]]]\n"
     "  --port       where to listen: \":8001\", \"127.0.0.1:0\", \"unix:/path\"\n"
     "  --registry   etcd://127.0.0.1:2379 (the default); \"none\" registers nowhere\n"
     "  --service    grpclb_test1 (the default)\n"
     "  --weight     share of the calls, for policies that look at it\n"
     "  --lease      seconds that the entry outlives a server that dies; default 5\n"
-    "  --advertise  the address that clients are told; default: localhost and the port\n";
+    "  --advertise  the address that clients are told; default: localhost and the port\n"
+    "  --cert       TLS, with the certificate in that file; --key: its key\n"
+    "  --ca         who issues clients' certificates; --require-client-cert: nobody comes without one\n";
 
 static void on_say(struct rota_server_call *call, const Proto__HelloRequest *request, void *user)
 {
@@ -175,6 +179,7 @@ static void serve(struct app *app)
     struct rota_errinfo info;
 
     options.loop = app->loop;
+    options.tls = security_options(&app->options.security);
     if (rota_server_new(&options, &app->server, &info) < 0)
         fail("starting", info.text);
     if (proto_hello_service_add(app->server, &handlers, app) < 0 || rota_reflection_add(app->server) < 0 ||
@@ -187,7 +192,7 @@ static void serve(struct app *app)
 
 static void read_options(struct options *o, int argc, char **argv)
 {
-    *o = (struct options){.registry = "etcd://127.0.0.1:2379", .service = "grpclb_test1", .lease = 5};
+    *o = (struct options){.registry = "etcd://127.0.0.1:2379", .service = "grpclb_test1", .lease = 5, .security = SECURITY_INIT};
     for (int i = 1; i < argc; i++) {
         const char *value;
         if (strcmp(argv[i], "--help") == 0) {
@@ -206,7 +211,7 @@ static void read_options(struct options *o, int argc, char **argv)
             o->weight = number("weight", value, 1, 1000000000);
         else if ((value = flag(argv[i], "lease")) != NULL)
             o->lease = number("lease", value, 1, 9000000);
-        else {
+        else if (!security_flag(argv[i], &o->security)) {
             fprintf(stderr, "server: unknown argument %s\n%s", argv[i], usage);
             exit(2);
         }

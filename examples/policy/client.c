@@ -39,6 +39,7 @@ int main(int argc, char **argv)
         return 2;
     }
     options.policies = policies;
+    options.tls = &rota_tls_insecure; /* plaintext, also beyond this machine */
     options.service_config = "{\"loadBalancingConfig\":[{\"weighted_random\":{}}]}";
     if (rota_channel_open(argv[1], &options, &channel, &info) < 0) {
         fprintf(stderr, "%s\n", info.text);

@@ -33,6 +33,7 @@ int main(int argc, char **argv)
     if (rota_loop_new(NULL, &tally.loop) < 0)
         return 1;
     options.loop = tally.loop;
+    options.tls = &rota_tls_insecure; /* plaintext, also beyond this machine */
     options.service_config = "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}";
     if (rota_channel_open(argc > 1 ? argv[1] : "ipv4:127.0.0.1:8001", &options, &channel, &info) < 0) {
         fprintf(stderr, "%s\n", info.text);

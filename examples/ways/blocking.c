@@ -5,6 +5,7 @@
 
 int main(int argc, char **argv)
 {
+    struct rota_channel_options channel_options = ROTA_CHANNEL_OPTIONS_INIT;
     struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
     Proto__HelloRequest request = PROTO__HELLO_REQUEST__INIT;
     Proto__HelloReply *reply;
@@ -13,7 +14,8 @@ int main(int argc, char **argv)
     struct rota_errinfo info;
     char name[] = "blocking";
 
-    if (rota_channel_open(argc > 1 ? argv[1] : "ipv4:127.0.0.1:8001", NULL, &channel, &info) < 0) {
+    channel_options.tls = &rota_tls_insecure; /* plaintext, also beyond this machine */
+    if (rota_channel_open(argc > 1 ? argv[1] : "ipv4:127.0.0.1:8001", &channel_options, &channel, &info) < 0) {
         fprintf(stderr, "%s\n", info.text);
         return 1;
     }

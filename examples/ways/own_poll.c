@@ -25,6 +25,7 @@ int main(int argc, char **argv)
     struct rota_errinfo info;
     char name[] = "own_poll";
 
+    options.tls = &rota_tls_insecure; /* plaintext, also beyond this machine */
     if (rota_loop_new(NULL, &options.loop) < 0)
         return 1;
     if (rota_channel_open(argc > 1 ? argv[1] : "ipv4:127.0.0.1:8001", &options, &channel, &info) < 0) {

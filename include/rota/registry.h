@@ -7,6 +7,7 @@
 #define ROTA_REGISTRY_H
 
 #include <rota/loop.h>
+#include <rota/tls.h>
 
 ROTA_BEGIN_DECLS
 
@@ -20,10 +21,11 @@ struct rota_registry_options {
     size_t max_bytes;       /* of keys, values and history; default 1 GiB; beyond it writes fail RESOURCE_EXHAUSTED */
     const struct rota_alloc *alloc; /* default: the loop's */
     const struct rota_log *log;     /* default: the loop's */
+    const struct rota_tls_options *tls; /* as in a server's options */
 };
 #define ROTA_REGISTRY_OPTIONS_INIT {.size = sizeof(struct rota_registry_options)}
 
-/* Serves when it returns. ROTA_EADDRINUSE, ROTA_EIO, ROTA_EPARSE: info says what. */
+/* Serves when it returns. ROTA_EADDRINUSE, ROTA_EIO, ROTA_EPARSE, ROTA_EINVAL: info says what. */
 ROTA_API ROTA_MUST_USE rota_err rota_registry_open(const struct rota_registry_options *options, struct rota_registry **ret_registry,
                                                    struct rota_errinfo *info);
 ROTA_API const char *rota_registry_address(const struct rota_registry *registry); /* "127.0.0.1:41234" */

@@ -122,7 +122,7 @@ rota_err rota_etcd_client_open(const struct rota_etcd_where *where, struct rota_
     tls.key_file = where->key_file;
     tls.server_name = where->server_name;
     tls.check_address = true;
-    options.tls = where->secure ? &tls : NULL;
+    options.tls = where->secure ? &tls : &rota_tls_insecure; /* etcd:// says it, as http:// does */
     options.loop = loop;
     options.alloc = alloc;
     options.log = log;

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/errinfo.h"
 #include "base/log.h"
+#include "base/plaintext.h"
 #include "registry/journal.h"
 #include "server/server.h"
 #include <stdio.h>
@@ -95,6 +96,7 @@ static rota_err make_server(struct rota_registry *r, const struct rota_registry_
     server.loop = options->loop;
     server.alloc = options->alloc;
     server.log = options->log;
+    server.tls = options->tls;
     server.max_request_bytes = SERVER_REQUEST_BYTES;
     /* etcd's own; its clients ping every half minute. */
     server.min_ping_interval_ms = 5000;
@@ -139,7 +141,7 @@ static const char *dialable(const char *bound, size_t *ret_host_size)
     return bound;
 }
 
-static rota_err listen(struct rota_registry *r, const char *address, struct rota_errinfo *info)
+static rota_err listen(struct rota_registry *r, const char *address, bool secure, struct rota_errinfo *info)
 {
     char bound[ROTA_ADDRESS_TEXT_SIZE], url[ROTA_ADDRESS_TEXT_SIZE + 32];
     const char *host, *port;
@@ -150,7 +152,7 @@ static rota_err listen(struct rota_registry *r, const char *address, struct rota
         return err;
     host = dialable(bound, &host_size);
     port = strrchr(bound, ':');
-    snprintf(url, sizeof(url), "http://%.*s%s", (int)host_size, host, port == NULL ? "" : port);
+    snprintf(url, sizeof(url), "%s://%.*s%s", secure ? "https" : "http", (int)host_size, host, port == NULL ? "" : port);
     r->address = rota_alloc_text(r->alloc, rota_slice_str(bound));
     r->client_url = rota_alloc_text(r->alloc, rota_slice_str(url));
     return r->address == NULL || r->client_url == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry") : 0;
@@ -170,31 +172,38 @@ static void free_parts(struct rota_registry *r)
     rota_alloc_free(r->alloc, r);
 }
 
-rota_err rota_registry_open(const struct rota_registry_options *options, struct rota_registry **ret_registry, struct rota_errinfo *info)
+rota_err rota_registry_open(const struct rota_registry_options *given, struct rota_registry **ret_registry, struct rota_errinfo *info)
 {
+    struct rota_registry_options options = ROTA_REGISTRY_OPTIONS_INIT;
     const struct rota_alloc *alloc;
     struct rota_registry *r;
+    bool plaintext;
     rota_err err;
 
-    if (options == NULL || options->loop == NULL)
+    if (given != NULL)
+        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    if (options.loop == NULL)
         return rota_errinfo_set(info, ROTA_EINVAL, "a registry needs options.loop");
-    alloc = rota_alloc_or_default(options->alloc);
+    err = rota_plaintext_asked(options.tls, &plaintext, info);
+    if (err < 0)
+        return err;
+    alloc = rota_alloc_or_default(options.alloc);
     r = rota_alloc_zero(alloc, 1, sizeof(*r));
     if (r == NULL)
         return rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry");
     r->alloc = alloc;
-    r->log = options->log;
-    r->loop = options->loop;
+    r->log = options.log;
+    r->loop = options.loop;
     rota_arena_init(&r->scratch, alloc, 0);
     rota_arena_init(&r->outgoing, alloc, 0);
     rota_list_init(&r->streams);
     rota_list_init(&r->busy_streams);
     rota_list_init(&r->keepalives);
-    err = make_server(r, options, info);
+    err = make_server(r, &options, info);
     if (err == 0)
-        err = make_store(r, options, info);
+        err = make_store(r, &options, info);
     if (err == 0)
-        err = listen(r, options->listen != NULL ? options->listen : DEFAULT_LISTEN, info);
+        err = listen(r, options.listen != NULL ? options.listen : DEFAULT_LISTEN, options.tls != NULL && !plaintext, info);
     if (err < 0) {
         rota_server_free(r->server);
         free_parts(r);

@@ -175,6 +175,7 @@ static struct rota_channel *open_channel(struct rota_loop *loop, const char *add
     char target[300];
 
     options.loop = loop;
+    options.tls = &rota_tls_insecure;
     snprintf(target, sizeof(target), "%s%s", strncmp(address, "unix", 4) == 0 ? "" : "dns:///", address);
     if (rota_channel_open(target, &options, &channel, &info) < 0) {
         fprintf(stderr, "peer_client: %s\n", info.text);

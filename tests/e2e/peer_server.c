@@ -360,6 +360,7 @@ int main(int argc, char **argv)
     if (rota_loop_new(&loop_options, &loop) < 0)
         return 1;
     options.loop = loop;
+    options.tls = &rota_tls_insecure;
     if (rota_server_new(&options, &server, &info) < 0 || peer_peer_add(server, &peer_handlers, NULL) < 0 ||
         proto_hello_service_add(server, &hello_handlers, NULL) < 0 || rota_server_listen(server, port, bound, &info) < 0 ||
         rota_signal_new(loop, SIGTERM, on_signal, server, &terminated) < 0 || rota_signal_new(loop, SIGINT, on_signal, server, &interrupted) < 0) {

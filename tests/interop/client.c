@@ -160,7 +160,7 @@ int main(int argc, char **argv)
         flags_refuse("the case %s is not supported: %s", test_case, cases[chosen].why);
     find_cert("ca.pem", test_ca);
     tls.ca_file = ca_file == NULL && use_test_ca ? test_ca : ca_file;
-    at.tls = use_tls ? &tls : NULL;
+    at.tls = use_tls ? &tls : &rota_tls_insecure;
     if (at.port == 0 || at.port > 65535)
         flags_refuse("--server_port: expected a number from 1 to 65535");
     if (at.soak.request_bytes > MAX_PAYLOAD_BYTES)

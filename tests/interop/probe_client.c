@@ -119,6 +119,7 @@ static bool open_all(struct probe *probe, const char *host, const char *port)
     if (rota_loop_new(&loop_options, &probe->loop) < 0 || rota_timer_new(probe->loop, start_next, probe, &probe->timer) < 0)
         return false;
     options.loop = probe->loop;
+    options.tls = &rota_tls_insecure;
     if (rota_channel_open(target, &options, &probe->channel, &info) == 0)
         return true;
     fprintf(stderr, "probe-client: %s: %s\n", target, info.text);

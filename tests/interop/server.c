@@ -97,7 +97,7 @@ int main(int argc, char **argv)
     if (rota_loop_new(&options, &app.loop) < 0 || rota_signal_new(app.loop, SIGTERM, on_signal, &app, &app.signals[0]) < 0 ||
         rota_signal_new(app.loop, SIGINT, on_signal, &app, &app.signals[1]) < 0)
         fail("no loop");
-    serve(&app, port, use_tls ? &tls : NULL);
+    serve(&app, port, use_tls ? &tls : &rota_tls_insecure);
     rota_loop_run(app.loop);
     rota_signal_free(app.signals[0]);
     rota_signal_free(app.signals[1]);

@@ -7,7 +7,7 @@ void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags)
         {"tls", NULL, &connect->tls},           {"ca", &connect->ca, &connect->tls},
         {"cert", &connect->cert, &connect->tls}, {"key", &connect->key, &connect->tls},
         {"server-name", &connect->server_name, &connect->tls}, {"authority", &connect->authority, NULL},
-        {"max-reply-bytes", &connect->max_reply_bytes, NULL},
+        {"max-reply-bytes", &connect->max_reply_bytes, NULL}, {"plaintext", NULL, &connect->plaintext},
     };
 
     memcpy(flags, all, sizeof(all));
@@ -32,8 +32,12 @@ struct rota_channel *rota_connect_open(const char *verb, const char *target, con
             return NULL;
         options.max_reply_bytes = (size_t)max_reply_bytes;
     }
-    if (connect->tls)
-        options.tls = &tls;
+    if (connect->tls && connect->plaintext) {
+        rota_fail(verb, "--plaintext beside a flag that asks for TLS; give one of the two");
+        return NULL;
+    }
+    if (connect->tls || connect->plaintext)
+        options.tls = connect->tls ? &tls : &rota_tls_insecure;
     if (rota_channel_open(target, &options, &channel, &info) == 0)
         return channel;
     rota_fail(verb, "%s", info.text);

@@ -5,16 +5,17 @@
 #include "command.h"
 
 struct rota_connect {
-    bool tls;
+    bool tls, plaintext;
     const char *ca, *cert, *key, *server_name, *authority;
     const char *max_reply_bytes; /* NULL: the channel's default */
 };
 
-#define ROTA_CONNECT_FLAGS 7
+#define ROTA_CONNECT_FLAGS 8
 /* Writes that many flags, which fill in `connect`. */
 void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags);
 
 #define ROTA_CONNECT_USAGE \
+    "  --plaintext         connect without TLS beyond this machine too; within it that is the default\n" \
     "  --tls               connect by TLS, with the system's certificates; the next four ask for it too\n" \
     "  --ca FILE           certificates of those who may issue the server's\n" \
     "  --cert FILE         our certificate, and --key FILE its key, unless that is in the same file\n" \
