@@ -202,7 +202,8 @@ def check_refusals(h, registry):
         for command in (["snapshot", "save", os.path.join(h.dir, "s")], ["defrag"], ["member", "remove", "1"], ["endpoint", "hashkv"]):
             got = registry.ctl(*command, code=None)
             assert "a single embedded registry" in got, got
-        assert "a single embedded registry" in registry.ctl("--user=root:x", "get", "a", code=None)
+    with h.check("who comes with a name and password needs none, as with etcd"):
+        registry.ctl("--user=root:x", "put", "/with-login", "1")  # warns, and does it
     with h.check("SIGTERM ends it at once, watches or not"):
         seen = watch(h, registry, "--rev=%d" % (registry.revision() + 1), "/x")
         registry.ctl("put", "/x", "1")

@@ -38,7 +38,9 @@ struct rota_channel_options {
     int64_t keepalive_time_ms;   /* gRFC A8; default: never; at least 10 s (1 s for etcd's own) */
     int64_t keepalive_timeout_ms; /* default 20 s */
     bool keepalive_without_calls;
-    const struct rota_tls_options *tls; /* NULL: plaintext; else to every address, unix: too */
+    /* To every address, unix: too. NULL: plaintext to addresses of this machine (127.0.0.0/8, ::1, unix sockets), and calls that need
+     * another one fail UNAVAILABLE; &rota_tls_insecure: plaintext to any. */
+    const struct rota_tls_options *tls;
     enum rota_compression compression;  /* of requests, unless a call says otherwise */
     const struct rota_client_interceptor *interceptors; /* rota/interceptor.h; until one without a class; default: none */
 };

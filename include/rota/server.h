@@ -32,7 +32,9 @@ struct rota_server_options {
     uint32_t max_connections;        /* further ones are closed at once; default 65536 */
     size_t max_header_bytes;         /* per call, as HTTP/2 counts it; default 16 KiB */
     int64_t handshake_timeout_ms;    /* until a connection's first SETTINGS, and for a call's headers once begun; default 20 s */
-    const struct rota_tls_options *tls; /* NULL: plaintext; else on every TCP listener, and plaintext on unix: ones */
+    /* On every TCP listener, and plaintext on unix: ones. NULL: plaintext on loopback addresses, and no others may be listened on;
+     * &rota_tls_insecure: plaintext on any. */
+    const struct rota_tls_options *tls;
     int64_t min_ping_interval_ms; /* gRFC A9: clients that ping more often lose the connection at the third; default 5 min; negative: no limit */
     size_t max_pending_bytes;     /* per connection, of messages not yet whole or not yet wanted; a call beyond ends RESOURCE_EXHAUSTED; default 512 MiB */
     bool permit_pings_without_calls; /* that often also with no call open, else every two hours */
@@ -80,7 +82,8 @@ ROTA_API ROTA_MUST_USE rota_err rota_server_add(struct rota_server *server, cons
 
 /* "127.0.0.1:8001", "[::]:0", ":8001" (all addresses), "unix:/path", "unix-abstract:name". Accepts at once. The bound address
  * (with the port the system chose) is written to bound (ROTA_ADDRESS_TEXT_SIZE bytes) unless NULL.
- * ROTA_EADDRINUSE, ROTA_EPARSE, ROTA_EIO, ROTA_ENOMEM; info names the address. */
+ * ROTA_EADDRINUSE, ROTA_EPARSE, ROTA_EINVAL (options.tls is NULL, and the address is not this machine's alone), ROTA_EIO, ROTA_ENOMEM; info
+ * names the address. */
 ROTA_API ROTA_MUST_USE rota_err rota_server_listen(struct rota_server *server, const char *address, char *bound, struct rota_errinfo *info);
 
 /* Stops listening; GOAWAY on every connection, and a second one with the last stream after a round trip; waits for the calls to

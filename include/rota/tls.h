@@ -1,7 +1,8 @@
 /* rota/tls.h - TLS for channels and servers: certificates as PEM files, HTTP/2 by ALPN, TLS 1.2 at least; or plaintext, by name.
  *
- * Given by `tls` in the options of a channel or a server: &rota_tls_insecure for plaintext on purpose, to and from any address. A channel
- * that was given TLS never falls back to plaintext. What a handshake failed of is in the status of the calls that waited for it.
+ * Given by `tls` in the options of a channel or a server. NULL: plaintext, but only within this machine (loopback addresses, unix sockets);
+ * &rota_tls_insecure: plaintext on purpose, to and from any address. A channel that was given TLS never falls back to plaintext. What a
+ * handshake failed of is in the status of the calls that waited for it.
  * Ownership: options and texts are copied; files are read when the channel or server is made, and again when they change.
  */
 #ifndef ROTA_TLS_H

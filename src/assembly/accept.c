@@ -75,13 +75,14 @@ static rota_err start_listening(struct rota_acceptor *acceptor, const struct rot
 {
     struct rota_net_acceptor *a = ROTA_CONTAINER(acceptor, struct rota_net_acceptor, acceptor);
     struct rota_listener *listener = rota_alloc_zero(a->alloc, 1, sizeof(*listener));
+    struct rota_socket_rules rules = {.local_only = a->tls == NULL && !a->insecure};
     rota_err err;
 
     if (listener == NULL)
         return rota_errinfo_set(info, ROTA_ENOMEM, "%s: out of memory", address->text);
     *listener = (struct rota_listener){.acceptor = a, .limits = *limits, .events = events, .owner = owner,
                                         .secure = a->tls != NULL && address->kind != ROTA_ADDRESS_UNIX && address->kind != ROTA_ADDRESS_UNIX_ABSTRACT};
-    err = rota_listen_open(a->loop, address, &listen_events, listener, bound, &listener->listen, info);
+    err = rota_listen_open(a->loop, address, &rules, &listen_events, listener, bound, &listener->listen, info);
     if (err < 0) {
         rota_alloc_free(a->alloc, listener);
         return err;

@@ -407,6 +407,7 @@ static void other_kinds_of_sockets(void **unused)
     for (size_t i = 0; i < ROTA_COUNT(kinds); i++) {
         bool is_unix = strncmp(kinds[i], "unix", 4) == 0;
         struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+        struct rota_server_options server_options = ROTA_SERVER_OPTIONS_INIT;
         struct rota_channel *channel;
         struct rota_errinfo info;
         struct test_server s;
@@ -415,7 +416,8 @@ static void other_kinds_of_sockets(void **unused)
         if (is_unix)
             snprintf(address, sizeof(address), "%s%srota-test-%d", kinds[i], i == 0 ? "/tmp/" : "", (int)getpid());
         print_message("  %s\n", address);
-        test_server_open(&s, at.loop, address, NULL);
+        server_options.tls = &rota_tls_insecure; /* one of them is all addresses */
+        test_server_open(&s, at.loop, address, &server_options);
         snprintf(target, sizeof(target), "%s%s", is_unix ? "" : "dns:///", s.bound);
         if (strcmp(kinds[i], ":0") == 0)
             snprintf(target, sizeof(target), "dns:///127.0.0.1%s", strrchr(s.bound, ':'));

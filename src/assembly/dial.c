@@ -14,11 +14,23 @@ static rota_err secure(struct rota_net_link *link, struct rota_tls_config *tls, 
                         &link->tls);
 }
 
+/* gRFC A18: what keepalive waits for an answer, the system waits for an acknowledgement. */
+static uint32_t user_timeout_ms(const struct rota_dial *dial)
+{
+    int64_t ms = dial->keepalive_timeout_ns / 1000000;
+
+    if (dial->keepalive_time_ns == INT64_MAX || ms > INT32_MAX)
+        return 0;
+    return ms < 1 ? 1 : (uint32_t)ms;
+}
+
 static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *dial, const struct rota_conn_events *events, void *owner,
                      struct rota_conn **ret_conn)
 {
     struct rota_net_dialer *d = ROTA_CONTAINER(dialer, struct rota_net_dialer, dialer);
     struct rota_net_link *link = rota_alloc_zero(d->alloc, 1, sizeof(*link));
+    struct rota_socket_rules rules = {.local_only = d->tls == NULL && !d->insecure,
+                                      .user_timeout_ms = user_timeout_ms(dial)};
     rota_err err;
 
     if (link == NULL)
@@ -38,7 +50,7 @@ static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *dial, c
     if (err == 0 && d->tls != NULL)
         err = secure(link, d->tls, dial);
     if (err == 0)
-        err = rota_socket_dial(d->loop, dial->address, &rota_net_link_socket_events, link, &link->socket);
+        err = rota_socket_dial(d->loop, dial->address, &rules, &rota_net_link_socket_events, link, &link->socket);
     if (err < 0) {
         rota_net_link_free(link);
         return err;

@@ -27,6 +27,7 @@ struct rota_net_dialer {
     const struct rota_alloc *alloc;
     struct rota_out_buffer out;
     struct rota_tls_config *tls; /* one reference; NULL: plaintext */
+    bool insecure;               /* with tls NULL: to any address, else to those of this machine */
 };
 rota_err rota_net_dialer_init(struct rota_net_dialer *dialer, struct rota_loop *loop, const struct rota_alloc *alloc);
 void rota_net_dialer_fini(struct rota_net_dialer *dialer); /* every connection must have reported closed */
@@ -38,6 +39,7 @@ struct rota_net_acceptor {
     const struct rota_alloc *alloc;
     struct rota_out_buffer out;
     struct rota_tls_config *tls; /* one reference; NULL: plaintext */
+    bool insecure;               /* with tls NULL: at any address, else at those of this machine */
 };
 rota_err rota_net_acceptor_init(struct rota_net_acceptor *acceptor, struct rota_loop *loop, const struct rota_alloc *alloc);
 void rota_net_acceptor_fini(struct rota_net_acceptor *acceptor);

@@ -102,6 +102,7 @@ static void open_on_loop(void *arg)
         rota_errinfo_set(o->info, o->err, "%s: %s", o->target, why.text);
         return;
     }
+    a->dialer.insecure = o->plaintext;
     parts.dialer = &a->dialer.dialer;
     parts.policies = (const struct rota_lb_class *const *)(const void *)a->policies;
     parts.resolvers = (const struct rota_resolver_class *const *)(const void *)a->resolvers;

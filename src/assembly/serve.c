@@ -72,6 +72,7 @@ rota_err rota_server_new(const struct rota_server_options *given, struct rota_se
     err = attach(&options, &a, info);
     if (err < 0)
         return err;
+    a->acceptor.insecure = plaintext;
     parts = (struct rota_server_parts){.host = rota_loop_host(options.loop), .loop = options.loop, .acceptor = &a->acceptor.acceptor};
     err = rota_server_make(&options, &parts, ret_server, info);
     if (err < 0)

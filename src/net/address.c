@@ -145,6 +145,25 @@ struct rota_slice rota_address_host(const struct rota_address *address)
     return rota_slice(text, size);
 }
 
+bool rota_address_is_local(const struct rota_address *address)
+{
+    static const uint8_t one[16] = {[15] = 1};
+
+    switch (address->kind) {
+    case ROTA_ADDRESS_IPV4: return address->ip[0] == 127;
+    case ROTA_ADDRESS_IPV6: return memcmp(address->ip, one, sizeof(one)) == 0 || (is_mapped(address->ip) && address->ip[12] == 127);
+    case ROTA_ADDRESS_NAME: return false;
+    default: return true;
+    }
+}
+
+bool rota_address_is_any(const struct rota_address *address)
+{
+    static const uint8_t zero[16];
+
+    return memcmp(address->ip, zero, sizeof(zero)) == 0 && (address->kind == ROTA_ADDRESS_IPV4 || address->kind == ROTA_ADDRESS_IPV6);
+}
+
 void rota_errno_text(int code, char *ret_text, size_t cap)
 {
     uv_strerror_r(-code, ret_text, cap);
@@ -157,6 +176,15 @@ void rota_stream_nodelay(int fd, int family)
     /* What is written is written once a turn: waiting for more would only be waiting. */
     if (family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+void rota_stream_user_timeout(int fd, uint32_t timeout_ms)
+{
+    unsigned value = timeout_ms;
+
+    /* On a unix socket it fails, and is not needed. */
+    if (timeout_ms > 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof(value));
 }
 
 int rota_stream_socket(int family)

@@ -29,11 +29,18 @@ bool rota_address_from_literal(const char *host, uint16_t port, char text[static
 /* The host's part of "host:port" or "[v6]:port". */
 struct rota_slice rota_address_host(const struct rota_address *address);
 
+/* Nobody beyond this machine can be at it: a loopback address, a unix socket. Not for names. */
+bool rota_address_is_local(const struct rota_address *address);
+/* 0.0.0.0 or [::]: listening, all addresses; dialing, this machine. */
+bool rota_address_is_any(const struct rota_address *address);
+#define ROTA_NOT_LOCAL "beyond this machine plaintext must be asked for: set options.tls (&rota_tls_insecure is plaintext)"
+
 /* Of an errno: "connection refused". Cut to fit. */
 void rota_errno_text(int code, char *ret_text, size_t cap);
 
 /* A non-blocking stream socket of this family, TCP without delay; -1 and errno. */
 int rota_stream_socket(int family);
 void rota_stream_nodelay(int fd, int family);
+void rota_stream_user_timeout(int fd, uint32_t timeout_ms); /* 0 and not TCP: nothing */
 
 #endif

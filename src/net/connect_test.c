@@ -195,7 +195,7 @@ static void refuses(struct net_fixture *f, const char *input, rota_err want, con
     char text[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_address address = address_of(input, text);
 
-    assert_int_equal(rota_listen_open(f->loop, &address, &events, NULL, NULL, &second, &info), want);
+    assert_int_equal(rota_listen_open(f->loop, &address, &f->rules, &events, NULL, NULL, &second, &info), want);
     assert_null(second);
     if (strstr(info.text, words) == NULL || strstr(info.text, input) == NULL)
         fail_msg("\"%s\" lacks \"%s\" or the address", info.text, words);

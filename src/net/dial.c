@@ -18,6 +18,7 @@
 enum {
     ADDRESSES_MAX = 64, /* of one name; the rest is not tried */
     DETAIL_BYTES = 2 * ROTA_ADDRESS_TEXT_SIZE + 144,
+    NOT_LOCAL = -1, /* beside errno's: the rules forbid the address */
 };
 
 struct attempt {
@@ -32,6 +33,7 @@ struct rota_dial_attempts {
     struct rota_host *host;
     rota_dial_done *done;
     void *arg;
+    struct rota_socket_rules rules;
     struct rota_address address; /* as given; its text is target */
     char target[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_host_task begin;
@@ -81,7 +83,10 @@ static void note_failure(struct attempt *attempt, int code)
     if (dial->detail[0] != '\0' && (dial->says_much || is_ours(code)))
         return;
     dial->says_much = !is_ours(code);
-    rota_errno_text(code, text, sizeof(text));
+    if (code == NOT_LOCAL)
+        snprintf(text, sizeof(text), "%s", ROTA_NOT_LOCAL);
+    else
+        rota_errno_text(code, text, sizeof(text));
     if (dial->address.kind == ROTA_ADDRESS_NAME)
         snprintf(dial->detail, sizeof(dial->detail), "%s (%s): %s", dial->target, attempt->text, text);
     else
@@ -121,6 +126,7 @@ static void attempt_ready(void *arg, int what)
     attempt->watch = NULL;
     dial->running--;
     if (code == 0 && (what & ROTA_WATCH_ERROR) == 0) {
+        rota_stream_user_timeout(rota_poll_fd(watch), dial->rules.user_timeout_ms);
         end(dial, watch, 0, "");
         return;
     }
@@ -129,12 +135,19 @@ static void attempt_ready(void *arg, int what)
     start_next(dial);
 }
 
-/* 0, or the errno of a failure at once. */
+static bool stays_here(const struct rota_address *address)
+{
+    return rota_address_is_local(address) || rota_address_is_any(address);
+}
+
+/* 0, or the errno of a failure at once, or NOT_LOCAL. */
 static int start_attempt(struct attempt *attempt)
 {
     struct rota_sockaddr system;
     int fd, code;
 
+    if (attempt->dial->rules.local_only && !stays_here(&attempt->address))
+        return NOT_LOCAL;
     if (rota_address_to_system(&attempt->address, &system) < 0)
         return ENAMETOOLONG;
     fd = rota_stream_socket(system.u.any.sa_family);
@@ -255,8 +268,8 @@ static void begin(struct rota_host_task *task)
     }
 }
 
-rota_err rota_dial_start(struct rota_loop *loop, const struct rota_address *address, rota_dial_done *done, void *arg,
-                         struct rota_dial_attempts **ret_dial)
+rota_err rota_dial_start(struct rota_loop *loop, const struct rota_address *address, const struct rota_socket_rules *rules,
+                         rota_dial_done *done, void *arg, struct rota_dial_attempts **ret_dial)
 {
     struct rota_host *host = rota_loop_host(loop);
     struct rota_dial_attempts *dial = rota_alloc_zero(host->alloc, 1, sizeof(*dial));
@@ -265,6 +278,8 @@ rota_err rota_dial_start(struct rota_loop *loop, const struct rota_address *addr
         return ROTA_ENOMEM;
     dial->loop = loop;
     dial->host = host;
+    if (rules != NULL)
+        dial->rules = *rules;
     dial->done = done;
     dial->arg = arg;
     dial->begin.run = begin;

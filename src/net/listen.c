@@ -27,6 +27,7 @@ struct rota_listen {
     struct rota_host *host;
     const struct rota_listen_events *events;
     void *owner;
+    struct rota_socket_rules rules;
     struct rota_poll *watch; /* NULL when closed */
     struct rota_host_timer resume;
     struct rota_host_task report;
@@ -98,13 +99,6 @@ static int bind_and_listen(const struct rota_sockaddr *system)
     return fd;
 }
 
-static bool is_any(const struct rota_address *address)
-{
-    static const uint8_t zero[16];
-
-    return address->kind == ROTA_ADDRESS_IPV6 && memcmp(address->ip, zero, sizeof(zero)) == 0;
-}
-
 static int open_address(const struct rota_address *address)
 {
     struct rota_sockaddr system;
@@ -116,7 +110,7 @@ static int open_address(const struct rota_address *address)
     }
     fd = bind_and_listen(&system);
     /* Where there is no IPv6, all addresses are those of IPv4. */
-    if (fd < 0 && is_any(address) && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
+    if (fd < 0 && address->kind == ROTA_ADDRESS_IPV6 && rota_address_is_any(address) && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
         struct rota_address any4 = {.kind = ROTA_ADDRESS_IPV4, .port = address->port, .text = address->text};
         if (rota_address_to_system(&any4, &system) == 0)
             fd = bind_and_listen(&system);
@@ -195,6 +189,7 @@ static void take(struct rota_listen *l, int fd, const struct rota_sockaddr *from
     void *owner;
 
     rota_stream_nodelay(fd, from->u.any.sa_family);
+    rota_stream_user_timeout(fd, l->rules.user_timeout_ms);
     if (rota_poll_new(l->loop, fd, &watch) < 0) {
         close(fd);
         return;
@@ -264,8 +259,8 @@ static rota_err watch_listener(struct rota_listen *l, const struct rota_address 
     return 0;
 }
 
-rota_err rota_listen_open(struct rota_loop *loop, const struct rota_address *address, const struct rota_listen_events *events, void *owner,
-                          char *bound, struct rota_listen **ret_listen, struct rota_errinfo *info)
+rota_err rota_listen_open(struct rota_loop *loop, const struct rota_address *address, const struct rota_socket_rules *rules,
+                          const struct rota_listen_events *events, void *owner, char *bound, struct rota_listen **ret_listen, struct rota_errinfo *info)
 {
     struct rota_host *host = rota_loop_host(loop);
     char text[ROTA_IP_TEXT_SIZE];
@@ -275,10 +270,14 @@ rota_err rota_listen_open(struct rota_loop *loop, const struct rota_address *add
 
     if (address->kind == ROTA_ADDRESS_NAME && (err = resolve(address, text, &resolved, info)) < 0)
         return err;
+    if (rules != NULL && rules->local_only && !rota_address_is_local(&resolved))
+        return rota_errinfo_set(info, ROTA_EINVAL, "cannot listen on %s: %s", address->text, ROTA_NOT_LOCAL);
     l = rota_alloc_zero(host->alloc, 1, sizeof(*l));
     if (l == NULL)
         return rota_errinfo_set(info, ROTA_ENOMEM, "cannot listen on %s: out of memory", address->text);
     *l = (struct rota_listen){.loop = loop, .host = host, .events = events, .owner = owner};
+    if (rules != NULL)
+        l->rules = *rules;
     l->resume.fire = go_on;
     l->report.run = report;
     err = watch_listener(l, &resolved, info);

@@ -109,12 +109,12 @@ static void play(struct scene *scene)
     if (scene->err == 0)
         scene->err = rota_timer_set(scene->limit, rota_loop_now_ns(scene->loop) + INT64_C(20000000000));
     if (scene->err == 0)
-        scene->err = rota_listen_open(scene->loop, &address, &listen_events, scene, bound, &scene->listen, NULL);
+        scene->err = rota_listen_open(scene->loop, &address, NULL, &listen_events, scene, bound, &scene->listen, NULL);
     if (scene->err < 0)
         return;
     snprintf(target, sizeof(target), "localhost%s", strrchr(bound, ':'));
     address = address_of(target, text);
-    scene->err = rota_socket_dial(scene->loop, &address, &events, scene, &scene->client);
+    scene->err = rota_socket_dial(scene->loop, &address, NULL, &events, scene, &scene->client);
     while (scene->err == 0 && !scene->over)
         assert_int_equal(rota_loop_wait_turn(scene->loop), 0);
 }

@@ -15,6 +15,12 @@ struct rota_socket;
 struct rota_listen;
 struct rota_lookup;
 
+/* What sockets are made by. */
+struct rota_socket_rules {
+    bool local_only; /* loopback and unix addresses; others are refused with a sentence that says how plaintext is asked for */
+    uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT (gRFC A18); 0: the system's */
+};
+
 struct rota_socket_events {
     void (*on_connected)(void *owner); /* dialed sockets only */
     void (*on_read)(void *owner, struct rota_slice bytes); /* borrowed; reading goes on unless paused */
@@ -24,9 +30,9 @@ struct rota_socket_events {
 };
 
 /* Connects to one address; a ROTA_ADDRESS_NAME is looked up and its addresses tried in turn, 250 ms apart (RFC 8305), first to connect wins.
- * on_connected or on_closed (with a sentence that names the address) follows. ROTA_ENOMEM, ROTA_EIO. */
-rota_err rota_socket_dial(struct rota_loop *loop, const struct rota_address *address, const struct rota_socket_events *events, void *owner,
-                          struct rota_socket **ret_socket);
+ * rules NULL: none. on_connected or on_closed (with a sentence that names the address) follows. ROTA_ENOMEM, ROTA_EIO. */
+rota_err rota_socket_dial(struct rota_loop *loop, const struct rota_address *address, const struct rota_socket_rules *rules,
+                          const struct rota_socket_events *events, void *owner, struct rota_socket **ret_socket);
 /* Writes all of the bytes or keeps a copy of the rest. ROTA_ENOMEM; an error of the socket itself comes by on_closed. */
 rota_err rota_socket_write(struct rota_socket *socket, struct rota_slice bytes);
 size_t rota_socket_pending(const struct rota_socket *socket); /* bytes kept */
@@ -45,9 +51,9 @@ struct rota_listen_events {
 };
 
 /* TCP (SO_REUSEADDR, and not SO_REUSEPORT), IPv6 sockets for "[::]" take IPv4 too; a stale unix socket file is replaced, a live one is
- * ROTA_EADDRINUSE. bound: ROTA_ADDRESS_TEXT_SIZE bytes or NULL. Out of file descriptors: accepting pauses and goes on. */
-rota_err rota_listen_open(struct rota_loop *loop, const struct rota_address *address, const struct rota_listen_events *events, void *owner,
-                          char *bound, struct rota_listen **ret_listen, struct rota_errinfo *info);
+ * ROTA_EADDRINUSE. rules: of what is accepted; ROTA_EINVAL: they forbid the address. bound: ROTA_ADDRESS_TEXT_SIZE bytes or NULL. Out of file descriptors: accepting pauses and goes on. */
+rota_err rota_listen_open(struct rota_loop *loop, const struct rota_address *address, const struct rota_socket_rules *rules,
+                          const struct rota_listen_events *events, void *owner, char *bound, struct rota_listen **ret_listen, struct rota_errinfo *info);
 void rota_listen_close(struct rota_listen *listen); /* on_closed follows; a unix socket file is removed */
 
 /* All addresses of a host (A and AAAA, /etc/hosts, literals), as ROTA_ADDRESS_IPV4/IPV6 with the port given. */

@@ -190,7 +190,7 @@ void listen_on(struct net_fixture *f, const char *input)
     struct rota_errinfo info = {.text = ""};
     char text[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_address address = address_of(input, text);
-    rota_err err = rota_listen_open(f->loop, &address, &events, f, f->bound, &f->listen, &info);
+    rota_err err = rota_listen_open(f->loop, &address, &f->rules, &events, f, f->bound, &f->listen, &info);
 
     assert_string_equal(info.text, "");
     assert_int_equal(err, 0);
@@ -203,7 +203,7 @@ rota_err dial(struct net_fixture *f, const char *input, struct peer *ret_peer)
     rota_err err;
 
     peer_init(ret_peer, f);
-    err = rota_socket_dial(f->loop, &address, &peer_events, ret_peer, &ret_peer->socket);
+    err = rota_socket_dial(f->loop, &address, &f->rules, &peer_events, ret_peer, &ret_peer->socket);
     assert_false(ret_peer->connected || ret_peer->closed);
     return err;
 }

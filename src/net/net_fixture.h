@@ -30,6 +30,7 @@ struct net_fixture {
     struct peer model; /* what an accepted peer is made like */
     struct peer accepted[PEERS_MAX];
     size_t n_accepted;
+    struct rota_socket_rules rules; /* of both sides */
     bool refuse; /* on_accept returns NULL */
     bool listen_closed;
     char bound[ROTA_ADDRESS_TEXT_SIZE];

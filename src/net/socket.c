@@ -376,8 +376,8 @@ static void dialed(void *arg, struct rota_poll *watch, rota_err err, const char 
     update_watch(s);
 }
 
-rota_err rota_socket_dial(struct rota_loop *loop, const struct rota_address *address, const struct rota_socket_events *events, void *owner,
-                          struct rota_socket **ret_socket)
+rota_err rota_socket_dial(struct rota_loop *loop, const struct rota_address *address, const struct rota_socket_rules *rules,
+                          const struct rota_socket_events *events, void *owner, struct rota_socket **ret_socket)
 {
     struct rota_socket *s = make(loop, address->text);
     rota_err err;
@@ -387,7 +387,7 @@ rota_err rota_socket_dial(struct rota_loop *loop, const struct rota_address *add
     s->state = DIALING;
     s->events = events;
     s->owner = owner;
-    err = rota_dial_start(loop, address, dialed, s, &s->dial);
+    err = rota_dial_start(loop, address, rules, dialed, s, &s->dial);
     if (err < 0) {
         unmake(s);
         return err;

@@ -19,9 +19,9 @@ struct rota_dial_attempts;
 /* Inside a turn, never from within start: watch is the connected descriptor, or NULL with err and a sentence. The dial is gone by then. */
 typedef void rota_dial_done(void *arg, struct rota_poll *watch, rota_err err, const char *detail);
 
-/* `address` is copied. ROTA_ENOMEM. */
-rota_err rota_dial_start(struct rota_loop *loop, const struct rota_address *address, rota_dial_done *done, void *arg,
-                         struct rota_dial_attempts **ret_dial);
+/* `address` and rules are copied. ROTA_ENOMEM. */
+rota_err rota_dial_start(struct rota_loop *loop, const struct rota_address *address, const struct rota_socket_rules *rules,
+                         rota_dial_done *done, void *arg, struct rota_dial_attempts **ret_dial);
 void rota_dial_cancel(struct rota_dial_attempts *dial); /* NULL is fine */
 
 #endif

@@ -1,5 +1,6 @@
 /* caller.c - see caller.h. Requests are sent as fast as the server takes them, replies are printed as they come. */
 #include "caller.h"
+#include "connect.h"
 
 #include "command.h"
 
@@ -110,7 +111,7 @@ static void on_done(struct rota_call *call, void *arg, const struct rota_status 
     if (!rota_status_ok(status)) {
         fprintf(stderr, "%s: ", rota_code_name(status->code));
         rota_print_foreign(stderr, message);
-        fputc('\n', stderr);
+        fprintf(stderr, "%s\n", rota_connect_hint(status));
     }
     rota_loop_stop(s->caller->loop);
 }

@@ -28,6 +28,7 @@ static int fail(const struct app *app, const struct rota_status *why)
 {
     fprintf(stderr, "rota call: %s: %s: ", app->target, rota_code_name(why->code));
     rota_print_foreign(stderr, rota_slice_str(why->message));
+    fputs(rota_connect_hint(why), stderr);
     fputc('\n', stderr);
     return ROTA_EXIT_FAILED;
 }

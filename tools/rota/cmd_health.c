@@ -50,7 +50,7 @@ static int exit_of(int status)
 
 static int fail(const struct question *q, const struct rota_status *status)
 {
-    return rota_fail("health", "%s: %s: %s", q->target, rota_code_name(status->code), status->message);
+    return rota_fail("health", "%s: %s: %s%s", q->target, rota_code_name(status->code), status->message, rota_connect_hint(status));
 }
 
 static int check(struct rota_channel *channel, const struct question *q, const Grpc__Health__V1__HealthCheckRequest *request)

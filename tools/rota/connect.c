@@ -13,6 +13,11 @@ void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags)
     memcpy(flags, all, sizeof(all));
 }
 
+const char *rota_connect_hint(const struct rota_status *status)
+{
+    return strstr(status->message, "&rota_tls_insecure") != NULL ? "; --plaintext asks for it" : "";
+}
+
 struct rota_channel *rota_connect_open(const char *verb, const char *target, const struct rota_connect *connect, struct rota_loop *loop)
 {
     struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;

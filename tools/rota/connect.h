@@ -26,4 +26,7 @@ void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags);
 /* A channel on the loop; NULL after having said on standard error what is wrong. */
 struct rota_channel *rota_connect_open(const char *verb, const char *target, const struct rota_connect *connect, struct rota_loop *loop);
 
+/* What to add to a failure's message that names the library's options: the flag that sets them, or "". */
+const char *rota_connect_hint(const struct rota_status *status);
+
 #endif
