@@ -2,6 +2,7 @@
 //
 //	gointerop server --port=PORT
 //	gointerop client --server_host=HOST --server_port=PORT --test_case=CASE [--soak_...]
+//	gointerop probe HOST PORT DEADLINE_MS CALLS GAP_MS [par]
 //
 // The client's exit code: 0 passed, 1 failed, 2 wrong arguments or a case that is not supported.
 package main
@@ -23,6 +24,8 @@ func main() {
 		serve(os.Args[2:])
 	case len(os.Args) >= 2 && os.Args[1] == "client":
 		os.Exit(try(os.Args[2:]))
+	case len(os.Args) >= 2 && os.Args[1] == "probe":
+		os.Exit(probe(os.Args[2:]))
 	default:
 		fmt.Fprintln(os.Stderr, "usage: gointerop server|client FLAGS")
 		os.Exit(2)
