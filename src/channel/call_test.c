@@ -133,6 +133,11 @@ static void break_protocol(struct rota_fake_stream *s)
     rota_fake_close(s, ROTA_STREAM_PROTOCOL, 1, false);
 }
 
+static void break_limit(struct rota_fake_stream *s)
+{
+    rota_fake_close(s, ROTA_STREAM_PROTOCOL, 11, false);
+}
+
 static void close_early(struct rota_fake_stream *s)
 {
     rota_fake_close(s, ROTA_STREAM_DONE, 0, false);
@@ -162,7 +167,7 @@ static const struct answer_case {
     {"a trailers-only answer", answer_trailers_only, ROTA_PERMISSION_DENIED, "not you", -1},
     {"OK without a reply is INTERNAL", answer_nothing, ROTA_INTERNAL, "without a reply", -1},
     {"a second reply is INTERNAL", answer_twice, ROTA_INTERNAL, "more than one", 8},
-    {"an end without trailers is UNKNOWN", answer_without_trailers, ROTA_UNKNOWN, "without a grpc-status", -1},
+    {"an end without trailers is INTERNAL", answer_without_trailers, ROTA_INTERNAL, "without trailers", -1},
     {"OK inside a message is INTERNAL", answer_half, ROTA_INTERNAL, "inside a message", -1},
     {"compressed without agreement is INTERNAL", answer_compressed, ROTA_INTERNAL, "", 8},
     {"too large is RESOURCE_EXHAUSTED and names the sizes", answer_huge, ROTA_RESOURCE_EXHAUSTED, "16777216 bytes, the limit is 4194304", 8},
@@ -172,6 +177,7 @@ static const struct answer_case {
     {"RST_STREAM INTERNAL_ERROR is INTERNAL", reset_internal, ROTA_INTERNAL, ADDRESS, -1},
     {"RST_STREAM ENHANCE_YOUR_CALM is RESOURCE_EXHAUSTED", reset_calm, ROTA_RESOURCE_EXHAUSTED, ADDRESS, -1},
     {"broken HTTP/2 is INTERNAL", break_protocol, ROTA_INTERNAL, ADDRESS, -1},
+    {"a header list above the limit is RESOURCE_EXHAUSTED", break_limit, ROTA_RESOURCE_EXHAUSTED, ADDRESS, -1},
     {"a stream that just ends is INTERNAL", close_early, ROTA_INTERNAL, "without trailers", -1},
     {"a lost connection is UNAVAILABLE and names the peer", lose_connection, ROTA_UNAVAILABLE, ADDRESS, -1},
     {"trailers end a call whose request is still queued", reset_after_trailers, ROTA_RESOURCE_EXHAUSTED, "too much", 0},

@@ -10,6 +10,7 @@
 
 #define H2_NO_ERROR 0
 #define H2_CANCEL 8
+#define H2_ENHANCE_YOUR_CALM 11
 
 static bool is_waiting(const struct rota_call *call)
 {
@@ -99,7 +100,9 @@ static void on_closed(void *owner, const struct rota_stream_end *end)
             rota_status_set(status, ROTA_UNAVAILABLE, "%s did not take the call: %s", peer, end->detail);
             break;
         case ROTA_STREAM_PROTOCOL:
-            rota_status_set(status, ROTA_INTERNAL, "%s broke the protocol: %s", peer, end->detail);
+            /* Of what we reset streams for, only our own limit is of that kind. */
+            rota_status_set(status, end->h2_code == H2_ENHANCE_YOUR_CALM ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "%s broke the protocol: %s",
+                peer, end->detail);
             break;
         case ROTA_STREAM_LOST:
             rota_status_set(status, ROTA_UNAVAILABLE, "connection to %s lost: %s", peer, end->detail);

@@ -1,7 +1,7 @@
 /* grpc_response.c - response headers and trailers: written by the server, and read by the client into one status.
  *
  * Reading decides, in this order: a grpc-status given is the call's status, whatever HTTP says; a response that is no
- * gRPC is rejected with what its HTTP status maps to; an end without grpc-status is UNKNOWN. Invariant: once
+ * gRPC is rejected with what its HTTP status maps to; an end without grpc-status is UNKNOWN, without trailers INTERNAL. Invariant: once
  * status_seen is set, status and message do not change.
  */
 #include "base/text.h"
@@ -209,6 +209,8 @@ rota_err rota_response_trailers(struct rota_response *r, struct rota_arena *aren
         return ROTA_ENOMEM;
     if (block.grpc_status.size > 0)
         return take_status(r, arena, &block);
+    if (count == 0)
+        return conclude(r, arena, ROTA_INTERNAL, "the server ended the call without trailers");
     return conclude(r, arena, ROTA_UNKNOWN, "the server ended the call without a grpc-status");
 }
 

@@ -21,7 +21,7 @@ static const struct read_case {
     {"a grpc-status counts more than HTTP's", ":status: 503\ngrpc-status: 7", NULL, false, false, ROTA_PERMISSION_DENIED, ""},
     {"also before a body", ":status: 503\ncontent-type: application/grpc\ngrpc-status: 7", "", false, true, ROTA_PERMISSION_DENIED, ""},
     {"trailers without a status", GRPC, "x: y", true, false, ROTA_UNKNOWN, "the server ended the call without a grpc-status"},
-    {"no trailers", GRPC, "", true, false, ROTA_UNKNOWN, "the server ended the call without a grpc-status"},
+    {"no trailers", GRPC, "", true, false, ROTA_INTERNAL, "the server ended the call without trailers"},
     {"headers end it without a status", GRPC, NULL, false, false, ROTA_UNKNOWN, "the server ended the call without a grpc-status"},
     {"a web page", ":status: 404\ncontent-type: text/html", "", false, true, ROTA_UNIMPLEMENTED,
      "no gRPC response: HTTP status 404, content-type \"text/html\", expected 200 and application/grpc"},
