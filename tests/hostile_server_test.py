@@ -68,7 +68,6 @@ def judge(row, result, kind, base_kib):
     """Why the result is not what was wanted, or None."""
     foreign = kind == "go"
     want = row.go if foreign and row.go else row.want
-    conn = row.go_conn if foreign and row.go_conn else row.conn
     codes = [named(code) for code in result.codes]
     if result.exit != 0:
         return "exit code %s: %s" % (result.exit, result.text[-3000:])
@@ -81,8 +80,8 @@ def judge(row, result, kind, base_kib):
     bad = [code for code in codes[1:] if code not in row.then]
     if bad:
         return "a later call ended with %s, want %s: %s" % (bad[0], row.then, result.text[-500:])
-    if conn != hostile.ANY and result.connections != {hostile.SAME: 1, hostile.NEW: 2}[conn]:
-        return "%d connections, want calls on the %s one: %s" % (result.connections, conn, result.text[-500:])
+    if row.conn != hostile.ANY and result.connections != {hostile.SAME: 1, hostile.NEW: 2}[row.conn]:
+        return "%d connections, want calls on the %s one: %s" % (result.connections, row.conn, result.text[-500:])
     if result.took_s > result.allowed_s:
         return "it took %.1f s, want at most %.1f" % (result.took_s, result.allowed_s)
     if base_kib and result.rss_kib - base_kib > RSS_MIB * 1024:

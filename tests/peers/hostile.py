@@ -34,12 +34,12 @@ class Row:
     sides with us then. deadline_ms is the calls'; `calls` of them are made, `gap_ms` apart, or beside each other with par."""
 
     def __init__(self, name, want, conn, act, *, times=1, first=None, raw=False, at_headers=False, deadline_ms=3000, calls=3, gap_ms=20,
-                 par=False, go=None, go_conn=None, why=None, then="OK"):
+                 par=False, go=None, why=None, then="OK"):
         self.name, self.conn, self.act = name, conn, act
         self.want, self.then, self.go = want.split(), then.split(), go.split() if go else None
         self.times, self.first, self.raw, self.at_headers = times, settings() if first is None else first, raw, at_headers
         self.deadline_ms, self.calls, self.gap_ms, self.par = deadline_ms, calls, gap_ms, par
-        self.go_conn, self.why = go_conn, why
+        self.why = why
 
 
 def row(name, *args, **more):

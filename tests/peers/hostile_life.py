@@ -44,7 +44,7 @@ for _name, _octets in (("http1_400", b"HTTP/1.1 400 Bad Request\r\nContent-Lengt
                        ("goaway_before_settings", goaway(0, NO_ERROR)), ("settings_ack_first", frame(SETTINGS, ACK, 0)),
                        ("settings_of_16_mib_first", frame(SETTINGS, 0, 0, b"", length=0xFFFFFF)),
                        ("settings_then_noise", settings() + b"\xde\xad\xbe\xef" * 1000)):
-    raw("answers_" + _name, WAIT + " INTERNAL", lambda link, s, octets=_octets: (link.send(octets), link.until_closed()) and b"")
+    raw("answers_" + _name, WAIT + (" OK INTERNAL" if "noise" in _name else ""), lambda link, s, octets=_octets: (link.send(octets), link.until_closed()) and b"")
 raw("closes_for_ever", "UNAVAILABLE", lambda link, s: link.close(), times=FOREVER, then="UNAVAILABLE", gap_ms=50, calls=5)
 raw("silence_for_ever", WAIT, lambda link, s: link.until_closed(), times=FOREVER, then=WAIT, deadline_ms=500, gap_ms=10)
 
@@ -56,8 +56,8 @@ row("settings_acks_never_sent", "OK", SAME, lambda link, s: _without_acks(link, 
 for _name, _pairs in (("push_2", [(ENABLE_PUSH, 2)]), ("window_of_2_gib", [(INITIAL_WINDOW_SIZE, 0x80000000)]),
                       ("window_of_4_gib", [(INITIAL_WINDOW_SIZE, 0xFFFFFFFF)]), ("frames_of_16383", [(MAX_FRAME_SIZE, 16383)]),
                       ("frames_of_0", [(MAX_FRAME_SIZE, 0)]), ("frames_of_16_mib", [(MAX_FRAME_SIZE, 1 << 24)])):
-    row("settings_" + _name, ERROR, NEW, lambda s, pairs=_pairs: settings(*pairs) + good(s), go="OK " + ERROR, go_conn=ANY, why="RFC 9113, 6.5.2")
-row("settings_push_1", ERROR, NEW, lambda s: settings((ENABLE_PUSH, 1)) + good(s), go="OK " + ERROR, go_conn=ANY,
+    row("settings_" + _name, ERROR, NEW, lambda s, pairs=_pairs: settings(*pairs) + good(s), go="OK " + ERROR, why="RFC 9113, 6.5.2")
+row("settings_push_1", ERROR, NEW, lambda s: settings((ENABLE_PUSH, 1)) + good(s), go="OK " + ERROR,
     why="RFC 9113, 6.5.2: a client must take ENABLE_PUSH of 1 for a connection error")
 row("settings_push_0", "OK", SAME, lambda s: settings((ENABLE_PUSH, 0)) + good(s))
 row("settings_frames_largest", "OK", SAME, lambda s: settings((MAX_FRAME_SIZE, (1 << 24) - 1)) + good(s))
@@ -98,9 +98,10 @@ row("window_below_zero_then_open", "OK", SAME,
     first=settings((INITIAL_WINDOW_SIZE, 60)), at_headers=True, go=None, calls=1)
 row("window_never_opened", "DEADLINE_EXCEEDED", SAME, lambda s: b"", first=settings((INITIAL_WINDOW_SIZE, 0)), at_headers=True, deadline_ms=500,
     times=FOREVER, then="DEADLINE_EXCEEDED")
-row("window_overflows_by_settings", ERROR, NEW, lambda s: window_update(s, LAST - 100) + settings((INITIAL_WINDOW_SIZE, 65536)), at_headers=True,
-    first=settings((INITIAL_WINDOW_SIZE, 5)), go="OK DEADLINE_EXCEEDED " + ERROR, go_conn=ANY, deadline_ms=700, calls=1,
-    why="RFC 9113, 6.9.2: a change that makes a window overflow is a connection error")
+# 6.9.2 has a connection error here; nghttp2 resets the streams, of which this is the only one.
+row("window_overflows_by_settings", ERROR, ANY, lambda s: window_update(s, LAST - 100) + settings((INITIAL_WINDOW_SIZE, 65536)), at_headers=True,
+    first=settings((INITIAL_WINDOW_SIZE, 5)), go="OK DEADLINE_EXCEEDED " + ERROR, deadline_ms=700, calls=1,
+    why="RFC 9113, 6.9.2")
 
 
 def streams_later(link, stream):
@@ -177,7 +178,7 @@ ANSWER = (("after_the_question", lambda s: b""), ("within_the_headers", lambda s
 for _name, _octets in ANSWER:
     row("closed_" + _name, "UNAVAILABLE", NEW, lambda link, s, octets=_octets: (link.send(octets(s)), link.close()) and b"")
     row("reset_" + _name, "UNAVAILABLE", NEW, lambda link, s, octets=_octets: (link.send(octets(s)), time.sleep(0.05), link.reset()) and b"")
-    row("silence_" + _name, "DEADLINE_EXCEEDED", ANY, lambda s, octets=_octets: octets(s), deadline_ms=500,
+    row("silence_" + _name, "DEADLINE_EXCEEDED", ANY, lambda s, octets=_octets: octets(s), deadline_ms=500, go="DEADLINE_EXCEEDED UNAVAILABLE",
         then="OK DEADLINE_EXCEEDED " + ERROR)  # half a frame spoils the connection for those that follow
 row("closed_after_the_answer", "OK", NEW, lambda link, s: (link.send(good(s)), link.close()) and b"")
 row("asked_half_and_closed", "UNAVAILABLE", NEW, lambda link, s: link.close(), at_headers=True)
@@ -193,7 +194,7 @@ def flood(name, make, count, want=FLOODED, **more):
         for _ in range(count // 100):
             link.send(piece)
         link.send(good(stream))
-    row("flood_of_" + name, want, ANY, act, go_conn=ANY, **more)
+    row("flood_of_" + name, want, ANY, act, **more)
 
 
 flood("a_thousand_pings", lambda s: frame(PING, 0, 0, bytes(8)), 1000, "OK")
@@ -210,7 +211,7 @@ flood("priorities", lambda s: frame(2, 0, s, b"\0\0\0\0\x10"), 20000)
 flood("unknown_frames", lambda s: frame(0xFA, 0, 0, b"x" * 50), 20000)
 flood("resets_of_old_streams", lambda s: rst_stream(s, 8), 20000, "CANCELLED")
 flood("goaways", lambda s: goaway(s, NO_ERROR), 20000)
-flood("interim_answers", lambda s: headers(s, (":status", "103")), 20000, FLOODED + " DEADLINE_EXCEEDED")
+flood("interim_answers", lambda s: headers(s, (":status", "103")), 20000, go="UNKNOWN", why="RFC 9113, 8.1")
 
 
 def continuations(link, stream, piece=header_block(("x", "y"))):
@@ -220,10 +221,10 @@ def continuations(link, stream, piece=header_block(("x", "y"))):
 
 
 SPOILT = ERROR + " RESOURCE_EXHAUSTED DEADLINE_EXCEEDED"
-row("flood_of_continuations", SPOILT, ANY, continuations, go_conn=ANY, deadline_ms=1500)
-row("flood_of_empty_continuations", SPOILT, ANY, lambda link, s: continuations(link, s, b""), go_conn=ANY, deadline_ms=1500)
+row("flood_of_continuations", SPOILT, ANY, continuations, deadline_ms=1500)
+row("flood_of_empty_continuations", SPOILT, ANY, lambda link, s: continuations(link, s, b""), deadline_ms=1500)
 row("flood_of_pushes", ERROR, NEW, lambda s: b"".join(
-    frame(5, END_HEADERS, s, struct.pack(">I", i) + header_block((":path", "/"))) for i in range(2, 2000, 2)), go=FLOODED, go_conn=ANY,
+    frame(5, END_HEADERS, s, struct.pack(">I", i) + header_block((":path", "/"))) for i in range(2, 2000, 2)), go="DEADLINE_EXCEEDED", deadline_ms=700,
     why="RFC 9113, 6.6")
 
 
@@ -234,7 +235,7 @@ def endless(link, stream):
         link.send(data(stream, message(REPLY) * 16))
 
 
-row("flood_of_replies", "INTERNAL UNIMPLEMENTED", ANY, endless)
+row("flood_of_replies", "INTERNAL UNIMPLEMENTED", ANY, endless, go="UNKNOWN", why="PROTOCOL-HTTP2.md: a unary call has one reply")
 
 
 def never_reads(link, stream):
@@ -243,4 +244,4 @@ def never_reads(link, stream):
         link.send(frame(PING, 0, 0, bytes(8)) * 1000)
 
 
-row("flood_of_pings_unread", "DEADLINE_EXCEEDED " + ERROR, ANY, never_reads, deadline_ms=1500, go_conn=ANY)
+row("flood_of_pings_unread", "DEADLINE_EXCEEDED " + ERROR, ANY, never_reads, deadline_ms=1500)
