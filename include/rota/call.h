@@ -17,6 +17,7 @@
 ROTA_BEGIN_DECLS
 
 struct rota_call;
+struct rota_call_credentials;
 
 enum rota_wait_for_ready {
     ROTA_WAIT_DEFAULT, /* as the service config says, else fail fast */
@@ -35,6 +36,7 @@ struct rota_call_options {
     struct rota_metadata **ret_initial_metadata;
     struct rota_metadata **ret_trailing_metadata;
     enum rota_compression compression; /* of requests; with gzip the call may also send some uncompressed (rota_call_set_compression) */
+    const struct rota_call_credentials *credentials; /* rota/credentials.h; beside the channel's; default: none */
 };
 #define ROTA_CALL_OPTIONS_INIT {.size = sizeof(struct rota_call_options)}
 

@@ -17,6 +17,7 @@ ROTA_BEGIN_DECLS
 
 struct rota_channel;
 struct rota_client_interceptor;
+struct rota_call_credentials;
 
 struct rota_channel_options {
     size_t size;            /* set by ROTA_CHANNEL_OPTIONS_INIT */
@@ -43,6 +44,7 @@ struct rota_channel_options {
     const struct rota_tls_options *tls;
     enum rota_compression compression;  /* of requests, unless a call says otherwise */
     const struct rota_client_interceptor *interceptors; /* rota/interceptor.h; until one without a class; default: none */
+    const struct rota_call_credentials *credentials;    /* rota/credentials.h; of every call; default: none */
 };
 #define ROTA_CHANNEL_OPTIONS_INIT {.size = sizeof(struct rota_channel_options)}
 

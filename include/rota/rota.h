@@ -5,6 +5,7 @@
 #include <rota/alloc.h>
 #include <rota/call.h>
 #include <rota/channel.h>
+#include <rota/credentials.h>
 #include <rota/endpoint.h>
 #include <rota/err.h>
 #include <rota/health.h>

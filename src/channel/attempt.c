@@ -225,15 +225,6 @@ static bool take(struct rota_attempt *attempt)
     return place(attempt, connection);
 }
 
-/* gRFC A54: codes that would be taken for the server's own answer. */
-static enum rota_code legal_code(enum rota_code code)
-{
-    const uint32_t illegal = 1u << ROTA_OK | 1u << ROTA_INVALID_ARGUMENT | 1u << ROTA_NOT_FOUND | 1u << ROTA_ALREADY_EXISTS |
-        1u << ROTA_FAILED_PRECONDITION | 1u << ROTA_ABORTED | 1u << ROTA_OUT_OF_RANGE | 1u << ROTA_DATA_LOSS;
-
-    return (unsigned)code > ROTA_UNAUTHENTICATED || (illegal >> code & 1) != 0 ? ROTA_INTERNAL : code;
-}
-
 static void refuse(struct rota_attempt *attempt)
 {
     const struct rota_status *why = attempt->pick.why;
@@ -242,7 +233,7 @@ static void refuse(struct rota_attempt *attempt)
     if (why == NULL)
         rota_status_set(&call->own_status, ROTA_UNAVAILABLE, "the policy gives no reason");
     else
-        rota_status_set(&call->own_status, legal_code(why->code), "%s", why->message);
+        rota_status_set(&call->own_status, rota_code_of_control(why->code), "%s", why->message);
     rota_attempt_over(attempt, &call->own_status);
     rota_call_end(call, &call->own_status);
 }

@@ -198,8 +198,8 @@ rota_err rota_call_make(struct rota_channel *channel, const struct rota_method *
     rota_attempt_init(&call->attempt, call);
     rota_list_append(&channel->calls, &call->link);
     err = copy_metadata(call, options.metadata);
-    if (err == 0 && channel->n_interceptors > 0)
-        err = rota_intercept_begin(call);
+    if (err == 0 && (channel->n_interceptors > 0 || options.credentials != NULL))
+        err = rota_intercept_begin(call, options.credentials);
     if (err == 0)
         err = arm(call);
     if (err < 0) {

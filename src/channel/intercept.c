@@ -19,18 +19,27 @@ struct rota_chain {
     struct chain_link links[];
 };
 
+static struct rota_client_interceptor of_credentials(const struct rota_call_credentials *credentials)
+{
+    return (struct rota_client_interceptor){&rota_credentials_interceptor, (void *)(uintptr_t)credentials};
+}
+
 rota_err rota_intercept_take(struct rota_channel *channel, const struct rota_channel_options *options)
 {
-    size_t count = 0;
+    size_t given = 0, count;
 
-    while (options->interceptors != NULL && options->interceptors[count].class != NULL)
-        count++;
+    while (options->interceptors != NULL && options->interceptors[given].class != NULL)
+        given++;
+    count = given + (options->credentials != NULL);
     if (count == 0)
         return 0;
     channel->interceptors = rota_alloc_zero(channel->alloc, count, sizeof(*channel->interceptors));
     if (channel->interceptors == NULL)
         return ROTA_ENOMEM;
-    memcpy(channel->interceptors, options->interceptors, count * sizeof(*channel->interceptors));
+    if (given > 0)
+        memcpy(channel->interceptors, options->interceptors, given * sizeof(*channel->interceptors));
+    if (count > given)
+        channel->interceptors[given] = of_credentials(options->credentials);
     channel->n_interceptors = count;
     return 0;
 }
@@ -47,14 +56,18 @@ static rota_err add(struct rota_call *call, struct rota_chain *chain, const stru
     return link->state == NULL ? ROTA_ENOMEM : 0;
 }
 
-static rota_err make(struct rota_call *call)
+static rota_err make(struct rota_call *call, const struct rota_call_credentials *credentials)
 {
     const struct rota_channel *channel = call->channel;
-    struct rota_chain *chain = rota_arena_zero(&call->arena, 1, sizeof(*chain) + channel->n_interceptors * sizeof(struct chain_link));
+    size_t count = channel->n_interceptors + (credentials != NULL);
+    struct rota_chain *chain = rota_arena_zero(&call->arena, 1, sizeof(*chain) + count * sizeof(struct chain_link));
+    struct rota_client_interceptor last = of_credentials(credentials);
     rota_err err = chain == NULL ? ROTA_ENOMEM : 0;
 
     for (size_t i = 0; err == 0 && i < channel->n_interceptors; i++)
         err = add(call, chain, &channel->interceptors[i]);
+    if (err == 0 && credentials != NULL)
+        err = add(call, chain, &last);
     if (err == 0)
         call->chain = chain;
     return err;
@@ -68,9 +81,9 @@ static void end(struct rota_call *call, const struct rota_status *status)
         rota_call_fail(call, status->code, "%s", status->message);
 }
 
-rota_err rota_intercept_begin(struct rota_call *call)
+rota_err rota_intercept_begin(struct rota_call *call, const struct rota_call_credentials *credentials)
 {
-    rota_err err = make(call);
+    rota_err err = make(call, credentials);
     struct rota_chain *chain = call->chain;
 
     if (err < 0)

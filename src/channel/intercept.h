@@ -5,15 +5,18 @@
 #ifndef ROTA_CHANNEL_INTERCEPT_H
 #define ROTA_CHANNEL_INTERCEPT_H
 
+#include <rota/credentials.h>
 #include <rota/interceptor.h>
 
 struct rota_chain;
 
-/* Copies the option. ROTA_ENOMEM. */
+extern const struct rota_client_interceptor_class rota_credentials_interceptor; /* credentials.c; arg: struct rota_call_credentials */
+
+/* Copies the options for interceptors, and that for credentials behind them. ROTA_ENOMEM. */
 rota_err rota_intercept_take(struct rota_channel *channel, const struct rota_channel_options *options);
 
-/* Makes the call's chain and runs the on_starts, which may end the call. `inside` must be set. ROTA_ENOMEM: none has run. */
-rota_err rota_intercept_begin(struct rota_call *call);
+/* Makes the call's chain, with its own credentials at the end (NULL: none), and runs the on_starts, which may end the call. `inside` must be set. ROTA_ENOMEM: none has run. */
+rota_err rota_intercept_begin(struct rota_call *call, const struct rota_call_credentials *credentials);
 /* Whether one of them holds the start. */
 bool rota_intercept_holds(const struct rota_call *call);
 

@@ -46,6 +46,8 @@ rota_err rota_response_headers(struct rota_response *r, struct rota_arena *arena
 rota_err rota_response_trailers(struct rota_response *r, struct rota_arena *arena, const struct rota_header *headers, size_t count);
 
 enum rota_code rota_code_of_http(int http_status);
+/* What a policy, a resolver or credentials may say: codes that would be taken for the server's own answer become INTERNAL (gRFC A54). */
+enum rota_code rota_code_of_control(enum rota_code code);
 enum rota_code rota_code_of_h2(uint32_t h2_code);  /* RST_STREAM to status */
 /* How a call ends that gets a message with the compressed flag under an encoding that is none or not ours. Both sides. */
 void rota_compressed_status(struct rota_slice encoding, bool at_server, struct rota_status *ret_status);

@@ -57,3 +57,11 @@ void rota_compressed_status(struct rota_slice encoding, bool at_server, struct r
             "grpc-encoding \"%.*s\" is not supported, only " ROTA_ENCODINGS, (int)(encoding.size < 100 ? encoding.size : 100),
             (const char *)encoding.data);
 }
+
+enum rota_code rota_code_of_control(enum rota_code code)
+{
+    const uint32_t illegal = 1u << ROTA_OK | 1u << ROTA_INVALID_ARGUMENT | 1u << ROTA_NOT_FOUND | 1u << ROTA_ALREADY_EXISTS |
+        1u << ROTA_FAILED_PRECONDITION | 1u << ROTA_ABORTED | 1u << ROTA_OUT_OF_RANGE | 1u << ROTA_DATA_LOSS;
+
+    return (unsigned)code > ROTA_UNAUTHENTICATED || (illegal >> code & 1) != 0 ? ROTA_INTERNAL : code;
+}
