@@ -54,6 +54,10 @@ bool timeout_on_sleeping_server(struct interop *at);
 bool custom_metadata(struct interop *at);
 bool status_code_and_message(struct interop *at);
 bool special_status_message(struct interop *at);
+bool client_compressed_unary(struct interop *at);
+bool client_compressed_streaming(struct interop *at);
+bool server_compressed_unary(struct interop *at);
+bool server_compressed_streaming(struct interop *at);
 bool rpc_soak(struct interop *at);
 bool channel_soak(struct interop *at);
 

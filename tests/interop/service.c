@@ -43,6 +43,23 @@ static bool echo_status(struct rota_server_call *call, const Grpc__Testing__Echo
     return true;
 }
 
+/* False: the call was ended, because the message came otherwise than its client says. */
+static bool came_as_expected(struct rota_server_call *call, const Grpc__Testing__BoolValue *expected)
+{
+    if (expected == NULL || rota_server_call_was_compressed(call) == (bool)expected->value)
+        return true;
+    rota_server_call_fail(call, ROTA_INVALID_ARGUMENT, "the message came %s", expected->value ? "uncompressed" : "compressed");
+    return false;
+}
+
+static void compress_next(struct rota_server_call *call, bool wanted)
+{
+    /* Refused only where the headers have gone; then it goes as it is, which the client sees. */
+    rota_err ignored = rota_server_call_set_compression(call, wanted ? ROTA_COMPRESSION_GZIP : ROTA_COMPRESSION_NONE);
+
+    (void)ignored;
+}
+
 /* False: the call was ended, for what was asked for cannot be sent. */
 static bool can_send(struct rota_server_call *call, Grpc__Testing__PayloadType type, int32_t size)
 {
@@ -74,6 +91,9 @@ static void on_unary(struct rota_server_call *call, const Grpc__Testing__SimpleR
 
     (void)user;
     echo_metadata(call);
+    if (!came_as_expected(call, request->expect_compressed))
+        return;
+    compress_next(call, request->response_compressed != NULL && request->response_compressed->value);
     if (echo_status(call, request->response_status) || !can_send(call, request->response_type, request->response_size))
         return;
     payload = zero_payload((size_t)request->response_size);
@@ -93,7 +113,8 @@ static void on_input(struct rota_server_call *call, const Grpc__Testing__Streami
     size_t size = request->payload == NULL ? 0 : request->payload->body.len;
 
     (void)user;
-    rota_server_call_set_data(call, (void *)((uintptr_t)rota_server_call_data(call) + size));
+    if (came_as_expected(call, request->expect_compressed))
+        rota_server_call_set_data(call, (void *)((uintptr_t)rota_server_call_data(call) + size));
 }
 
 static void on_input_end(struct rota_server_call *call, void *user)
@@ -110,7 +131,7 @@ static void on_input_end(struct rota_server_call *call, void *user)
 struct replies {
     struct rota_server_call *call;
     struct rota_timer *timer; /* for the pause before the next reply */
-    struct { int32_t size, interval_us; } *asked; /* by the present request; owned */
+    struct { int32_t size, interval_us; bool compressed; } *asked; /* by the present request; owned */
     size_t n_asked, n_left;
     bool ended;            /* no more requests */
     int64_t last_ns;       /* when the last reply was sent, or was due */
@@ -166,6 +187,7 @@ static void send_more(struct replies *replies)
                 run_out_of_memory(replies);
             return;
         }
+        compress_next(replies->call, replies->asked[next].compressed);
         err = send_one(replies, replies->asked[next].size);
         if (err == ROTA_EAGAIN)
             return;
@@ -221,6 +243,9 @@ static bool note(struct replies *replies, const Grpc__Testing__StreamingOutputCa
     for (size_t i = 0; i < n; i++) {
         replies->asked[i].size = request->response_parameters[i]->size;
         replies->asked[i].interval_us = request->response_parameters[i]->interval_us;
+        replies->asked[i].compressed = request->response_parameters[i]->compressed != NULL && request->response_parameters[i]->compressed->value;
+        if (replies->asked[i].compressed)
+            compress_next(replies->call, true); /* so that it is announced */
         rota_status_set(ret_status, ROTA_INVALID_ARGUMENT, "a reply of %d bytes: expected 0 to %d", replies->asked[i].size, MAX_PAYLOAD_BYTES);
         if (replies->asked[i].size < 0 || replies->asked[i].size > MAX_PAYLOAD_BYTES)
             return false;
