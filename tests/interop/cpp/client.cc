@@ -318,6 +318,98 @@ void Soak(const Client &client, bool new_channels)
            std::to_string(made) + " iterations, " + std::to_string(failed) + " failed");
 }
 
+SimpleRequest LargeRequest()
+{
+    SimpleRequest request;
+
+    request.set_response_size(kLargeReply);
+    request.mutable_payload()->set_body(std::string(kLargeRequest, '\0'));
+    return request;
+}
+
+void ClientCompressedUnary(const Client &client)
+{
+    const struct {
+        bool compressed, claimed;
+        StatusCode code;
+    } rows[] = {{false, true, StatusCode::INVALID_ARGUMENT}, {true, true, StatusCode::OK}, {false, false, StatusCode::OK}};
+
+    for (const auto &row : rows) {
+        ClientContext context;
+        SimpleRequest request = LargeRequest();
+        SimpleResponse reply;
+        if (row.compressed)
+            context.set_compression_algorithm(GRPC_COMPRESS_GZIP);
+        request.mutable_expect_compressed()->set_value(row.claimed);
+        ExpectCode(client.stub->UnaryCall(&context, request, &reply), row.code);
+        if (row.code == StatusCode::OK)
+            ExpectZeros(reply.payload(), kLargeReply);
+    }
+}
+
+void ServerCompressedUnary(const Client &client)
+{
+    for (bool compressed : {true, false}) {
+        ClientContext context;
+        SimpleRequest request = LargeRequest();
+        SimpleResponse reply;
+        request.mutable_response_compressed()->set_value(compressed);
+        ExpectCode(client.stub->UnaryCall(&context, request, &reply), StatusCode::OK);
+        Expect(CameCompressed(context.c_call()) == compressed, compressed ? "the reply came uncompressed" : "the reply came compressed");
+        ExpectZeros(reply.payload(), kLargeReply);
+    }
+}
+
+bool WriteInput(grpc::ClientWriter<StreamingInputCallRequest> *writer, int size, bool compressed, bool claimed)
+{
+    StreamingInputCallRequest request;
+    grpc::WriteOptions options;
+
+    if (!compressed)
+        options.set_no_compression();
+    request.mutable_payload()->set_body(std::string(size, '\0'));
+    request.mutable_expect_compressed()->set_value(claimed);
+    return writer->Write(request, options);
+}
+
+void ClientCompressedStreaming(const Client &client)
+{
+    StreamingInputCallResponse reply;
+    {
+        ClientContext context;
+        context.set_compression_algorithm(GRPC_COMPRESS_GZIP);
+        const auto writer = client.stub->StreamingInputCall(&context, &reply);
+        WriteInput(writer.get(), 27182, false, true);
+        writer->WritesDone();
+        ExpectCode(writer->Finish(), StatusCode::INVALID_ARGUMENT);
+    }
+    ClientContext context;
+    context.set_compression_algorithm(GRPC_COMPRESS_GZIP);
+    const auto writer = client.stub->StreamingInputCall(&context, &reply);
+    Expect(WriteInput(writer.get(), 27182, true, true) && WriteInput(writer.get(), 45904, false, false), "the stream broke");
+    writer->WritesDone();
+    ExpectCode(writer->Finish(), StatusCode::OK);
+    Expect(reply.aggregated_payload_size() == 27182 + 45904, "the size is " + std::to_string(reply.aggregated_payload_size()));
+}
+
+void ServerCompressedStreaming(const Client &client)
+{
+    ClientContext context;
+    StreamingOutputCallRequest request = Ask(0, {31415, 92653});
+    StreamingOutputCallResponse reply;
+
+    request.mutable_response_parameters(0)->mutable_compressed()->set_value(true);
+    request.mutable_response_parameters(1)->mutable_compressed()->set_value(false);
+    const auto reader = client.stub->StreamingOutputCall(&context, request);
+    for (const auto &asked : request.response_parameters()) {
+        Expect(reader->Read(&reply), "a reply is missing");
+        Expect(CameCompressed(context.c_call()) == asked.compressed().value(), "a reply's compression is not as asked for");
+        ExpectZeros(reply.payload(), asked.size());
+    }
+    Expect(!reader->Read(&reply), "a reply that nobody asked for");
+    ExpectCode(reader->Finish(), StatusCode::OK);
+}
+
 const std::map<std::string, std::function<void(const Client &)>> kCases = {
     {"empty_unary", EmptyUnary},
     {"large_unary", LargeUnary},
@@ -334,6 +426,10 @@ const std::map<std::string, std::function<void(const Client &)>> kCases = {
     {"cancel_after_begin", CancelAfterBegin},
     {"cancel_after_first_response", CancelAfterFirstResponse},
     {"timeout_on_sleeping_server", TimeoutOnSleepingServer},
+    {"client_compressed_unary", ClientCompressedUnary},
+    {"server_compressed_unary", ServerCompressedUnary},
+    {"client_compressed_streaming", ClientCompressedStreaming},
+    {"server_compressed_streaming", ServerCompressedStreaming},
     {"rpc_soak", [](const Client &client) { Soak(client, false); }},
     {"channel_soak", [](const Client &client) { Soak(client, true); }},
 };

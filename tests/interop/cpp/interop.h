@@ -19,6 +19,14 @@ struct Flags {
     int soak_request_size = 271828, soak_response_size = 314159;
 };
 
+// Whether the message that the call received last came compressed. What libgrpc has for its own interop tests.
+uint32_t grpc_call_test_only_get_message_flags(grpc_call *call);
+inline bool CameCompressed(grpc_call *call)
+{
+    const uint32_t kCompressed = 0x80000000u, kWasCompressed = 0x40000000u;
+    return (grpc_call_test_only_get_message_flags(call) & (kCompressed | kWasCompressed)) != 0;
+}
+
 // The whole of a file; "" when it cannot be read.
 std::string ReadFile(const std::string &path);
 

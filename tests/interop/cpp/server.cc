@@ -31,6 +31,14 @@ Status Outcome(const EchoStatus &wanted)
     return Status(static_cast<grpc::StatusCode>(wanted.code()), wanted.message());
 }
 
+// What the client says about its message; OK is right.
+template <class Request> Status CheckFlag(ServerContext *context, const Request &request)
+{
+    if (!request.has_expect_compressed() || request.expect_compressed().value() == CameCompressed(context->c_call()))
+        return Status::OK;
+    return Status(grpc::StatusCode::INVALID_ARGUMENT, "the message's compression is not as expected");
+}
+
 // The replies to one request of a streaming method, and how the call ends if it is not OK.
 template <class Stream> Status Answer(const StreamingOutputCallRequest &request, Stream *stream)
 {
@@ -40,7 +48,10 @@ template <class Stream> Status Answer(const StreamingOutputCallRequest &request,
         StreamingOutputCallResponse reply;
         std::this_thread::sleep_for(std::chrono::microseconds(asked.interval_us()));
         reply.mutable_payload()->set_body(std::string(asked.size(), '\0'));
-        if (!stream->Write(reply))
+        grpc::WriteOptions options;
+        if (!asked.compressed().value())
+            options.set_no_compression();
+        if (!stream->Write(reply, options))
             return Status::CANCELLED;
     }
     return Status::OK;
@@ -56,8 +67,12 @@ class Service final : public TestService::Service {
     Status UnaryCall(ServerContext *context, const SimpleRequest *request, SimpleResponse *reply) override
     {
         EchoMetadata(context);
+        const Status flag = CheckFlag(context, *request);
+        if (!flag.ok())
+            return flag;
         if (request->response_status().code() != 0)
             return Outcome(request->response_status());
+        context->set_compression_algorithm(request->response_compressed().value() ? GRPC_COMPRESS_GZIP : GRPC_COMPRESS_NONE);
         reply->mutable_payload()->set_body(std::string(request->response_size(), '\0'));
         return Status::OK;
     }
@@ -69,8 +84,12 @@ class Service final : public TestService::Service {
         size_t total = 0;
 
         EchoMetadata(context);
-        while (reader->Read(&request))
+        while (reader->Read(&request)) {
+            const Status flag = CheckFlag(context, request);
+            if (!flag.ok())
+                return flag;
             total += request.payload().body().size();
+        }
         reply->set_aggregated_payload_size(static_cast<int>(total));
         return Status::OK;
     }
@@ -79,6 +98,9 @@ class Service final : public TestService::Service {
                                grpc::ServerWriter<StreamingOutputCallResponse> *writer) override
     {
         EchoMetadata(context);
+        for (const auto &asked : request->response_parameters())
+            if (asked.compressed().value())
+                context->set_compression_algorithm(GRPC_COMPRESS_GZIP);
         return Answer(*request, writer);
     }
 

@@ -47,6 +47,9 @@ var cases = map[string]func(context.Context, *client) error{
 	"cancel_after_begin":          cancelAfterBegin,
 	"cancel_after_first_response": cancelAfterFirstResponse,
 	"timeout_on_sleeping_server":  timeoutOnSleepingServer,
+	"client_compressed_unary":     clientCompressedUnary,
+	"server_compressed_unary":     serverCompressedUnary,
+	"server_compressed_streaming": serverCompressedStreaming,
 	"rpc_soak":                    rpcSoak,
 	"channel_soak":                channelSoak,
 }
@@ -95,7 +98,7 @@ func try(args []string) int {
 }
 
 func (c *client) dial() error {
-	conn, err := grpc.Dial(c.target, c.security)
+	conn, err := grpc.Dial(c.target, c.security, grpc.WithStatsHandler(watcher{}))
 	c.conn, c.TestServiceClient = conn, pb.NewTestServiceClient(conn)
 	return err
 }

@@ -36,7 +36,7 @@ func serve(args []string) {
 	certFile := flags.String("tls_cert_file", "", "")
 	keyFile := flags.String("tls_key_file", "", "")
 	flags.Parse(args)
-	options := []grpc.ServerOption{grpc.UnaryInterceptor(unary), grpc.StreamInterceptor(stream)}
+	options := []grpc.ServerOption{grpc.StatsHandler(watcher{}), grpc.UnaryInterceptor(unary), grpc.StreamInterceptor(stream)}
 	if *tls {
 		creds, err := credentials.NewServerTLSFromFile(*certFile, *keyFile)
 		if err != nil {
@@ -107,7 +107,10 @@ func (server) EmptyCall(context.Context, *pb.Empty) (*pb.Empty, error) {
 	return &pb.Empty{}, nil
 }
 
-func (server) UnaryCall(_ context.Context, req *pb.SimpleRequest) (*pb.SimpleResponse, error) {
+func (server) UnaryCall(ctx context.Context, req *pb.SimpleRequest) (*pb.SimpleResponse, error) {
+	if err := asExpected(ctx, req.ExpectCompressed); err != nil {
+		return nil, err
+	}
 	if err := outcome(req.ResponseStatus); err != nil {
 		return nil, err
 	}
@@ -122,6 +125,9 @@ func (server) StreamingInputCall(calls pb.TestService_StreamingInputCallServer) 
 			return calls.SendAndClose(&pb.StreamingInputCallResponse{AggregatedPayloadSize: int32(total)})
 		}
 		if err != nil {
+			return err
+		}
+		if err := asExpected(calls.Context(), req.ExpectCompressed); err != nil {
 			return err
 		}
 		total += len(req.GetPayload().GetBody())

@@ -20,11 +20,14 @@ const flags = readFlags({
   soak_min_time_ms_between_rpcs: 0, soak_request_size: LARGE_REQUEST, soak_response_size: LARGE_REPLY,
 });
 
-function open(Client) {
+const GZIP = 2; // as the option counts algorithms
+const NO_COMPRESS = 2; // a write's flag
+
+function open(Client, options = {}) {
   const credentials = flags.use_tls === 'true' ? grpc.credentials.createSsl(fs.readFileSync(flags.ca_file)) :
       grpc.credentials.createInsecure();
   // Without the option, channels to one address share their connections.
-  return new Client(`${flags.server_host}:${flags.server_port}`, credentials, {'grpc.use_local_subchannel_pool': 1});
+  return new Client(`${flags.server_host}:${flags.server_port}`, credentials, {'grpc.use_local_subchannel_pool': 1, ...options});
 }
 
 function expect(holds, otherwise) {
@@ -197,6 +200,29 @@ const cases = {
     const stream = new Stream(client.FullDuplexCall({deadline: Date.now() + 1}));
     stream.call.write(ask(REQUEST_SIZES[0], []));
     expectStatus(await stream.status, grpc.status.DEADLINE_EXCEEDED);
+  },
+  client_compressed_unary: async (client) => {
+    const gzip = open(testing.TestService, {'grpc.default_compression_algorithm': GZIP});
+    for (const [compressed, claimed, code] of [[false, true, grpc.status.INVALID_ARGUMENT], [true, true, grpc.status.OK], [false, false, grpc.status.OK]]) {
+      const request = {response_size: LARGE_REPLY, payload: zeros(LARGE_REQUEST), expect_compressed: {value: claimed}};
+      const {error, reply} = await unary(compressed ? gzip : client, 'UnaryCall', request);
+      expectStatus(error || {code: grpc.status.OK}, code);
+      if (!error) expectZeros(reply.payload, LARGE_REPLY);
+    }
+  },
+  client_compressed_streaming: async () => {
+    const client = open(testing.TestService, {'grpc.default_compression_algorithm': GZIP});
+    const send = (...messages) => new Promise((done) => {
+      const call = client.StreamingInputCall((error, reply) => done({error, reply}));
+      for (const [size, compressed, claimed] of messages)
+        call.write({payload: zeros(size), expect_compressed: {value: claimed}}, compressed ? 0 : NO_COMPRESS);
+      call.end();
+    });
+    const {error} = await send([27182, false, true]);
+    expectStatus(error || {code: grpc.status.OK}, grpc.status.INVALID_ARGUMENT);
+    const result = await send([27182, true, true], [45904, false, false]);
+    if (result.error) expectStatus(result.error, grpc.status.OK);
+    expect(result.reply.aggregated_payload_size === 27182 + 45904, `the size is ${result.reply.aggregated_payload_size}`);
   },
   rpc_soak: (client) => soak(() => soakCall(client)),
   channel_soak: () => soak(async () => {

@@ -174,6 +174,14 @@ def timeout_on_sleeping_server(stub, _flags):
     requests.end()
 
 
+def client_compressed_unary(stub, _flags):
+    request = SimpleRequest(LARGE_REPLY, LARGE_REQUEST, expect_compressed=True)
+    ends_with(lambda: stub.UnaryCall(request), grpc.StatusCode.INVALID_ARGUMENT)
+    zeros(stub.UnaryCall(request, compression=grpc.Compression.Gzip), LARGE_REPLY)
+    request.expect_compressed = False
+    zeros(stub.UnaryCall(request), LARGE_REPLY)
+
+
 def soak(flags, call):
     start_s, made, failed = time.monotonic(), 0, 0
     while made < flags.soak_iterations and time.monotonic() - start_s < flags.soak_overall_timeout_seconds:
@@ -206,7 +214,7 @@ def channel_soak(_stub, flags):
 CASES = {case.__name__: case for case in (
     empty_unary, large_unary, client_streaming, server_streaming, ping_pong, empty_stream, custom_metadata,
     status_code_and_message, special_status_message, unimplemented_method, unimplemented_service, cancel_after_begin,
-    cancel_after_first_response, timeout_on_sleeping_server, concurrent_large_unary, rpc_soak, channel_soak)}
+    cancel_after_first_response, timeout_on_sleeping_server, concurrent_large_unary, client_compressed_unary, rpc_soak, channel_soak)}
 
 
 def open_channel(flags):

@@ -65,6 +65,15 @@ def _read_payload(values):
     return _fields(values[-1]).get(2, [b""])[-1] if values else None
 
 
+def _choice(number, value):
+    """A bool that may be left open: None."""
+    return b"" if value is None else _bytes(number, _int(1, int(value)))
+
+
+def _read_choice(values):
+    return bool(_int32(_fields(values[-1]).get(1))) if values else None
+
+
 def _status(number, status):
     return b"" if status is None else _bytes(number, _int(1, status[0]) + _bytes(2, status[1].encode("utf-8")))
 
@@ -87,17 +96,20 @@ class Empty:
 
 
 class SimpleRequest:
-    def __init__(self, response_size=0, payload=None, status=None, response_type=0):
+    def __init__(self, response_size=0, payload=None, status=None, response_type=0, response_compressed=None, expect_compressed=None):
         """payload: how many zeros, when encoded; the body itself, when decoded."""
         self.response_size, self.payload, self.status, self.response_type = response_size, payload, status, response_type
+        self.response_compressed, self.expect_compressed = response_compressed, expect_compressed
 
     def encode(self):
-        return _int(2, self.response_size) + _payload(3, self.payload) + _status(7, self.status)
+        return (_int(2, self.response_size) + _payload(3, self.payload) + _choice(6, self.response_compressed) +
+                _status(7, self.status) + _choice(8, self.expect_compressed))
 
     @staticmethod
     def decode(data):
         got = _fields(data)
-        return SimpleRequest(_int32(got.get(2)), _read_payload(got.get(3)), _read_status(got.get(7)), _int32(got.get(1)))
+        return SimpleRequest(_int32(got.get(2)), _read_payload(got.get(3)), _read_status(got.get(7)), _int32(got.get(1)),
+                             _read_choice(got.get(6)), _read_choice(got.get(8)))
 
 
 class Payload:
@@ -142,8 +154,10 @@ class OutputRequest:
     def decode(data):
         got = _fields(data)
         asked = [_fields(one) for one in got.get(2, [])]
-        return OutputRequest([(_int32(one.get(1)), _int32(one.get(2))) for one in asked],
-                             _read_payload(got.get(3)), _read_status(got.get(7)))
+        request = OutputRequest([(_int32(one.get(1)), _int32(one.get(2))) for one in asked],
+                                _read_payload(got.get(3)), _read_status(got.get(7)))
+        request.compressed = [bool(_read_choice(one.get(3))) for one in asked]
+        return request
 
 
 SERVICE = "grpc.testing.TestService"

@@ -33,8 +33,12 @@ def echo_status(request, context):
 def answer(request, context):
     """The replies that a request of a streaming method asks for."""
     echo_status(request, context)
-    for size, interval_us in request.replies:
+    if any(request.compressed):
+        context.set_compression(grpc.Compression.Gzip)
+    for (size, interval_us), compressed in zip(request.replies, request.compressed):
         time.sleep(interval_us / 1e6)
+        if not compressed:
+            context.disable_next_message_compression()
         yield Payload(size)
 
 
@@ -46,6 +50,8 @@ class Service:
     def UnaryCall(self, request, context):
         echo_metadata(context)
         echo_status(request, context)
+        if request.response_compressed:
+            context.set_compression(grpc.Compression.Gzip)
         return Payload(request.response_size)
 
     def StreamingInputCall(self, requests, context):
