@@ -2,7 +2,8 @@
  *
  * CLOSED needs no room in the queue: closed streams stand in a list of their own, which is handed out once the queue is
  * empty. So a stream's CLOSED comes after its other events, and cannot be lost for want of memory.
- * Header fields are copied (the session's are gone when the callback returns), data is not (it lies in the bytes fed).
+ * Header fields are copied (the session's are gone when the callback returns) unless they are known (known.c), data is not (it lies in
+ * the bytes fed).
  */
 #include "base/alloc.h"
 #include "h2/session.h"
@@ -16,7 +17,8 @@ struct rota_h2_event *rota_h2_event_add(struct rota_h2 *h2, enum rota_h2_event_t
 {
     struct rota_h2_event *event;
 
-    if (rota_alloc_reserve(h2->alloc, &h2->events, &h2->events_cap, h2->events_tail + 1, sizeof(*event)) < 0) {
+    if (h2->events_tail == h2->events_cap &&
+        rota_alloc_reserve(h2->alloc, &h2->events, &h2->events_cap, h2->events_tail + 1, sizeof(*event)) < 0) {
         h2->broken = ROTA_ENOMEM;
         return NULL;
     }
@@ -54,24 +56,26 @@ void rota_h2_block_begin(struct rota_h2 *h2)
     h2->block_since_ns = h2->now_ns;
 }
 
-enum rota_h2_block_verdict rota_h2_block_add(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value)
+enum rota_h2_block_verdict rota_h2_block_add(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value, bool copy)
 {
-    struct rota_header *header;
-    uint8_t *copy;
+    uint8_t *bytes;
 
     h2->block_bytes += name.size + value.size + FIELD_OVERHEAD_BYTES;
     if (h2->block_bytes > h2->options.max_header_bytes)
         return ROTA_H2_BLOCK_TOO_LARGE;
-    if (rota_alloc_reserve(h2->alloc, &h2->block, &h2->block_cap, h2->block_count + 1, sizeof(*header)) < 0)
+    if (h2->block_count == h2->block_cap &&
+        rota_alloc_reserve(h2->alloc, &h2->block, &h2->block_cap, h2->block_count + 1, sizeof(*h2->block)) < 0)
         return ROTA_H2_BLOCK_NOMEM;
-    copy = rota_arena_get(&h2->arena, name.size + value.size);
-    if (copy == NULL)
-        return ROTA_H2_BLOCK_NOMEM;
-    memcpy(copy, name.data, name.size);
-    memcpy(copy + name.size, value.data, value.size);
-    header = &h2->block[h2->block_count++];
-    header->name = rota_slice(copy, name.size);
-    header->value = rota_slice(copy + name.size, value.size);
+    if (copy) {
+        bytes = rota_arena_get(&h2->arena, name.size + value.size);
+        if (bytes == NULL)
+            return ROTA_H2_BLOCK_NOMEM;
+        memcpy(bytes, name.data, name.size);
+        memcpy(bytes + name.size, value.data, value.size);
+        name.data = bytes;
+        value.data = bytes + name.size;
+    }
+    h2->block[h2->block_count++] = (struct rota_header){name, value};
     return ROTA_H2_BLOCK_OK;
 }
 
@@ -129,8 +133,10 @@ static void queue_emptied(struct rota_h2 *h2)
         h2->events = NULL;
         h2->events_cap = 0;
     }
-    if (!h2->block_open)
-        rota_arena_reset(&h2->arena);
+    if (h2->block_open)
+        return;
+    rota_arena_reset(&h2->arena);
+    rota_h2_known_let_go(h2);
 }
 
 /* The next queued event whose stream the owner still has. */

@@ -8,7 +8,7 @@
 
 enum { METHOD = 1, SCHEME = 2, PATH = 4, AUTHORITY = 8, PLAIN = 16 };
 
-static enum rota_h2_field pseudo(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value)
+static enum rota_h2_field pseudo(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value, uint8_t *ret_kind)
 {
     static const struct {
         struct rota_slice name;
@@ -23,12 +23,10 @@ static enum rota_h2_field pseudo(struct rota_h2 *h2, struct rota_slice name, str
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (!rota_slice_equal(name, known[i].name))
             continue;
-        if (((h2->fields_seen & (known[i].bit | PLAIN)) != 0) || nghttp2_check_header_value(value.data, value.size) == 0)
+        if (nghttp2_check_header_value(value.data, value.size) == 0 || (value.size == 0 && known[i].bit != AUTHORITY))
             return ROTA_H2_FIELD_REFUSE;
-        if (value.size == 0 && known[i].bit != AUTHORITY)
-            return ROTA_H2_FIELD_REFUSE;
-        h2->fields_seen |= known[i].bit;
-        return ROTA_H2_FIELD_KEEP;
+        *ret_kind = known[i].bit;
+        return rota_h2_field_again(h2, known[i].bit);
     }
     return ROTA_H2_FIELD_REFUSE;
 }
@@ -63,17 +61,28 @@ void rota_h2_fields_begin(struct rota_h2 *h2, bool trailers)
     h2->body_bytes = -1;
 }
 
-enum rota_h2_field rota_h2_field_check(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value)
+/* No pseudo field comes twice, or after a plain one. */
+enum rota_h2_field rota_h2_field_again(struct rota_h2 *h2, uint8_t kind)
 {
+    if (kind != PLAIN && (h2->fields_seen & (kind | PLAIN)) != 0)
+        return ROTA_H2_FIELD_REFUSE;
+    h2->fields_seen |= kind;
+    return ROTA_H2_FIELD_KEEP;
+}
+
+enum rota_h2_field rota_h2_field_check(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value, uint8_t *ret_kind)
+{
+    *ret_kind = 0;
     if (name.size > 0 && name.data[0] == ':')
-        return pseudo(h2, name, value);
+        return pseudo(h2, name, value, ret_kind);
     h2->fields_seen |= PLAIN;
     if (nghttp2_check_header_name(name.data, name.size) == 0 || is_hop_by_hop(name, value))
         return ROTA_H2_FIELD_REFUSE;
     if (nghttp2_check_header_value(value.data, value.size) == 0)
         return ROTA_H2_FIELD_DROP;
-    if (rota_slice_equal(name, ROTA_SLICE("content-length")) && !read_length(h2, value))
-        return ROTA_H2_FIELD_REFUSE;
+    if (rota_slice_equal(name, ROTA_SLICE("content-length")))
+        return read_length(h2, value) ? ROTA_H2_FIELD_KEEP : ROTA_H2_FIELD_REFUSE;
+    *ret_kind = PLAIN;
     return ROTA_H2_FIELD_KEEP;
 }
 

@@ -20,8 +20,8 @@ static int verdict(const struct rota_h2 *h2)
     return h2->broken == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-/* HEADERS with a lower number than the newest are to the session trailers of a stream it has forgotten, and dropped. The
- * numbers that the peer left out have no such excuse: using one is a connection error (5.1.1). The last gap is remembered. */
+/* HEADERS with a lower number than the newest are to the session trailers of a stream it has forgotten, and dropped. What
+ * closed.c says is a stream that has ended is an error, and so is a number that the peer left out (5.1.1). The last gap is remembered. */
 int rota_h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
 {
     struct rota_h2 *h2 = user;
@@ -37,6 +37,8 @@ int rota_h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd,
         h2->newest = hd->stream_id;
     } else if (hd->stream_id >= h2->gap_first && hd->stream_id <= h2->gap_last) {
         rota_h2_send_away(h2, NGHTTP2_PROTOCOL_ERROR, "the peer broke HTTP/2 (PROTOCOL_ERROR): HEADERS: stream id lower than the last");
+    } else {
+        rota_h2_check_closed(h2, hd->stream_id);
     }
     return verdict(h2);
 }
@@ -82,25 +84,48 @@ static void refuse_request(struct rota_h2 *h2, int32_t id)
     rota_h2_peer_fault(h2);
 }
 
-int rota_h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_size,
-    const uint8_t *value, size_t value_size, uint8_t flags, void *user)
+static struct rota_slice slice_of(nghttp2_rcbuf *buf)
+{
+    nghttp2_vec vec = nghttp2_rcbuf_get_buf(buf);
+
+    return rota_slice(vec.base, vec.len);
+}
+
+/* Of a server everything is checked here, of a client by the session. */
+static enum rota_h2_field check(struct rota_h2 *h2, const struct rota_h2_known_field *known, struct rota_h2_known_field *field)
+{
+    if (!h2->options.server) {
+        field->kind = 1;
+        return ROTA_H2_FIELD_KEEP;
+    }
+    return known != NULL ? rota_h2_field_again(h2, known->kind) : rota_h2_field_check(h2, field->name, field->value, &field->kind);
+}
+
+int rota_h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags,
+    void *user)
 {
     struct rota_h2 *h2 = user;
+    const struct rota_h2_known_field *known = rota_h2_known_find(h2, name, value);
+    struct rota_h2_known_field field;
 
     (void)session;
     (void)flags;
-    if (h2->options.server) {
-        enum rota_h2_field found = rota_h2_field_check(h2, rota_slice(name, name_size), rota_slice(value, value_size));
-        if (found == ROTA_H2_FIELD_REFUSE) {
-            refuse_request(h2, frame->hd.stream_id);
-            return h2->broken == 0 ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
-        }
-        if (found == ROTA_H2_FIELD_DROP)
-            return 0;
-    }
-    switch (rota_h2_block_add(h2, rota_slice(name, name_size), rota_slice(value, value_size))) {
-    case ROTA_H2_BLOCK_OK:
+    if (known != NULL)
+        field = *known;
+    else
+        field = (struct rota_h2_known_field){slice_of(name), slice_of(value), 0};
+    switch (check(h2, known, &field)) {
+    case ROTA_H2_FIELD_REFUSE:
+        refuse_request(h2, frame->hd.stream_id);
+        return h2->broken == 0 ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
+    case ROTA_H2_FIELD_DROP:
         return 0;
+    default:
+        break;
+    }
+    switch (rota_h2_block_add(h2, field.name, field.value, known == NULL)) {
+    case ROTA_H2_BLOCK_OK:
+        return known == NULL && field.kind != 0 && rota_h2_known_add(h2, name, value, &field) < 0 ? out_of_memory(h2) : 0;
     case ROTA_H2_BLOCK_TOO_LARGE:
         return headers_too_large(h2, frame->hd.stream_id);
     default:

@@ -258,6 +258,9 @@ int rota_h2_on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, 
     case NGHTTP2_HEADERS:
         rota_h2_forgive_pings(h2);
         return (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ? 0 : on_end_stream_sent(h2, frame->hd.stream_id);
+    case NGHTTP2_RST_STREAM:
+        rota_h2_closed_note_reset(h2, frame->hd.stream_id);
+        return 0;
     case NGHTTP2_GOAWAY:
         rota_h2_on_goaway_sent(h2, &frame->goaway);
         return h2->broken == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;

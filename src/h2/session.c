@@ -33,7 +33,7 @@ static void set_callbacks(nghttp2_session_callbacks *callbacks)
 {
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, rota_h2_on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, rota_h2_on_begin_headers);
-    nghttp2_session_callbacks_set_on_header_callback(callbacks, rota_h2_on_header);
+    nghttp2_session_callbacks_set_on_header_callback2(callbacks, rota_h2_on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, rota_h2_on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, rota_h2_on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, rota_h2_on_stream_close);
@@ -48,6 +48,7 @@ static void set_options(nghttp2_option *option, bool server)
     if (server)
         nghttp2_option_set_no_http_messaging(option, 1); /* fields.c */
     nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_no_closed_streams(option, 1); /* closed.c */
     nghttp2_option_set_peer_max_concurrent_streams(option, STREAMS_DEFAULT);
     nghttp2_option_set_max_reserved_remote_streams(option, 0);
     nghttp2_option_set_stream_reset_rate_limit(option, RESETS_BURST, RESETS_PER_S);
@@ -138,6 +139,7 @@ rota_err rota_h2_new(const struct rota_h2_options *options, int64_t now_ns, stru
     h2->peer_max_header_bytes = SIZE_MAX;
     h2->newest = -1;
     rota_h2_limits_init(h2);
+    rota_h2_walk_init(&h2->walk);
     err = make_session(h2);
     if (err == 0)
         err = greet(h2);
@@ -165,6 +167,7 @@ void rota_h2_free(struct rota_h2 *h2)
         rota_h2_stream_free(h2->returned);
     free_all(&h2->streams);
     free_all(&h2->closing);
+    rota_h2_known_fini(h2);
     nghttp2_session_del(h2->session);
     rota_h2_pool_fini(&h2->pool);
     rota_alloc_free(h2->alloc, h2);
@@ -205,6 +208,24 @@ static rota_err recv_failed(struct rota_h2 *h2, ssize_t error, struct rota_errin
     return fault(h2, info);
 }
 
+/* A server's: cut where closed.c wants to look first. */
+static ssize_t recv_walking(struct rota_h2 *h2, struct rota_slice bytes)
+{
+    ssize_t n = 0;
+
+    while (n >= 0 && bytes.size > 0 && h2->broken == 0) {
+        int32_t unknown;
+        size_t size = rota_h2_walk(h2, bytes, &unknown);
+
+        if (size > 0)
+            n = nghttp2_session_mem_recv(h2->session, bytes.data, size);
+        if (n >= 0 && unknown != 0)
+            rota_h2_check_closed(h2, unknown);
+        bytes = rota_slice(bytes.data + size, bytes.size - size);
+    }
+    return n;
+}
+
 rota_err rota_h2_feed(struct rota_h2 *h2, struct rota_slice bytes, int64_t now_ns, struct rota_errinfo *info)
 {
     ssize_t n;
@@ -227,7 +248,7 @@ rota_err rota_h2_feed(struct rota_h2 *h2, struct rota_slice bytes, int64_t now_n
         }
     }
     rota_h2_keepalive_read(h2);
-    n = nghttp2_session_mem_recv(h2->session, bytes.data, bytes.size);
+    n = h2->options.server ? recv_walking(h2, bytes) : nghttp2_session_mem_recv(h2->session, bytes.data, bytes.size);
     if (n < 0 || h2->broken != 0)
         return recv_failed(h2, n, info);
     return h2->fault[0] != '\0' ? fault(h2, info) : 0;

@@ -18,11 +18,20 @@
 #include "h2/h2.h"
 #include "h2/pool.h"
 
+#define ROTA_H2_RESETS_KEPT 64
+
 /* So many at once, and so many more each second (a token bucket). */
 struct rota_h2_rate {
     int64_t since_ns;
     uint32_t burst, per_s;
     uint32_t left;
+};
+
+/* Where in the peer's frames we are. */
+struct rota_h2_walk {
+    uint32_t skip; /* bytes before the next head */
+    uint8_t head[9], have;
+    bool told; /* of the head that is all but complete */
 };
 
 struct rota_h2_piece {
@@ -31,6 +40,7 @@ struct rota_h2_piece {
     size_t offset; /* bytes of it that are gone */
 };
 
+struct rota_h2_known;
 struct rota_h2_trailers; /* a copy of trailers that wait for the data before them */
 
 struct rota_h2_stream {
@@ -84,6 +94,7 @@ struct rota_h2 {
     struct rota_h2_event *events; /* [events_head..events_tail) */
     size_t events_head, events_tail, events_cap;
     struct rota_arena arena; /* what queued events point at; reset when there are none */
+    struct rota_h2_known *known; /* NULL: no field was seen yet */
     struct rota_header *block; /* header block being received */
     size_t block_count, block_cap, block_bytes;
     bool block_open;
@@ -103,6 +114,10 @@ struct rota_h2 {
     enum rota_h2_drain drain;
     int32_t last_served; /* server: id in our last GOAWAY */
     int32_t newest, gap_first, gap_last; /* server: of the peer's stream ids the highest so far, and those left out last */
+    struct rota_h2_walk walk; /* server */
+    int32_t resets_sent[ROTA_H2_RESETS_KEPT]; /* server: ids of the last streams reset from here, a ring */
+    uint32_t n_resets_sent;
+    int32_t resets_forgotten; /* the highest id that fell out of it */
     int64_t drain_deadline_ns;
     int64_t last_read_ns;
     int64_t ping_deadline_ns; /* INT64_MAX: no keepalive ping is out */
@@ -126,15 +141,30 @@ bool rota_h2_events_queued(const struct rota_h2 *h2);
 
 void rota_h2_block_begin(struct rota_h2 *h2);
 enum rota_h2_block_verdict { ROTA_H2_BLOCK_OK, ROTA_H2_BLOCK_TOO_LARGE, ROTA_H2_BLOCK_NOMEM };
-enum rota_h2_block_verdict rota_h2_block_add(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value);
+/* copy: the bytes go away before the event does. */
+enum rota_h2_block_verdict rota_h2_block_add(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value, bool copy);
 /* Moves the block into the event. False: no memory, and h2 is broken. */
 bool rota_h2_block_take(struct rota_h2 *h2, struct rota_h2_event *event);
+
+/* --- known.c --- */
+
+struct rota_h2_known_field {
+    struct rota_slice name, value; /* inside the session's objects */
+    uint8_t kind;                  /* for rota_h2_field_again */
+};
+/* NULL: not known. The bytes stay until rota_h2_known_let_go after the field fell out. */
+const struct rota_h2_known_field *rota_h2_known_find(const struct rota_h2 *h2, const nghttp2_rcbuf *name, const nghttp2_rcbuf *value);
+rota_err rota_h2_known_add(struct rota_h2 *h2, nghttp2_rcbuf *name, nghttp2_rcbuf *value, const struct rota_h2_known_field *field);
+void rota_h2_known_let_go(struct rota_h2 *h2); /* no event is queued */
+void rota_h2_known_fini(struct rota_h2 *h2);   /* before the session goes */
 
 /* --- fields.c: requests --- */
 
 enum rota_h2_field { ROTA_H2_FIELD_KEEP, ROTA_H2_FIELD_DROP, ROTA_H2_FIELD_REFUSE };
 void rota_h2_fields_begin(struct rota_h2 *h2, bool trailers);
-enum rota_h2_field rota_h2_field_check(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value);
+/* ret_kind: what rota_h2_field_again needs to check the very same field, 0: it must be looked at each time. */
+enum rota_h2_field rota_h2_field_check(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value, uint8_t *ret_kind);
+enum rota_h2_field rota_h2_field_again(struct rota_h2 *h2, uint8_t kind);
 bool rota_h2_fields_complete(const struct rota_h2 *h2, bool end); /* all that a request must have */
 
 /* --- stream.c --- */
@@ -161,12 +191,20 @@ void rota_h2_queue_clear(struct rota_h2_stream *stream);
 
 int rota_h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user);
 int rota_h2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user);
-int rota_h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_size,
-    const uint8_t *value, size_t value_size, uint8_t flags, void *user);
+int rota_h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags,
+    void *user);
 int rota_h2_on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user);
 int rota_h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t size, void *user);
 int rota_h2_on_stream_close(nghttp2_session *session, int32_t id, uint32_t h2_code, void *user);
 int rota_h2_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user);
+
+/* --- closed.c --- */
+
+void rota_h2_closed_note_reset(struct rota_h2 *h2, int32_t id); /* RST_STREAM goes out */
+void rota_h2_check_closed(struct rota_h2 *h2, int32_t id); /* DATA or HEADERS come with that id */
+void rota_h2_walk_init(struct rota_h2_walk *walk);
+/* How many of the bytes may be fed now. *ret_unknown: not 0 when the head of DATA follows, on a stream not known for sure so far. */
+size_t rota_h2_walk(struct rota_h2 *h2, struct rota_slice bytes, int32_t *ret_unknown);
 
 /* --- goaway.c --- */
 
