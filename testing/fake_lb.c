@@ -42,6 +42,8 @@ static struct rota_fake_conn *conn_for(struct rota_fake_lb *f, const char *text)
     return conn;
 }
 
+static void trace_reports(struct rota_fake_lb *f, const struct rota_lb_subchannel *hold);
+
 static rota_err get(void *owner, const struct rota_endpoint *endpoint, size_t address_index, struct rota_lb_subchannel *hold)
 {
     struct rota_fake_lb *f = owner;
@@ -58,6 +60,8 @@ static rota_err get(void *owner, const struct rota_endpoint *endpoint, size_t ad
     hold->next_hold = conn->holds;
     conn->holds = hold;
     rota_fake_lb_trace(f, "get:%s", conn->text);
+    if (hold->report_ns != 0)
+        trace_reports(f, hold);
     if (conn->state != ROTA_CONN_IDLE)
         rota_lb_tree_conn(f->tree, hold, conn->state, &conn->why, f->now_ns);
     return 0;
@@ -92,6 +96,22 @@ static void connect_to(void *owner, struct rota_lb_subchannel *hold)
     rota_fake_lb_trace(f, "connect:%s", conn->text);
     if (f->connect_at_once && conn->state != ROTA_CONN_READY)
         rota_fake_lb_conn(f, conn, ROTA_CONN_READY, NULL);
+}
+
+static void trace_reports(struct rota_fake_lb *f, const struct rota_lb_subchannel *hold)
+{
+    const struct rota_fake_conn *conn = hold->conn;
+
+    if (hold->report_ns == 0)
+        rota_fake_lb_trace(f, "reports:%s:off", conn->text);
+    else
+        rota_fake_lb_trace(f, "reports:%s:%lld", conn->text, (long long)(hold->report_ns / ROTA_MS));
+}
+
+static void reports(void *owner, struct rota_lb_subchannel *hold)
+{
+    assert_false(hold->freed);
+    trace_reports(owner, hold);
 }
 
 static void reresolve(void *owner)
@@ -131,7 +151,7 @@ static void update(void *owner, enum rota_conn_state state, const struct rota_st
 }
 
 static const struct rota_lb_owner owner_class = {
-    .get = get, .put = put, .connect = connect_to, .reresolve = reresolve, .wake_at = wake_at, .update = update,
+    .get = get, .put = put, .connect = connect_to, .reports = reports, .reresolve = reresolve, .wake_at = wake_at, .update = update,
 };
 
 /* --- Making and moving --- */
@@ -201,24 +221,75 @@ static bool is_held(const struct rota_fake_conn *conn, const struct rota_lb_subc
     return at != NULL;
 }
 
-void rota_fake_lb_conn(struct rota_fake_lb *f, struct rota_fake_conn *conn, enum rota_conn_state state, const char *why)
+/* Calls `tell` for each of the connection's holds; any of them may go while another one hears the news. */
+static void tell_holds(struct rota_fake_lb *f, struct rota_fake_conn *conn, const void *news,
+                       void (*tell)(struct rota_fake_lb *f, struct rota_lb_subchannel *hold, const void *news))
 {
     struct rota_lb_subchannel **holds = calloc(conn->n_holds + 1, sizeof(struct rota_lb_subchannel *));
     size_t n_holds = 0;
 
     assert_non_null(holds);
+    for (struct rota_lb_subchannel *hold = conn->holds; hold != NULL; hold = hold->next_hold)
+        holds[n_holds++] = hold;
+    for (size_t i = 0; i < n_holds; i++)
+        if (is_held(conn, holds[i]))
+            tell(f, holds[i], news);
+    free(holds);
+}
+
+static void tell_conn(struct rota_fake_lb *f, struct rota_lb_subchannel *hold, const void *news)
+{
+    const struct rota_fake_conn *conn = news;
+
+    rota_lb_tree_conn(f->tree, hold, conn->state, &conn->why, f->now_ns);
+}
+
+void rota_fake_lb_conn(struct rota_fake_lb *f, struct rota_fake_conn *conn, enum rota_conn_state state, const char *why)
+{
     conn->state = state;
     if (state == ROTA_CONN_CONNECTING || state == ROTA_CONN_READY)
         conn->wanted = false;
     if (state == ROTA_CONN_TRANSIENT_FAILURE)
         rota_status_set(&conn->why, ROTA_UNAVAILABLE, "%s", why);
-    for (struct rota_lb_subchannel *hold = conn->holds; hold != NULL; hold = hold->next_hold)
-        holds[n_holds++] = hold;
-    /* Any hold may go while another one hears the news. */
-    for (size_t i = 0; i < n_holds; i++)
-        if (is_held(conn, holds[i]))
-            rota_lb_tree_conn(f->tree, holds[i], conn->state, &conn->why, f->now_ns);
-    free(holds);
+    tell_holds(f, conn, conn, tell_conn);
+}
+
+static void tell_serving(struct rota_fake_lb *f, struct rota_lb_subchannel *hold, const void *news)
+{
+    enum rota_lb_serving serving = *(const enum rota_lb_serving *)news;
+    const struct rota_fake_conn *conn = hold->conn;
+    struct rota_status why;
+
+    rota_status_set(&why, ROTA_UNAVAILABLE, "%s is ill", conn->text);
+    if (hold->heeds)
+        rota_lb_tree_serving(f->tree, hold, serving, serving == ROTA_LB_NOT_SERVING ? &why : NULL, f->now_ns);
+}
+
+void rota_fake_lb_serving(struct rota_fake_lb *f, struct rota_fake_conn *conn, enum rota_lb_serving serving)
+{
+    tell_holds(f, conn, &serving, tell_serving);
+}
+
+static void tell_report(struct rota_fake_lb *f, struct rota_lb_subchannel *hold, const void *news)
+{
+    if (hold->report_ns != 0)
+        rota_lb_tree_report(f->tree, hold, news, f->now_ns);
+}
+
+void rota_fake_lb_report(struct rota_fake_lb *f, struct rota_fake_conn *conn, double requests_per_s)
+{
+    uint8_t bytes[18] = {0x31}; /* field 6, rps; then 9, application utilization: 1 */
+    struct rota_load_report report;
+    uint64_t bits;
+
+    memcpy(&bits, &requests_per_s, sizeof(bits));
+    for (int i = 0; i < 8; i++)
+        bytes[1 + i] = (uint8_t)(bits >> (8 * i));
+    bytes[9] = 0x49;
+    bytes[16] = 0xF0;
+    bytes[17] = 0x3F;
+    assert_true(rota_load_report_read(rota_slice(bytes, sizeof(bytes)), &report));
+    tell_holds(f, conn, &report, tell_report);
 }
 
 void rota_fake_lb_advance(struct rota_fake_lb *f, int64_t by_ns)

@@ -9,9 +9,11 @@
  *                  endpoint object again, unless it ends in '!'. Addresses beginning with 4 are IPv4, with 6 IPv6.
  *                  a@key:value has an attribute.
  *   a=C            the connection to a is CONNECTING (I, C, R, F); F fails with the message "a refused", F2 with "a refused 2"
+ *   a~A            the server at a was asked whether it serves (A); it says that it does (S), or does not (N, "a is ill")
+ *   a%40           a report out of band from a: 40 requests a second at full utilization
  *   +250           250 ms pass, timers fire; error=x: the resolver fails; exit: leave IDLE
  *   pick           picks once and is done with it at once; pick=x: for a call that carries the header "key: x", pick=x|y: twice
- * What the tree did, in its order: get:a connect:a put:a; at the end of a step the root's state (IDLE, CONNECTING,
+ * What the tree did, in its order: get:a connect:a put:a, reports:a:1000 (period in ms) or reports:a:off; at the end of a step the root's state (IDLE, CONNECTING,
  * READY, TF(message)), reresolve, wake:250 (ms from now) or wake:off; pick:a, pick:WAIT, pick:FAIL(message), pick:DROP(message);
  * ROTA_EINVAL and the like, when a list is refused.
  */
@@ -73,6 +75,8 @@ void rota_fake_lb_expect(struct rota_fake_lb *f, const char *rule, const char *s
 rota_err rota_fake_lb_list(struct rota_fake_lb *f, const char *list);
 const struct rota_endpoint *rota_fake_lb_endpoint(struct rota_fake_lb *f, const char *word); /* borrowed */
 void rota_fake_lb_conn(struct rota_fake_lb *f, struct rota_fake_conn *conn, enum rota_conn_state state, const char *why);
+void rota_fake_lb_serving(struct rota_fake_lb *f, struct rota_fake_conn *conn, enum rota_lb_serving serving); /* tells all that heed it */
+void rota_fake_lb_report(struct rota_fake_lb *f, struct rota_fake_conn *conn, double requests_per_s); /* tells all that want it */
 void rota_fake_lb_advance(struct rota_fake_lb *f, int64_t by_ns);
 /* Picks; fails the test when an OK pick names a connection that is not READY. */
 enum rota_pick_verdict rota_fake_lb_pick(struct rota_fake_lb *f, struct rota_pick *ret_pick);

@@ -109,6 +109,26 @@ static void play_conn(struct rota_fake_lb *f, const char *word, const char *equa
     rota_fake_lb_conn(f, conn, (enum rota_conn_state)(letter - letters), why);
 }
 
+static struct rota_fake_conn *conn_of(struct rota_fake_lb *f, const char *word, char end)
+{
+    struct rota_fake_conn *conn = rota_map_get(&f->conns, rota_slice(word, (size_t)(strchr(word, end) - word)));
+
+    if (conn == NULL)
+        fail_msg("script: no connection: %s", word);
+    return conn;
+}
+
+static void play_serving(struct rota_fake_lb *f, const char *word)
+{
+    static const char letters[] = "UNAS"; /* in the order of enum rota_lb_serving */
+    const char *letter = strchr(letters, strchr(word, '~')[1]);
+
+    if (letter == NULL || *letter == '\0')
+        fail_msg("script: what is %s?", word);
+    else
+        rota_fake_lb_serving(f, conn_of(f, word, '~'), (enum rota_lb_serving)(letter - letters));
+}
+
 static void play_pick(struct rota_fake_lb *f)
 {
     struct rota_pick pick;
@@ -160,6 +180,10 @@ static void play_word(struct rota_fake_lb *f, const char *word)
         play_pick_of(f, word + 5);
     } else if (equals != NULL) {
         play_conn(f, word, equals);
+    } else if (strchr(word, '~') != NULL) {
+        play_serving(f, word);
+    } else if (strchr(word, '%') != NULL) {
+        rota_fake_lb_report(f, conn_of(f, word, '%'), strtod(strchr(word, '%') + 1, NULL));
     } else if (word[0] == '+') {
         rota_fake_lb_advance(f, strtoll(word + 1, NULL, 10) * ROTA_MS);
     } else if (strcmp(word, "exit") == 0) {

@@ -11,6 +11,7 @@
 #define ROTA_LB_H
 
 #include <rota/endpoint.h>
+#include <rota/load.h>
 #include <rota/log.h>
 #include <rota/metadata.h>
 #include <rota/status.h>
@@ -111,6 +112,10 @@ struct rota_lb_class {
     enum rota_pick_verdict (*pick)(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick);
     /* Exactly once per pick that returned OK, with the cookie it set, unless fini came first. May be NULL. */
     void (*on_done)(void *state, uint64_t cookie, const struct rota_outcome *outcome);
+    /* A report asked for with rota_lb_child_reports, by a server that a subchannel below the child leads to; or, child NULL, with
+     * rota_lb_subchannel_reports, and tag is the subchannel's. May be NULL in policies that do not ask. */
+    void (*on_report)(void *state, struct rota_lb_child *child, void *tag, const struct rota_load_report *report, int64_t now_ns,
+                      struct rota_lb_cmds *cmds);
 };
 
 /* --- Commands, valid inside the on_ functions --- */
@@ -148,6 +153,12 @@ ROTA_API ROTA_MUST_USE rota_err rota_lb_child_endpoints(struct rota_lb_cmds *cmd
 ROTA_API void rota_lb_child_mute(struct rota_lb_cmds *cmds, struct rota_lb_child *child);
 ROTA_API void rota_lb_child_exit_idle(struct rota_lb_cmds *cmds, struct rota_lb_child *child);
 
+/* --- Load reports out of band (gRFC A51): one stream for each connection, in the shortest of the periods asked for by all its users ---
+ * A server may have a longer minimum, 30 s by default; from one that does not have the service nothing comes. Every policy on the way up
+ * that asked hears of a report, the lowest first. period_ns 0: no more. */
+ROTA_API void rota_lb_child_reports(struct rota_lb_cmds *cmds, struct rota_lb_child *child, int64_t period_ns);
+ROTA_API void rota_lb_subchannel_reports(struct rota_lb_cmds *cmds, struct rota_lb_subchannel *subchannel, int64_t period_ns);
+
 /* Only inside pick. A parent that got OK returns OK with that pick; after any other verdict it may ask another child. A child's wish
  * to leave IDLE is seen to here: the parent need not pass it on. */
 ROTA_API enum rota_pick_verdict rota_lb_child_pick(struct rota_lb_child *child, const struct rota_call_info *call, struct rota_pick *ret_pick);
@@ -155,7 +166,9 @@ ROTA_API enum rota_pick_verdict rota_lb_child_pick(struct rota_lb_child *child, 
 /* --- Health: what a policy knows of endpoints beyond their connections (gRFC A50, A61) ---
  * A policy makes a health for each endpoint before it hands the list to a child. One further down that has a child of its own for each
  * endpoint (round_robin and its kin) lets that child heed it: while the endpoint is said to be unhealthy the child's READY reaches its
- * parent as TRANSIENT_FAILURE and its picks fail, though the connection stays. The nearest policy above that knows the endpoint counts. */
+ * parent as TRANSIENT_FAILURE and its picks fail, though the connection stays. The nearest policy above that knows the endpoint counts.
+ * Where the service config has a healthCheckConfig (gRFC A17), such a child also heeds what the servers say: its READY reaches its parent as
+ * CONNECTING until the server's first answer, and as TRANSIENT_FAILURE while the server says that it does not serve. */
 
 struct rota_lb_health;
 

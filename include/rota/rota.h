@@ -11,6 +11,7 @@
 #include <rota/health.h>
 #include <rota/interceptor.h>
 #include <rota/lb.h>
+#include <rota/load.h>
 #include <rota/log.h>
 #include <rota/loop.h>
 #include <rota/message.h>

@@ -18,6 +18,8 @@ rota_err rota_lb_subchannel_new(struct rota_lb_cmds *cmds, const struct rota_end
         return ROTA_ENOMEM;
     hold->node = cmds->node;
     hold->tag = tag;
+    hold->heeds = cmds->node->heeds;
+    hold->report_ns = rota_lb_node_report_ns(cmds->node);
     hold->work.kind = ROTA_LB_WORK_HOLD;
     rota_list_init(&hold->work.link);
     rota_list_append(&cmds->node->holds, &hold->link);

@@ -1,8 +1,9 @@
-/* health.c - what a policy says of endpoints' health to policies further down: found by endpoint, heard as a state (rota/lb.h).
+/* health.c - what a policy says of endpoints' health to policies further down: found by endpoint, heard as a state (rota/lb.h); and
+ * what servers say of themselves, which nodes that heed health hear of too (gRFC A17, A61).
  *
  * Invariants: a health stands in its node's map, chained with others of the same hash, until it is freed; a node that heeds one is
- * in its list of heeders. An unhealthy node's picks fail by a pick function put in place of its policy's, so that
- * healthy ones cost nothing. Elsewhere: the state a parent hears (conn_of in tree.c).
+ * in its list of heeders. An unhealthy node's picks fail, or wait, by a pick function put in place of its policy's, so that
+ * healthy ones cost nothing.
  */
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -17,15 +18,93 @@ static enum rota_pick_verdict pick_unhealthy(void *state, const struct rota_call
     return ROTA_PICK_FAIL;
 }
 
-/* The node's health has changed, or which one it heeds. */
-static void look_again(struct rota_lb_child *node)
+static enum rota_pick_verdict pick_asked(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
-    bool was_unhealthy = node->pick == pick_unhealthy;
-    bool is_unhealthy = rota_lb_node_is_unhealthy(node);
+    (void)state, (void)call, (void)ret_pick;
+    return ROTA_PICK_WAIT;
+}
 
-    node->pick = is_unhealthy ? pick_unhealthy : node->class->pick;
-    if (node->conn == ROTA_CONN_READY && was_unhealthy != is_unhealthy && !node->freed)
+static enum rota_lb_serving serving_of(const struct rota_lb_child *node)
+{
+    enum rota_lb_serving serving = ROTA_LB_UNCHECKED;
+
+    if (!node->heeds)
+        return serving;
+    for (struct rota_link *link = node->holds.next; link != &node->holds; link = link->next) {
+        const struct rota_lb_subchannel *hold = ROTA_CONTAINER(link, struct rota_lb_subchannel, link);
+        if (!hold->freed && hold->serving > serving)
+            serving = hold->serving;
+    }
+    return serving;
+}
+
+enum rota_conn_state rota_lb_node_conn(const struct rota_lb_child *node)
+{
+    enum rota_lb_serving serving;
+
+    if (node->conn != ROTA_CONN_READY)
+        return node->conn;
+    if (rota_lb_node_is_unhealthy(node))
+        return ROTA_CONN_TRANSIENT_FAILURE;
+    serving = serving_of(node);
+    if (serving == ROTA_LB_NOT_SERVING)
+        return ROTA_CONN_TRANSIENT_FAILURE;
+    return serving == ROTA_LB_ASKED ? ROTA_CONN_CONNECTING : ROTA_CONN_READY;
+}
+
+void rota_lb_node_look_again(struct rota_lb_child *node)
+{
+    enum rota_pick_verdict (*was)(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick) = node->pick;
+    enum rota_lb_serving serving = serving_of(node);
+
+    if (rota_lb_node_is_unhealthy(node) || serving == ROTA_LB_NOT_SERVING)
+        node->pick = pick_unhealthy;
+    else
+        node->pick = serving == ROTA_LB_ASKED ? pick_asked : node->class->pick;
+    if (node->conn == ROTA_CONN_READY && was != node->pick && !node->freed)
         rota_lb_work_add(node->tree, &node->work, ROTA_LB_NODE_UPDATE);
+}
+
+static const struct rota_status *ill_of(const struct rota_lb_child *node)
+{
+    static const struct rota_status ill = {ROTA_UNAVAILABLE, "the server does not serve"};
+
+    for (struct rota_link *link = node->holds.next; link != &node->holds; link = link->next) {
+        const struct rota_lb_subchannel *hold = ROTA_CONTAINER(link, struct rota_lb_subchannel, link);
+        if (!hold->freed && hold->serving == ROTA_LB_NOT_SERVING && hold->ill != NULL)
+            return hold->ill;
+    }
+    return &ill;
+}
+
+const struct rota_status *rota_lb_node_why(const struct rota_lb_child *node)
+{
+    static const struct rota_status no_detail = {ROTA_UNAVAILABLE, "no connection to any server"};
+
+    if (node->why != NULL)
+        return node->why;
+    if (rota_lb_node_is_unhealthy(node))
+        return &node->health->why;
+    return node->pick == pick_unhealthy ? ill_of(node) : &no_detail;
+}
+
+void rota_lb_tree_serving(struct rota_lb_tree *tree, struct rota_lb_subchannel *hold, enum rota_lb_serving serving, const struct rota_status *why,
+                          int64_t now_ns)
+{
+    struct rota_lb_child *node = hold->node;
+
+    if (hold->freed || !hold->heeds)
+        return;
+    if (why != NULL && hold->ill == NULL)
+        hold->ill = rota_alloc_get(tree->env->alloc, sizeof(*hold->ill));
+    if (why != NULL && hold->ill != NULL)
+        *hold->ill = *why;
+    hold->serving = (uint8_t)serving;
+    rota_lb_node_look_again(node);
+    if (tree->running)
+        return;
+    tree->now_ns = now_ns;
+    rota_lb_tree_run(tree);
 }
 
 static struct rota_lb_health *find(const struct rota_lb_child *node, const struct rota_endpoint *endpoint, uint64_t hash)
@@ -96,7 +175,7 @@ static void ignore(struct rota_lb_child *node)
 {
     rota_list_remove(&node->heeding);
     node->health = NULL;
-    look_again(node);
+    rota_lb_node_look_again(node);
 }
 
 static void health_free(struct rota_lb_health *health)
@@ -138,7 +217,7 @@ void rota_lb_health_set(struct rota_lb_cmds *cmds, struct rota_lb_health *health
     if (why != NULL)
         health->why = *why;
     for (struct rota_link *link = health->heeders.next; link != &health->heeders; link = link->next)
-        look_again(ROTA_CONTAINER(link, struct rota_lb_child, heeding));
+        rota_lb_node_look_again(ROTA_CONTAINER(link, struct rota_lb_child, heeding));
 }
 
 void rota_lb_child_heed(struct rota_lb_cmds *cmds, struct rota_lb_child *child, const struct rota_endpoint *endpoint)
@@ -147,6 +226,7 @@ void rota_lb_child_heed(struct rota_lb_cmds *cmds, struct rota_lb_child *child, 
     struct rota_lb_health *health = NULL;
 
     ROTA_ASSERT(child->parent == cmds->node && !child->freed);
+    child->heeds = true;
     for (struct rota_lb_child *node = cmds->node; node != NULL && health == NULL; node = node->parent) {
         if (node->healths == NULL)
             continue;
@@ -159,7 +239,7 @@ void rota_lb_child_heed(struct rota_lb_cmds *cmds, struct rota_lb_child *child, 
     child->health = health;
     if (health != NULL)
         rota_list_append(&health->heeders, &child->heeding);
-    look_again(child);
+    rota_lb_node_look_again(child);
 }
 
 void *rota_lb_pick_health(const struct rota_pick *pick, const void *state)

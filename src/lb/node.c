@@ -10,15 +10,6 @@
 
 #define NODE_SIZE ((sizeof(struct rota_lb_child) + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t))
 
-static const struct rota_status no_detail = {ROTA_UNAVAILABLE, "no connection to any server"};
-
-const struct rota_status *rota_lb_node_why(const struct rota_lb_child *node)
-{
-    if (node->why == NULL && rota_lb_node_is_unhealthy(node))
-        return &node->health->why;
-    return node->why != NULL ? node->why : &no_detail;
-}
-
 static struct rota_lb_child *node_alloc(struct rota_lb_tree *tree, struct rota_lb_child *parent, const struct rota_lb_class *class)
 {
     struct rota_lb_child *node = rota_alloc_zero(tree->env->alloc, 1, NODE_SIZE + class->state_size);
@@ -81,6 +72,7 @@ void rota_lb_hold_free(struct rota_lb_subchannel *hold)
     rota_list_remove(&hold->link);
     rota_list_remove(&hold->work.link);
     rota_alloc_free(tree->env->alloc, hold->why);
+    rota_alloc_free(tree->env->alloc, hold->ill);
     rota_alloc_free(tree->env->alloc, hold);
 }
 

@@ -26,6 +26,7 @@ enum rota_lb_hold_todo {
     ROTA_LB_HOLD_PUT = 1,
     ROTA_LB_HOLD_EVENT = 2,
     ROTA_LB_HOLD_CONNECT = 4,
+    ROTA_LB_HOLD_REPORTS = 8,
 };
 
 /* A list on its way to a node, referenced; empty when endpoints is NULL. */
@@ -63,10 +64,12 @@ struct rota_lb_child {
     struct rota_lb_healths *healths; /* NULL: none */
     struct rota_lb_health *health;   /* heeded; NULL: none */
     struct rota_link heeding;
+    int64_t report_ns; /* how often its parent wants load reports; 0: not at all */
     struct rota_status *why; /* of the last update to TRANSIENT_FAILURE; NULL when there was no memory for it */
     uint32_t n_picks;        /* OK picks whose on_done is to come; counted only when it listens */
     uint8_t conn;            /* of the last update */
     uint8_t n_listeners;     /* from the root down to this */
+    bool heeds;              /* its parent has it heed health, also the servers' own */
     bool freed;              /* by the parent: no more events */
     bool muted;              /* asks for no re-resolution */
     bool finished;           /* a zombie: the policy is gone */
@@ -127,6 +130,14 @@ static inline bool rota_lb_node_is_unhealthy(const struct rota_lb_child *node)
 {
     return node->health != NULL && node->health->is_unhealthy;
 }
+
+/* The node's state as others see it: what it heeds stands before its own READY. */
+enum rota_conn_state rota_lb_node_conn(const struct rota_lb_child *node);
+/* What it heeds may have changed. */
+void rota_lb_node_look_again(struct rota_lb_child *node);
+
+/* How often somebody wants load reports of the node's subchannels; 0: nobody. */
+int64_t rota_lb_node_report_ns(const struct rota_lb_child *node);
 
 /* The failure a node stands for; never NULL. */
 const struct rota_status *rota_lb_node_why(const struct rota_lb_child *node);

@@ -53,20 +53,32 @@ static void consider(const struct wanted *wanted, uint64_t number, struct rota_s
             *wanted->greatest = value;
 }
 
-static bool read_map_entry(const struct rota_pb *entry, const struct wanted *wanted)
+static bool read_map_entry(struct rota_slice entry, struct rota_slice *ret_key, double *ret_value)
 {
-    struct rota_slice left = entry->bytes, key = {NULL, 0};
+    struct rota_slice key = {NULL, 0};
     double value = 0;
     struct rota_pb field;
 
-    while (left.size > 0) {
-        if (!rota_pb_take(&left, &field))
+    while (entry.size > 0) {
+        if (!rota_pb_take(&entry, &field))
             return false;
         if (field.number == MAP_KEY && field.wire == ROTA_PB_BYTES)
             key = field.bytes;
         else if (field.number == MAP_VALUE && field.wire == ROTA_PB_64)
             value = double_of(field.value);
     }
+    *ret_key = key;
+    *ret_value = value;
+    return true;
+}
+
+static bool consider_map_entry(const struct rota_pb *entry, const struct wanted *wanted)
+{
+    struct rota_slice key;
+    double value;
+
+    if (!read_map_entry(entry->bytes, &key, &value))
+        return false;
     consider(wanted, entry->number, key, value);
     return true;
 }
@@ -120,7 +132,7 @@ bool rota_orca_decode(struct rota_slice bytes, const struct rota_orca_metric *me
     while (bytes.size > 0) {
         if (!rota_pb_take(&bytes, &field))
             return false;
-        if (field.wire == ROTA_PB_BYTES && is_map(field.number) && !read_map_entry(&field, &wanted))
+        if (field.wire == ROTA_PB_BYTES && is_map(field.number) && !consider_map_entry(&field, &wanted))
             return false;
         if (field.wire == ROTA_PB_64)
             keep_scalar(&field, &report);
@@ -132,4 +144,26 @@ bool rota_orca_decode(struct rota_slice bytes, const struct rota_orca_metric *me
     consider_scalars(&wanted, &report);
     *ret_report = report;
     return true;
+}
+
+bool rota_orca_find(struct rota_slice bytes, struct rota_orca_metric metric, double *ret_value)
+{
+    bool found = false;
+    struct rota_slice key;
+    struct rota_pb field;
+    double value;
+
+    while (bytes.size > 0 && rota_pb_take(&bytes, &field)) {
+        if (field.number != metric.field)
+            continue;
+        if (field.wire == ROTA_PB_64 && !is_map(field.number)) {
+            *ret_value = double_of(field.value);
+            found = true;
+        } else if (field.wire == ROTA_PB_BYTES && is_map(field.number) && read_map_entry(field.bytes, &key, &value) &&
+                   rota_slice_equal(key, metric.key)) {
+            *ret_value = value;
+            found = true;
+        }
+    }
+    return found;
 }

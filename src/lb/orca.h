@@ -6,7 +6,7 @@
 #ifndef ROTA_LB_ORCA_H
 #define ROTA_LB_ORCA_H
 
-#include <rota/slice.h>
+#include <rota/load.h>
 
 /* A metric named in a config. */
 struct rota_orca_metric {
@@ -25,5 +25,8 @@ struct rota_orca_metric rota_orca_metric(const char *name);
 
 /* False, nothing written: the bytes are no report. */
 bool rota_orca_decode(struct rota_slice bytes, const struct rota_orca_metric *metrics, size_t n_metrics, struct rota_orca_report *ret_report);
+
+/* The metric's value, the last if there are several; of bytes that rota_orca_decode has taken. False: it is not there. */
+bool rota_orca_find(struct rota_slice bytes, struct rota_orca_metric metric, double *ret_value);
 
 #endif

@@ -86,6 +86,8 @@ static rota_err leaf_start(struct rota_petiole *p, struct rota_leaf *leaf, struc
         return err;
     }
     rota_lb_child_heed(cmds, leaf->child, leaf->endpoint);
+    if (p->report_ns != 0)
+        rota_lb_child_reports(cmds, leaf->child, p->report_ns);
     return 0;
 }
 

@@ -69,6 +69,7 @@ struct rota_petiole {
     struct rota_link retired, gone;
     size_t cap_ready, n_leaves; /* listed and retired */
     uint64_t seed;
+    int64_t report_ns; /* how often the policy wants reports out of band of each leaf; 0: not. Set before init */
     struct rota_status failure; /* the last of any leaf's */
 };
 

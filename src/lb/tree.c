@@ -3,7 +3,7 @@
  * One queue, drained in order by the outermost entry point; events that come meanwhile are queued too. Before a policy
  * gets an event, its parent hears of the state that the event before left it in; so a parent misses no state although
  * a node is queued only once. The root's owner hears only the last state of a run. Elsewhere: the commands
- * themselves (commands.c), picks (pick.c), making and freeing nodes (node.c).
+ * themselves (commands.c, reports.c), picks (pick.c), health (health.c), making and freeing nodes (node.c).
  */
 #include "lb/tree.h"
 #include "base/alloc.h"
@@ -19,15 +19,9 @@ void rota_lb_work_add(struct rota_lb_tree *tree, struct rota_lb_work *work, uint
 
 /* --- Events --- */
 
-/* The node's state as others see it. */
-static enum rota_conn_state conn_of(const struct rota_lb_child *node)
-{
-    return node->conn == ROTA_CONN_READY && rota_lb_node_is_unhealthy(node) ? ROTA_CONN_TRANSIENT_FAILURE : node->conn;
-}
-
 static const struct rota_status *why_of(const struct rota_lb_child *node)
 {
-    return conn_of(node) == ROTA_CONN_TRANSIENT_FAILURE ? rota_lb_node_why(node) : NULL;
+    return rota_lb_node_conn(node) == ROTA_CONN_TRANSIENT_FAILURE ? rota_lb_node_why(node) : NULL;
 }
 
 /* Recursion goes up the tree only: its depth is the tree's. */
@@ -42,7 +36,7 @@ static bool may_deliver(struct rota_lb_child *node)
         /* The parent may free the node here, which is only marked then. */
         if (may_deliver(parent)) {
             struct rota_lb_cmds cmds = {parent};
-            parent->class->on_child(parent->state, node, node->tag, conn_of(node), why_of(node), node->tree->now_ns, &cmds);
+            parent->class->on_child(parent->state, node, node->tag, rota_lb_node_conn(node), why_of(node), node->tree->now_ns, &cmds);
         }
     }
     return !node->freed;
@@ -56,6 +50,11 @@ static void deliver_conn(struct rota_lb_subchannel *hold, enum rota_conn_state c
     if (may_deliver(node) && !hold->freed)
         node->class->on_conn(node->state, hold, hold->tag, conn, conn == ROTA_CONN_TRANSIENT_FAILURE ? why : NULL, node->tree->now_ns,
                              &cmds);
+    /* Not before: the node was READY, and would seem to serve. */
+    if (conn != ROTA_CONN_READY && hold->serving != ROTA_LB_UNCHECKED) {
+        hold->serving = ROTA_LB_UNCHECKED;
+        rota_lb_node_look_again(node);
+    }
 }
 
 static rota_err deliver_endpoints(struct rota_lb_child *node, const struct rota_endpoint *const *endpoints, size_t count)
@@ -147,6 +146,8 @@ static void run_hold(struct rota_lb_subchannel *hold, uint8_t todo)
     }
     if ((todo & ROTA_LB_HOLD_CONNECT) != 0 && !hold->freed)
         tree->owner_class->connect(tree->owner, hold);
+    if ((todo & ROTA_LB_HOLD_REPORTS) != 0 && !hold->freed && tree->owner_class->reports != NULL)
+        tree->owner_class->reports(tree->owner, hold);
 }
 
 static void run_queue(struct rota_lb_tree *tree)
@@ -303,6 +304,30 @@ void rota_lb_tree_conn(struct rota_lb_tree *tree, struct rota_lb_subchannel *hol
     tree->now_ns = now_ns;
     tree->running = true;
     deliver_conn(hold, conn, why);
+    rota_lb_tree_run(tree);
+}
+
+static void deliver_report(struct rota_lb_child *node, struct rota_lb_child *child, void *tag, const struct rota_load_report *report)
+{
+    struct rota_lb_cmds cmds = {node};
+
+    if (may_deliver(node) && node->class->on_report != NULL)
+        node->class->on_report(node->state, child, tag, report, node->tree->now_ns, &cmds);
+}
+
+void rota_lb_tree_report(struct rota_lb_tree *tree, struct rota_lb_subchannel *hold, const struct rota_load_report *report, int64_t now_ns)
+{
+    ROTA_ASSERT(!tree->running);
+    if (hold->freed)
+        return;
+    tree->now_ns = now_ns;
+    tree->running = true;
+    if (hold->own_report_ns != 0)
+        deliver_report(hold->node, NULL, hold->tag, report);
+    /* What one of them frees is only marked until the queue runs. */
+    for (struct rota_lb_child *node = hold->node; node->parent != NULL; node = node->parent)
+        if (node->report_ns != 0 && !node->freed)
+            deliver_report(node->parent, node, node->tag, report);
     rota_lb_tree_run(tree);
 }
 

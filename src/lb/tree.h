@@ -20,17 +20,31 @@ struct rota_lb_work {
     uint8_t kind, todo;
 };
 
+/* What the server at the other end of a READY connection says of itself (gRFC A17). Of several, the greatest counts. */
+enum rota_lb_serving {
+    ROTA_LB_UNCHECKED, /* nobody asks it: as good as SERVING */
+    ROTA_LB_NOT_SERVING,
+    ROTA_LB_ASKED, /* no answer yet */
+    ROTA_LB_SERVING,
+};
+
 /* One policy's hold on one address. `conn` is the owner's connection object, shared between holds as the owner likes. */
 struct rota_lb_subchannel {
     void *conn;                /* the owner's, set by owner->get */
     struct rota_lb_subchannel *next_hold; /* for the owner's use: a list of holds on the same conn */
+    int64_t report_ns; /* how often load reports are wanted; 0: not at all. The owner reads it */
+    bool heeds;        /* wants to know whether the server serves. The owner reads it */
+    bool due;          /* for the owner's use */
     /* The tree's own: */
     struct rota_lb_child *node; /* whose it is */
     void *tag;
     struct rota_link link; /* in the node's list */
     struct rota_lb_work work;
     struct rota_status *why; /* of a queued event */
+    struct rota_status *ill; /* of NOT_SERVING; NULL: there was no memory */
+    int64_t own_report_ns;   /* asked for by its node for this one */
     uint8_t queued_conn;
+    uint8_t serving; /* as told; UNCHECKED while it is not READY */
     bool freed; /* waits for the queue to pass it */
 };
 
@@ -40,6 +54,7 @@ struct rota_lb_owner {
     rota_err (*get)(void *owner, const struct rota_endpoint *endpoint, size_t address_index, struct rota_lb_subchannel *hold);
     void (*put)(void *owner, struct rota_lb_subchannel *hold);     /* the hold goes away */
     void (*connect)(void *owner, struct rota_lb_subchannel *hold);
+    void (*reports)(void *owner, struct rota_lb_subchannel *hold); /* hold->report_ns is another than it was when get was called. May be NULL */
     void (*reresolve)(void *owner);
     void (*wake_at)(void *owner, int64_t at_ns); /* the earliest of all nodes; INT64_MAX: none */
     /* The root's state. Held picks are to be tried again. */
@@ -59,6 +74,12 @@ rota_err rota_lb_tree_endpoints(struct rota_lb_tree *tree, const struct rota_end
 void rota_lb_tree_resolver_error(struct rota_lb_tree *tree, const struct rota_status *why, int64_t now_ns);
 void rota_lb_tree_conn(struct rota_lb_tree *tree, struct rota_lb_subchannel *hold, enum rota_conn_state conn, const struct rota_status *why,
                        int64_t now_ns);
+/* For holds that heed it; before READY is delivered, and whenever it changes later. why: with NOT_SERVING. Of a hold whose connection
+ * leaves READY it is forgotten. */
+void rota_lb_tree_serving(struct rota_lb_tree *tree, struct rota_lb_subchannel *hold, enum rota_lb_serving serving, const struct rota_status *why,
+                          int64_t now_ns);
+/* For holds with report_ns. Not from inside an owner function. */
+void rota_lb_tree_report(struct rota_lb_tree *tree, struct rota_lb_subchannel *hold, const struct rota_load_report *report, int64_t now_ns);
 void rota_lb_tree_exit_idle(struct rota_lb_tree *tree, int64_t now_ns);
 void rota_lb_tree_timer(struct rota_lb_tree *tree, int64_t now_ns);
 

@@ -1,6 +1,6 @@
 /* weighted_round_robin.c - READY endpoints in turn, in proportion to weights that their own load reports tell (gRFC A58).
  *
- * A report comes in the trailers of a call. Each update period all weights are computed anew; where fewer than two endpoints have a
+ * A report comes in the trailers of a call, or out of band where the parameters say so. Each update period all weights are computed anew; where fewer than two endpoints have a
  * usable one, the weights that the resolver gave count (our extension), and without those turns are plain round robin. The schedule
  * is made anew at once when the READY set of up to SMALL_SET endpoints changes; in a larger one a newcomer gets the mean until the
  * next period, so that thousands coming up cost no thousands of schedules.
@@ -178,17 +178,30 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
     return verdict;
 }
 
+static void take_report(struct weighted_round_robin *wrr, struct rota_leaf *leaf, struct rota_slice bytes, int64_t now_ns)
+{
+    struct rota_orca_report report;
+
+    if (rota_orca_decode(bytes, wrr->config->metrics, wrr->config->n_metrics, &report))
+        rota_wrr_report(&wrr_leaf(leaf)->reported, rota_wrr_weight_of(wrr->config, &report), now_ns);
+}
+
 static void on_done(void *state, uint64_t cookie, const struct rota_outcome *outcome)
 {
     struct weighted_round_robin *wrr = state;
     struct rota_leaf *leaf = rota_leaf_of(cookie);
-    struct rota_orca_report report;
     struct rota_slice bytes;
 
-    if (outcome->trailers != NULL && rota_metadata_get(outcome->trailers, "endpoint-load-metrics-bin", &bytes) &&
-        rota_orca_decode(bytes, wrr->config->metrics, wrr->config->n_metrics, &report))
-        rota_wrr_report(&wrr_leaf(leaf)->reported, rota_wrr_weight_of(wrr->config, &report), outcome->ended_ns);
+    if (wrr->config->report_ns == 0 && outcome->trailers != NULL && rota_metadata_get(outcome->trailers, "endpoint-load-metrics-bin", &bytes))
+        take_report(wrr, leaf, bytes, outcome->ended_ns);
     rota_petiole_end(&wrr->policy.leaves, leaf);
+}
+
+static void on_report(void *state, struct rota_lb_child *child, void *tag, const struct rota_load_report *report, int64_t now_ns,
+                      struct rota_lb_cmds *cmds)
+{
+    (void)child, (void)cmds;
+    take_report(state, tag, report->bytes, now_ns);
 }
 
 static rota_err init(void *state, const struct rota_lb_env *env, const void *config)
@@ -197,6 +210,7 @@ static rota_err init(void *state, const struct rota_lb_env *env, const void *con
 
     wrr->config = config;
     wrr->stride.turn = rota_lb_random_below(env, UINT32_MAX);
+    wrr->policy.leaves.report_ns = wrr->config->report_ns;
     return rota_petiole_policy_init(&wrr->policy, env, &hooks);
 }
 
@@ -214,4 +228,5 @@ const struct rota_lb_class rota_lb_weighted_round_robin = {
     .on_exit_idle = rota_petiole_on_exit_idle,
     .pick = pick,
     .on_done = on_done,
+    .on_report = on_report,
 };

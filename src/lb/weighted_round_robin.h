@@ -1,7 +1,7 @@
 /* weighted_round_robin.h - what the policy's files share: its parameters, and an endpoint's weight as its reports tell it.
  *
- * Durations are relative to the ends of the calls that carried the reports. Reports out of band (enableOobLoadReport) are not asked for: the field
- * is checked, and reports in trailers are used whatever it says.
+ * Durations are relative to the ends of the calls that carried the reports, or to when those out of band came. Where reports out of band
+ * are wanted (enableOobLoadReport), those in trailers are not read.
  */
 #ifndef ROTA_LB_WEIGHTED_ROUND_ROBIN_H
 #define ROTA_LB_WEIGHTED_ROUND_ROBIN_H
@@ -11,6 +11,7 @@
 
 struct rota_wrr_config {
     int64_t blackout_ns, expiration_ns, update_ns;
+    int64_t report_ns; /* period of reports out of band; 0: reports come in trailers */
     double error_penalty;
     char **names; /* the text behind metrics */
     struct rota_orca_metric *metrics;
@@ -23,8 +24,8 @@ void rota_wrr_free_config(const struct rota_lb_env *env, void *config);
 /* Zeroed: no report yet. */
 struct rota_wrr_weight {
     double weight;     /* of the newest report; 0: none */
-    int64_t since_ns;  /* end of the first call with a report since the blackout began anew */
-    int64_t newest_ns; /* end of the last */
+    int64_t since_ns;  /* of the first report since the blackout began anew */
+    int64_t newest_ns; /* of the last */
     bool has_since;
 };
 

@@ -45,12 +45,14 @@ static rota_err read_names(const struct rota_lb_env *env, const json_t *object, 
 
 static rota_err read_times(const json_t *object, struct rota_wrr_config *c, struct rota_errinfo *info)
 {
-    int64_t unused_ns;
-    bool unused;
-    rota_err err = rota_lb_json_bool(object, "enableOobLoadReport", &unused, info);
+    int64_t period_ns = 10 * S;
+    bool out_of_band = false;
+    rota_err err = rota_lb_json_bool(object, "enableOobLoadReport", &out_of_band, info);
 
     if (err == 0)
-        err = rota_lb_json_duration(object, "oobReportingPeriod", &unused_ns, info);
+        err = rota_lb_json_duration(object, "oobReportingPeriod", &period_ns, info);
+    if (out_of_band)
+        c->report_ns = period_ns < 1 ? 1 : period_ns; /* the server has its own minimum */
     if (err == 0)
         err = rota_lb_json_duration(object, "blackoutPeriod", &c->blackout_ns, info);
     if (err == 0)
