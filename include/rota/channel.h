@@ -45,6 +45,7 @@ struct rota_channel_options {
     enum rota_compression compression;  /* of requests, unless a call says otherwise */
     const struct rota_client_interceptor *interceptors; /* rota/interceptor.h; until one without a class; default: none */
     const struct rota_call_credentials *credentials;    /* rota/credentials.h; of every call; default: none */
+    bool no_health_checks; /* a service config's healthCheckConfig (gRFC A17) is not followed */
 };
 #define ROTA_CHANNEL_OPTIONS_INIT {.size = sizeof(struct rota_channel_options)}
 

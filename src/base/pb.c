@@ -58,3 +58,13 @@ bool rota_pb_take(struct rota_slice *in, struct rota_pb *ret_pb)
     default: return false;
     }
 }
+
+size_t rota_pb_put_varint(uint8_t *out, uint64_t value)
+{
+    size_t size = 0;
+
+    for (; value >= 0x80; value >>= 7)
+        out[size++] = (uint8_t)(value | 0x80);
+    out[size++] = (uint8_t)value;
+    return size;
+}

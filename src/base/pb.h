@@ -28,4 +28,7 @@ bool rota_pb_take(struct rota_slice *in, struct rota_pb *ret_pb);
 bool rota_pb_take_varint(struct rota_slice *in, uint64_t *ret_value);
 bool rota_pb_take_fixed(struct rota_slice *in, size_t size, uint64_t *ret_value); /* 4 or 8 bytes */
 
+#define ROTA_PB_VARINT_SIZE 10 /* at most */
+size_t rota_pb_put_varint(uint8_t *out, uint64_t value); /* returns its size */
+
 #endif

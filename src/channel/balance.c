@@ -7,7 +7,7 @@
  */
 #include "base/alloc.h"
 #include "base/log.h"
-#include "channel/subchannel.h"
+#include "channel/sides.h"
 #include "lb/tree.h"
 
 struct rota_balance {
@@ -36,6 +36,12 @@ static void connect(void *owner, struct rota_lb_subchannel *hold)
 {
     (void)owner;
     rota_subchannel_connect(hold->conn);
+}
+
+static void reports(void *owner, struct rota_lb_subchannel *hold)
+{
+    (void)owner;
+    rota_sides_review(hold->conn);
 }
 
 static void reresolve(void *owner)
@@ -71,7 +77,7 @@ static void update(void *owner, enum rota_conn_state conn, const struct rota_sta
 }
 
 static const struct rota_lb_owner owner_class = {
-    .get = get, .put = put, .connect = connect, .reresolve = reresolve, .wake_at = wake_at, .update = update,
+    .get = get, .put = put, .connect = connect, .reports = reports, .reresolve = reresolve, .wake_at = wake_at, .update = update,
 };
 
 static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
@@ -248,4 +254,15 @@ void rota_balance_done(struct rota_channel *channel, const struct rota_pick *pic
 void rota_balance_tell(struct rota_channel *channel, unsigned slot, struct rota_lb_subchannel *hold, enum rota_conn_state state, const struct rota_status *why)
 {
     rota_lb_tree_conn(channel->slots[slot]->tree, hold, state, why, channel->host->now_ns);
+}
+
+void rota_balance_serving(struct rota_channel *channel, unsigned slot, struct rota_lb_subchannel *hold, enum rota_lb_serving serving,
+                          const struct rota_status *why)
+{
+    rota_lb_tree_serving(channel->slots[slot]->tree, hold, serving, why, channel->host->now_ns);
+}
+
+void rota_balance_report(struct rota_channel *channel, unsigned slot, struct rota_lb_subchannel *hold, const struct rota_load_report *report)
+{
+    rota_lb_tree_report(channel->slots[slot]->tree, hold, report, channel->host->now_ns);
 }

@@ -5,7 +5,7 @@
  */
 #include "base/alloc.h"
 #include "channel/attempt.h"
-#include "channel/subchannel.h"
+#include "channel/sides.h"
 #include "wire/target.h"
 #include <string.h>
 
@@ -17,8 +17,10 @@ struct rota_connection *rota_connection_ref(struct rota_connection *connection)
 
 void rota_connection_unref(struct rota_connection *connection)
 {
-    if (connection != NULL && --connection->refs == 0)
-        rota_alloc_free(connection->channel->alloc, connection);
+    if (connection == NULL || --connection->refs > 0)
+        return;
+    rota_sides_free(connection);
+    rota_alloc_free(connection->channel->alloc, connection);
 }
 
 static void detach(struct rota_connection *connection, const struct rota_status *why)
@@ -26,6 +28,7 @@ static void detach(struct rota_connection *connection, const struct rota_status 
     struct rota_subchannel *sub = connection->subchannel;
 
     connection->subchannel = NULL;
+    rota_sides_stop(connection);
     rota_attempt_leave_room(connection);
     if (sub != NULL)
         rota_subchannel_on_lost(sub, why);
@@ -65,6 +68,7 @@ static void on_room(void *owner)
     struct rota_connection *connection = owner;
 
     rota_connection_ref(connection);
+    rota_sides_on_room(connection);
     rota_attempt_enter_room(connection);
     rota_connection_unref(connection);
 }
@@ -126,6 +130,7 @@ rota_err rota_connection_dial(struct rota_subchannel *sub, int64_t deadline_ns, 
 void rota_connection_leave(struct rota_connection *connection)
 {
     connection->subchannel = NULL;
+    rota_sides_stop(connection);
     rota_attempt_leave_room(connection);
     if (connection->conn == NULL)
         return;

@@ -18,8 +18,8 @@
 #include "channel/channel.h"
 #include "channel/chunk_pool.h"
 #include "channel/config.h"
+#include "lb/tree.h"
 #include "wire/zip.h"
-#include <rota/lb.h>
 
 struct rota_balance;
 struct rota_resolution;
@@ -39,6 +39,7 @@ struct rota_channel_limits {
     int64_t idle_timeout_ns; /* INT64_MAX: never */
     int64_t keepalive_time_ns, keepalive_timeout_ns;
     bool keepalive_without_calls;
+    bool no_health_checks;
     bool gzip; /* requests, unless a call says otherwise */
 };
 
@@ -128,6 +129,11 @@ bool rota_balance_listens(const struct rota_channel *channel, const struct rota_
 void rota_balance_done(struct rota_channel *channel, const struct rota_pick *pick, const struct rota_outcome *outcome);
 /* A hold made by the tree in `slot` learns of its subchannel's state. */
 void rota_balance_tell(struct rota_channel *channel, unsigned slot, struct rota_lb_subchannel *hold, enum rota_conn_state state, const struct rota_status *why);
+
+/* What the server at its connection says of itself, and of its load. Events of the latter kind only from a stream's. */
+void rota_balance_serving(struct rota_channel *channel, unsigned slot, struct rota_lb_subchannel *hold, enum rota_lb_serving serving,
+                          const struct rota_status *why);
+void rota_balance_report(struct rota_channel *channel, unsigned slot, struct rota_lb_subchannel *hold, const struct rota_load_report *report);
 
 /* queue.c */
 struct rota_attempt;

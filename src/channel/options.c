@@ -60,6 +60,7 @@ rota_err rota_channel_limits_read(const struct rota_channel_options *options, st
         .keepalive_time_ns = options->keepalive_time_ms == 0 ? INT64_MAX : ms_or(options->keepalive_time_ms, 0),
         .keepalive_timeout_ns = ms_or(options->keepalive_timeout_ms, DEFAULT_KEEPALIVE_TIMEOUT_MS),
         .keepalive_without_calls = options->keepalive_without_calls,
+        .no_health_checks = options->no_health_checks,
         .gzip = options->compression == ROTA_COMPRESSION_GZIP,
     };
     return 0;

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "channel/core.h"
-#include "channel/subchannel.h"
+#include "channel/sides.h"
 #include "resolver/resolvers.h"
 #include "resolver/sink.h"
 #include <stdalign.h>
@@ -99,8 +99,11 @@ static void on_error(void *owner, const struct rota_status *why)
 
 static void set_config(struct rota_channel *channel, struct rota_channel_config *config, bool resolved)
 {
-    rota_channel_config_unref(channel->config);
+    struct rota_channel_config *old = channel->config;
+
     channel->config = config;
+    rota_sides_take_config(channel, old);
+    rota_channel_config_unref(old);
     channel->config_resolved = resolved;
     rota_channel_note(channel, ROTA_TODO_BALANCE);
 }

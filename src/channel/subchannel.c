@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/moves.h"
+#include "channel/sides.h"
 #include "lb/tree.h"
 #include <string.h>
 
@@ -50,7 +51,34 @@ static void tell_untold(struct rota_subchannel *sub)
             sub->untold[slot] = hold->next_hold;
             hold->next_hold = sub->told[slot];
             sub->told[slot] = hold;
+            if (sub->state == ROTA_CONN_READY && (hold->heeds || hold->report_ns != 0))
+                rota_sides_welcome(sub, slot, hold);
             rota_balance_tell(sub->channel, slot, hold, sub->state, sub->state == ROTA_CONN_TRANSIENT_FAILURE ? &sub->why : NULL);
+        }
+    }
+    let_go(sub);
+}
+
+static struct rota_lb_subchannel *next_due(const struct rota_subchannel *sub, unsigned slot)
+{
+    struct rota_lb_subchannel *hold = sub->told[slot];
+
+    while (hold != NULL && !hold->due)
+        hold = hold->next_hold;
+    return hold;
+}
+
+void rota_subchannel_each(struct rota_subchannel *sub, void (*tell)(void *arg, unsigned slot, struct rota_lb_subchannel *hold), void *arg)
+{
+    struct rota_lb_subchannel *hold;
+
+    hold_on(sub);
+    for (unsigned slot = 0; slot < 2; slot++) {
+        for (hold = sub->told[slot]; hold != NULL; hold = hold->next_hold)
+            hold->due = true;
+        while ((hold = next_due(sub, slot)) != NULL) {
+            hold->due = false;
+            tell(arg, slot, hold);
         }
     }
     let_go(sub);
@@ -255,8 +283,10 @@ void rota_subchannel_put(unsigned slot, struct rota_lb_subchannel *hold)
 
     if (!unlink_hold(&sub->told[slot], hold))
         (void)unlink_hold(&sub->untold[slot], hold);
-    if (sub->told[0] != NULL || sub->told[1] != NULL || sub->untold[0] != NULL || sub->untold[1] != NULL)
+    if (sub->told[0] != NULL || sub->told[1] != NULL || sub->untold[0] != NULL || sub->untold[1] != NULL) {
+        rota_sides_review(sub);
         return;
+    }
     rota_moves_go(&moves, &sub->state, ROTA_CONN_SHUTDOWN);
     (void)rota_map_remove(&channel->subchannels, rota_slice_str(sub->text));
     rota_host_timer_clear(channel->host, &sub->timer);

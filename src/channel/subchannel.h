@@ -11,6 +11,7 @@
 
 struct rota_attempt;
 struct rota_connection;
+struct rota_sides;
 
 struct rota_subchannel {
     struct rota_channel *channel;
@@ -39,6 +40,7 @@ struct rota_connection {
     int64_t dialed_ns;
     struct rota_link link;              /* in the channel's connections */
     struct rota_link room;              /* attempts that wait for MAX_CONCURRENT_STREAMS, oldest first */
+    struct rota_sides *sides;           /* what its server is asked beside calls (sides.c); NULL: nothing so far */
     uint32_t refs;                      /* itself until closed, and attempts that were given it */
     char peer[];
 };
@@ -50,6 +52,9 @@ void rota_subchannel_connect(struct rota_subchannel *subchannel);
 /* Whether there is a subchannel to this address that waits out its period; and to end the waiting in this turn. */
 bool rota_subchannel_backs_off(const struct rota_channel *channel, const struct rota_address *address);
 void rota_subchannel_hurry(struct rota_channel *channel, const struct rota_address *address);
+
+/* Calls `tell` for each hold that knows the present state; what it does may make any of them go, and the subchannel. */
+void rota_subchannel_each(struct rota_subchannel *subchannel, void (*tell)(void *arg, unsigned slot, struct rota_lb_subchannel *hold), void *arg);
 
 /* What a connection reports to its subchannel. */
 void rota_subchannel_on_ready(struct rota_subchannel *subchannel);

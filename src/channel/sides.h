@@ -1,0 +1,25 @@
+/* sides.h - what the server of a connection is asked beside calls: whether it serves (gRFC A17), and its load out of band (gRFC A51).
+ *
+ * One stream of each kind for a connection, however many policies share it. Nothing is asked, and nothing allocated, unless a hold on its
+ * subchannel wants it: heeds, where the service config names a service to check; or has a period for load reports.
+ */
+#ifndef ROTA_CHANNEL_SIDES_H
+#define ROTA_CHANNEL_SIDES_H
+
+#include "channel/subchannel.h"
+
+/* A hold is about to be told that its subchannel is READY: it first hears whether that serves. */
+void rota_sides_welcome(struct rota_subchannel *sub, unsigned slot, struct rota_lb_subchannel *hold);
+
+/* What the holds of a subchannel want may have changed; looked into in the channel's next task. */
+void rota_sides_review(struct rota_subchannel *sub);
+
+/* The channel's config has changed from `old`, which may be NULL. */
+void rota_sides_take_config(struct rota_channel *channel, const struct rota_channel_config *old);
+
+/* For the connection. */
+void rota_sides_on_room(struct rota_connection *connection);
+void rota_sides_stop(struct rota_connection *connection); /* it takes no new calls any more */
+void rota_sides_free(struct rota_connection *connection); /* with it */
+
+#endif
