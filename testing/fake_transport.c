@@ -381,6 +381,19 @@ void rota_fake_trailers_only(struct rota_fake_stream *stream, enum rota_code cod
     rota_fake_raw_headers(stream, headers, ROTA_COUNT(headers), true);
 }
 
+void rota_fake_pushback(struct rota_fake_stream *stream, enum rota_code code, const char *pushback_ms)
+{
+    char number[8];
+    struct rota_header headers[] = {
+        {ROTA_SLICE(":status"), ROTA_SLICE("200")},
+        {ROTA_SLICE("content-type"), ROTA_SLICE("application/grpc")},
+        {ROTA_SLICE("grpc-status"), rota_slice(number, (size_t)snprintf(number, sizeof(number), "%d", (int)code))},
+        {ROTA_SLICE("grpc-retry-pushback-ms"), rota_slice_str(pushback_ms)},
+    };
+
+    rota_fake_raw_headers(stream, headers, ROTA_COUNT(headers), true);
+}
+
 void rota_fake_data(struct rota_fake_stream *stream, struct rota_slice bytes)
 {
     if (stream->dead)

@@ -14,7 +14,7 @@
 #include "wire/transport.h"
 
 #define ROTA_FAKE_CONNS_MAX 64
-#define ROTA_FAKE_STREAMS_MAX 64
+#define ROTA_FAKE_STREAMS_MAX 1024
 
 struct rota_fake_transport;
 struct rota_fake_conn;
@@ -95,6 +95,7 @@ void rota_fake_data(struct rota_fake_stream *stream, struct rota_slice bytes);
 void rota_fake_message(struct rota_fake_stream *stream, const char *text); /* framed, in one piece */
 void rota_fake_trailers(struct rota_fake_stream *stream, enum rota_code code, const char *message); /* and the stream's end, if both sides have */
 void rota_fake_trailers_only(struct rota_fake_stream *stream, enum rota_code code, const char *message);
+void rota_fake_pushback(struct rota_fake_stream *stream, enum rota_code code, const char *pushback_ms); /* trailers-only, with grpc-retry-pushback-ms */
 void rota_fake_raw_headers(struct rota_fake_stream *stream, const struct rota_header *headers, size_t count, bool end);
 void rota_fake_end(struct rota_fake_stream *stream); /* END_STREAM without trailers */
 void rota_fake_reply(struct rota_fake_stream *stream, const char *text); /* headers, message, OK */

@@ -46,6 +46,13 @@ struct rota_channel_options {
     const struct rota_client_interceptor *interceptors; /* rota/interceptor.h; until one without a class; default: none */
     const struct rota_call_credentials *credentials;    /* rota/credentials.h; of every call; default: none */
     bool no_health_checks; /* a service config's healthCheckConfig (gRFC A17) is not followed */
+    /* Further attempts, which a service config's retryPolicy and hedgingPolicy ask for (docs/calls.md). The budget holds for both together:
+     * over any ten seconds they are at most that share of the calls that have such a policy, or the floor where that is more. */
+    int32_t max_attempts;         /* of a call, the first included: default 5, 1 to 10; 1: neither retries nor hedges */
+    int32_t retry_ratio_percent;  /* default 10, at most 1000; -1: none */
+    int32_t retry_floor_per_s;    /* default 10, at most 1000000; -1: none */
+    size_t retry_buffer_bytes;    /* of requests that a call keeps to send again; default 256 KiB. A call with more is not tried again. */
+    size_t retry_buffers_bytes;   /* the same for all calls of the channel together; default 16 MiB */
 };
 #define ROTA_CHANNEL_OPTIONS_INIT {.size = sizeof(struct rota_channel_options)}
 
@@ -66,9 +73,17 @@ ROTA_API void rota_channel_connect(struct rota_channel *channel); /* leaves IDLE
 /* Calls once at the next change of state. One at a time; NULL takes it back. */
 ROTA_API void rota_channel_watch_state(struct rota_channel *channel, void (*on_state)(void *arg, enum rota_conn_state state), void *arg);
 
-/* Connections, one an address that a policy holds: how many there are, and how many of them are up. On the loop's thread. */
+/* On the loop's thread. */
 struct rota_channel_stats {
-    uint32_t subchannels, ready;
+    uint32_t subchannels, ready; /* connections, one an address that a policy holds: how many there are, and how many of them are up */
+    /* Since the channel was opened. */
+    uint64_t calls;               /* started */
+    uint64_t attempts;            /* streams opened for them */
+    uint64_t retries;             /* attempts by a retryPolicy */
+    uint64_t transparent_retries; /* attempts that no server has seen, repeated */
+    uint64_t hedges;              /* attempts by a hedgingPolicy, the first of each call left out */
+    uint64_t retries_throttled;   /* retries and hedges not made: retryThrottling */
+    uint64_t retries_over_budget; /* the same: retry_ratio_percent and retry_floor_per_s */
 };
 ROTA_API struct rota_channel_stats rota_channel_stats(const struct rota_channel *channel);
 ROTA_API struct rota_loop *rota_channel_loop(const struct rota_channel *channel);

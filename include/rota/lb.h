@@ -46,6 +46,9 @@ struct rota_call_info {
     int64_t deadline_ns; /* INT64_MAX: none */
     const struct rota_metadata *metadata; /* what the application sends; may be NULL */
     uint32_t attempt;                     /* 0 for the first */
+    /* Where the call has been already: see rota_lb_pick_avoided. */
+    uint32_t n_avoid;
+    const void *const *avoid;
 };
 
 #define ROTA_PICK_DEPTH 6
@@ -69,6 +72,8 @@ struct rota_outcome {
     int64_t started_ns, ended_ns;
     bool sent;                             /* it reached the wire */
     const struct rota_metadata *trailers;  /* may be NULL */
+    uint32_t attempt; /* as in struct rota_call_info */
+    bool superseded;  /* CANCELLED because another attempt of the call won: says nothing about the server but that it took so long */
 };
 
 struct rota_lb_env {
@@ -162,6 +167,9 @@ ROTA_API void rota_lb_subchannel_reports(struct rota_lb_cmds *cmds, struct rota_
 /* Only inside pick. A parent that got OK returns OK with that pick; after any other verdict it may ask another child. A child's wish
  * to leave IDLE is seen to here: the parent need not pass it on. */
 ROTA_API enum rota_pick_verdict rota_lb_child_pick(struct rota_lb_child *child, const struct rota_call_info *call, struct rota_pick *ret_pick);
+
+/* Whether an earlier attempt of the call went where this pick (OK) would: a policy with another READY endpoint may rather choose that. */
+ROTA_API bool rota_lb_pick_avoided(const struct rota_call_info *call, const struct rota_pick *pick);
 
 /* --- Health: what a policy knows of endpoints beyond their connections (gRFC A50, A61) ---
  * A policy makes a health for each endpoint before it hands the list to a child. One further down that has a child of its own for each

@@ -18,7 +18,7 @@ static const uint32_t state_moves[] = {
     [ROTA_ATTEMPT_PICKING] = BIT(ROOM) | BIT(OPEN) | BIT(OVER),
     [ROTA_ATTEMPT_ROOM] = BIT(PICKING) | BIT(OPEN) | BIT(OVER),
     [ROTA_ATTEMPT_OPEN] = BIT(PICKING) | BIT(OVER),
-    [ROTA_ATTEMPT_OVER] = 0,
+    [ROTA_ATTEMPT_OVER] = BIT(PICKING), /* a retry */
 };
 static const struct rota_moves moves = {"attempt", state_names, state_moves, ROTA_ATTEMPT_OVER + 1};
 
@@ -32,7 +32,9 @@ void rota_attempt_init(struct rota_attempt *attempt, struct rota_call *call)
     attempt->call = call;
     rota_list_init(&attempt->link);
     attempt->state = ROTA_ATTEMPT_PICKING;
-    attempt->picked = attempt->sent = attempt->end_sent = attempt->end_seen = false;
+    attempt->picked = attempt->sent = attempt->end_sent = attempt->end_seen = attempt->superseded = false;
+    attempt->number = 0;
+    attempt->place = NULL;
     attempt->connection = NULL;
     attempt->stream = NULL;
     attempt->n_sent = 0;
@@ -63,6 +65,8 @@ static void tell_policies(struct rota_attempt *attempt, const struct rota_status
     outcome.ended_ns = channel->host->now_ns;
     outcome.sent = attempt->sent;
     outcome.trailers = attempt->response.trailing;
+    outcome.attempt = attempt->number;
+    outcome.superseded = attempt->superseded;
     rota_balance_done(channel, &attempt->pick, &outcome);
 }
 
@@ -120,10 +124,10 @@ rota_err rota_attempt_flush(struct rota_attempt *attempt)
         err = stream->conn->class->send(stream, NULL, true);
         attempt->end_sent = true;
     }
-    if (outbox->size_bytes > ROTA_OUTBOX_KEEP_BYTES)
-        rota_call_commit(call);
-    else if (call->committed)
+    if (call->committed)
         rota_attempt_forget_sent(attempt);
+    else if (outbox->size_bytes > call->channel->limits.retry_buffer_bytes || call->channel->kept_bytes > call->channel->limits.retry_buffers_bytes)
+        rota_call_commit(call, attempt);
     return err;
 }
 
@@ -144,6 +148,7 @@ static rota_err open_stream(struct rota_attempt *attempt, struct rota_connection
         .authority = rota_slice_str(channel->authority),
         .user_agent = rota_slice_str(channel->user_agent),
         .timeout_ns = call->deadline_ns == INT64_MAX ? INT64_MAX : call->deadline_ns - now_ns,
+        .previous_attempts = attempt->number,
         .metadata = call->metadata,
         .secure = channel->secure,
         .gzip = call->gzip,
@@ -182,6 +187,7 @@ static rota_err enter(struct rota_attempt *attempt, struct rota_connection *conn
     go(attempt, ROTA_ATTEMPT_OPEN);
     rota_list_remove(&attempt->link);
     attempt->sent = true;
+    call->channel->counts.attempts++;
     if (rota_attempt_flush(attempt) < 0)
         fail_without_memory(attempt);
     else if (call->want_writable && !rota_call_is_full(call))
@@ -217,7 +223,10 @@ static bool take(struct rota_attempt *attempt)
     struct rota_connection *connection = connection_of(&attempt->pick);
 
     attempt->picked = true;
+    attempt->place = attempt->pick.subchannel->conn;
     attempt->started_ns = attempt->call->channel->host->now_ns;
+    if (attempt->call->tries != NULL)
+        rota_tries_note(attempt->call->tries, attempt->place);
     if (connection == NULL)
         return false;
     rota_connection_unref(attempt->connection);
@@ -225,17 +234,28 @@ static bool take(struct rota_attempt *attempt)
     return place(attempt, connection);
 }
 
-static void refuse(struct rota_attempt *attempt)
+/* What a policy drops is not retried; but where others are under way it takes only this hedge. */
+static void refuse(struct rota_attempt *attempt, bool dropped)
 {
     const struct rota_status *why = attempt->pick.why;
-    struct rota_call *call = attempt->call;
+    struct rota_status *status = &attempt->response.status;
 
     if (why == NULL)
-        rota_status_set(&call->own_status, ROTA_UNAVAILABLE, "the policy gives no reason");
+        rota_status_set(status, ROTA_UNAVAILABLE, "the policy gives no reason");
     else
-        rota_status_set(&call->own_status, rota_code_of_control(why->code), "%s", why->message);
-    rota_attempt_over(attempt, &call->own_status);
-    rota_call_end(call, &call->own_status);
+        rota_status_set(status, rota_code_of_control(why->code), "%s", why->message);
+    rota_attempt_over(attempt, status);
+    if (attempt->call->tries == NULL || !rota_tries_refused(attempt, dropped))
+        rota_call_end(attempt->call, status);
+}
+
+/* Where the call has been already, for policies that can go elsewhere. */
+static void fill_avoid(const struct rota_attempt *attempt, struct rota_call_info *info)
+{
+    const struct rota_tries *tries = attempt->call->tries;
+
+    info->avoid = tries != NULL ? tries->avoid : &attempt->place;
+    info->n_avoid = tries != NULL ? tries->n_avoid : 1;
 }
 
 void rota_attempt_start(struct rota_attempt *attempt)
@@ -247,8 +267,11 @@ void rota_attempt_start(struct rota_attempt *attempt)
         .now_ns = channel->host->now_ns,
         .deadline_ns = call->deadline_ns,
         .metadata = call->metadata,
+        .attempt = attempt->number,
     };
 
+    if (attempt->place != NULL || attempt->number > 0)
+        fill_avoid(attempt, &info);
     for (int tries = 0; tries < REPICKS; tries++) {
         attempt->pick = (struct rota_pick){0};
         switch (rota_balance_pick(channel, &info, &attempt->pick, &attempt->balance_number)) {
@@ -264,10 +287,10 @@ void rota_attempt_start(struct rota_attempt *attempt)
             if (call->wait_for_ready)
                 rota_queue_add(attempt);
             else
-                refuse(attempt);
+                refuse(attempt, false);
             return;
         case ROTA_PICK_DROP:
-            refuse(attempt);
+            refuse(attempt, true);
             return;
         }
     }
@@ -284,6 +307,19 @@ void rota_attempt_restart(struct rota_attempt *attempt)
     rota_frame_decoder_fini(&attempt->decoder);
     rota_frame_decoder_init(&attempt->decoder, attempt->call->channel->alloc, attempt->call->max_reply_bytes);
     rota_attempt_start(attempt);
+}
+
+bool rota_attempt_try_again(struct rota_attempt *attempt, bool unsent)
+{
+    struct rota_call *call = attempt->call;
+
+    if (call->committed || (!unsent && call->refused))
+        return false;
+    if (!unsent)
+        call->refused = true;
+    call->channel->counts.transparent_retries++;
+    rota_attempt_restart(attempt);
+    return true;
 }
 
 /* --- The room of a connection --- */

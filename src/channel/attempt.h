@@ -1,6 +1,6 @@
 /* attempt.h - one try of a call: pick, stream, frames out and in, how it ended.
  *
- * A call has one attempt today; retries and hedging (gRFC A6) give it more of them, one after the other or side by side, which is
+ * A call has one attempt; retries and hedging (gRFC A6, tries.h) give it more of them, one after the other or side by side, which is
  * why what belongs to a try stands apart from what belongs to the call.
  * Invariants: `link` is in the channel's waiting list in PICKING, in the connection's room in ROOM, and nowhere else. `stream` is
  * set exactly in OPEN until the stream has ended. `picked` means that the policies still wait for the outcome.
@@ -27,16 +27,20 @@ struct rota_attempt {
     struct rota_link link;
     uint8_t state;
     bool picked, sent;
+    bool superseded; /* abandoned because another attempt of the call won */
+    uint8_t number;  /* counted attempts of the call before this one */
     bool end_sent;  /* our half-close was handed to the stream */
     bool end_seen;  /* the peer's end has come: response.status is how it went */
     uint64_t balance_number;
     struct rota_pick pick;
+    const void *place; /* the subchannel of the last pick, as a token; NULL before the first */
     struct rota_connection *connection; /* of the last pick; one reference */
     struct rota_stream *stream;
     int64_t started_ns;
     size_t n_sent; /* messages of the call's outbox handed to the stream */
     struct rota_frame_decoder decoder;
-    struct rota_response response;
+    struct rota_response response; /* its status is also where a failed pick says why */
+    struct rota_attempt *spare;    /* the next in the free-list of hedges */
 };
 
 void rota_attempt_init(struct rota_attempt *attempt, struct rota_call *call);
@@ -53,11 +57,13 @@ size_t rota_attempt_queued(const struct rota_attempt *attempt);
 /* Drops what the outbox keeps of it. Only when the call is committed. */
 void rota_attempt_forget_sent(struct rota_attempt *attempt);
 
-/* Its stream is gone without the server having seen it: once more, from the pick on. */
+/* Once more, from the pick on. */
 void rota_attempt_restart(struct rota_attempt *attempt);
+/* Transparent retry of a stream that the server has not processed, if the call may have one. */
+bool rota_attempt_try_again(struct rota_attempt *attempt, bool unsent);
 /* It has ended that way: the policies hear of it. The call is told by who knows what it means for it. */
 void rota_attempt_over(struct rota_attempt *attempt, const struct rota_status *status);
-/* Stops without a result: the stream is reset with that code. */
+/* Stops without a result: the stream is reset with that code. Harmless when it is over. */
 void rota_attempt_abandon(struct rota_attempt *attempt, const struct rota_status *status, uint32_t h2_code);
 
 /* For the connection: attempts waiting for its room go back to picking, or in. */

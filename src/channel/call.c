@@ -1,7 +1,8 @@
-/* call.c - a call from its start to its report: options, deadline, cancelling, the end, and the free-list of structs.
+/* call.c - a call from its start to its report: options and method config, deadline, cancelling, the end, and the free-list of structs.
  *
  * Ends come from three sides: the attempt's result, the deadline, the application or the channel giving up. Whoever is first
- * moves the call to ENDED. Sources: gRPC over HTTP/2; gRFC A6 (transparent retries); doc/wait-for-ready.md in grpc/grpc.
+ * moves the call to ENDED. Elsewhere: attempts after the first (tries.c). Sources: gRPC over HTTP/2; gRFC A2 (method config);
+ * doc/wait-for-ready.md in grpc/grpc.
  */
 #include "channel/call.h"
 #include "base/alloc.h"
@@ -72,6 +73,8 @@ static void give_back(struct rota_call *call)
 {
     struct rota_channel *channel = call->channel;
 
+    if (call->tries != NULL)
+        rota_tries_free(call);
     rota_attempt_fini(&call->attempt);
     rota_outbox_fini(&call->outbox);
     rota_buffer_fini(&call->backlog);
@@ -94,6 +97,7 @@ void rota_call_free_spares(struct rota_channel *channel)
         free_struct(call);
     }
     channel->n_spare_calls = 0;
+    rota_tries_free_spares(channel);
 }
 
 /* --- Making --- */
@@ -110,30 +114,57 @@ static int64_t timeout_of(const struct rota_call_options *options)
     return options->timeout_ms < 0 ? 0 : options->timeout_ms * NS_PER_MS;
 }
 
-/* What the program asks for and what the service config says, each as strict as the stricter; waitForReady is the program's if set. */
-static void apply_options(struct rota_call *call, const struct rota_call_options *options)
+/* What the application asks for: all of it, as long as the service config does not say less. */
+static void apply_options(struct rota_call *call)
 {
-    const struct rota_channel *channel = call->channel;
-    const struct rota_method_config *config =
-        channel->config == NULL ? NULL : rota_service_config_method(channel->config->service, call->method->path);
+    call->timeout_ns = call->given_timeout_ns;
+    call->max_reply_bytes = call->given_reply_bytes;
+    call->max_request_bytes = call->channel->limits.max_request_bytes;
+}
 
-    call->timeout_ns = timeout_of(options);
-    call->max_reply_bytes = options->max_reply_bytes == 0 ? channel->limits.max_reply_bytes : options->max_reply_bytes;
-    call->max_request_bytes = channel->limits.max_request_bytes;
+static void read_options(struct rota_call *call, const struct rota_call_options *options)
+{
+    call->given_timeout_ns = timeout_of(options);
+    call->given_reply_bytes = options->max_reply_bytes == 0 ? call->channel->limits.max_reply_bytes : options->max_reply_bytes;
     call->wait_for_ready = options->wait_for_ready == ROTA_WAIT_FOR_READY;
+    call->wait_given = options->wait_for_ready != ROTA_WAIT_DEFAULT;
     call->gzip = call->compress =
-        options->compression == ROTA_COMPRESSION_DEFAULT ? channel->limits.gzip : options->compression == ROTA_COMPRESSION_GZIP;
-    if (config != NULL) {
-        if (config->timeout_ns < call->timeout_ns)
-            call->timeout_ns = config->timeout_ns;
-        if (config->max_reply_bytes < call->max_reply_bytes)
-            call->max_reply_bytes = config->max_reply_bytes;
-        if (config->max_request_bytes < call->max_request_bytes)
-            call->max_request_bytes = config->max_request_bytes;
-        if (options->wait_for_ready == ROTA_WAIT_DEFAULT)
-            call->wait_for_ready = config->wait_for_ready == 1;
-    }
-    call->deadline_ns = call->timeout_ns == INT64_MAX ? INT64_MAX : later_ns(channel->host->now_ns, call->timeout_ns);
+        options->compression == ROTA_COMPRESSION_DEFAULT ? call->channel->limits.gzip : options->compression == ROTA_COMPRESSION_GZIP;
+    apply_options(call);
+}
+
+/* Limits as strict as the stricter; waitForReady where the application leaves it open. ROTA_ENOMEM. */
+static rota_err apply_config(struct rota_call *call, const struct rota_method_config *config)
+{
+    if (config->timeout_ns < call->timeout_ns)
+        call->timeout_ns = config->timeout_ns;
+    if (config->max_reply_bytes < call->max_reply_bytes)
+        call->max_reply_bytes = config->max_reply_bytes;
+    if (config->max_request_bytes < call->max_request_bytes)
+        call->max_request_bytes = config->max_request_bytes;
+    if (!call->wait_given)
+        call->wait_for_ready = config->wait_for_ready == 1;
+    if (config->retry.max_attempts + config->hedging.max_attempts == 0)
+        return 0;
+    return rota_tries_make(call, config);
+}
+
+static rota_err find_config(struct rota_call *call)
+{
+    const struct rota_method_config *config = rota_service_config_method(call->channel->config->service, call->method->path);
+
+    return config == NULL ? 0 : apply_config(call, config);
+}
+
+static inline rota_err set_limits(struct rota_call *call)
+{
+    const struct rota_channel_config *whole = call->channel->config;
+    rota_err err = 0;
+
+    if (whole != NULL && whole->service->has_methods)
+        err = find_config(call);
+    call->deadline_ns = call->timeout_ns == INT64_MAX ? INT64_MAX : later_ns(call->made_ns, call->timeout_ns);
+    return err;
 }
 
 static void clear(struct rota_call *call, const struct rota_method *method, enum rota_call_kind kind)
@@ -147,6 +178,8 @@ static void clear(struct rota_call *call, const struct rota_method *method, enum
     call->kind = (uint8_t)kind;
     call->inside = true;
     call->half_closed = call->held = call->want_writable = call->committed = call->refused = call->came_compressed = false;
+    call->unresolved = !call->channel->listed;
+    call->made_ns = call->channel->host->now_ns;
     call->keeps = call->n_replies = 0;
     call->sent_bytes = call->received_bytes = 0;
     call->chain = NULL;
@@ -154,7 +187,9 @@ static void clear(struct rota_call *call, const struct rota_method *method, enum
     call->reply = NULL;
     call->result = NULL;
     rota_buffer_init(&call->backlog, call->channel->alloc, 0);
-    rota_outbox_init(&call->outbox, call->channel->alloc);
+    rota_outbox_init(&call->outbox, call->channel->alloc, &call->channel->kept_bytes);
+    call->tries = NULL;
+    call->front = &call->attempt;
 }
 
 static rota_err copy_metadata(struct rota_call *call, const struct rota_metadata *metadata)
@@ -194,10 +229,12 @@ rota_err rota_call_make(struct rota_channel *channel, const struct rota_method *
     if (call == NULL)
         return ROTA_ENOMEM;
     clear(call, method, kind);
-    apply_options(call, &options);
-    rota_attempt_init(&call->attempt, call);
+    read_options(call, &options);
     rota_list_append(&channel->calls, &call->link);
-    err = copy_metadata(call, options.metadata);
+    err = set_limits(call);
+    rota_attempt_init(&call->attempt, call);
+    if (err == 0)
+        err = copy_metadata(call, options.metadata);
     if (err == 0 && (channel->n_interceptors > 0 || options.credentials != NULL))
         err = rota_intercept_begin(call, options.credentials);
     if (err == 0)
@@ -214,6 +251,8 @@ static void retire(struct rota_call *call)
 {
     struct rota_channel *channel = call->channel;
 
+    if (call->tries != NULL)
+        rota_tries_stop(call->tries);
     rota_host_unpost(channel->host, &call->task);
     rota_list_remove(&call->link);
     if (rota_list_empty(&channel->calls))
@@ -236,9 +275,10 @@ static void fail_late(struct rota_call *call)
         [ROTA_ATTEMPT_OPEN] = "waiting for the reply from ",
         [ROTA_ATTEMPT_OVER] = "messages were held back from ",
     };
-    bool picking = call->attempt.state == ROTA_ATTEMPT_PICKING;
-    const char *name = picking || call->attempt.connection == NULL ? "" : call->attempt.connection->peer;
-    const char *trouble = picking ? rota_balance_trouble(call->channel) : "";
+    const struct rota_attempt *attempt = call->front;
+    bool picking = attempt->state == ROTA_ATTEMPT_PICKING, between = attempt->state == ROTA_ATTEMPT_OVER && !call->committed;
+    const char *name = picking || attempt->connection == NULL ? "" : attempt->connection->peer;
+    const char *trouble = picking ? rota_balance_trouble(call->channel) : between ? attempt->response.status.message : "";
 
     if (rota_intercept_holds(call)) {
         rota_call_fail(call, ROTA_DEADLINE_EXCEEDED, "deadline of %lld ms exceeded while an interceptor held the call",
@@ -246,7 +286,7 @@ static void fail_late(struct rota_call *call)
         return;
     }
     rota_call_fail(call, ROTA_DEADLINE_EXCEEDED, "deadline of %lld ms exceeded while %s%s%s%s", (long long)(call->timeout_ns / NS_PER_MS),
-        what[call->attempt.state], name, *trouble == '\0' ? "" : ": ", trouble);
+        between ? "waiting to try again after a failure" : what[attempt->state], between ? "" : name, *trouble == '\0' ? "" : ": ", trouble);
 }
 
 static void fire_deadline(struct rota_host_timer *timer, int64_t now_ns)
@@ -267,9 +307,43 @@ void rota_call_go(struct rota_call *call)
         fail_late(call);
     } else if (call->state == ROTA_CALL_RUNNING && !rota_intercept_holds(call)) {
         rota_channel_wake(call->channel);
+        call->channel->counts.calls++;
         rota_attempt_start(&call->attempt);
+        if (call->tries != NULL)
+            rota_tries_begin(call);
     }
     call->inside = false;
+}
+
+static rota_err check_requests(struct rota_call *call)
+{
+    for (size_t i = 0; i < call->outbox.count; i++)
+        if (rota_call_check_size(call, call->outbox.chunks[i]->size - ROTA_FRAME_PREFIX) < 0)
+            return ROTA_ELIMIT;
+    return 0;
+}
+
+void rota_call_configure(struct rota_call *call)
+{
+    rota_err err;
+
+    call->unresolved = false;
+    if (!call->channel->config_resolved || (call->tries != NULL && call->tries->count > 1))
+        return;
+    if (call->tries != NULL)
+        rota_tries_stop(call->tries);
+    rota_tries_free(call);
+    apply_options(call);
+    err = set_limits(call);
+    call->attempt.decoder.max_bytes = call->max_reply_bytes;
+    if (err == 0)
+        err = arm(call);
+    if (err < 0)
+        rota_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "out of memory for the service config's demands");
+    else if (call->deadline_ns <= call->channel->host->now_ns)
+        fail_late(call);
+    else if (check_requests(call) == 0 && call->tries != NULL)
+        rota_tries_begin(call);
 }
 
 /* --- Ending --- */
@@ -301,7 +375,10 @@ void rota_call_fail(struct rota_call *call, enum rota_code code, const char *for
     va_start(args, format);
     vsnprintf(call->own_status.message, sizeof(call->own_status.message), format, args);
     va_end(args);
-    rota_attempt_abandon(&call->attempt, &call->own_status, H2_CANCEL);
+    if (call->tries != NULL)
+        rota_tries_abandon(call->tries, &call->own_status, H2_CANCEL);
+    else
+        rota_attempt_abandon(&call->attempt, &call->own_status, H2_CANCEL);
     rota_call_end(call, &call->own_status);
 }
 
@@ -341,22 +418,12 @@ void rota_call_cancel_all(struct rota_channel *channel)
     }
 }
 
-/* --- Attempts --- */
-
-void rota_call_commit(struct rota_call *call)
+void rota_call_commit(struct rota_call *call, struct rota_attempt *attempt)
 {
     call->committed = true;
-    rota_attempt_forget_sent(&call->attempt);
-}
-
-bool rota_call_try_again(struct rota_call *call, bool unsent)
-{
-    if (call->committed || (!unsent && call->refused))
-        return false;
-    if (!unsent)
-        call->refused = true;
-    rota_attempt_restart(&call->attempt);
-    return true;
+    if (call->tries != NULL)
+        rota_tries_commit(attempt);
+    rota_attempt_forget_sent(attempt);
 }
 
 /* --- For the application --- */
@@ -422,26 +489,26 @@ const struct rota_method *rota_call_method(const struct rota_call *call)
 
 const struct rota_metadata *rota_call_initial_metadata(const struct rota_call *call)
 {
-    return call->attempt.response.initial;
+    return call->front->response.initial;
 }
 
 const struct rota_metadata *rota_call_trailing_metadata(const struct rota_call *call)
 {
-    return call->attempt.response.trailing;
+    return call->front->response.trailing;
 }
 
 struct rota_slice rota_call_message(const struct rota_call *call)
 {
     if (call->result == NULL)
         return (struct rota_slice){0};
-    if (call->result == &call->attempt.response.status && call->attempt.response.message.size > 0)
-        return call->attempt.response.message;
+    if (call->result == &call->front->response.status && call->front->response.message.size > 0)
+        return call->front->response.message;
     return rota_slice_str(call->result->message);
 }
 
 const char *rota_call_peer(const struct rota_call *call)
 {
-    return call->attempt.connection == NULL ? NULL : call->attempt.connection->peer;
+    return call->front->connection == NULL ? NULL : call->front->connection->peer;
 }
 
 int64_t rota_call_deadline_ns(const struct rota_call *call)

@@ -13,6 +13,7 @@
 #include "channel/attempt.h"
 #include "channel/intercept.h"
 #include "channel/outbox.h"
+#include "channel/tries.h"
 
 enum rota_call_state {
     ROTA_CALL_RUNNING,
@@ -48,8 +49,12 @@ struct rota_call {
     bool compress;      /* the next ones */
     bool came_compressed; /* the last message */
     bool refused;       /* the one transparent retry that a peer's refusal allows was used */
+    bool unresolved;    /* started before the service config was known */
+    bool wait_given;    /* the application said whether to wait for ready */
     uint32_t keeps;
     uint32_t n_replies;
+    int64_t made_ns, given_timeout_ns; /* what the application said; the service config may say less */
+    size_t given_reply_bytes;
     int64_t deadline_ns; /* INT64_MAX: none */
     int64_t timeout_ns;  /* for its status message */
     size_t max_reply_bytes, max_request_bytes;
@@ -65,6 +70,8 @@ struct rota_call {
     void *reply; /* UNARY */
     const struct rota_status *result;
     struct rota_status own_status;
+    struct rota_attempt *front; /* the one that counts: whose stream, metadata and peer the application sees */
+    struct rota_tries *tries;   /* NULL: one attempt is all there is */
     struct rota_attempt attempt;
 };
 
@@ -80,9 +87,10 @@ void rota_call_go(struct rota_call *call);     /* starts it and clears `inside` 
 void rota_call_end(struct rota_call *call, const struct rota_status *status);
 /* The same from here: what is open is abandoned, its stream reset with CANCEL. */
 void rota_call_fail(struct rota_call *call, enum rota_code code, const char *format, ...) ROTA_PRINTF(3, 4);
-/* Transparent retry of an attempt that the server has not processed, if the call may have one (gRFC A6). */
-bool rota_call_try_again(struct rota_call *call, bool unsent);
-void rota_call_commit(struct rota_call *call);
+/* No other attempt than this one from here on: what was kept for others is dropped. */
+void rota_call_commit(struct rota_call *call, struct rota_attempt *attempt);
+/* The service config that was not known when it started. The call may have ended afterwards. */
+void rota_call_configure(struct rota_call *call);
 void rota_call_later(struct rota_call *call); /* posts the task */
 void rota_call_report(struct rota_call *call);
 
@@ -101,6 +109,8 @@ bool rota_reply_decompress(struct rota_call *call, struct rota_slice packed, str
 bool rota_call_is_full(const struct rota_call *call); /* a write has to wait */
 void rota_call_on_room(struct rota_call *call);       /* tells a writer that was refused */
 
+/* ROTA_ELIMIT: too large, and the call is over. */
+rota_err rota_call_check_size(struct rota_call *call, size_t size_bytes);
 /* Packs into a framed chunk, compressed if the call does that. ROTA_ENOMEM; ROTA_ELIMIT: too large or refused by an interceptor, and the call
  * is over. */
 rota_err rota_call_pack(struct rota_call *call, const void *message, struct rota_chunk **ret_chunk);

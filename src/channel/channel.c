@@ -269,6 +269,9 @@ static rota_err fill(struct rota_channel *channel, const char *target, const str
         return err;
     channel->own_config_given = options->service_config != NULL;
     channel->config = rota_channel_config_ref(channel->own_config);
+    rota_throttle_set(&channel->throttle, channel->config->service->throttle_max_tokens_milli, channel->config->service->throttle_ratio_milli);
+    rota_retry_budget_init(&channel->retry_budget, options->retry_ratio_percent < 0 ? 0 : (uint32_t)options->retry_ratio_percent,
+        options->retry_floor_per_s < 0 ? 0 : (uint32_t)options->retry_floor_per_s);
     channel->chunks = rota_chunk_pool_new(channel->alloc);
     return channel->chunks == NULL ? ROTA_ENOMEM : 0;
 }

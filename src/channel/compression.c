@@ -20,7 +20,7 @@ bool rota_call_came_compressed(const struct rota_call *call)
 
 bool rota_reply_decompress(struct rota_call *call, struct rota_slice packed, struct rota_chunk **ret_plain)
 {
-    struct rota_slice name = call->attempt.response.encoding;
+    struct rota_slice name = call->front->response.encoding;
     enum rota_encoding encoding = rota_encoding_of(name);
     struct rota_errinfo info;
     struct rota_status status;

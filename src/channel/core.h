@@ -18,11 +18,15 @@
 #include "channel/channel.h"
 #include "channel/chunk_pool.h"
 #include "channel/config.h"
+#include "channel/retry_budget.h"
+#include "channel/throttle.h"
 #include "lb/tree.h"
 #include "wire/zip.h"
 
+struct rota_attempt;
 struct rota_balance;
 struct rota_resolution;
+struct rota_tries;
 
 enum rota_channel_todo { /* in the order of being done */
     ROTA_TODO_SHUT = 1,      /* begin to close */
@@ -41,6 +45,13 @@ struct rota_channel_limits {
     bool keepalive_without_calls;
     bool no_health_checks;
     bool gzip; /* requests, unless a call says otherwise */
+    uint32_t max_attempts;
+    size_t retry_buffer_bytes, retry_buffers_bytes; /* a call's, all calls' */
+};
+
+/* Since the channel was made. */
+struct rota_channel_counts {
+    uint64_t calls, attempts, retries, transparent_retries, hedges, throttled, over_budget;
 };
 
 struct rota_channel {
@@ -95,7 +106,13 @@ struct rota_channel {
     struct rota_link calls;
     struct rota_link waiting; /* attempts without a connection, oldest first */
     struct rota_call *spare_calls;
-    size_t n_spare_calls;
+    struct rota_tries *spare_tries;
+    struct rota_attempt *spare_attempts;
+    size_t n_spare_calls, n_spare_tries, n_spare_attempts;
+    struct rota_throttle throttle; /* as config says */
+    struct rota_retry_budget retry_budget;
+    struct rota_channel_counts counts;
+    size_t kept_bytes; /* in the outboxes of all calls */
     struct rota_chunk_pool *chunks;
     struct rota_zip zip;
     struct rota_arena scratch; /* request headers, until the transport has copied them */
@@ -136,7 +153,6 @@ void rota_balance_serving(struct rota_channel *channel, unsigned slot, struct ro
 void rota_balance_report(struct rota_channel *channel, unsigned slot, struct rota_lb_subchannel *hold, const struct rota_load_report *report);
 
 /* queue.c */
-struct rota_attempt;
 void rota_queue_add(struct rota_attempt *attempt);
 void rota_queue_run(struct rota_channel *channel);
 

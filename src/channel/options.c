@@ -1,6 +1,7 @@
 /* options.c - defaults and ranges of struct rota_channel_options (rota/channel.h states them). */
 #include "channel/options.h"
 #include "base/errinfo.h"
+#include "channel/tries.h"
 
 #define NS_PER_MS INT64_C(1000000)
 #define DEFAULT_MAX_REPLY_BYTES ((size_t)4 * 1024 * 1024)
@@ -11,6 +12,11 @@
 #define DEFAULT_IDLE_TIMEOUT_MS ((int64_t)30 * 60 * 1000)
 #define DEFAULT_KEEPALIVE_TIMEOUT_MS 20000
 #define MIN_KEEPALIVE_TIME_MS 1000
+#define DEFAULT_MAX_ATTEMPTS 5
+#define DEFAULT_RETRY_RATIO_PERCENT 10
+#define DEFAULT_RETRY_FLOOR_PER_S 10
+#define DEFAULT_RETRY_BUFFER_BYTES ((size_t)256 * 1024)
+#define DEFAULT_RETRY_BUFFERS_BYTES ((size_t)16 * 1024 * 1024)
 
 struct rota_channel_options rota_channel_options_read(const struct rota_channel_options *given)
 {
@@ -18,6 +24,12 @@ struct rota_channel_options rota_channel_options_read(const struct rota_channel_
 
     if (given != NULL)
         memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    if (options.max_attempts == 0)
+        options.max_attempts = DEFAULT_MAX_ATTEMPTS;
+    if (options.retry_ratio_percent == 0)
+        options.retry_ratio_percent = DEFAULT_RETRY_RATIO_PERCENT;
+    if (options.retry_floor_per_s == 0)
+        options.retry_floor_per_s = DEFAULT_RETRY_FLOOR_PER_S;
     return options;
 }
 
@@ -26,6 +38,24 @@ static int64_t ms_or(int64_t given_ms, int64_t default_ms)
     int64_t ms = given_ms == 0 ? default_ms : given_ms;
 
     return ms > INT64_MAX / NS_PER_MS ? INT64_MAX : ms * NS_PER_MS;
+}
+
+static rota_err check_retries(const struct rota_channel_options *options, struct rota_errinfo *info)
+{
+    const struct {
+        const char *name;
+        int32_t value, least, most;
+    } numbers[] = {
+        {"max_attempts", options->max_attempts, 1, ROTA_TRIES_MAX},
+        {"retry_ratio_percent", options->retry_ratio_percent, -1, 1000},
+        {"retry_floor_per_s", options->retry_floor_per_s, -1, 1000000},
+    };
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        if (numbers[i].value < numbers[i].least || numbers[i].value > numbers[i].most)
+            return rota_errinfo_set(info, ROTA_EINVAL, "channel option %s is %d; expected %d to %d", numbers[i].name, numbers[i].value,
+                numbers[i].least, numbers[i].most);
+    return 0;
 }
 
 rota_err rota_channel_limits_read(const struct rota_channel_options *options, struct rota_channel_limits *ret_limits, struct rota_errinfo *info)
@@ -62,6 +92,9 @@ rota_err rota_channel_limits_read(const struct rota_channel_options *options, st
         .keepalive_without_calls = options->keepalive_without_calls,
         .no_health_checks = options->no_health_checks,
         .gzip = options->compression == ROTA_COMPRESSION_GZIP,
+        .max_attempts = (uint32_t)options->max_attempts,
+        .retry_buffer_bytes = options->retry_buffer_bytes == 0 ? DEFAULT_RETRY_BUFFER_BYTES : options->retry_buffer_bytes,
+        .retry_buffers_bytes = options->retry_buffers_bytes == 0 ? DEFAULT_RETRY_BUFFERS_BYTES : options->retry_buffers_bytes,
     };
-    return 0;
+    return check_retries(options, info);
 }

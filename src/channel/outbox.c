@@ -9,13 +9,14 @@ static size_t cost_of(const struct rota_chunk *chunk)
     return sizeof(*chunk) + chunk->size;
 }
 
-void rota_outbox_init(struct rota_outbox *outbox, const struct rota_alloc *alloc)
+void rota_outbox_init(struct rota_outbox *outbox, const struct rota_alloc *alloc, size_t *total_bytes)
 {
     outbox->alloc = alloc;
     outbox->chunks = outbox->few;
     outbox->count = 0;
     outbox->cap = ROTA_COUNT(outbox->few);
     outbox->size_bytes = 0;
+    outbox->total_bytes = total_bytes;
 }
 
 void rota_outbox_fini(struct rota_outbox *outbox)
@@ -49,6 +50,7 @@ rota_err rota_outbox_add(struct rota_outbox *outbox, struct rota_chunk *chunk)
     }
     outbox->chunks[outbox->count++] = chunk;
     outbox->size_bytes += cost_of(chunk);
+    *outbox->total_bytes += cost_of(chunk);
     return 0;
 }
 
@@ -56,6 +58,7 @@ void rota_outbox_forget(struct rota_outbox *outbox, size_t n_oldest)
 {
     for (size_t i = 0; i < n_oldest; i++) {
         outbox->size_bytes -= cost_of(outbox->chunks[i]);
+        *outbox->total_bytes -= cost_of(outbox->chunks[i]);
         rota_chunk_unref(outbox->chunks[i]);
     }
     outbox->count -= n_oldest;

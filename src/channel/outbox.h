@@ -9,17 +9,16 @@
 #include "base/chunk.h"
 #include <rota/err.h>
 
-#define ROTA_OUTBOX_KEEP_BYTES ((size_t)256 * 1024) /* more than that is not kept for a retry */
-
 struct rota_outbox {
     const struct rota_alloc *alloc;
     struct rota_chunk **chunks; /* few, or an array of its own */
     struct rota_chunk *few[2];
     size_t count, cap;
     size_t size_bytes; /* of all chunks, their headers included */
+    size_t *total_bytes; /* of all outboxes of the channel */
 };
 
-void rota_outbox_init(struct rota_outbox *outbox, const struct rota_alloc *alloc);
+void rota_outbox_init(struct rota_outbox *outbox, const struct rota_alloc *alloc, size_t *total_bytes);
 void rota_outbox_fini(struct rota_outbox *outbox);
 rota_err rota_outbox_add(struct rota_outbox *outbox, struct rota_chunk *chunk); /* takes the reference, also on failure. ROTA_ENOMEM */
 void rota_outbox_forget(struct rota_outbox *outbox, size_t n_oldest); /* drops that many */

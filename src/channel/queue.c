@@ -10,12 +10,28 @@ void rota_queue_add(struct rota_attempt *attempt)
     rota_list_append(&attempt->call->channel->waiting, &attempt->link);
 }
 
+/* The first list has brought the service config too. False: the call has ended by it. */
+static bool configure(struct rota_call *call)
+{
+    bool running;
+
+    call->inside = true; /* so that the struct is still this call's afterwards */
+    rota_call_configure(call);
+    running = call->state == ROTA_CALL_RUNNING;
+    call->inside = false;
+    return running;
+}
+
 void rota_queue_run(struct rota_channel *channel)
 {
     struct rota_link tried, *link;
 
     rota_list_init(&tried);
     rota_list_take(&tried, &channel->waiting);
-    while ((link = rota_list_pop(&tried)) != NULL)
-        rota_attempt_start(ROTA_CONTAINER(link, struct rota_attempt, link));
+    while ((link = rota_list_pop(&tried)) != NULL) {
+        struct rota_attempt *attempt = ROTA_CONTAINER(link, struct rota_attempt, link);
+        if (attempt->call->unresolved && channel->listed && !configure(attempt->call))
+            continue;
+        rota_attempt_start(attempt);
+    }
 }

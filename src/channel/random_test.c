@@ -17,6 +17,12 @@ static const char *const configs[] = {
     "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}",
     "{\"loadBalancingConfig\":[{\"pick_first\":{}}]}",
     "{\"methodConfig\":[{\"name\":[{}],\"waitForReady\":true}]}",
+    ("{\"loadBalancingConfig\":[{\"round_robin\":{}}],\"retryThrottling\":{\"maxTokens\":9,\"tokenRatio\":0.5},\"methodConfig\":[{\"name\":[{}],"
+    "\"retryPolicy\":{\"maxAttempts\":4,\"initialBackoff\":\"0.05s\",\"maxBackoff\":\"1s\",\"backoffMultiplier\":3,"
+    "\"retryableStatusCodes\":[\"UNAVAILABLE\",\"INTERNAL\",2]}}]}"),
+    ("{\"loadBalancingConfig\":[{\"round_robin\":{}}],\"methodConfig\":[{\"name\":[{}],\"timeout\":\"2s\","
+    "\"hedgingPolicy\":{\"maxAttempts\":4,\"hedgingDelay\":\"0.1s\",\"nonFatalStatusCodes\":[\"UNAVAILABLE\",\"INTERNAL\",2]}}]}"),
+    "{\"methodConfig\":[{\"name\":[{}],\"hedgingPolicy\":{\"maxAttempts\":5,\"nonFatalStatusCodes\":[\"UNAVAILABLE\"]}}]}",
     "nonsense",
 };
 
@@ -96,7 +102,10 @@ static void poke_stream(struct run *run)
 
     if (stream == NULL || stream->dead)
         return;
-    switch (below(run, 8)) {
+    switch (below(run, 9)) {
+    case 8:
+        rota_fake_pushback(stream, (enum rota_code)below(run, 17), below(run, 2) == 0 ? "-1" : "40");
+        break;
     case 0:
         rota_fake_trailers_only(stream, (enum rota_code)below(run, 17), "m");
         break;
@@ -179,6 +188,7 @@ static void one_run(uint64_t seed)
     assert_non_null(run);
     rota_rng_init(&run->rng, seed);
     options.idle_timeout_ms = 2000;
+    options.service_config = below(run, 2) == 0 ? configs[3 + below(run, 3)] : NULL;
     rota_channel_fixture_init(&run->f, &options);
     for (int step = 0; step < STEPS && run->f.transport.n_conns < ROTA_FAKE_CONNS_MAX - 8; step++) {
         switch (below(run, 8)) {

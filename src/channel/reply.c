@@ -19,24 +19,39 @@ static bool is_waiting(const struct rota_call *call)
 
 /* --- The end --- */
 
-/* All messages were shown: the attempt's status is the call's, unless the messages contradict it. */
-static void conclude(struct rota_attempt *attempt)
+/* The attempt's status, unless the messages contradict it. */
+static void judge(struct rota_attempt *attempt)
 {
     struct rota_call *call = attempt->call;
     struct rota_status *status = &attempt->response.status;
 
-    if (status->code == ROTA_OK && !rota_frame_decoder_clean(&attempt->decoder))
+    if (status->code != ROTA_OK)
+        return;
+    if (!rota_frame_decoder_clean(&attempt->decoder))
         rota_status_set(status, ROTA_INTERNAL, "the server ended the stream inside a message");
-    else if (status->code == ROTA_OK && !call->method->server_streaming && call->n_replies == 0)
+    else if (!call->method->server_streaming && call->n_replies == 0)
         rota_status_set(status, ROTA_INTERNAL, "the server sent OK without a reply to a unary call");
-    rota_call_end(call, status);
+}
+
+/* All messages were shown and the attempt is over: its end is the call's, unless another attempt follows. */
+static void conclude(struct rota_attempt *attempt)
+{
+    struct rota_call *call = attempt->call;
+    bool weighed = call->tries != NULL || call->channel->throttle.max_milli > 0;
+
+    if (!weighed || !rota_tries_go_on(attempt))
+        rota_call_end(call, &attempt->response.status);
 }
 
 /* The stream is gone and response.status says how it went. */
 static void finish(struct rota_attempt *attempt)
 {
+    bool waiting = is_waiting(attempt->call);
+
+    if (!waiting)
+        judge(attempt);
     rota_attempt_over(attempt, &attempt->response.status);
-    if (!is_waiting(attempt->call))
+    if (!waiting)
         conclude(attempt);
 }
 
@@ -95,7 +110,7 @@ static void on_closed(void *owner, const struct rota_stream_end *end)
             read_reset(attempt, end);
             break;
         case ROTA_STREAM_UNPROCESSED:
-            if (rota_call_try_again(attempt->call, end->unsent))
+            if (rota_attempt_try_again(attempt, end->unsent))
                 return;
             rota_status_set(status, ROTA_UNAVAILABLE, "%s did not take the call: %s", peer, end->detail);
             break;
@@ -119,7 +134,7 @@ static void reject(struct rota_attempt *attempt)
     struct rota_status *status = &attempt->response.status;
 
     rota_attempt_abandon(attempt, status, H2_CANCEL);
-    rota_call_end(attempt->call, status);
+    conclude(attempt);
 }
 
 static void on_headers(void *owner, struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end)
@@ -137,7 +152,7 @@ static void on_headers(void *owner, struct rota_stream *stream, const struct rot
         reject(attempt);
     } else {
         if (!call->committed)
-            rota_call_commit(call);
+            rota_call_commit(call, attempt);
         if (call->chain != NULL && !rota_intercept_headers(call))
             return;
         if (call->kind != ROTA_CALL_UNARY && call->events->on_headers != NULL)
@@ -277,7 +292,7 @@ static void on_data(void *owner, struct rota_stream *stream, struct rota_slice d
 
 void rota_reply_resume(struct rota_call *call)
 {
-    struct rota_attempt *attempt = &call->attempt;
+    struct rota_attempt *attempt = call->front;
     struct rota_stream *stream;
     bool alive;
     size_t used;
@@ -291,8 +306,10 @@ void rota_reply_resume(struct rota_call *call)
     stream = attempt->stream;
     if (stream != NULL && !attempt->end_seen)
         stream->conn->class->consumed(stream, used);
-    if (!is_waiting(call) && attempt->state == ROTA_ATTEMPT_OVER)
+    if (!is_waiting(call) && attempt->state == ROTA_ATTEMPT_OVER) {
+        judge(attempt);
         conclude(attempt);
+    }
 }
 
 static void on_writable(void *owner, struct rota_stream *stream)

@@ -105,6 +105,8 @@ static void set_config(struct rota_channel *channel, struct rota_channel_config 
     rota_sides_take_config(channel, old);
     rota_channel_config_unref(old);
     channel->config_resolved = resolved;
+    if (config != NULL)
+        rota_throttle_set(&channel->throttle, config->service->throttle_max_tokens_milli, config->service->throttle_ratio_milli);
     rota_channel_note(channel, ROTA_TODO_BALANCE);
 }
 

@@ -1,11 +1,11 @@
 /* retry_test.c - transparent retries (gRFC A6), and calls that wait for a stream of their connection (A105's queue). */
 #include "channel/channel_fixture.h"
 #include "base/assert.h"
-#include "channel/outbox.h"
 #include <stdlib.h>
 
 #define A "1.1.1.1:1"
 #define REFUSED 7
+#define KEEP_BYTES ((size_t)256 * 1024)
 
 static struct rota_fake_stream *last(struct rota_channel_fixture *f)
 {
@@ -128,8 +128,8 @@ static void too_much_to_keep_commits(void **unused)
         size_t size_bytes;
         bool again;
     } rows[] = {
-        {"256 KiB are kept", ROTA_OUTBOX_KEEP_BYTES - 1000, true},
-        {"more is not", ROTA_OUTBOX_KEEP_BYTES + 1, false},
+        {"256 KiB are kept", KEEP_BYTES - 1000, true},
+        {"more is not", KEEP_BYTES + 1, false},
     };
 
     (void)unused;

@@ -1,6 +1,6 @@
-/* write.c - messages from the application to the call's outbox and stream, and when it has to wait.
+/* write.c - messages from the application to the call's outbox and streams, and when it has to wait.
  *
- * The queue is full when the stream has send_queue_bytes waiting (or, before there is a stream, the outbox has). Connections are
+ * The queue is full when every stream has send_queue_bytes waiting (or, while there is none, the outbox has). Connections are
  * dialed with that same number as their streams' high mark, so that the transport reports when there is room again.
  */
 #include "channel/call.h"
@@ -9,6 +9,8 @@ bool rota_call_is_full(const struct rota_call *call)
 {
     size_t limit_bytes = call->channel->limits.send_queue_bytes;
 
+    if (call->tries != NULL)
+        return rota_tries_is_full(call->tries, limit_bytes);
     if (call->attempt.state == ROTA_ATTEMPT_OPEN && call->attempt.stream != NULL)
         return rota_attempt_queued(&call->attempt) >= limit_bytes;
     return call->outbox.size_bytes >= limit_bytes;
@@ -23,7 +25,7 @@ void rota_call_on_room(struct rota_call *call)
         call->events->on_writable(call, call->arg);
 }
 
-static rota_err check_size(struct rota_call *call, size_t size_bytes)
+rota_err rota_call_check_size(struct rota_call *call, size_t size_bytes)
 {
     size_t limit_bytes = call->max_request_bytes < UINT32_MAX ? call->max_request_bytes : UINT32_MAX;
 
@@ -51,7 +53,7 @@ rota_err rota_call_pack(struct rota_call *call, const void *message, struct rota
     const struct rota_message_type *type = &call->method->request;
     size_t size_bytes = type->codec->packed_size(type->type, message);
     struct rota_chunk *chunk;
-    rota_err err = check_size(call, size_bytes);
+    rota_err err = rota_call_check_size(call, size_bytes);
 
     if (err < 0)
         return err;
@@ -65,10 +67,17 @@ rota_err rota_call_pack(struct rota_call *call, const void *message, struct rota
     return frame(call, chunk, ret_chunk);
 }
 
+static rota_err flush_all(struct rota_call *call)
+{
+    if (call->tries != NULL)
+        return rota_tries_flush(call->tries);
+    return call->attempt.state == ROTA_ATTEMPT_OPEN && call->attempt.stream != NULL ? rota_attempt_flush(&call->attempt) : 0;
+}
+
 /* A stream that missed a message is of no use any more, so the call ends with it. */
 static rota_err flush(struct rota_call *call)
 {
-    if (call->attempt.state != ROTA_ATTEMPT_OPEN || call->attempt.stream == NULL || rota_attempt_flush(&call->attempt) == 0)
+    if (flush_all(call) == 0)
         return 0;
     rota_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "out of memory while sending");
     return ROTA_ENOMEM;
@@ -87,9 +96,15 @@ rota_err rota_call_send_chunk(struct rota_call *call, struct rota_chunk *chunk)
     return flush(call);
 }
 
+/* The server has ended the attempt that the call is committed to; what it sent is still to be shown. */
+static bool is_deaf(const struct rota_call *call)
+{
+    return call->committed && (call->front->state == ROTA_ATTEMPT_OVER || call->front->end_seen);
+}
+
 static rota_err may_write(struct rota_call *call)
 {
-    if (call->state != ROTA_CALL_RUNNING || call->half_closed || call->attempt.state == ROTA_ATTEMPT_OVER || call->attempt.end_seen)
+    if (call->state != ROTA_CALL_RUNNING || call->half_closed || is_deaf(call))
         return ROTA_ECLOSED;
     if (!rota_call_is_full(call))
         return 0;
@@ -122,7 +137,7 @@ rota_err rota_call_write_packed(struct rota_call *call, struct rota_chunk *chunk
     rota_host_enter(call->channel->host);
     call->inside = true;
     if (err == 0)
-        err = check_size(call, chunk->size - ROTA_FRAME_PREFIX);
+        err = rota_call_check_size(call, chunk->size - ROTA_FRAME_PREFIX);
     if (err == 0 && call->chain != NULL && !rota_intercept_send(call, message))
         err = ROTA_ELIMIT;
     if (err < 0) {
@@ -145,7 +160,7 @@ rota_err rota_call_write_end(struct rota_call *call)
         return 0;
     rota_host_enter(call->channel->host);
     call->half_closed = true;
-    if (call->attempt.end_seen)
+    if (is_deaf(call))
         return 0;
     call->inside = true;
     err = flush(call);

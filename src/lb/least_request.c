@@ -59,7 +59,7 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
         if (other->leaf->n_calls < best->leaf->n_calls)
             best = other;
     }
-    verdict = rota_lb_child_pick(best->child, call, ret_pick);
+    verdict = rota_petiole_ask(&lr->policy.leaves, &best, call, ret_pick);
     if (verdict == ROTA_PICK_OK)
         ret_pick->cookie = rota_leaf_begin(best->leaf);
     return verdict;

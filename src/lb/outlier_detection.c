@@ -209,7 +209,7 @@ static void on_done(void *state, uint64_t cookie, const struct rota_outcome *out
         return;
     if (rota_status_ok(&outcome->status))
         host->stats.succeeded++;
-    else
+    else if (outcome->sent && !outcome->superseded) /* else the server has had no chance to fail */
         host->stats.failed++;
     if (--host->n_calls == 0 && host->health == NULL) {
         rota_list_remove(&host->gone);

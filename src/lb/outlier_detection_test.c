@@ -190,7 +190,7 @@ static void all_ejected_is_a_failure(void **unused)
 
     (void)unused;
     for (int i = 0; i < 40; i++) {
-        struct rota_outcome outcome = {.status = {ROTA_INTERNAL, "x"}};
+        struct rota_outcome outcome = {.status = {ROTA_INTERNAL, "x"}, .sent = true};
         assert_int_equal(rota_fake_lb_pick(f, &pick), ROTA_PICK_OK);
         rota_lb_tree_done(f->tree, &pick, &outcome);
     }

@@ -76,7 +76,7 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
     if (pe->policy.leaves.n_ready == 0)
         return rota_petiole_none_ready(&pe->policy);
     winner = choose(pe, call->now_ns);
-    verdict = rota_lb_child_pick(winner->child, call, ret_pick);
+    verdict = rota_petiole_ask(&pe->policy.leaves, &winner, call, ret_pick);
     if (verdict == ROTA_PICK_OK)
         ret_pick->cookie = rota_leaf_begin(winner->leaf);
     return verdict;

@@ -102,6 +102,22 @@ static inline const struct rota_ready *rota_petiole_turn(struct rota_petiole *p)
     return &p->ready[at];
 }
 
+/* After a pick of the winner's leaf that was OK: if the call has been there before, the first READY leaf from there on where it has
+ * not, if there is one. *ret_pick is that leaf's. */
+const struct rota_ready *rota_petiole_elsewhere(const struct rota_petiole *p, const struct rota_ready *winner, const struct rota_call_info *call,
+                                                struct rota_pick *ret_pick);
+
+/* Asks the winner's leaf, or one elsewhere; *winner is then who it was. */
+static inline enum rota_pick_verdict rota_petiole_ask(const struct rota_petiole *p, const struct rota_ready **winner, const struct rota_call_info *call,
+                                                      struct rota_pick *ret_pick)
+{
+    enum rota_pick_verdict verdict = rota_lb_child_pick((*winner)->child, call, ret_pick);
+
+    if (call->n_avoid > 0 && verdict == ROTA_PICK_OK)
+        *winner = rota_petiole_elsewhere(p, *winner, call, ret_pick);
+    return verdict;
+}
+
 /* Counting calls: what begin returns is the pick's cookie; end undoes it, and the leaf may be gone afterwards. */
 static inline uint64_t rota_leaf_begin(struct rota_leaf *leaf)
 {

@@ -45,3 +45,21 @@ void rota_petiole_ready_remove(struct rota_petiole *p, struct rota_leaf *leaf)
     else if (p->cursor >= last)
         p->cursor = 0;
 }
+
+/* A leaf's child is a pick_first, which does not listen: asking another one undoes nothing. */
+const struct rota_ready *rota_petiole_elsewhere(const struct rota_petiole *p, const struct rota_ready *winner, const struct rota_call_info *call,
+                                                struct rota_pick *ret_pick)
+{
+    uint32_t at = (uint32_t)(winner - p->ready);
+    uint32_t tries = call->n_avoid < p->n_ready ? call->n_avoid : p->n_ready - 1;
+
+    if (!rota_lb_pick_avoided(call, ret_pick))
+        return winner;
+    for (uint32_t i = 0; i < tries; i++) {
+        at = at + 1 < p->n_ready ? at + 1 : 0;
+        if (rota_lb_child_pick(p->ready[at].child, call, ret_pick) == ROTA_PICK_OK && !rota_lb_pick_avoided(call, ret_pick))
+            return &p->ready[at];
+    }
+    (void)rota_lb_child_pick(winner->child, call, ret_pick); /* the call has been everywhere near */
+    return winner;
+}

@@ -58,6 +58,14 @@ enum rota_pick_verdict rota_lb_tree_pick(struct rota_lb_tree *tree, const struct
     return verdict;
 }
 
+bool rota_lb_pick_avoided(const struct rota_call_info *call, const struct rota_pick *pick)
+{
+    for (uint32_t i = 0; i < call->n_avoid; i++)
+        if (call->avoid[i] == pick->subchannel->conn)
+            return true;
+    return false;
+}
+
 void rota_lb_tree_done(struct rota_lb_tree *tree, const struct rota_pick *pick, const struct rota_outcome *outcome)
 {
     (void)tree;

@@ -57,12 +57,14 @@ static const struct rota_leaf_hooks hooks = {
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
     struct random *r = state;
-    struct random_leaf *winner;
+    const struct rota_ready *winner;
+    struct random_leaf *drawn;
 
     if (r->policy.leaves.n_ready == 0)
         return rota_petiole_none_ready(&r->policy);
-    winner = ROTA_CONTAINER(rota_weighted_draw(&r->set), struct random_leaf, item);
-    return rota_lb_child_pick(winner->leaf.child, call, ret_pick);
+    drawn = ROTA_CONTAINER(rota_weighted_draw(&r->set), struct random_leaf, item);
+    winner = &r->policy.leaves.ready[drawn->leaf.ready_place - 1];
+    return rota_petiole_ask(&r->policy.leaves, &winner, call, ret_pick);
 }
 
 static rota_err init(void *state, const struct rota_lb_env *env, const void *config)

@@ -9,9 +9,12 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
 {
     struct rota_petiole_policy *rr = state;
 
+    const struct rota_ready *winner;
+
     if (rr->leaves.n_ready == 0)
         return rota_petiole_none_ready(rr);
-    return rota_lb_child_pick(rota_petiole_turn(&rr->leaves)->child, call, ret_pick);
+    winner = rota_petiole_turn(&rr->leaves);
+    return rota_petiole_ask(&rr->leaves, &winner, call, ret_pick);
 }
 
 static rota_err init(void *state, const struct rota_lb_env *env, const void *config)

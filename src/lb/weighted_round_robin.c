@@ -172,7 +172,7 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
     if (leaves->n_ready == 0)
         return rota_petiole_none_ready(&wrr->policy);
     winner = wrr->weighted ? turn(wrr) : rota_petiole_turn(leaves);
-    verdict = rota_lb_child_pick(winner->child, call, ret_pick);
+    verdict = rota_petiole_ask(leaves, &winner, call, ret_pick);
     if (verdict == ROTA_PICK_OK)
         ret_pick->cookie = rota_leaf_begin(winner->leaf);
     return verdict;

@@ -375,6 +375,7 @@ static rota_err read_methods(struct reading *r, const json_t *top)
         err = read_method_config(r, method, config);
         if (err == 0)
             err = read_names(r, method, config);
+        r->config->has_methods = true;
         if (err < 0)
             return err;
         rota_json_leave(&r->json, inner);

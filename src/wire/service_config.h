@@ -38,6 +38,7 @@ struct rota_service_config {
     char *lb_policy;           /* the old loadBalancingPolicy, lower case; NULL: none */
     char *health_service;      /* healthCheckConfig.serviceName; NULL: none */
     uint32_t throttle_max_tokens_milli, throttle_ratio_milli; /* retryThrottling, in thousandths; 0: none */
+    bool has_methods; /* else rota_service_config_method never finds any */
     struct rota_service_config_methods *methods;
 };
 
