@@ -21,6 +21,7 @@ struct app {
 static const char usage[] =
     "usage: server --port=PORT\n"
     "  --port           where to listen, on all addresses; 0: a free one\n"
+    "  --gzip=false     whether replies are compressed where nothing else is asked for\n"
     "  --use_tls=false  whether to speak TLS, with --tls_cert_file=FILE and --tls_key_file=FILE or a certificate of the tests\n";
 
 static void fail(const char *why)
@@ -53,7 +54,7 @@ static void on_signal(void *arg, int signum)
     rota_server_drain(app->server, GRACE_MS, on_drained, app);
 }
 
-static void serve(struct app *app, long port, const struct rota_tls_options *tls)
+static void serve(struct app *app, long port, bool gzip, const struct rota_tls_options *tls)
 {
     struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
     char address[32], bound[ROTA_ADDRESS_TEXT_SIZE];
@@ -62,6 +63,7 @@ static void serve(struct app *app, long port, const struct rota_tls_options *tls
 
     options.loop = app->loop;
     options.tls = tls;
+    options.compression = gzip ? ROTA_COMPRESSION_GZIP : ROTA_COMPRESSION_NONE;
     snprintf(address, sizeof(address), ":%ld", port);
     if (rota_server_new(&options, &app->server, &info) < 0)
         fail(info.text);
@@ -80,9 +82,9 @@ int main(int argc, char **argv)
     struct rota_tls_options tls = ROTA_TLS_OPTIONS_INIT;
     char cert_file[CERT_PATH_SIZE], key_file[CERT_PATH_SIZE];
     struct app app = {0};
-    bool use_tls = false;
+    bool use_tls = false, gzip = false;
     long port = -1;
-    const struct flag flags[] = {{"port", NULL, &port, NULL}, {"use_tls", NULL, NULL, &use_tls},
+    const struct flag flags[] = {{"port", NULL, &port, NULL}, {"use_tls", NULL, NULL, &use_tls}, {"gzip", NULL, NULL, &gzip},
                                  {"tls_cert_file", &tls.cert_file, NULL, NULL}, {"tls_key_file", &tls.key_file, NULL, NULL}};
 
     flags_read(flags, sizeof(flags) / sizeof(flags[0]), usage, argc, argv);
@@ -97,7 +99,7 @@ int main(int argc, char **argv)
     if (rota_loop_new(&options, &app.loop) < 0 || rota_signal_new(app.loop, SIGTERM, on_signal, &app, &app.signals[0]) < 0 ||
         rota_signal_new(app.loop, SIGINT, on_signal, &app, &app.signals[1]) < 0)
         fail("no loop");
-    serve(&app, port, use_tls ? &tls : &rota_tls_insecure);
+    serve(&app, port, gzip, use_tls ? &tls : &rota_tls_insecure);
     rota_loop_run(app.loop);
     rota_signal_free(app.signals[0]);
     rota_signal_free(app.signals[1]);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define INITIAL_KEY "x-grpc-test-echo-initial"
+#define DETAILS_KEY "x-test-details-bin"
 #define TRAILING_KEY "x-grpc-test-echo-trailing-bin"
 
 /* --- What every method does --- */
@@ -26,12 +27,18 @@ static void echo_pairs(const struct rota_metadata *from, struct rota_slice key, 
 static void echo_metadata(struct rota_server_call *call)
 {
     const struct rota_metadata *sent = rota_server_call_metadata(call);
-    struct rota_slice unused;
+    struct rota_slice unused, details;
+    struct rota_metadata *trailing;
 
     if (rota_metadata_get(sent, INITIAL_KEY, &unused))
         echo_pairs(sent, ROTA_SLICE(INITIAL_KEY), rota_server_call_initial_metadata(call));
     if (rota_metadata_get(sent, TRAILING_KEY, &unused))
         echo_pairs(sent, ROTA_SLICE(TRAILING_KEY), rota_server_call_trailing_metadata(call));
+    trailing = rota_metadata_get(sent, DETAILS_KEY, &details) ? rota_server_call_trailing_metadata(call) : NULL;
+    if (trailing != NULL) {
+        rota_err ignored = rota_metadata_add(trailing, ROTA_SLICE("grpc-status-details-bin"), details, NULL);
+        (void)ignored; /* as above */
+    }
 }
 
 /* Ends the call as the request asks. False: it asks for nothing of the kind. */
@@ -52,10 +59,19 @@ static bool came_as_expected(struct rota_server_call *call, const Grpc__Testing_
     return false;
 }
 
-static void compress_next(struct rota_server_call *call, bool wanted)
+/* A copy that stays when the request goes. */
+static const Grpc__Testing__BoolValue *choice(const Grpc__Testing__BoolValue *asked)
 {
+    static const Grpc__Testing__BoolValue no = {.value = 0}, yes = {.value = 1};
+
+    return asked == NULL ? NULL : asked->value ? &yes : &no;
+}
+
+static void compress_next(struct rota_server_call *call, const Grpc__Testing__BoolValue *asked)
+{
+    enum rota_compression wanted = asked == NULL ? ROTA_COMPRESSION_DEFAULT : asked->value ? ROTA_COMPRESSION_GZIP : ROTA_COMPRESSION_NONE;
     /* Refused only where the headers have gone; then it goes as it is, which the client sees. */
-    rota_err ignored = rota_server_call_set_compression(call, wanted ? ROTA_COMPRESSION_GZIP : ROTA_COMPRESSION_NONE);
+    rota_err ignored = rota_server_call_set_compression(call, wanted);
 
     (void)ignored;
 }
@@ -93,7 +109,7 @@ static void on_unary(struct rota_server_call *call, const Grpc__Testing__SimpleR
     echo_metadata(call);
     if (!came_as_expected(call, request->expect_compressed))
         return;
-    compress_next(call, request->response_compressed != NULL && request->response_compressed->value);
+    compress_next(call, request->response_compressed);
     if (echo_status(call, request->response_status) || !can_send(call, request->response_type, request->response_size))
         return;
     payload = zero_payload((size_t)request->response_size);
@@ -131,7 +147,7 @@ static void on_input_end(struct rota_server_call *call, void *user)
 struct replies {
     struct rota_server_call *call;
     struct rota_timer *timer; /* for the pause before the next reply */
-    struct { int32_t size, interval_us; bool compressed; } *asked; /* by the present request; owned */
+    struct { int32_t size, interval_us; const Grpc__Testing__BoolValue *compressed; } *asked; /* by the present request; owned */
     size_t n_asked, n_left;
     bool ended;            /* no more requests */
     int64_t last_ns;       /* when the last reply was sent, or was due */
@@ -243,9 +259,8 @@ static bool note(struct replies *replies, const Grpc__Testing__StreamingOutputCa
     for (size_t i = 0; i < n; i++) {
         replies->asked[i].size = request->response_parameters[i]->size;
         replies->asked[i].interval_us = request->response_parameters[i]->interval_us;
-        replies->asked[i].compressed = request->response_parameters[i]->compressed != NULL && request->response_parameters[i]->compressed->value;
-        if (replies->asked[i].compressed)
-            compress_next(replies->call, true); /* so that it is announced */
+        replies->asked[i].compressed = choice(request->response_parameters[i]->compressed);
+        compress_next(replies->call, replies->asked[i].compressed); /* so that it is announced */
         rota_status_set(ret_status, ROTA_INVALID_ARGUMENT, "a reply of %d bytes: expected 0 to %d", replies->asked[i].size, MAX_PAYLOAD_BYTES);
         if (replies->asked[i].size < 0 || replies->asked[i].size > MAX_PAYLOAD_BYTES)
             return false;

@@ -8,6 +8,7 @@ void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags)
         {"cert", &connect->cert, &connect->tls}, {"key", &connect->key, &connect->tls},
         {"server-name", &connect->server_name, &connect->tls}, {"authority", &connect->authority, NULL},
         {"max-reply-bytes", &connect->max_reply_bytes, NULL}, {"plaintext", NULL, &connect->plaintext},
+        {"gzip", NULL, &connect->gzip},
     };
 
     memcpy(flags, all, sizeof(all));
@@ -31,6 +32,7 @@ struct rota_channel *rota_connect_open(const char *verb, const char *target, con
     tls.key_file = connect->key;
     tls.server_name = connect->server_name;
     options.loop = loop;
+    options.compression = connect->gzip ? ROTA_COMPRESSION_GZIP : ROTA_COMPRESSION_DEFAULT;
     options.authority = connect->authority;
     if (connect->max_reply_bytes != NULL) {
         if (!rota_flag_number("max-reply-bytes", connect->max_reply_bytes, 1, UINT32_MAX, &max_reply_bytes))

@@ -5,12 +5,12 @@
 #include "command.h"
 
 struct rota_connect {
-    bool tls, plaintext;
+    bool tls, plaintext, gzip;
     const char *ca, *cert, *key, *server_name, *authority;
     const char *max_reply_bytes; /* NULL: the channel's default */
 };
 
-#define ROTA_CONNECT_FLAGS 8
+#define ROTA_CONNECT_FLAGS 9
 /* Writes that many flags, which fill in `connect`. */
 void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags);
 
@@ -21,7 +21,8 @@ void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags);
     "  --cert FILE         our certificate, and --key FILE its key, unless that is in the same file\n" \
     "  --server-name NAME  the host name that the server's certificate must have\n" \
     "  --authority NAME    the host that is asked for; default: from the target\n" \
-    "  --max-reply-bytes N what a reply may have; default 4 MiB\n"
+    "  --max-reply-bytes N what a reply may have; default 4 MiB\n" \
+    "  --gzip              compress what is sent\n"
 
 /* A channel on the loop; NULL after having said on standard error what is wrong. */
 struct rota_channel *rota_connect_open(const char *verb, const char *target, const struct rota_connect *connect, struct rota_loop *loop);

@@ -34,7 +34,7 @@ def answer(request, context):
     """The replies that a request of a streaming method asks for."""
     echo_status(request, context)
     if any(request.compressed):
-        context.set_compression(grpc.Compression.Gzip)
+        context.set_compression(Service.asked)
     for (size, interval_us), compressed in zip(request.replies, request.compressed):
         time.sleep(interval_us / 1e6)
         if not compressed:
@@ -43,6 +43,8 @@ def answer(request, context):
 
 
 class Service:
+    asked = None  # the compression of replies that shall be compressed
+
     def EmptyCall(self, _request, context):
         echo_metadata(context)
         return Empty()
@@ -51,7 +53,9 @@ class Service:
         echo_metadata(context)
         echo_status(request, context)
         if request.response_compressed:
-            context.set_compression(grpc.Compression.Gzip)
+            context.set_compression(self.asked)
+        elif request.response_compressed is False:
+            context.disable_next_message_compression()
         return Payload(request.response_size)
 
     def StreamingInputCall(self, requests, context):
@@ -79,11 +83,14 @@ def handlers(service):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", default="0")
+    parser.add_argument("--compression", choices=["none", "gzip", "deflate"], default="none", help="of replies, unless the request asks for its own")
     parser.add_argument("--use_tls", choices=["false", "true"], default="false")
     parser.add_argument("--tls_cert_file")
     parser.add_argument("--tls_key_file")
     flags = parser.parse_args()
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=64))
+    algorithm = {"none": grpc.Compression.NoCompression, "gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}[flags.compression]
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=64), compression=algorithm)
+    Service.asked = algorithm if flags.compression == "deflate" else grpc.Compression.Gzip
     server.add_generic_rpc_handlers((handlers(Service()),))
     if flags.use_tls == "true":
         with open(flags.tls_key_file, "rb") as key, open(flags.tls_cert_file, "rb") as cert:
