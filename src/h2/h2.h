@@ -5,7 +5,7 @@
  * rota_h2_pull the bytes to write, and drain again: pulling the end of a stream makes its CLOSED, emptying a queue its
  * WRITABLE, a reset going out ROOM. DATA lies in the bytes fed, which therefore stay until the events are drained.
  * Nothing calls back, so any function may be called on any stream while events are drained.
- * Decides: settings and windows, GOAWAY in both directions, keepalive pings (gRFC A8, A9), flood limits, when the connection is over.
+ * Decides: settings and windows, GOAWAY in both directions, keepalive pings (gRFC A8, A9), flood limits, a connection's age, when it is over.
  * Elsewhere: sockets (net), meaning of headers (wire/grpc.h).
  * Sources: RFC 9113, RFC 7541; gRFC A8, A9.
  */
@@ -26,6 +26,8 @@ struct rota_h2_options {
     size_t max_header_bytes;         /* SETTINGS_MAX_HEADER_LIST_SIZE and enforced (RST_STREAM, ENHANCE_YOUR_CALM); 0: 8 KiB */
     uint32_t stream_window_bytes;    /* 0: 64 KiB - 1 */
     uint32_t conn_window_bytes;      /* 0: 1 MiB */
+    uint32_t max_window_bytes;       /* a stream's window grows up to this, the connection's to twice this; not above stream_window_bytes: neither grows */
+    size_t *queued_total;            /* kept: the bytes queued on all streams are counted here too, with those of other connections; NULL: nowhere */
     size_t high_mark_bytes;          /* WRITABLE events; 0: 64 KiB */
     int64_t keepalive_time_ns, keepalive_timeout_ns; /* INT64_MAX: off */
     bool keepalive_without_streams;
@@ -33,6 +35,8 @@ struct rota_h2_options {
     int64_t header_timeout_ns;     /* for a header block once begun; 0: none */
     int64_t min_ping_ns;           /* server: how often the peer may ping (gRFC A9); 0: as often as it reads the answers */
     bool pings_without_streams;    /* server: that often also with no stream open, else every two hours */
+    int64_t max_age_ns, max_age_grace_ns; /* drained when so old, over when the grace has passed too; 0: never */
+    int64_t max_idle_ns;                  /* drained after so long without a stream; 0: never */
 };
 
 enum rota_h2_event_type {
@@ -87,9 +91,9 @@ bool rota_h2_finished(const struct rota_h2 *h2);
 /* Every stream gets CLOSED: LOST, or UNPROCESSED (unsent) where nothing of it was handed to pull. The socket is gone. */
 void rota_h2_abort(struct rota_h2 *h2, const char *detail);
 
-/* Keepalive, handshake, header block and drain timers. */
+/* Keepalive, handshake, header block, drain, age and idleness timers. A tick that comes early does nothing. */
 int64_t rota_h2_deadline_ns(const struct rota_h2 *h2); /* INT64_MAX: none */
-rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *info); /* ROTA_ETIMEDOUT: the peer is dead, or dawdles */
+rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *info); /* ROTA_ETIMEDOUT: the peer is dead, or dawdles, or had its time */
 
 /* Server: two-step GOAWAY as rota/server.h says. Client: no new streams. */
 void rota_h2_drain(struct rota_h2 *h2, int64_t now_ns);

@@ -48,6 +48,8 @@ int64_t rota_h2_deadline_ns(const struct rota_h2 *h2)
         at_ns = block_deadline_ns(h2);
     if (h2->drain == ROTA_H2_NOTICED && h2->drain_deadline_ns < at_ns)
         at_ns = h2->drain_deadline_ns;
+    if (rota_h2_lifetime_deadline_ns(h2) < at_ns)
+        at_ns = rota_h2_lifetime_deadline_ns(h2);
     return at_ns;
 }
 
@@ -69,5 +71,5 @@ rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *i
         rota_h2_check(h2, nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, keepalive_ping));
         h2->ping_deadline_ns = later(now_ns, h2->options.keepalive_timeout_ns);
     }
-    return h2->broken;
+    return rota_h2_lifetime_tick(h2, info);
 }

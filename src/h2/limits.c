@@ -5,6 +5,9 @@
  * once, so what is limited is their rate. Resets get the higher one: in an overload every deadline ends with one.
  * Pings are counted as gRPC servers count them (A9): two that come too early are forgiven, and all are once we send something
  * of a stream, since who measures bandwidth pings after data.
+ * Chores are frames that are right but carry no work: WINDOW_UPDATE, PRIORITY, unknown ones, DATA too short for the head of a
+ * message. There may be as many as follow from what we send: ten for each DATA or HEADERS frame, where honest peers need two; and
+ * a rate of their own for what has other causes.
  * Elsewhere: what nghttp2 limits by itself (session.c).
  */
 #include "h2/session.h"
@@ -15,6 +18,9 @@
 #define FAULTS_PER_S 100
 #define RESETS_BURST 5000
 #define RESETS_PER_S 1000
+#define CHORES_BURST 10000
+#define CHORES_PER_S 1000
+#define CHORES_PER_FRAME 10
 #define STRIKES_MAX 2
 #define IDLE_PING_NS (7200 * SECOND_NS)
 
@@ -45,6 +51,7 @@ void rota_h2_limits_init(struct rota_h2 *h2)
 {
     h2->faults = (struct rota_h2_rate){h2->now_ns, FAULTS_BURST, FAULTS_PER_S, FAULTS_BURST};
     h2->resets = (struct rota_h2_rate){h2->now_ns, RESETS_BURST, RESETS_PER_S, RESETS_BURST};
+    h2->chores = (struct rota_h2_rate){h2->now_ns, CHORES_BURST, CHORES_PER_S, CHORES_BURST};
 }
 
 void rota_h2_peer_fault(struct rota_h2 *h2)
@@ -66,6 +73,18 @@ void rota_h2_peer_reset(struct rota_h2 *h2)
 {
     if (h2->options.server && !within(&h2->resets, h2->now_ns))
         rota_h2_send_away(h2, NGHTTP2_ENHANCE_YOUR_CALM, "the peer opens streams in vain too fast");
+}
+
+void rota_h2_peer_chore(struct rota_h2 *h2)
+{
+    if (!within(&h2->chores, h2->now_ns))
+        rota_h2_send_away(h2, NGHTTP2_ENHANCE_YOUR_CALM, "the peer sends too many frames that bring nothing");
+}
+
+void rota_h2_allow_chores(struct rota_h2 *h2)
+{
+    if (h2->chores.left <= CHORES_BURST - CHORES_PER_FRAME)
+        h2->chores.left += CHORES_PER_FRAME;
 }
 
 void rota_h2_forgive_pings(struct rota_h2 *h2)

@@ -7,6 +7,7 @@
 #include "h2/session.h"
 
 #define TOO_LARGE_FAULTS 8 /* the rest of such a block must be decoded all the same, a field a byte at worst */
+#define CRUMB_BYTES 5      /* less than the head of a message: it comes of full windows and of splitting for its own sake */
 
 static int out_of_memory(struct rota_h2 *h2)
 {
@@ -22,13 +23,10 @@ static int verdict(const struct rota_h2 *h2)
 
 /* HEADERS with a lower number than the newest are to the session trailers of a stream it has forgotten, and dropped. What
  * closed.c says is a stream that has ended is an error, and so is a number that the peer left out (5.1.1). The last gap is remembered. */
-int rota_h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
+static void look_at_number(struct rota_h2 *h2, const nghttp2_frame_hd *hd)
 {
-    struct rota_h2 *h2 = user;
-
-    (void)session;
-    if (!h2->options.server || hd->type != NGHTTP2_HEADERS || hd->stream_id % 2 == 0)
-        return 0;
+    if (!h2->options.server || hd->stream_id % 2 == 0)
+        return;
     if (hd->stream_id > h2->newest) {
         if (hd->stream_id > h2->newest + 2) {
             h2->gap_first = h2->newest + 2;
@@ -40,7 +38,38 @@ int rota_h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd,
     } else {
         rota_h2_check_closed(h2, hd->stream_id);
     }
-    return verdict(h2);
+}
+
+int rota_h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
+{
+    struct rota_h2 *h2 = user;
+
+    (void)session;
+    switch (hd->type) {
+    case NGHTTP2_HEADERS:
+        look_at_number(h2, hd);
+        return verdict(h2);
+    case NGHTTP2_DATA: /* on_data_frame */
+    case NGHTTP2_RST_STREAM:
+    case NGHTTP2_SETTINGS:
+    case NGHTTP2_PUSH_PROMISE:
+    case NGHTTP2_PING:
+    case NGHTTP2_GOAWAY:
+    case NGHTTP2_CONTINUATION:
+        return 0;
+    default: /* PRIORITY, WINDOW_UPDATE, and what has no name */
+        rota_h2_peer_chore(h2);
+        return verdict(h2);
+    }
+}
+
+int rota_h2_on_extension(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd, void *user)
+{
+    (void)session;
+    (void)payload;
+    (void)hd;
+    (void)user;
+    return NGHTTP2_ERR_CANCEL; /* no more of it */
 }
 
 int rota_h2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
@@ -215,8 +244,12 @@ static int on_data_frame(struct rota_h2 *h2, const nghttp2_frame *frame)
     struct rota_h2_stream *stream;
 
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-        if (frame->hd.length == 0)
+        size_t size = frame->hd.length - frame->data.padlen;
+
+        if (size == 0)
             rota_h2_peer_fault(h2);
+        else if (size < CRUMB_BYTES)
+            rota_h2_peer_chore(h2);
         return verdict(h2);
     }
     stream = rota_h2_stream_find(h2, frame->hd.stream_id);
@@ -278,10 +311,12 @@ int rota_h2_on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, 
     case NGHTTP2_SETTINGS:
         return on_settings(h2, frame);
     case NGHTTP2_PING:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
-            rota_h2_on_ping_ack(h2, frame->ping.opaque_data);
-        else
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
             rota_h2_peer_ping(h2);
+        } else {
+            rota_h2_on_ping_ack(h2, frame->ping.opaque_data);
+            rota_h2_window_answer(h2, frame->ping.opaque_data);
+        }
         return verdict(h2);
     case NGHTTP2_GOAWAY:
         return rota_h2_on_goaway(h2, &frame->goaway);
@@ -315,7 +350,8 @@ int rota_h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const u
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     event->data = rota_slice(data, size);
     stream->unconsumed += size;
-    return 0;
+    rota_h2_window_arrived(h2, stream, size);
+    return verdict(h2);
 }
 
 /* What is closed by a reset from the peer or by a bad frame has been dealt with before; here are the streams that ended

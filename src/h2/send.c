@@ -11,6 +11,7 @@
 
 #define FIELDS_ON_STACK 32
 #define FRAME_HEAD_BYTES 9
+#define CRUMB_BYTES 5 /* less is sent where the peer opens its window by so little; that earns it nothing */
 #define DIRECT_MIN_BYTES 512 /* below, one more callback costs more than the copy */
 /* nghttp2 refuses to encode a header block above this; it counts 12 bytes a field, and 17 a block. */
 #define BLOCK_MAX_BYTES 65536
@@ -131,6 +132,13 @@ static rota_err trailers_new(struct rota_h2 *h2, const struct rota_header *heade
 
 /* --- The queue --- */
 
+/* More, or by a negative number less. */
+static void count_queued(const struct rota_h2 *h2, size_t bytes)
+{
+    if (h2->options.queued_total != NULL)
+        *h2->options.queued_total += bytes;
+}
+
 static void queue_pop(struct rota_h2_stream *stream)
 {
     struct rota_h2_piece *piece = stream->first;
@@ -144,6 +152,7 @@ void rota_h2_queue_clear(struct rota_h2_stream *stream)
 {
     while (stream->first != NULL)
         queue_pop(stream);
+    count_queued(stream->h2, -stream->queued);
     stream->queued = 0;
     rota_h2_pool_put(&stream->h2->pool, stream->trailers);
     stream->trailers = NULL;
@@ -170,6 +179,7 @@ static rota_err queue_push(struct rota_h2_stream *stream, struct rota_chunk *chu
         stream->last->next = piece;
     stream->last = piece;
     stream->queued += chunk->size;
+    count_queued(stream->h2, chunk->size);
     if (stream->queued >= stream->h2->options.high_mark_bytes)
         stream->was_high = true;
     return 0;
@@ -178,6 +188,7 @@ static rota_err queue_push(struct rota_h2_stream *stream, struct rota_chunk *chu
 static void queue_take(struct rota_h2_stream *stream, uint8_t *out, size_t size)
 {
     stream->queued -= size;
+    count_queued(stream->h2, -size);
     while (size > 0) {
         struct rota_h2_piece *piece = stream->first;
         size_t left = piece->chunk->size - piece->offset;
@@ -257,6 +268,8 @@ int rota_h2_on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, 
     case NGHTTP2_DATA:
     case NGHTTP2_HEADERS:
         rota_h2_forgive_pings(h2);
+        if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.length >= CRUMB_BYTES)
+            rota_h2_allow_chores(h2);
         return (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ? 0 : on_end_stream_sent(h2, frame->hd.stream_id);
     case NGHTTP2_RST_STREAM:
         rota_h2_closed_note_reset(h2, frame->hd.stream_id);

@@ -20,6 +20,7 @@
 #define RESETS_BURST 10000
 #define RESETS_PER_S 2000
 #define SETTINGS_ENTRIES_MAX 32
+#define UNKNOWN_FRAMES_FIRST 10
 #define ACKS_QUEUED_MAX 1000
 #define CONTINUATIONS_MAX (8 * 9) /* nghttp2 counts each piece that the nine bytes of a head come in */
 
@@ -41,6 +42,7 @@ static void set_callbacks(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, rota_h2_on_frame_send);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, rota_h2_on_frame_not_send);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, rota_h2_on_send_data);
+    nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, rota_h2_on_extension);
 }
 
 static void set_options(nghttp2_option *option, bool server)
@@ -55,6 +57,9 @@ static void set_options(nghttp2_option *option, bool server)
     nghttp2_option_set_max_settings(option, SETTINGS_ENTRIES_MAX);
     nghttp2_option_set_max_outbound_ack(option, ACKS_QUEUED_MAX);
     nghttp2_option_set_max_continuations(option, CONTINUATIONS_MAX);
+    /* Of frames that it does not know the session tells nothing, so they are all said to be known: on_begin_frame counts them. */
+    for (int type = UNKNOWN_FRAMES_FIRST; type <= UINT8_MAX; type++)
+        nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
 }
 
 static rota_err make_session(struct rota_h2 *h2)
@@ -140,6 +145,8 @@ rota_err rota_h2_new(const struct rota_h2_options *options, int64_t now_ns, stru
     h2->newest = -1;
     rota_h2_limits_init(h2);
     rota_h2_walk_init(&h2->walk);
+    rota_h2_lifetime_init(h2);
+    rota_h2_window_init(h2);
     err = make_session(h2);
     if (err == 0)
         err = greet(h2);

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/list.h"
+#include "h2/bdp.h"
 #include "h2/h2.h"
 #include "h2/pool.h"
 
@@ -60,6 +61,7 @@ struct rota_h2_stream {
     uint32_t n_events;
     int64_t body_left; /* server: of the content-length, or -1 */
     size_t queued, unconsumed;
+    size_t arrived_bytes; /* in all */
     struct rota_h2_piece *first, *last;
     struct rota_h2_trailers *trailers;
     enum rota_h2_cause cause; /* once closed */
@@ -119,12 +121,18 @@ struct rota_h2 {
     uint32_t n_resets_sent;
     int32_t resets_forgotten; /* the highest id that fell out of it */
     int64_t drain_deadline_ns;
+    struct rota_h2_bdp bdp;
+    size_t arrived_bytes; /* since the last ping of bdp.h */
+
+    int64_t idle_since_ns; /* while no stream is open */
+    int64_t idle_check_ns, age_at_ns, grace_at_ns; /* lifetime.c; INT64_MAX: never */
     int64_t last_read_ns;
     int64_t ping_deadline_ns; /* INT64_MAX: no keepalive ping is out */
     int64_t pinged_ns; /* server: the peer's last ping since we sent anything of a stream; INT64_MIN: none */
     uint32_t strikes;  /* server: pings that came too early since then */
     struct rota_h2_rate faults; /* the peer's stream errors and empty frames */
     struct rota_h2_rate resets; /* server: streams that the peer reset */
+    struct rota_h2_rate chores; /* frames of the peer that bring nothing, beyond what we gave it cause for */
 
     rota_err broken; /* ROTA_ENOMEM or ROTA_EPROTO: the session is done for */
     char fault[160]; /* what the peer did, "" while it behaves; once set, only our GOAWAY is left to send */
@@ -190,6 +198,7 @@ void rota_h2_queue_clear(struct rota_h2_stream *stream);
 /* --- receive.c --- */
 
 int rota_h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user);
+int rota_h2_on_extension(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd, void *user);
 int rota_h2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user);
 int rota_h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags,
     void *user);
@@ -222,6 +231,8 @@ void rota_h2_limits_init(struct rota_h2 *h2);
 void rota_h2_peer_fault(struct rota_h2 *h2);
 void rota_h2_peer_faults(struct rota_h2 *h2, uint32_t count); /* one that counts for so many */
 void rota_h2_peer_reset(struct rota_h2 *h2);
+void rota_h2_peer_chore(struct rota_h2 *h2); /* WINDOW_UPDATE, PRIORITY, an unknown frame, a crumb of DATA */
+void rota_h2_allow_chores(struct rota_h2 *h2); /* a frame that the peer may answer with some was sent */
 void rota_h2_peer_ping(struct rota_h2 *h2);
 void rota_h2_forgive_pings(struct rota_h2 *h2); /* something of a stream was sent */
 void rota_h2_send_away(struct rota_h2 *h2, uint32_t h2_code, const char *why); /* `why`: of the fault */
@@ -229,6 +240,18 @@ void rota_h2_send_away(struct rota_h2 *h2, uint32_t h2_code, const char *why); /
 /* --- keepalive.c --- */
 
 void rota_h2_keepalive_read(struct rota_h2 *h2); /* bytes came in at h2->now_ns */
+
+/* --- lifetime.c --- */
+
+void rota_h2_lifetime_init(struct rota_h2 *h2);
+int64_t rota_h2_lifetime_deadline_ns(const struct rota_h2 *h2);
+rota_err rota_h2_lifetime_tick(struct rota_h2 *h2, struct rota_errinfo *info);
+
+/* --- window.c --- */
+
+void rota_h2_window_init(struct rota_h2 *h2);
+void rota_h2_window_arrived(struct rota_h2 *h2, struct rota_h2_stream *stream, size_t bytes);
+void rota_h2_window_answer(struct rota_h2 *h2, const uint8_t *opaque); /* a ping was answered */
 
 /* --- session.c --- */
 

@@ -22,6 +22,12 @@ struct rota_h2_stream *rota_h2_stream_new(struct rota_h2 *h2, int32_t id, void *
     return stream;
 }
 
+static void leave(struct rota_h2 *h2)
+{
+    if (--h2->n_open == 0)
+        h2->idle_since_ns = h2->now_ns;
+}
+
 void rota_h2_credit(struct rota_h2 *h2, size_t bytes)
 {
     if (bytes > 0 && h2->broken == 0)
@@ -36,7 +42,7 @@ void rota_h2_stream_free(struct rota_h2_stream *stream)
     rota_h2_queue_clear(stream);
     rota_list_remove(&stream->link);
     if (!stream->closed)
-        h2->n_open--;
+        leave(h2);
     rota_h2_pool_put(&h2->pool, stream);
 }
 
@@ -53,7 +59,7 @@ void rota_h2_stream_close(struct rota_h2_stream *stream, enum rota_h2_cause caus
     stream->cause = cause;
     stream->h2_code = h2_code;
     stream->why = why;
-    h2->n_open--;
+    leave(h2);
     rota_list_remove(&stream->link);
     rota_list_append(&h2->closing, &stream->link);
     rota_h2_queue_clear(stream);
@@ -88,7 +94,7 @@ void rota_h2_reset(struct rota_h2_stream *stream, uint32_t h2_code)
     rota_h2_queue_clear(stream);
     rota_list_remove(&stream->link);
     if (!stream->closed)
-        h2->n_open--;
+        leave(h2);
     stream->closed = true;
 }
 
@@ -98,6 +104,7 @@ void rota_h2_consumed(struct rota_h2_stream *stream, size_t bytes)
 
     ROTA_ASSERT(bytes <= stream->unconsumed);
     stream->unconsumed -= bytes;
+    h2->bdp.taken_bytes += bytes;
     if (bytes == 0 || h2->broken != 0)
         return;
     /* A half that is over needs no window of its own. */

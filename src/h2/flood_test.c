@@ -1,0 +1,245 @@
+/* flood_test.c - what is legal once and harmful in masses ends within bounded work, and honest masses do not. */
+#include "base/assert.h"
+#include "h2/pair_fixture.h"
+#include "h2/wire_fixture.h"
+#include "testing/cmocka.h"
+#include <string.h>
+
+#define SECOND_NS INT64_C(1000000000)
+
+static struct wire wire;
+
+/* --- One piece of each flood; i counts them --- */
+
+static void window_update(uint32_t i)
+{
+    (void)i;
+    wire_number(&wire, WIRE_WINDOW, 0, 1);
+}
+
+static void stream_window_update(uint32_t i)
+{
+    if (i == 0)
+        wire_headers(&wire, 0, 1, WIRE_REQUEST);
+    wire_number(&wire, WIRE_WINDOW, 1, 1);
+}
+
+static void priority(uint32_t i)
+{
+    wire_frame(&wire, WIRE_PRIORITY, 0, 2 * i + 1, "\0\0\0\0\x10", 5);
+}
+
+static void unknown(uint32_t i)
+{
+    (void)i;
+    wire_frame(&wire, (enum wire_type)0xfa, 0, 0, "xxxxxxxx", 8);
+}
+
+static void extension_of_others(uint32_t i)
+{
+    (void)i;
+    wire_frame(&wire, (enum wire_type)0x0a, 0, 0, "", 0);
+}
+
+static void crumbs(uint32_t i)
+{
+    if (i == 0)
+        wire_headers(&wire, 0, 1, WIRE_REQUEST);
+    wire_frame(&wire, WIRE_DATA, 0, 1, "x", 1);
+}
+
+static void padded_nothing(uint32_t i)
+{
+    if (i == 0)
+        wire_headers(&wire, 0, 1, WIRE_REQUEST);
+    wire_frame(&wire, WIRE_DATA, 0x8, 1, "\x07\0\0\0\0\0\0\0", 8);
+}
+
+static void headers_of_nothing(uint32_t i)
+{
+    wire_frame(&wire, WIRE_HEADERS, WIRE_END_HEADERS | WIRE_END_STREAM, 2 * i + 1, "", 0);
+}
+
+/* --- Streams that we must reset (CVE-2025-8671) --- */
+
+static void zero_increment(uint32_t i)
+{
+    wire_headers(&wire, 0, 2 * i + 1, WIRE_REQUEST);
+    wire_number(&wire, WIRE_WINDOW, 2 * i + 1, 0);
+}
+
+static void overflowing_window(uint32_t i)
+{
+    wire_headers(&wire, 0, 2 * i + 1, WIRE_REQUEST);
+    wire_number(&wire, WIRE_WINDOW, 2 * i + 1, 0x7fffffff);
+}
+
+static void depends_on_itself(uint32_t i)
+{
+    uint8_t payload[] = {0, 0, (uint8_t)((2 * i + 1) >> 8), (uint8_t)(2 * i + 1), 16};
+
+    wire_headers(&wire, 0, 2 * i + 1, WIRE_REQUEST);
+    wire_frame(&wire, WIRE_PRIORITY, 0, 2 * i + 1, payload, sizeof(payload));
+}
+
+static void priority_too_short(uint32_t i)
+{
+    wire_headers(&wire, 0, 2 * i + 1, WIRE_REQUEST);
+    wire_frame(&wire, WIRE_PRIORITY, 0, 2 * i + 1, "\0\0\0\0", 4);
+}
+
+static void headers_after_the_end(uint32_t i)
+{
+    wire_headers(&wire, WIRE_END_STREAM, 2 * i + 1, WIRE_REQUEST);
+    wire_headers(&wire, WIRE_END_STREAM, 2 * i + 1, "x=y");
+}
+
+static void longer_than_it_said(uint32_t i)
+{
+    wire_headers(&wire, 0, 2 * i + 1, WIRE_REQUEST "|content-length=1");
+    wire_frame(&wire, WIRE_DATA, 0, 2 * i + 1, "xxxxxx", 6);
+}
+
+static void trailers_without_end(uint32_t i)
+{
+    wire_headers(&wire, 0, 2 * i + 1, WIRE_REQUEST);
+    wire_headers(&wire, 0, 2 * i + 1, "x=y");
+}
+
+static const struct flood_case {
+    const char *rule;
+    void (*write)(uint32_t i);
+    uint32_t least, most; /* of them, before the connection is given up */
+} flood_cases[] = {
+    {"WINDOW_UPDATE of the connection", window_update, 10000, 10001},
+    {"WINDOW_UPDATE of a stream", stream_window_update, 10000, 10001},
+    {"PRIORITY", priority, 10000, 10001},
+    {"frames of a type that nobody knows", unknown, 10000, 10001},
+    {"frames of a type that others know", extension_of_others, 10000, 10001},
+    {"DATA in single bytes", crumbs, 10000, 10001},
+    {"DATA that is all padding", padded_nothing, 1000, 1001},
+    {"HEADERS of nothing", headers_of_nothing, 1000, 1001},
+    {"made you reset: an increment of 0", zero_increment, 1, 1001},
+    {"made you reset: a window that overflows", overflowing_window, 1000, 1001},
+    {"made you reset: a stream that depends on itself", depends_on_itself, 1, 1001},
+    {"made you reset: PRIORITY too short", priority_too_short, 1, 1001},
+    {"made you reset: HEADERS after the end", headers_after_the_end, 1, 1001},
+    {"made you reset: more DATA than it said", longer_than_it_said, 1000, 1001},
+    {"made you reset: trailers that do not end", trailers_without_end, 1000, 1001},
+};
+
+static void floods_end(void **state)
+{
+    struct rota_h2_options options = {.max_concurrent_streams = 2000, .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(flood_cases); i++) {
+        const struct flood_case *c = &flood_cases[i];
+        struct pair pair;
+        uint32_t n;
+
+        print_message("  %s\n", c->rule);
+        assert_int_equal(pair_init(&pair, NULL, NULL, &options), 0);
+        pair.server.mute = true;
+        wire.size = 0;
+        wire_magic(&wire);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        for (n = 0; n < 20000 && pair.server.err == 0; n++) {
+            wire.size = 0;
+            c->write(n);
+            pair_feed(&pair.server, wire.bytes, wire.size);
+            while (pair_pass(&pair.server, NULL, 65536) > 0) {
+            }
+        }
+        assert_int_equal(pair.server.err, ROTA_EPROTO);
+        assert_in_range(n, c->least, c->most);
+        pair_fini(&pair);
+    }
+}
+
+/* A reader who opens both windows for each frame, forever: our own DATA is the cause. */
+static void honest_windows_are_no_flood(void **state)
+{
+    struct rota_h2_options small = {
+        .stream_window_bytes = 1000, .conn_window_bytes = 65535, .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+    struct pair pair;
+
+    (void)state;
+    assert_int_equal(pair_init(&pair, NULL, &small, NULL), 0);
+    pair_run(&pair);
+    pair.client.mute = pair.server.mute = true;
+    assert_int_equal(pair_open(&pair, true), 1);
+    pair_run(&pair);
+    assert_int_equal(pair_respond(&pair, 1, false), 0);
+    for (int i = 0; i < 30000; i++) {
+        assert_int_equal(pair_send(&pair.server, 1, 600, false), 0);
+        wire.size = 0;
+        wire_number(&wire, WIRE_WINDOW, 0, 1);
+        wire_number(&wire, WIRE_WINDOW, 1, 1);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        pair_run(&pair);
+    }
+    assert_int_equal(pair.server.err, 0);
+    assert_int_equal(pair.client.total_bytes, 30000 * 600);
+    pair_fini(&pair);
+}
+
+/* A window opened byte by byte makes us send byte by byte: that is no cause. */
+static void a_dribbled_window_is_a_flood(void **state)
+{
+    struct rota_h2_options closed = {
+        .stream_window_bytes = 1, .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+    struct pair pair;
+    int n = 0;
+
+    (void)state;
+    assert_int_equal(pair_init(&pair, NULL, &closed, NULL), 0);
+    pair_run(&pair);
+    pair.client.mute = pair.server.mute = true;
+    pair.client.hold = true;
+    assert_int_equal(pair_open(&pair, true), 1);
+    pair_run(&pair);
+    assert_int_equal(pair_respond(&pair, 1, false), 0);
+    assert_int_equal(pair_send(&pair.server, 1, 100000, false), 0);
+    for (; n < 20000 && pair.server.err == 0; n++) {
+        wire.size = 0;
+        wire_number(&wire, WIRE_WINDOW, 1, 1);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        while (pair_pass(&pair.server, NULL, 65536) > 0) {
+        }
+    }
+    assert_in_range(n, 10000, 10021);
+    pair_fini(&pair);
+}
+
+static void chores_have_a_rate(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    assert_int_equal(pair_init(&pair, NULL, NULL, NULL), 0);
+    wire.size = 0;
+    wire_magic(&wire);
+    pair_feed(&pair.server, wire.bytes, wire.size);
+    for (int second = 0; second < 60; second++) {
+        wire.size = 0;
+        for (uint32_t i = 0; i < 1000; i++)
+            window_update(i);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        pair.now_ns += SECOND_NS;
+    }
+    assert_int_equal(pair.server.err, 0);
+    pair_fini(&pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(floods_end),
+        cmocka_unit_test(honest_windows_are_no_flood),
+        cmocka_unit_test(a_dribbled_window_is_a_flood),
+        cmocka_unit_test(chores_have_a_rate),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
