@@ -53,6 +53,8 @@ struct rota_channel_options {
     int32_t retry_floor_per_s;    /* default 10, at most 1000000; -1: none */
     size_t retry_buffer_bytes;    /* of requests that a call keeps to send again; default 256 KiB. A call with more is not tried again. */
     size_t retry_buffers_bytes;   /* the same for all calls of the channel together; default 16 MiB */
+    size_t max_window_bytes; /* flow control: a call's window grows with what the program takes up to this, a connection's to twice this; default 16 MiB;
+                              * 1: they stay at 64 KiB and 1 MiB */
 };
 #define ROTA_CHANNEL_OPTIONS_INIT {.size = sizeof(struct rota_channel_options)}
 

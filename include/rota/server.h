@@ -40,6 +40,16 @@ struct rota_server_options {
     bool permit_pings_without_calls; /* that often also with no call open, else every two hours */
     enum rota_compression compression; /* of replies to clients that take it, unless a call says otherwise */
     const struct rota_server_interceptor *interceptors; /* rota/interceptor.h; until one without a class; default: none */
+    size_t max_window_bytes; /* flow control: a call's window grows with what its handler takes up to this, a connection's to twice this; default 16 MiB;
+                              * 1: they stay at 64 KiB and 1 MiB */
+    size_t max_total_bytes;  /* of the server, of messages not yet whole, wanted or sent; a call that adds beyond, or begins, ends RESOURCE_EXHAUSTED;
+                              * default 1 GiB */
+    int64_t keepalive_time_ms;    /* a ping after so much silence; default 2 h; negative: never */
+    int64_t keepalive_timeout_ms; /* for its answer, or the connection is closed; default 20 s */
+    int64_t write_timeout_ms;     /* a client that reads nothing from its socket for so long while bytes wait is cut off; default 60 s; negative: never */
+    int64_t max_connection_age_ms; /* +-10 %; then the connection is drained: calls end on it, new ones go elsewhere; default: no limit */
+    int64_t max_connection_age_grace_ms; /* from then on; what is left is reset; default: no limit */
+    int64_t max_connection_idle_ms;      /* without a call; then the connection is drained; default: no limit */
 };
 #define ROTA_SERVER_OPTIONS_INIT {.size = sizeof(struct rota_server_options)}
 

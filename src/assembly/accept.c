@@ -24,6 +24,22 @@ static bool secure(struct rota_net_link *link, const struct rota_listener *liste
            rota_tls_new(listener->acceptor->tls, rota_slice(NULL, 0), NULL, &link->out->cipher, link->host->now_ns, &link->tls) == 0;
 }
 
+/* The age varies by a tenth, so that clients that came together do not all come again together. */
+static void limit_life(struct rota_net_link *link, const struct rota_serve_limits *limits)
+{
+    struct rota_h2_options *o = &link->h2_options;
+
+    o->max_window_bytes = limits->max_window_bytes;
+    o->queued_total = limits->queued_total;
+    o->keepalive_time_ns = limits->keepalive_time_ns;
+    o->keepalive_timeout_ns = limits->keepalive_timeout_ns;
+    o->keepalive_without_streams = true;
+    o->max_age_ns = (int64_t)((double)limits->max_age_ns * rota_rng_between(&link->host->rng, 0.9, 1.1));
+    o->max_age_grace_ns = limits->max_age_grace_ns;
+    o->max_idle_ns = limits->max_idle_ns;
+    link->write_timeout_ns = limits->write_timeout_ns;
+}
+
 static void *on_accept(void *owner, struct rota_socket *socket, const struct rota_socket_events **ret_events)
 {
     struct rota_listener *listener = owner;
@@ -43,6 +59,7 @@ static void *on_accept(void *owner, struct rota_socket *socket, const struct rot
     link->h2_options.header_timeout_ns = listener->limits.handshake_timeout_ns;
     link->h2_options.min_ping_ns = listener->limits.min_ping_ns;
     link->h2_options.pings_without_streams = listener->limits.pings_without_calls;
+    limit_life(link, &listener->limits);
     snprintf(link->peer, sizeof(link->peer), "%s", rota_socket_peer(socket));
     if (listener->secure && !secure(link, listener)) {
         rota_net_link_free(link);

@@ -41,6 +41,7 @@ static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *dial, c
     link->owner = owner;
     link->connect_deadline_ns = dial->deadline_ns;
     link->h2_options.high_mark_bytes = dial->high_mark_bytes;
+    link->h2_options.max_window_bytes = d->max_window_bytes;
     link->h2_options.keepalive_time_ns = dial->keepalive_time_ns;
     link->h2_options.keepalive_timeout_ns = dial->keepalive_timeout_ns;
     link->h2_options.keepalive_without_streams = dial->keepalive_without_calls;

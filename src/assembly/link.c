@@ -15,19 +15,34 @@
 /* While this much waits in the socket no more is put together: the streams' queues hold it and the high mark does its work. */
 #define SOCKET_BACKLOG_BYTES ((size_t)256 << 10)
 
+/* A timer that is early is left as it is: keepalive puts its deadline off with each read, and finds nothing to do at the old one. */
 static void set_timer(struct rota_net_link *link)
 {
     int64_t at_ns = link->h2 != NULL ? rota_h2_deadline_ns(link->h2) : INT64_MAX;
 
     if (!link->ready && link->connect_deadline_ns < at_ns)
         at_ns = link->connect_deadline_ns;
-    if (at_ns == link->timer_at_ns)
+    if (link->stall_at_ns < at_ns)
+        at_ns = link->stall_at_ns;
+    if (at_ns >= link->timer_at_ns)
         return;
     link->timer_at_ns = at_ns;
-    if (at_ns == INT64_MAX)
-        rota_host_timer_clear(link->host, &link->timer);
-    else if (rota_host_timer_set(link->host, &link->timer, at_ns) < 0)
+    if (rota_host_timer_set(link->host, &link->timer, at_ns) < 0)
         rota_net_link_fail(link, "out of memory");
+}
+
+/* While bytes wait in the socket the peer must take some of them within each write_timeout_ns. */
+static void watch_writes(struct rota_net_link *link)
+{
+    size_t pending = rota_socket_pending(link->socket);
+    uint64_t gone = link->written_bytes - pending;
+
+    if (pending == 0 || link->write_timeout_ns == INT64_MAX) {
+        link->stall_at_ns = INT64_MAX;
+    } else if (link->stall_at_ns == INT64_MAX || gone > link->gone_bytes) {
+        link->gone_bytes = gone;
+        link->stall_at_ns = link->host->now_ns + link->write_timeout_ns;
+    }
 }
 
 static void on_request(struct rota_net_link *link, const struct rota_h2_event *event)
@@ -145,6 +160,7 @@ static void on_flush(struct rota_flush *flush)
         rota_socket_close(link->socket);
         return;
     }
+    watch_writes(link);
     set_timer(link);
 }
 
@@ -164,6 +180,11 @@ static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
         return;
     if (rota_h2_tick(link->h2, now_ns, &info) < 0) {
         rota_net_link_fail(link, info.text);
+        return;
+    }
+    watch_writes(link);
+    if (now_ns >= link->stall_at_ns) {
+        rota_net_link_fail(link, "the peer reads nothing of what is sent to it");
         return;
     }
     rota_net_link_touch(link);
@@ -298,7 +319,7 @@ void rota_net_link_init(struct rota_net_link *link, struct rota_loop *loop, cons
     link->flush.run = on_flush;
     link->timer.fire = on_timer;
     link->timer_at_ns = INT64_MAX;
-    link->connect_deadline_ns = INT64_MAX;
+    link->connect_deadline_ns = link->write_timeout_ns = link->stall_at_ns = INT64_MAX;
     link->h2_options.alloc = alloc;
     link->h2_options.keepalive_time_ns = link->h2_options.keepalive_timeout_ns = INT64_MAX;
     link->h2_options.handshake_deadline_ns = INT64_MAX;

@@ -28,6 +28,7 @@ struct rota_net_dialer {
     struct rota_out_buffer out;
     struct rota_tls_config *tls; /* one reference; NULL: plaintext */
     bool insecure;               /* with tls NULL: to any address, else to those of this machine */
+    uint32_t max_window_bytes;   /* as in struct rota_serve_limits; 0 until set */
 };
 rota_err rota_net_dialer_init(struct rota_net_dialer *dialer, struct rota_loop *loop, const struct rota_alloc *alloc);
 void rota_net_dialer_fini(struct rota_net_dialer *dialer); /* every connection must have reported closed */

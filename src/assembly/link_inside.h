@@ -36,6 +36,9 @@ struct rota_net_link {
     struct rota_host_timer timer;
     int64_t timer_at_ns;         /* what the timer is set to; INT64_MAX: not set */
     int64_t connect_deadline_ns; /* until ready */
+    int64_t write_timeout_ns;    /* INT64_MAX: none */
+    int64_t stall_at_ns;         /* when the peer must have read more; INT64_MAX: nothing waits for it */
+    uint64_t written_bytes, gone_bytes; /* given to the socket; of them no longer there, when last looked at */
     struct rota_link spare;      /* streams to use again */
     struct rota_net_stream *offered; /* server: inside on_stream */
     struct rota_status why;

@@ -17,6 +17,7 @@ static bool send_cipher(struct rota_net_link *link)
     struct rota_slice bytes = rota_buffer_peek(cipher);
     rota_err err = bytes.size == 0 ? 0 : rota_socket_write(link->socket, bytes);
 
+    link->written_bytes += bytes.size;
     rota_buffer_clear(cipher);
     return err == 0;
 }
@@ -28,6 +29,7 @@ bool rota_net_link_write(struct rota_net_link *link, struct rota_slice plain)
 
     if (link->tls == NULL) {
         sent = rota_socket_write(link->socket, plain) == 0;
+        link->written_bytes += plain.size;
     } else {
         rota_err err = rota_tls_write(link->tls, plain, &info);
         sent = send_cipher(link) && err == 0;

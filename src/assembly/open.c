@@ -24,6 +24,8 @@ struct closing {
     void *arg;
 };
 
+#define MAX_WINDOW_DEFAULT (16u << 20)
+
 struct rota_attachments {
     struct rota_net_dialer dialer;
     struct rota_channel *channel;
@@ -75,6 +77,9 @@ static rota_err attach(const struct rota_channel_options *options, struct rota_l
         detach(a);
         return err;
     }
+    a->dialer.max_window_bytes = options->max_window_bytes == 0          ? MAX_WINDOW_DEFAULT
+                                 : options->max_window_bytes < UINT32_MAX ? (uint32_t)options->max_window_bytes
+                                                                          : UINT32_MAX;
     *ret_attachments = a;
     return 0;
 }

@@ -3,7 +3,7 @@
  * Invariants: credit is given back for a byte when the decoder has taken it, so a held call stops its client after one window,
  * while a message longer than the window still comes in. A method without client streaming is shown its request when the
  * client's half has ended and exactly one message came (the reply then never overtakes the request). What a call keeps
- * meanwhile is counted against its connection, and the call that exceeds max_pending_bytes is ended: credit cannot bound it, since
+ * meanwhile is counted against its connection and the server, and the call that exceeds max_pending_bytes or max_total_bytes is ended: credit cannot bound it, since
  * each message must come in whole before the handler can take it.
  */
 #include "server/server.h"
@@ -34,8 +34,10 @@ static void fail_read(struct rota_server_call *call, rota_err err, const struct 
 
 void rota_server_call_uncount(struct rota_server_call *call)
 {
-    if (call->conn != NULL)
+    if (call->conn != NULL) {
         call->conn->pending_bytes -= call->pending_bytes;
+        call->server->held_bytes -= call->pending_bytes;
+    }
     call->pending_bytes = 0;
 }
 
@@ -48,9 +50,15 @@ static void count(struct rota_server_call *call)
     if (!call->end_delivered)
         call->pending_bytes += call->message_bytes;
     call->conn->pending_bytes += call->pending_bytes;
-    if (call->conn->pending_bytes <= call->server->options.max_pending_bytes || call->answered)
+    call->server->held_bytes += call->pending_bytes;
+    if (call->pending_bytes == 0 || call->answered)
         return;
-    fail(call, ROTA_RESOURCE_EXHAUSTED, "the connection's unfinished requests take too much memory");
+    if (call->conn->pending_bytes > call->server->options.max_pending_bytes)
+        fail(call, ROTA_RESOURCE_EXHAUSTED, "the connection's unfinished requests take too much memory");
+    else if (call->server->held_bytes > call->server->options.max_total_bytes)
+        fail(call, ROTA_RESOURCE_EXHAUSTED, "the server's unfinished messages take too much memory");
+    else
+        return;
     rota_buffer_fini(&call->pending);
     rota_buffer_init(&call->pending, call->server->alloc, 0);
     rota_frame_decoder_fini(&call->decoder);

@@ -14,42 +14,20 @@
 
 #define NS_PER_MS INT64_C(1000000)
 
-static void fill_defaults(struct rota_server_options *o)
-{
-    if (o->max_request_bytes == 0)
-        o->max_request_bytes = 4u << 20;
-    if (o->max_reply_bytes == 0)
-        o->max_reply_bytes = UINT32_MAX;
-    if (o->send_queue_bytes == 0)
-        o->send_queue_bytes = 64u << 10;
-    if (o->max_concurrent_streams == 0)
-        o->max_concurrent_streams = 1000;
-    if (o->max_connections == 0)
-        o->max_connections = 65536;
-    if (o->max_header_bytes == 0)
-        o->max_header_bytes = 16u << 10;
-    if (o->max_pending_bytes == 0)
-        o->max_pending_bytes = 512u << 20;
-    if (o->handshake_timeout_ms == 0)
-        o->handshake_timeout_ms = 20000;
-    if (o->min_ping_interval_ms == 0)
-        o->min_ping_interval_ms = 300000;
-}
-
 static void on_settle(struct rota_host_task *task);
 static void on_grace(struct rota_host_timer *timer, int64_t now_ns);
 
 rota_err rota_server_make(const struct rota_server_options *options, const struct rota_server_parts *parts, struct rota_server **ret_server,
                           struct rota_errinfo *info)
 {
-    struct rota_server_options full = {0};
+    struct rota_server_options full;
     const struct rota_alloc *alloc;
     struct rota_server *s;
+    rota_err err;
 
-    memcpy(&full, options, options->size < sizeof(full) ? options->size : sizeof(full));
-    if (full.handshake_timeout_ms < 0 || full.handshake_timeout_ms > INT64_MAX / NS_PER_MS)
-        return rota_errinfo_set(info, ROTA_EINVAL, "handshake_timeout_ms: %lld is out of range", (long long)full.handshake_timeout_ms);
-    fill_defaults(&full);
+    err = rota_server_options_read(options, &full, info);
+    if (err < 0)
+        return err;
     alloc = rota_alloc_or_default(full.alloc != NULL ? full.alloc : parts->host->alloc);
     s = rota_alloc_zero(alloc, 1, sizeof(*s));
     if (s == NULL)
@@ -131,24 +109,9 @@ rota_err rota_server_add(struct rota_server *server, const struct rota_service *
     return err;
 }
 
-/* 0: no limit. */
-static int64_t min_ping_ns(const struct rota_server_options *o)
-{
-    if (o->min_ping_interval_ms < 0)
-        return 0;
-    return o->min_ping_interval_ms > INT64_MAX / NS_PER_MS ? INT64_MAX : o->min_ping_interval_ms * NS_PER_MS;
-}
-
 rota_err rota_server_listen(struct rota_server *server, const char *address, char *bound, struct rota_errinfo *info)
 {
-    struct rota_serve_limits limits = {
-        .max_concurrent_streams = server->options.max_concurrent_streams,
-        .max_header_bytes = server->options.max_header_bytes,
-        .handshake_timeout_ns = server->options.handshake_timeout_ms * NS_PER_MS,
-        .high_mark_bytes = server->options.send_queue_bytes,
-        .min_ping_ns = min_ping_ns(&server->options),
-        .pings_without_calls = server->options.permit_pings_without_calls,
-    };
+    struct rota_serve_limits limits = rota_server_limits(server);
     char text[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_server_listener *l;
     struct rota_address parsed;

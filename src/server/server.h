@@ -70,6 +70,7 @@ struct rota_server {
     struct rota_server_interceptor *interceptors; /* owned; NULL: none */
     size_t n_interceptors;
     struct rota_server_stats stats;
+    size_t held_bytes; /* messages waiting to be whole, wanted or sent, on all connections */
     struct rota_zip zip;
     bool draining, closing;
     struct rota_host_timer grace;
@@ -152,6 +153,10 @@ bool rota_server_intercept_message(struct rota_server_call *call, const void *me
 bool rota_server_intercept_send(struct rota_server_call *call, const void *message, struct rota_status *ret_status);
 void rota_server_intercept_finish(struct rota_server_call *call, struct rota_status *status); /* the first time; may change it */
 const char *rota_server_intercept_path(const struct rota_server_call *call); /* of a call without a method */
+
+/* options.c */
+rota_err rota_server_options_read(const struct rota_server_options *options, struct rota_server_options *ret_full, struct rota_errinfo *info);
+struct rota_serve_limits rota_server_limits(struct rota_server *server);
 
 /* call.c */
 struct rota_server_call *rota_server_call_make(struct rota_server *server); /* NULL: no memory */

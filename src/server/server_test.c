@@ -55,6 +55,45 @@ static void options_are_checked_and_handed_on(void **unused)
     server_fixture_fini(&f);
 }
 
+static void lifetimes_are_handed_on_and_checked(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    const struct rota_serve_limits *limits;
+    struct rota_server_parts parts;
+    struct rota_server *server;
+    struct server_fixture f;
+    struct rota_errinfo info;
+
+    (void)unused;
+    server_fixture_init(&f, NULL);
+    limits = &f.acceptor.listeners[0].limits;
+    assert_int_equal(limits->keepalive_time_ns, 7200000 * ROTA_MS);
+    assert_int_equal(limits->keepalive_timeout_ns, 20000 * ROTA_MS);
+    assert_int_equal(limits->write_timeout_ns, 60000 * ROTA_MS);
+    assert_int_equal(limits->max_window_bytes, 16 << 20);
+    assert_int_equal(limits->max_age_ns + limits->max_age_grace_ns + limits->max_idle_ns, 0);
+    assert_ptr_equal(limits->queued_total, &f.server->held_bytes);
+    parts = *rota_server_parts(f.server);
+    options.max_connection_idle_ms = -1;
+    assert_int_equal(rota_server_make(&options, &parts, &server, &info), ROTA_EINVAL);
+    assert_string_equal(info.text, "max_connection_idle_ms: -1 is out of range");
+    server_fixture_fini(&f);
+    options.max_connection_idle_ms = 1;
+    options.max_connection_age_ms = 2;
+    options.max_connection_age_grace_ms = 3;
+    options.keepalive_time_ms = options.write_timeout_ms = options.min_ping_interval_ms = -1;
+    options.max_window_bytes = 4;
+    server_fixture_init(&f, &options);
+    limits = &f.acceptor.listeners[0].limits;
+    assert_int_equal(limits->max_idle_ns, 1 * ROTA_MS);
+    assert_int_equal(limits->max_age_ns, 2 * ROTA_MS);
+    assert_int_equal(limits->max_age_grace_ns, 3 * ROTA_MS);
+    assert_true(limits->keepalive_time_ns == INT64_MAX && limits->write_timeout_ns == INT64_MAX);
+    assert_int_equal(limits->min_ping_ns, 0);
+    assert_int_equal(limits->max_window_bytes, 4);
+    server_fixture_fini(&f);
+}
+
 static void listening_can_fail(void **unused)
 {
     struct server_fixture f;
@@ -285,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(services_and_paths_are_unique),
         cmocka_unit_test(options_are_checked_and_handed_on),
+        cmocka_unit_test(lifetimes_are_handed_on_and_checked),
         cmocka_unit_test(listening_can_fail),
         cmocka_unit_test(connections_have_a_limit),
         cmocka_unit_test(drain_waits_for_calls),

@@ -127,6 +127,11 @@ struct rota_serve_limits {
     int64_t min_ping_ns;          /* how often a client may ping; 0: no limit */
     bool pings_without_calls;
     size_t high_mark_bytes; /* as in struct rota_dial */
+    uint32_t max_window_bytes; /* a stream's grows up to this, a connection's to twice this */
+    size_t *queued_total;   /* kept: bytes sent but not yet on the wire, of all connections of these limits together; may be NULL */
+    int64_t keepalive_time_ns, keepalive_timeout_ns; /* INT64_MAX: off */
+    int64_t write_timeout_ns; /* a connection whose peer reads nothing for so long is closed; INT64_MAX: none */
+    int64_t max_age_ns, max_age_grace_ns, max_idle_ns; /* 0: none; the age varies by a tenth */
 };
 
 struct rota_acceptor {
