@@ -42,6 +42,21 @@ def half_closed_reset():
     return batches(lambda stream: request(stream, end=True) + data(stream, b"x"))
 
 
+def longer_than_said_reset():
+    """The same by a body that is longer than its content-length."""
+    return batches(lambda stream: request(stream, ("content-length", "1")) + data(stream, b"xxxxxx"))
+
+
+def endless_trailers_reset():
+    """The same by trailers that do not end the stream."""
+    return batches(lambda stream: request(stream) + frame(HEADERS, END_HEADERS, stream, header_block(("x", "y"))))
+
+
+def zero_increment_reset():
+    """The same by a window opened by nothing, which may cost the connection at once."""
+    return batches(lambda stream: request(stream) + window_update(stream, 0))
+
+
 def streams_over_limit():
     return batches(request)
 
@@ -87,6 +102,31 @@ def priority_flood():
 
 def window_update_flood():
     return itertools.repeat(window_update(0, 1) * BATCH)
+
+
+def stream_window_flood():
+    yield request(1)
+    yield from itertools.repeat(window_update(1, 1) * BATCH)
+
+
+def crumb_flood():
+    """A message byte by byte."""
+    yield request(1)
+    yield data(1, message(b"", length=4 << 20)[:5])
+    yield from itertools.repeat(data(1, b"x") * BATCH)
+
+
+def padding_flood():
+    """DATA that is padding and nothing else."""
+    yield request(1)
+    yield from itertools.repeat(frame(DATA, 8, 1, b"\x07" + bytes(7)) * BATCH)
+
+
+def dribble():
+    """Opens a reply's window byte by byte."""
+    yield settings((INITIAL_WINDOW_SIZE, 0))
+    yield call(1, message(b"\x0a\xa0\x9c\x01" + b"n" * 20000))
+    yield from itertools.repeat(window_update(1, 1) * BATCH)
 
 
 def unknown_frame_flood():
