@@ -4,7 +4,7 @@
  * counts what the owner has taken, not what has arrived, and lasts from answer to answer, pauses included. So an owner
  * who holds its calls, or reads slowly, or in bursts after sleep, is given the window that its own speed needs, and no
  * sender's haste makes us keep more. For the same reason the shortest round trip counts: what waits in sockets before a busy
- * owner makes later ones longer. A round trip counts for one millisecond at least, which a turn of either side may take.
+ * owner makes later ones longer. A round trip counts for a quarter of a millisecond at least, which a turn of either side may take.
  * The window never shrinks: HTTP/2 cannot take back what was granted.
  * A ping needs DATA that came after the last answer, so a server that counts pings (gRFC A9) has sent DATA between any two
  * and counts none.
@@ -12,7 +12,7 @@
 #include "h2/bdp.h"
 
 #define MS_NS INT64_C(1000000)
-#define RTT_MIN_NS MS_NS
+#define RTT_MIN_NS (MS_NS / 4)
 #define PAUSE_MIN_NS (10 * MS_NS)
 #define PAUSE_MAX_NS (1000 * MS_NS)
 

@@ -33,8 +33,8 @@ static const struct sample_case {
         {{0, 50 * US, 64 * KIB, 128 * KIB}, {100 * MS, 50 * US, 128 * KIB, 128 * KIB}, {100 * MS, 50 * US, 128 * KIB, 128 * KIB}}},
     {"round trips that a full socket makes long do not count", 16 * MIB,
         {{0, 1 * MS, 64 * KIB, 128 * KIB}, {0, 20 * MS, 128 * KIB, 128 * KIB}, {10 * MS, 40 * MS, 256 * KIB, 128 * KIB}}},
-    {"a round trip is taken for a millisecond at least", 16 * MIB,
-        {{0, 50 * US, 64 * KIB, 128 * KIB}, {10 * MS - 50 * US, 50 * US, 10 * MIB, 2 * MIB}}},
+    {"a round trip is taken for a quarter of a millisecond at least", 16 * MIB,
+        {{0, 50 * US, 64 * KIB, 128 * KIB}, {10 * MS - 50 * US, 50 * US, 20 * MIB, MIB}}},
 };
 
 static void the_window_follows_what_is_taken(void **state)

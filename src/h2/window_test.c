@@ -61,7 +61,7 @@ static const struct reader_case {
     {"who takes 1 MiB is kept busy, and keeps no more than twice that", 16 << 20, 100 * MS, 1 * MIB, 1 * MIB, 1 * MIB, 2 * MIB + 512 * KIB},
     {"who takes little keeps the first window", 16 << 20, 100 * MS, 16 * KIB, 16 * KIB, 16 * KIB, 65535},
     {"who takes nothing keeps the first window", 16 << 20, 100 * MS, 0, 0, 0, 65535},
-    {"near by, what is taken in a millisecond counts", 16 << 20, MS / 10, 64 * KIB, 64 * KIB, 64 * KIB, 2 * MIB},
+    {"near by, what is taken in a quarter of a millisecond counts", 16 << 20, MS / 10, 64 * KIB, 64 * KIB, 64 * KIB, 512 * KIB},
 };
 
 static void windows_fit_the_reader(void **state)
