@@ -17,20 +17,22 @@ function(rota_add_folder folder)
 endfunction()
 
 # rota_module(name [NOT_IN_LIBRARY] [SOURCES file ...] [PROTOS file.proto ...] [IMPORT_DIRS dir ...]
-#             [MESSAGES_ONLY] [DEPS module ...] [LIBS library ...] [TEST_DEPS module ...])
+#             [MESSAGES_ONLY] [DEPS module ...] [LIBS library ...] [TEST_DEPS module ...]
+#             [TEST_SOURCES file ...])
 #
 # SOURCES   default: every .c of the folder but *_test.c and *_fixture.c
 # PROTOS    .proto files whose generated code belongs to the module (IMPORT_DIRS, MESSAGES_ONLY: see rota_generate)
 # DEPS      modules it includes, by folder name; users of this module may include those too
 # LIBS      libraries outside of rota, by the names in RotaDependencies.cmake
 # TEST_DEPS modules that only its tests use; `testing` is always there once it exists
+# TEST_SOURCES fixtures of other folders that all of its tests are linked with
 #
 # Every x_test.c of the folder becomes the cmocka program <module>_x_test, linked with all *_fixture.c of the
 # folder, and a test of that name with the labels `unit` and <module>. NOT_IN_LIBRARY keeps the module out of
 # librota (testing, sim, codegen).
 function(rota_module name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "NOT_IN_LIBRARY;MESSAGES_ONLY" ""
-        "SOURCES;PROTOS;IMPORT_DIRS;DEPS;LIBS;TEST_DEPS")
+        "SOURCES;PROTOS;IMPORT_DIRS;DEPS;LIBS;TEST_DEPS;TEST_SOURCES")
     if(arg_UNPARSED_ARGUMENTS)
         message(FATAL_ERROR "rota_module(${name}): what is ${arg_UNPARSED_ARGUMENTS}?")
     endif()
@@ -68,7 +70,7 @@ function(rota_module name)
 
     foreach(test IN LISTS tests)
         cmake_path(GET test STEM stem)
-        rota_test(${name}_${stem} SOURCES ${test} ${fixtures} DEPS ${name} ${arg_TEST_DEPS} LABELS unit ${name})
+        rota_test(${name}_${stem} SOURCES ${test} ${fixtures} ${arg_TEST_SOURCES} DEPS ${name} ${arg_TEST_DEPS} LABELS unit ${name})
     endforeach()
 endfunction()
 

@@ -89,6 +89,7 @@ struct rota_channel_stats {
 };
 ROTA_API struct rota_channel_stats rota_channel_stats(const struct rota_channel *channel);
 ROTA_API struct rota_loop *rota_channel_loop(const struct rota_channel *channel);
+ROTA_API const char *rota_channel_target(const struct rota_channel *channel); /* as it was opened */
 
 ROTA_END_DECLS
 #endif

@@ -62,6 +62,7 @@ ROTA_API struct rota_channel *rota_call_channel(const struct rota_call *call);
 ROTA_API int64_t rota_call_deadline_ns(const struct rota_call *call); /* INT64_MAX: none */
 ROTA_API bool rota_call_waits_for_ready(const struct rota_call *call);
 ROTA_API int64_t rota_call_now_ns(const struct rota_call *call);         /* the loop's monotonic time, read once a turn */
+ROTA_API uint32_t rota_call_attempts(const struct rota_call *call);       /* streams opened for it so far */
 ROTA_API uint64_t rota_call_sent_bytes(const struct rota_call *call);     /* of messages as they travel, without gRPC's prefixes */
 ROTA_API uint64_t rota_call_received_bytes(const struct rota_call *call);
 

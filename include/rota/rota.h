@@ -4,6 +4,7 @@
 
 #include <rota/alloc.h>
 #include <rota/call.h>
+#include <rota/call_log.h>
 #include <rota/channel.h>
 #include <rota/credentials.h>
 #include <rota/endpoint.h>
@@ -16,6 +17,7 @@
 #include <rota/loop.h>
 #include <rota/message.h>
 #include <rota/metadata.h>
+#include <rota/metrics.h>
 #include <rota/reflection.h>
 #include <rota/registrar.h>
 #include <rota/registry.h>

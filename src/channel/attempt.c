@@ -185,6 +185,7 @@ static rota_err enter(struct rota_attempt *attempt, struct rota_connection *conn
         return 0;
     }
     go(attempt, ROTA_ATTEMPT_OPEN);
+    call->n_attempts++;
     rota_list_remove(&attempt->link);
     attempt->sent = true;
     call->channel->counts.attempts++;

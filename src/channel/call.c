@@ -181,6 +181,7 @@ static void clear(struct rota_call *call, const struct rota_method *method, enum
     call->unresolved = !call->channel->listed;
     call->made_ns = call->channel->host->now_ns;
     call->keeps = call->n_replies = 0;
+    call->n_attempts = 0;
     call->sent_bytes = call->received_bytes = 0;
     call->chain = NULL;
     call->metadata = NULL;
@@ -524,6 +525,11 @@ bool rota_call_waits_for_ready(const struct rota_call *call)
 int64_t rota_call_now_ns(const struct rota_call *call)
 {
     return call->channel->host->now_ns;
+}
+
+uint32_t rota_call_attempts(const struct rota_call *call)
+{
+    return call->n_attempts;
 }
 
 uint64_t rota_call_sent_bytes(const struct rota_call *call)

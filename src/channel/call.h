@@ -60,6 +60,7 @@ struct rota_call {
     size_t max_reply_bytes, max_request_bytes;
     struct rota_host_timer timer; /* at the deadline or before it; the struct's rather than the call's */
     struct rota_host_task task;
+    uint32_t n_attempts; /* streams opened */
     uint64_t sent_bytes, received_bytes; /* of messages */
     struct rota_chain *chain; /* interceptors; NULL: none */
     struct rota_metadata *metadata; /* to send; in the arena */

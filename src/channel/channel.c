@@ -332,6 +332,11 @@ struct rota_loop *rota_channel_loop(const struct rota_channel *channel)
     return channel->parts.loop;
 }
 
+const char *rota_channel_target(const struct rota_channel *channel)
+{
+    return channel->target->text;
+}
+
 enum rota_conn_state rota_channel_state(const struct rota_channel *channel)
 {
     return channel->state;
