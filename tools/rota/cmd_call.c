@@ -5,7 +5,7 @@
 #include "caller.h"
 #include "connect.h"
 #include "describe.h"
-#include "reflect.h"
+#include "lookup.h"
 
 #include <stdlib.h>
 
@@ -15,61 +15,13 @@
 struct app {
     const char *target, *name; /* name: as given; NULL: list */
     struct rota_loop *loop;
-    struct rota_channel *channel;
     struct rota_pool pool;
-    struct rota_reflect reflect;
+    struct rota_lookup lookup;
     const char *data[MAX_REPEATED], *metadata[MAX_REPEATED], *sets[MAX_REPEATED];
     size_t n_data, n_metadata, n_sets;
     struct rota_call_options options;
     bool verbose;
 };
-
-static int fail(const struct app *app, const struct rota_status *why)
-{
-    fprintf(stderr, "rota call: %s: %s: ", app->target, rota_code_name(why->code));
-    rota_print_foreign(stderr, rota_slice_str(why->message));
-    fputs(rota_connect_hint(why), stderr);
-    fputc('\n', stderr);
-    return ROTA_EXIT_FAILED;
-}
-
-/* --- Descriptors --- */
-
-static bool load_set(struct app *app, const char *path)
-{
-    struct rota_errinfo info = {""};
-    struct rota_buffer bytes;
-    FILE *file = fopen(path, "rb");
-    uint8_t *room;
-    size_t got = 1;
-    rota_err err = file == NULL ? ROTA_EIO : 0;
-
-    rota_buffer_init(&bytes, NULL, 0);
-    while (err == 0 && got > 0) {
-        room = rota_buffer_reserve(&bytes, 65536);
-        got = room == NULL ? 0 : fread(room, 1, 65536, file);
-        rota_buffer_commit(&bytes, got);
-        err = room == NULL ? ROTA_ENOMEM : ferror(file) ? ROTA_EIO : 0;
-    }
-    if (file != NULL)
-        fclose(file);
-    if (err == 0)
-        err = rota_pool_add_set(&app->pool, rota_buffer_peek(&bytes), &info);
-    if (err == 0)
-        err = rota_pool_link(&app->pool, &info);
-    rota_buffer_fini(&bytes);
-    if (err < 0)
-        rota_fail("call", "%s: %s", path, info.text[0] != '\0' ? info.text : rota_err_text(err));
-    return err == 0;
-}
-
-/* By the files given, or else by the server. */
-static int learn(struct app *app, const char *name, struct rota_status *ret_why)
-{
-    if (app->n_sets == 0)
-        return rota_reflect_learn(&app->reflect, name, ret_why);
-    return 0;
-}
 
 /* --- Showing --- */
 
@@ -79,12 +31,12 @@ static int list_services(struct app *app)
     char **names = NULL;
     size_t n = 0;
 
-    if (rota_reflect_list(&app->reflect, &names, &n, &why) < 0)
-        return fail(app, &why);
+    if (rota_reflect_list(&app->lookup.reflect, &names, &n, &why) < 0)
+        return rota_lookup_fail(&app->lookup, &why);
     for (size_t i = 0; i < n; i++) {
         const struct rota_dyn_service *service = NULL;
 
-        if (rota_reflect_learn(&app->reflect, names[i], &why) == 0)
+        if (rota_reflect_learn(&app->lookup.reflect, names[i], &why) == 0)
             service = rota_pool_service(&app->pool, rota_slice_str(names[i]));
         else if (why.code != ROTA_NOT_FOUND)
             break;
@@ -99,7 +51,7 @@ static int list_services(struct app *app)
     }
     free(names);
     if (n > 0 && why.code != ROTA_OK)
-        return fail(app, &why);
+        return rota_lookup_fail(&app->lookup, &why);
     return n == 0 ? ROTA_EXIT_NOTHING : ROTA_EXIT_OK;
 }
 
@@ -117,8 +69,8 @@ static int describe(struct app *app, const char *name)
     const struct rota_dyn_service *service;
     struct rota_status why;
 
-    if (learn(app, name, &why) < 0)
-        return fail(app, &why);
+    if (rota_lookup_learn(&app->lookup, name, &why) < 0)
+        return rota_lookup_fail(&app->lookup, &why);
     service = rota_pool_service(&app->pool, rota_slice_str(name));
     if (service != NULL)
         rota_describe_service(service);
@@ -129,38 +81,15 @@ static int describe(struct app *app, const char *name)
 
 /* --- Calling --- */
 
-/* "key: value" or "key=value"; blanks around the value go. */
-static bool add_metadata(struct rota_metadata *metadata, const char *text)
-{
-    size_t key = strcspn(text, ":="), end = strlen(text), start = key + 1;
-    struct rota_errinfo info = {""};
-
-    if (text[key] == '\0' || key == 0) {
-        rota_fail("call", "--metadata %s: expected key:value", text);
-        return false;
-    }
-    while (text[start] == ' ')
-        start++;
-    if (rota_metadata_add(metadata, rota_slice(text, key), rota_slice(text + start, end - start), &info) == 0)
-        return true;
-    rota_fail("call", "--metadata %s: %s", text, info.text);
-    return false;
-}
-
 static int call_with(struct app *app, const char *service, const struct rota_dyn_method *method, const struct rota_requests *requests)
 {
-    struct rota_caller caller = {.loop = app->loop, .channel = app->channel, .pool = &app->pool, .service = service, .method = method,
-                                 .requests = requests, .options = &app->options, .verbose = app->verbose};
-    struct rota_metadata *metadata = NULL;
-    int code = ROTA_EXIT_OK;
+    struct rota_caller caller = {.loop = app->loop, .channel = app->lookup.reflect.channel, .pool = &app->pool, .service = service,
+                                 .method = method, .requests = requests, .options = &app->options, .verbose = app->verbose};
+    struct rota_metadata *metadata = rota_lookup_metadata(&app->lookup, app->metadata, app->n_metadata);
+    int code = ROTA_EXIT_USAGE;
 
-    if (rota_metadata_new(NULL, &metadata) < 0)
-        return rota_fail("call", "out of memory");
-    for (size_t i = 0; code == ROTA_EXIT_OK && i < app->n_metadata; i++)
-        if (!add_metadata(metadata, app->metadata[i]))
-            code = ROTA_EXIT_USAGE;
     app->options.metadata = metadata;
-    if (code == ROTA_EXIT_OK)
+    if (metadata != NULL)
         code = rota_caller_run(&caller);
     rota_metadata_free(metadata);
     return code;
@@ -183,32 +112,13 @@ static int call_method(struct app *app, const char *service, const struct rota_d
     return code;
 }
 
-static int call_named(struct app *app, char *service_name, const char *method_name)
-{
-    const struct rota_dyn_service *service;
-    const struct rota_dyn_method *method;
-    struct rota_status why;
-
-    if (learn(app, service_name, &why) < 0)
-        return fail(app, &why);
-    service = rota_pool_service(&app->pool, rota_slice_str(service_name));
-    if (service == NULL)
-        return rota_fail("call", "%s is no service", service_name);
-    method = rota_dyn_service_method(service, rota_slice_str(method_name));
-    if (method == NULL)
-        return rota_fail("call", "%s has no method %s", service_name, method_name);
-    rota_reflect_close(&app->reflect);
-    return call_method(app, service_name, method);
-}
-
 static int answer(struct app *app)
 {
     char *name, *slash;
     int code;
 
-    for (size_t i = 0; i < app->n_sets; i++)
-        if (!load_set(app, app->sets[i]))
-            return ROTA_EXIT_FAILED;
+    if (!rota_lookup_load(&app->lookup))
+        return ROTA_EXIT_FAILED;
     if (app->name == NULL)
         return app->n_sets > 0 ? list_set(app) : list_services(app);
     name = strdup(app->name + (app->name[0] == '/'));
@@ -218,8 +128,11 @@ static int answer(struct app *app)
     if (slash == NULL) {
         code = describe(app, name);
     } else {
+        const struct rota_dyn_method *method;
+
         *slash = '\0';
-        code = call_named(app, name, slash + 1);
+        method = rota_lookup_method(&app->lookup, name, slash + 1);
+        code = method == NULL ? ROTA_EXIT_FAILED : call_method(app, name, method);
     }
     free(name);
     return code;
@@ -227,18 +140,20 @@ static int answer(struct app *app)
 
 static int run_on_loop(struct app *app, const struct rota_connect *connect)
 {
+    struct rota_channel *channel;
     int code = ROTA_EXIT_FAILED;
 
     if (rota_loop_new(NULL, &app->loop) < 0)
         return rota_fail("call", "no event loop");
     rota_pool_init(&app->pool, NULL);
-    app->channel = rota_connect_open("call", app->target, connect, app->loop);
-    if (app->channel != NULL) {
-        app->reflect = (struct rota_reflect){.channel = app->channel, .pool = &app->pool, .timeout_ms = REFLECTION_MS};
+    channel = rota_connect_open("call", app->target, connect, app->loop);
+    if (channel != NULL) {
+        app->lookup = (struct rota_lookup){"call", app->target, &app->pool, {.channel = channel, .pool = &app->pool, .timeout_ms = REFLECTION_MS},
+                                           app->sets, app->n_sets};
         code = answer(app);
-        rota_reflect_close(&app->reflect);
+        rota_reflect_close(&app->lookup.reflect);
     }
-    rota_channel_free(app->channel);
+    rota_channel_free(channel);
     rota_pool_fini(&app->pool);
     rota_loop_free(app->loop);
     return code;

@@ -21,6 +21,7 @@ extern const struct rota_command rota_command_endpoints;
 extern const struct rota_command rota_command_watch;
 extern const struct rota_command rota_command_health;
 extern const struct rota_command rota_command_call;
+extern const struct rota_command rota_command_bench;
 extern const struct rota_command rota_command_sim;
 
 /* Flags are "--name=value", "--name value" or, when value is NULL, "--name". */

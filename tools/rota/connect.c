@@ -34,6 +34,7 @@ struct rota_channel *rota_connect_open(const char *verb, const char *target, con
     options.loop = loop;
     options.compression = connect->gzip ? ROTA_COMPRESSION_GZIP : ROTA_COMPRESSION_DEFAULT;
     options.authority = connect->authority;
+    options.service_config = connect->service_config;
     if (connect->max_reply_bytes != NULL) {
         if (!rota_flag_number("max-reply-bytes", connect->max_reply_bytes, 1, UINT32_MAX, &max_reply_bytes))
             return NULL;

@@ -8,6 +8,7 @@ struct rota_connect {
     bool tls, plaintext, gzip;
     const char *ca, *cert, *key, *server_name, *authority;
     const char *max_reply_bytes; /* NULL: the channel's default */
+    const char *service_config;  /* no flag of its own; NULL: none */
 };
 
 #define ROTA_CONNECT_FLAGS 9

@@ -5,7 +5,8 @@
 #include <stdio.h>
 
 static const struct rota_command *const commands[] = {&rota_command_registry, &rota_command_endpoints, &rota_command_watch,
-                                                      &rota_command_health,   &rota_command_call,     &rota_command_sim};
+                                                      &rota_command_health,   &rota_command_call,     &rota_command_bench,
+                                                      &rota_command_sim};
 
 static void usage(FILE *out)
 {

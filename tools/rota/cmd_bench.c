@@ -1,0 +1,253 @@
+/* cmd_bench.c - `rota bench TARGET SERVICE/METHOD`: what a server, or a whole service behind its policy, does under load. */
+#include "caller.h"
+#include "connect.h"
+#include "load.h"
+#include "lookup.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MAX_REPEATED 1000 /* of one flag */
+#define REFLECTION_MS 10000
+
+static const double quantiles[] = {0.5, 0.9, 0.99, 0.999, 0.9999};
+static const char *const quantile_names[] = {"p50", "p90", "p99", "p99.9", "p99.99"};
+
+struct app {
+    const char *target, *name;
+    struct rota_loop *loop;
+    struct rota_pool pool;
+    struct rota_lookup lookup;
+    const char *data[MAX_REPEATED], *metadata[MAX_REPEATED], *sets[MAX_REPEATED];
+    size_t n_data, n_metadata, n_sets;
+    struct rota_call_options options;
+    struct rota_load load;
+    char path[512];
+    bool json;
+};
+
+/* --- Showing --- */
+
+static void on_second(const struct rota_load *load)
+{
+    uint64_t ended = rota_load_ended(load);
+
+    if (load->seconds <= 0)
+        fprintf(stderr, "warming up\n");
+    else
+        fprintf(stderr, "%3.0f s: %.0f calls/s, p50 %.0f us, p99 %.0f us, %llu failed\n", load->seconds, (double)ended / load->seconds,
+                (double)rota_histogram_at(&load->latency, 0.5) / 1e3, (double)rota_histogram_at(&load->latency, 0.99) / 1e3,
+                (unsigned long long)(ended - load->codes[ROTA_OK]));
+}
+
+static json_t *codes_of(const struct rota_load *load)
+{
+    json_t *codes = json_object();
+
+    for (int i = 0; i < ROTA_LOAD_CODES; i++)
+        if (load->codes[i] > 0)
+            json_object_set_new(codes, rota_code_name((enum rota_code)i), json_integer((json_int_t)load->codes[i]));
+    return codes;
+}
+
+static void show_json(const struct app *app)
+{
+    const struct rota_load *load = &app->load;
+    uint64_t ended = rota_load_ended(load);
+    json_t *latency = json_object(), *object;
+    char *text;
+
+    json_object_set_new(latency, "mean", json_real(rota_histogram_mean_ns(&load->latency) / 1e3));
+    for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
+        json_object_set_new(latency, quantile_names[i], json_real((double)rota_histogram_at(&load->latency, quantiles[i]) / 1e3));
+    json_object_set_new(latency, "max", json_real((double)load->latency.max_ns / 1e3));
+    object = json_pack("{s:s,s:s,s:f,s:I,s:f,s:I,s:I,s:o,s:o,s:f}", "target", app->target, "method", app->path + 1, "seconds", load->seconds,
+                       "calls", (json_int_t)ended, "calls_per_s", (double)ended / load->seconds, "replies", (json_int_t)load->replies,
+                       "unfinished", (json_int_t)load->unfinished, "codes", codes_of(load), "latency_us", latency, "client_cpu_us_per_call",
+                       ended == 0 ? 0.0 : load->cpu_seconds * 1e6 / (double)ended);
+    text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    json_decref(object);
+    if (text != NULL)
+        puts(text);
+    free(text);
+}
+
+static void show_text(const struct app *app)
+{
+    const struct rota_load *load = &app->load;
+    uint64_t ended = rota_load_ended(load);
+
+    printf("%llu calls in %.2f s: %.0f/s, %llu failed", (unsigned long long)ended, load->seconds, (double)ended / load->seconds,
+           (unsigned long long)(ended - load->codes[ROTA_OK]));
+    if (load->rate_per_s > 0)
+        printf(", %llu unfinished", (unsigned long long)load->unfinished);
+    printf("\nlatency, us: mean %.0f", rota_histogram_mean_ns(&load->latency) / 1e3);
+    for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
+        printf(", %s %.0f", quantile_names[i], (double)rota_histogram_at(&load->latency, quantiles[i]) / 1e3);
+    printf(", max %.0f%s\n", (double)load->latency.max_ns / 1e3, load->rate_per_s > 0 ? " (from when a call was due)" : "");
+    printf("this client's CPU: %.2f us a call\n", ended == 0 ? 0.0 : load->cpu_seconds * 1e6 / (double)ended);
+    for (int i = 1; i < ROTA_LOAD_CODES; i++)
+        if (load->codes[i] > 0)
+            printf("%s: %llu\n", rota_code_name((enum rota_code)i), (unsigned long long)load->codes[i]);
+    if (load->first_failure.code != ROTA_OK) {
+        printf("the first that failed: %s: ", rota_code_name(load->first_failure.code));
+        rota_print_foreign(stdout, rota_slice_str(load->first_failure.message));
+        fputc('\n', stdout);
+    }
+}
+
+/* --- Running --- */
+
+static int run_load(struct app *app, const struct rota_dyn_method *what, const struct rota_requests *requests)
+{
+    struct rota_method method = {
+        .path = app->path,
+        .client_streaming = what->client_streaming,
+        .server_streaming = what->server_streaming,
+        .request = {&rota_codec_bytes, NULL},
+        .reply = {&rota_codec_bytes, NULL},
+    };
+    struct rota_metadata *metadata = rota_lookup_metadata(&app->lookup, app->metadata, app->n_metadata);
+    rota_err err;
+
+    if (metadata == NULL)
+        return ROTA_EXIT_USAGE;
+    app->options.metadata = metadata;
+    app->load.loop = app->loop;
+    app->load.channel = app->lookup.reflect.channel;
+    app->load.method = &method;
+    app->load.requests = requests;
+    app->load.options = &app->options;
+    err = rota_load_run(&app->load);
+    rota_metadata_free(metadata);
+    if (err < 0)
+        return rota_fail("bench", "%s", rota_err_text(err));
+    if (app->json)
+        show_json(app);
+    else
+        show_text(app);
+    return app->load.codes[ROTA_OK] > 0 ? ROTA_EXIT_OK : ROTA_EXIT_FAILED;
+}
+
+static int answer(struct app *app)
+{
+    static const char *const nothing[] = {"{}"};
+    const struct rota_dyn_method *method;
+    struct rota_requests requests = {0};
+    char *slash;
+    int code = ROTA_EXIT_USAGE;
+
+    if ((size_t)snprintf(app->path, sizeof(app->path), "/%s", app->name + (app->name[0] == '/')) >= sizeof(app->path) ||
+        (slash = strchr(app->path + 1, '/')) == NULL)
+        return rota_fail("bench", "%s: a method is written SERVICE/METHOD", app->name);
+    if (!rota_lookup_load(&app->lookup))
+        return ROTA_EXIT_FAILED;
+    *slash = '\0';
+    method = rota_lookup_method(&app->lookup, app->path + 1, slash + 1);
+    *slash = '/';
+    if (method == NULL)
+        return ROTA_EXIT_FAILED;
+    if (rota_requests_read(&requests, &app->pool, method->input, app->n_data > 0 ? app->data : nothing, app->n_data > 0 ? app->n_data : 1)) {
+        if (method->client_streaming || requests.n == 1)
+            code = run_load(app, method, &requests);
+        else
+            rota_fail("bench", "%s takes one message, here are %zu", method->name, requests.n);
+    }
+    rota_requests_fini(&requests);
+    return code;
+}
+
+static int run_on_loop(struct app *app, const struct rota_connect *connect)
+{
+    struct rota_channel *channel;
+    int code = ROTA_EXIT_FAILED;
+
+    if (rota_loop_new(NULL, &app->loop) < 0)
+        return rota_fail("bench", "no event loop");
+    rota_pool_init(&app->pool, NULL);
+    channel = rota_connect_open("bench", app->target, connect, app->loop);
+    if (channel != NULL) {
+        app->lookup = (struct rota_lookup){"bench", app->target, &app->pool, {.channel = channel, .pool = &app->pool, .timeout_ms = REFLECTION_MS},
+                                           app->sets, app->n_sets};
+        code = answer(app);
+        rota_reflect_close(&app->lookup.reflect);
+    }
+    rota_channel_free(channel);
+    rota_pool_fini(&app->pool);
+    rota_loop_free(app->loop);
+    return code;
+}
+
+static bool read_numbers(struct app *app, const char *outstanding, const char *rate, const char *duration, const char *warm, const char *timeout)
+{
+    long long n_outstanding, per_s = 0, seconds, warm_s, timeout_ms;
+
+    if (!rota_flag_number("outstanding", outstanding, 1, 1000000, &n_outstanding) || (rate != NULL && !rota_flag_number("rate", rate, 1, 10000000, &per_s)) ||
+        !rota_flag_number("duration", duration, 1, 86400, &seconds) || !rota_flag_number("warm-up", warm, 0, 3600, &warm_s) ||
+        !rota_flag_number("timeout", timeout, 0, 1000000000, &timeout_ms))
+        return false;
+    app->load.outstanding = (uint32_t)n_outstanding;
+    app->load.rate_per_s = (double)per_s;
+    app->load.duration_ns = seconds * INT64_C(1000000000);
+    app->load.warm_ns = warm_s * INT64_C(1000000000);
+    app->options.timeout_ms = timeout_ms;
+    return true;
+}
+
+static int run(int argc, char **argv)
+{
+    static struct app app = {.options = ROTA_CALL_OPTIONS_INIT};
+    struct rota_connect connect = {0};
+    const char *words[2] = {NULL, NULL}, *outstanding = "64", *rate = NULL, *duration = "10", *warm = "1", *timeout = "20000";
+    const char *policy = NULL;
+    char config[256];
+    bool quiet = false;
+    struct rota_flag flags[9 + ROTA_CONNECT_FLAGS] = {{"outstanding", &outstanding, NULL}, {"rate", &rate, NULL}, {"duration", &duration, NULL},
+                                                      {"warm-up", &warm, NULL}, {"timeout", &timeout, NULL}, {"json", NULL, &app.json},
+                                                      {"quiet", NULL, &quiet}, {"policy", &policy, NULL},
+                                                      {"service-config", &connect.service_config, NULL}};
+    size_t n_words;
+
+    rota_connect_flags(&connect, flags + 9);
+    if (!rota_flags_take_all(&rota_command_bench, &argc, argv, "-d", app.data, MAX_REPEATED, &app.n_data) ||
+        !rota_flags_take_all(&rota_command_bench, &argc, argv, "--metadata", app.metadata, MAX_REPEATED, &app.n_metadata) ||
+        !rota_flags_take_all(&rota_command_bench, &argc, argv, "--descriptors", app.sets, MAX_REPEATED, &app.n_sets) ||
+        !rota_flags_read(&rota_command_bench, argc, argv, flags, sizeof(flags) / sizeof(flags[0]), words, 2, &n_words) ||
+        !read_numbers(&app, outstanding, rate, duration, warm, timeout))
+        return ROTA_EXIT_USAGE;
+    if (policy != NULL) {
+        snprintf(config, sizeof(config), "{\"loadBalancingConfig\":[{\"%s\":{}}]}", policy);
+        connect.service_config = config;
+    }
+    if (n_words < 2) {
+        rota_fail("bench", "TARGET and SERVICE/METHOD are needed; for example 127.0.0.1:8001 proto.HelloService/Say");
+        return ROTA_EXIT_USAGE;
+    }
+    app.target = words[0];
+    app.name = words[1];
+    if (!quiet)
+        app.load.on_second = on_second;
+    return run_on_loop(&app, &connect);
+}
+
+const struct rota_command rota_command_bench = {
+    .verb = "bench",
+    .summary = "put a method under load",
+    .usage = "usage: rota bench TARGET SERVICE/METHOD [-d JSON] [--outstanding N | --rate N] [--duration SECONDS] ...\n\n"
+             "Calls the method over and over and says how fast and how often it was answered.\n\n"
+             "  --outstanding N     so many calls at a time, each followed by the next; default 64\n"
+             "  --rate N            instead: N calls a second at random times (Poisson), whatever becomes of them; a call's time counts\n"
+             "                      from when it was due\n"
+             "  --duration SECONDS  default 10, after --warm-up SECONDS, default 1\n"
+             "  --policy NAME       how calls are spread over the service's servers; default: pick_first\n"
+             "  --service-config JSON  instead: the whole of it\n"
+             "  -d JSON             what each call sends, as for rota call; default: {}\n"
+             "  --metadata KEY:VALUE  sent with each call; may be given again\n"
+             "  --timeout MS        each call's deadline; default 20000; 0: none\n"
+             "  --json              the result as a JSON object\n"
+             "  --quiet             no line a second on standard error\n"
+             "  --descriptors FILE  what protoc --descriptor_set_out --include_imports has made, for servers without reflection\n" ROTA_CONNECT_USAGE "\n"
+             "TARGET: 127.0.0.1:8001, dns:///host:port, unix:/path, etcd://members/service,...\n"
+             "Exit codes: 0 some calls were answered with OK, 1 none was, 2 wrong command line or JSON.\n",
+    .run = run,
+};

@@ -1,0 +1,109 @@
+/* lookup.c - see lookup.h. */
+#include "lookup.h"
+#include "base/buffer.h"
+#include "caller.h"
+#include "connect.h"
+
+int rota_lookup_fail(const struct rota_lookup *lookup, const struct rota_status *why)
+{
+    fprintf(stderr, "rota %s: %s: %s: ", lookup->verb, lookup->target, rota_code_name(why->code));
+    rota_print_foreign(stderr, rota_slice_str(why->message));
+    fputs(rota_connect_hint(why), stderr);
+    fputc('\n', stderr);
+    return ROTA_EXIT_FAILED;
+}
+
+static bool load_set(struct rota_lookup *lookup, const char *path)
+{
+    struct rota_errinfo info = {""};
+    struct rota_buffer bytes;
+    FILE *file = fopen(path, "rb");
+    uint8_t *room;
+    size_t got = 1;
+    rota_err err = file == NULL ? ROTA_EIO : 0;
+
+    rota_buffer_init(&bytes, NULL, 0);
+    while (err == 0 && got > 0) {
+        room = rota_buffer_reserve(&bytes, 65536);
+        got = room == NULL ? 0 : fread(room, 1, 65536, file);
+        rota_buffer_commit(&bytes, got);
+        err = room == NULL ? ROTA_ENOMEM : ferror(file) ? ROTA_EIO : 0;
+    }
+    if (file != NULL)
+        fclose(file);
+    if (err == 0)
+        err = rota_pool_add_set(lookup->pool, rota_buffer_peek(&bytes), &info);
+    if (err == 0)
+        err = rota_pool_link(lookup->pool, &info);
+    rota_buffer_fini(&bytes);
+    if (err < 0)
+        rota_fail(lookup->verb, "%s: %s", path, info.text[0] != '\0' ? info.text : rota_err_text(err));
+    return err == 0;
+}
+
+bool rota_lookup_load(struct rota_lookup *lookup)
+{
+    for (size_t i = 0; i < lookup->n_sets; i++)
+        if (!load_set(lookup, lookup->sets[i]))
+            return false;
+    return true;
+}
+
+int rota_lookup_learn(struct rota_lookup *lookup, const char *name, struct rota_status *ret_why)
+{
+    return lookup->n_sets > 0 ? 0 : rota_reflect_learn(&lookup->reflect, name, ret_why);
+}
+
+const struct rota_dyn_method *rota_lookup_method(struct rota_lookup *lookup, const char *service, const char *method)
+{
+    const struct rota_dyn_service *found;
+    const struct rota_dyn_method *what;
+    struct rota_status why;
+
+    if (rota_lookup_learn(lookup, service, &why) < 0) {
+        rota_lookup_fail(lookup, &why);
+        return NULL;
+    }
+    found = rota_pool_service(lookup->pool, rota_slice_str(service));
+    what = found == NULL ? NULL : rota_dyn_service_method(found, rota_slice_str(method));
+    if (found == NULL)
+        rota_fail(lookup->verb, "%s is no service", service);
+    else if (what == NULL)
+        rota_fail(lookup->verb, "%s has no method %s", service, method);
+    else
+        rota_reflect_close(&lookup->reflect);
+    return what;
+}
+
+static bool add_metadata(const struct rota_lookup *lookup, struct rota_metadata *metadata, const char *text)
+{
+    size_t key = strcspn(text, ":="), end = strlen(text), start = key + 1;
+    struct rota_errinfo info = {""};
+
+    if (text[key] == '\0' || key == 0) {
+        rota_fail(lookup->verb, "--metadata %s: expected key:value", text);
+        return false;
+    }
+    while (text[start] == ' ')
+        start++;
+    if (rota_metadata_add(metadata, rota_slice(text, key), rota_slice(text + start, end - start), &info) == 0)
+        return true;
+    rota_fail(lookup->verb, "--metadata %s: %s", text, info.text);
+    return false;
+}
+
+struct rota_metadata *rota_lookup_metadata(const struct rota_lookup *lookup, const char *const *texts, size_t n)
+{
+    struct rota_metadata *metadata = NULL;
+
+    if (rota_metadata_new(NULL, &metadata) < 0) {
+        rota_fail(lookup->verb, "out of memory");
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!add_metadata(lookup, metadata, texts[i])) {
+            rota_metadata_free(metadata);
+            return NULL;
+        }
+    return metadata;
+}
