@@ -158,8 +158,11 @@ static void on_join_end(struct rota_server_call *call, const void *handlers, voi
 
 static void on_chat(struct rota_server_call *call, const void *message, const void *handlers, void *user)
 {
+    bool compressed = rota_server_call_was_compressed(call);
+
     (void)handlers;
     (void)user;
+    assert_int_equal(rota_server_call_set_compression(call, compressed ? ROTA_COMPRESSION_DEFAULT : ROTA_COMPRESSION_NONE), 0);
     (void)!rota_server_call_send(call, message);
 }
 

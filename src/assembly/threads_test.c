@@ -15,9 +15,12 @@ static struct {
 
 static int setup(void **unused)
 {
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+
     (void)unused;
+    options.compression = ROTA_COMPRESSION_GZIP; /* of what gets shorter by it, for those who take it */
     assert_int_equal(rota_loop_thread_new(NULL, &at.loop), 0);
-    test_server_open(&at.s, at.loop, "127.0.0.1:0", NULL);
+    test_server_open(&at.s, at.loop, "127.0.0.1:0", &options);
     at.channel = test_channel(NULL, at.s.bound, NULL);
     return 0;
 }
@@ -99,6 +102,44 @@ static void calls_from_many_threads(void **unused)
 }
 
 #define N_MESSAGES 2000
+
+/* Chat's replies come as the requests did. */
+static void *mix(void *arg)
+{
+    struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+    struct worker *w = arg;
+    char letters[1000];
+    struct rota_slice text = rota_slice(letters, sizeof(letters));
+    struct rota_call *call;
+    struct rota_slice *reply;
+
+    memset(letters, 'a' + w->index, sizeof(letters));
+    options.compression = ROTA_COMPRESSION_GZIP;
+    if (rota_call_open(at.channel, &test_chat, &options, &call) < 0)
+        return NULL;
+    for (int i = 0; i < N_CALLS; i++) {
+        bool wanted = i % 3 == 0;
+        if (rota_call_set_compression(call, wanted ? ROTA_COMPRESSION_DEFAULT : ROTA_COMPRESSION_NONE) < 0)
+            break;
+        if (rota_call_send(call, &text) < 0 || !rota_call_recv(call, (void **)&reply))
+            break;
+        w->good += rota_slice_equal(*reply, text) && rota_call_was_compressed(call) == wanted;
+        rota_codec_bytes.free(NULL, reply, NULL);
+    }
+    w->status = rota_call_finish(call);
+    return NULL;
+}
+
+static void streams_of_many_threads_mix_compression(void **unused)
+{
+    struct worker workers[N_THREADS] = {0};
+
+    (void)unused;
+    start(workers, N_THREADS, mix);
+    join(workers, N_THREADS);
+    for (int i = 0; i < N_THREADS; i++)
+        assert_int_equal(workers[i].good, N_CALLS);
+}
 
 static void *receive_all(void *arg)
 {
@@ -296,6 +337,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(calls_from_many_threads, setup, teardown),
+        cmocka_unit_test_setup_teardown(streams_of_many_threads_mix_compression, setup, teardown),
         cmocka_unit_test_setup_teardown(one_thread_sends_another_receives, setup, teardown),
         cmocka_unit_test_setup_teardown(a_blocked_send_ends_with_the_call, setup, teardown),
         cmocka_unit_test_setup_teardown(a_message_that_does_not_unpack_ends_the_call, setup, teardown),
