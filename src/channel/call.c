@@ -302,20 +302,6 @@ static void fire_deadline(struct rota_host_timer *timer, int64_t now_ns)
         (void)rota_host_timer_set(call->channel->host, timer, call->deadline_ns); /* it has just left the heap, so there is room */
 }
 
-void rota_call_go(struct rota_call *call)
-{
-    if (call->state == ROTA_CALL_RUNNING && call->deadline_ns <= call->channel->host->now_ns) {
-        fail_late(call);
-    } else if (call->state == ROTA_CALL_RUNNING && !rota_intercept_holds(call)) {
-        rota_channel_wake(call->channel);
-        call->channel->counts.calls++;
-        rota_attempt_start(&call->attempt);
-        if (call->tries != NULL)
-            rota_tries_begin(call);
-    }
-    call->inside = false;
-}
-
 static rota_err check_requests(struct rota_call *call)
 {
     for (size_t i = 0; i < call->outbox.count; i++)
@@ -324,13 +310,14 @@ static rota_err check_requests(struct rota_call *call)
     return 0;
 }
 
-void rota_call_configure(struct rota_call *call)
+/* The options again, under the service config that has come. False: as they were, or the call has ended. */
+static bool reconfigure(struct rota_call *call)
 {
     rota_err err;
 
     call->unresolved = false;
     if (!call->channel->config_resolved || (call->tries != NULL && call->tries->count > 1))
-        return;
+        return false;
     if (call->tries != NULL)
         rota_tries_stop(call->tries);
     rota_tries_free(call);
@@ -343,8 +330,31 @@ void rota_call_configure(struct rota_call *call)
         rota_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "out of memory for the service config's demands");
     else if (call->deadline_ns <= call->channel->host->now_ns)
         fail_late(call);
-    else if (check_requests(call) == 0 && call->tries != NULL)
+    else
+        return check_requests(call) == 0;
+    return false;
+}
+
+void rota_call_configure(struct rota_call *call)
+{
+    if (reconfigure(call) && call->tries != NULL)
         rota_tries_begin(call);
+}
+
+void rota_call_go(struct rota_call *call)
+{
+    if (call->unresolved && call->channel->listed) /* the list came while interceptors held the call */
+        (void)reconfigure(call);
+    if (call->state == ROTA_CALL_RUNNING && call->deadline_ns <= call->channel->host->now_ns) {
+        fail_late(call);
+    } else if (call->state == ROTA_CALL_RUNNING && !rota_intercept_holds(call)) {
+        rota_channel_wake(call->channel);
+        call->channel->counts.calls++;
+        rota_attempt_start(&call->attempt);
+        if (call->tries != NULL)
+            rota_tries_begin(call);
+    }
+    call->inside = false;
 }
 
 /* --- Ending --- */

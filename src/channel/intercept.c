@@ -215,7 +215,7 @@ void rota_call_shorten_deadline(struct rota_call *call, int64_t deadline_ns)
     if (deadline_ns >= call->deadline_ns)
         return;
     call->deadline_ns = deadline_ns;
-    call->timeout_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    call->timeout_ns = call->given_timeout_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0; /* a service config may come and say less */
 }
 
 void rota_call_choose_compression(struct rota_call *call, enum rota_compression compression)

@@ -320,6 +320,26 @@ static void on_start_dresses_the_call(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+static void a_service_config_that_comes_during_a_hold_counts(void **unused)
+{
+    static const struct deed hold = {'A', 's', ROTA_INTERCEPT_HOLD, 0};
+    struct rota_channel_options options = with(two);
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen;
+
+    (void)unused;
+    begin(&hold);
+    rota_channel_fixture_init(&f, &options);
+    rota_fixture_unary_start(&f, "hello", NULL, &seen);
+    rota_channel_connect(f.channel);
+    rota_fixture_update(&f, "{\"methodConfig\":[{\"name\":[{}],\"timeout\":\"3s\"}]}", A);
+    rota_fake_up(rota_fixture_conn(&f, A));
+    end_hold(&f, NULL);
+    assert_string_equal(rota_fake_header(rota_fake_stream_at(rota_fixture_conn(&f, A), 0), "grpc-timeout"), "3000000u");
+    rota_channel_fixture_fini(&f);
+    assert_pairs();
+}
+
 /* --- Memory --- */
 
 static rota_err call_all_kinds(const struct rota_alloc *alloc, void *ctx)
@@ -384,6 +404,7 @@ int main(void)
         cmocka_unit_test(hooks_run_in_order_and_once),
         cmocka_unit_test(cancelling_from_a_hook_waits_for_its_end),
         cmocka_unit_test(on_start_dresses_the_call),
+        cmocka_unit_test(a_service_config_that_comes_during_a_hold_counts),
         cmocka_unit_test(pairs_are_complete_without_memory),
         cmocka_unit_test(a_warm_channel_allocates_nothing),
     };
