@@ -14,6 +14,11 @@ static int64_t virtual_wall_clock(struct rota_host *host)
     return host->now_ns + ROTA_CONTAINER(host, struct rota_virtual_host, host)->wall_offset_ns;
 }
 
+static int64_t virtual_cpu_clock(struct rota_host *host)
+{
+    return ROTA_CONTAINER(host, struct rota_virtual_host, host)->cpu_ns;
+}
+
 void rota_virtual_host_init(struct rota_virtual_host *v, const struct rota_alloc *alloc, uint64_t seed)
 {
     *v = (struct rota_virtual_host){.wall_offset_ns = ROTA_VIRTUAL_WALL_START_NS - ROTA_VIRTUAL_START_NS};
@@ -21,6 +26,7 @@ void rota_virtual_host_init(struct rota_virtual_host *v, const struct rota_alloc
     v->host.now_ns = ROTA_VIRTUAL_START_NS;
     v->host.clock = virtual_clock;
     v->host.wall_clock = virtual_wall_clock;
+    v->host.cpu_clock = virtual_cpu_clock;
 }
 
 void rota_virtual_host_fini(struct rota_virtual_host *v)

@@ -19,6 +19,7 @@
 struct rota_virtual_host {
     struct rota_host host; /* first: the clocks find the rest from it */
     int64_t wall_offset_ns;
+    int64_t cpu_ns; /* of processors, used so far; the test moves it */
     uint64_t turns; /* so far */
 };
 

@@ -18,6 +18,7 @@
 #include <rota/message.h>
 #include <rota/metadata.h>
 #include <rota/metrics.h>
+#include <rota/orca.h>
 #include <rota/reflection.h>
 #include <rota/registrar.h>
 #include <rota/registry.h>

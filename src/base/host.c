@@ -17,6 +17,8 @@ void rota_host_init(struct rota_host *host, const struct rota_alloc *alloc, cons
     *host = (struct rota_host){
         .clock = standing_clock,
         .wall_clock = standing_clock,
+        .cpu_clock = standing_clock,
+        .n_cpus = 1,
         .alloc = rota_alloc_or_default(alloc),
         .log = log,
     };

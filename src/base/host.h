@@ -30,6 +30,8 @@ struct rota_host {
     bool in_turn;    /* while false, entry points refresh now_ns through rota_host_enter */
     int64_t (*clock)(struct rota_host *host);     /* reads the real or virtual clock */
     int64_t (*wall_clock)(struct rota_host *host); /* ns since 1970 */
+    int64_t (*cpu_clock)(struct rota_host *host);  /* ns of processors' time that the process has used */
+    uint32_t n_cpus; /* processors that the process may run on */
     struct rota_heap timers;
     struct rota_link tasks;
     const struct rota_alloc *alloc; /* never NULL */

@@ -3,7 +3,6 @@
 #include "base/assert.h"
 #include "base/pb.h"
 
-enum { CPU = 1, MEM = 2, RPS_OLD = 3, REQUEST_COST = 4, UTILIZATION = 5, RPS = 6, EPS = 7, NAMED = 8, APPLICATION = 9 };
 enum { MAP_KEY = 1, MAP_VALUE = 2 };
 
 struct wanted {
@@ -11,27 +10,6 @@ struct wanted {
     size_t count;
     double *greatest;
 };
-
-static const struct {
-    const char *name;
-    uint32_t field;
-    bool is_map;
-} names[] = {
-    {"cpu_utilization", CPU, false}, {"mem_utilization", MEM, false}, {"application_utilization", APPLICATION, false},
-    {"rps_fractional", RPS, false}, {"eps", EPS, false},
-    {"request_cost", REQUEST_COST, true}, {"utilization", UTILIZATION, true}, {"named_metrics", NAMED, true},
-};
-
-struct rota_orca_metric rota_orca_metric(const char *name)
-{
-    const char *dot = strchr(name, '.');
-    size_t size = dot == NULL ? strlen(name) : (size_t)(dot - name);
-
-    for (size_t i = 0; i < ROTA_COUNT(names); i++)
-        if (names[i].is_map == (dot != NULL) && strlen(names[i].name) == size && memcmp(names[i].name, name, size) == 0)
-            return (struct rota_orca_metric){names[i].field, dot == NULL ? rota_slice(NULL, 0) : rota_slice_str(dot + 1)};
-    return (struct rota_orca_metric){0};
-}
 
 /* --- Fields --- */
 
@@ -86,19 +64,19 @@ static bool consider_map_entry(const struct rota_pb *entry, const struct wanted 
 static void keep_scalar(const struct rota_pb *field, struct rota_orca_report *report)
 {
     switch (field->number) {
-    case CPU:
+    case ROTA_ORCA_CPU:
         report->cpu_utilization = double_of(field->value);
         break;
-    case MEM:
+    case ROTA_ORCA_MEM:
         report->mem_utilization = double_of(field->value);
         break;
-    case APPLICATION:
+    case ROTA_ORCA_APPLICATION:
         report->application_utilization = double_of(field->value);
         break;
-    case RPS:
+    case ROTA_ORCA_RPS:
         report->requests_per_s = double_of(field->value);
         break;
-    case EPS:
+    case ROTA_ORCA_EPS:
         report->errors_per_s = double_of(field->value);
         break;
     default:
@@ -106,20 +84,15 @@ static void keep_scalar(const struct rota_pb *field, struct rota_orca_report *re
     }
 }
 
-static bool is_map(uint64_t number)
-{
-    return number == REQUEST_COST || number == UTILIZATION || number == NAMED;
-}
-
 static void consider_scalars(const struct wanted *wanted, const struct rota_orca_report *report)
 {
     const struct rota_slice none = {NULL, 0};
 
-    consider(wanted, CPU, none, report->cpu_utilization);
-    consider(wanted, MEM, none, report->mem_utilization);
-    consider(wanted, APPLICATION, none, report->application_utilization);
-    consider(wanted, RPS, none, report->requests_per_s);
-    consider(wanted, EPS, none, report->errors_per_s);
+    consider(wanted, ROTA_ORCA_CPU, none, report->cpu_utilization);
+    consider(wanted, ROTA_ORCA_MEM, none, report->mem_utilization);
+    consider(wanted, ROTA_ORCA_APPLICATION, none, report->application_utilization);
+    consider(wanted, ROTA_ORCA_RPS, none, report->requests_per_s);
+    consider(wanted, ROTA_ORCA_EPS, none, report->errors_per_s);
 }
 
 bool rota_orca_decode(struct rota_slice bytes, const struct rota_orca_metric *metrics, size_t n_metrics, struct rota_orca_report *ret_report)
@@ -132,11 +105,11 @@ bool rota_orca_decode(struct rota_slice bytes, const struct rota_orca_metric *me
     while (bytes.size > 0) {
         if (!rota_pb_take(&bytes, &field))
             return false;
-        if (field.wire == ROTA_PB_BYTES && is_map(field.number) && !consider_map_entry(&field, &wanted))
+        if (field.wire == ROTA_PB_BYTES && rota_orca_is_map(field.number) && !consider_map_entry(&field, &wanted))
             return false;
         if (field.wire == ROTA_PB_64)
             keep_scalar(&field, &report);
-        if (field.number == RPS_OLD && field.wire == ROTA_PB_VARINT)
+        if (field.number == ROTA_ORCA_RPS_OLD && field.wire == ROTA_PB_VARINT)
             old_rps = (double)field.value;
     }
     if (report.requests_per_s == 0)
@@ -156,10 +129,10 @@ bool rota_orca_find(struct rota_slice bytes, struct rota_orca_metric metric, dou
     while (bytes.size > 0 && rota_pb_take(&bytes, &field)) {
         if (field.number != metric.field)
             continue;
-        if (field.wire == ROTA_PB_64 && !is_map(field.number)) {
+        if (field.wire == ROTA_PB_64 && !rota_orca_is_map(field.number)) {
             *ret_value = double_of(field.value);
             found = true;
-        } else if (field.wire == ROTA_PB_BYTES && is_map(field.number) && read_map_entry(field.bytes, &key, &value) &&
+        } else if (field.wire == ROTA_PB_BYTES && rota_orca_is_map(field.number) && read_map_entry(field.bytes, &key, &value) &&
                    rota_slice_equal(key, metric.key)) {
             *ret_value = value;
             found = true;

@@ -6,22 +6,14 @@
 #ifndef ROTA_LB_ORCA_H
 #define ROTA_LB_ORCA_H
 
+#include "base/orca_metric.h"
 #include <rota/load.h>
-
-/* A metric named in a config. */
-struct rota_orca_metric {
-    uint32_t field;        /* of OrcaLoadReport; 0: no metric has that name */
-    struct rota_slice key; /* in the field's map; empty for a scalar. Points into the name. */
-};
 
 struct rota_orca_report {
     double cpu_utilization, mem_utilization, application_utilization;
     double requests_per_s, errors_per_s;
     double named; /* the greatest of the metrics asked for; 0: none was there, or none was a number above 0 */
 };
-
-/* "cpu_utilization", or a map and a key of it: "named_metrics.queue" (cut at the first dot). */
-struct rota_orca_metric rota_orca_metric(const char *name);
 
 /* False, nothing written: the bytes are no report. */
 bool rota_orca_decode(struct rota_slice bytes, const struct rota_orca_metric *metrics, size_t n_metrics, struct rota_orca_report *ret_report);

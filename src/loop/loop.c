@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 uintptr_t rota_loop_thread_mark(void)
 {
@@ -35,6 +36,22 @@ static int64_t wall_clock_ns(struct rota_host *host)
     (void)host;
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int64_t cpu_clock_ns(struct rota_host *host)
+{
+    struct timespec used;
+
+    (void)host;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+}
+
+static uint32_t count_cpus(void)
+{
+    cpu_set_t cpus;
+
+    return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (uint32_t)CPU_COUNT(&cpus) : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 static uint64_t system_seed(void)
@@ -128,6 +145,8 @@ rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop
     rota_host_init(&loop->host, alloc, full.log, full.seed != 0 ? full.seed : system_seed());
     loop->host.clock = clock_ns;
     loop->host.wall_clock = wall_clock_ns;
+    loop->host.cpu_clock = cpu_clock_ns;
+    loop->host.n_cpus = count_cpus();
     loop->host.now_ns = clock_ns(&loop->host);
     rota_list_init(&loop->flushes);
     atomic_init(&loop->posts, NULL);

@@ -73,7 +73,7 @@ static void recycle(struct rota_server_call *call)
     call->chain = NULL;
     call->sent_bytes = call->received_bytes = 0;
     call->initial = call->trailing = NULL;
-    call->message = call->data = NULL;
+    call->message = call->data = call->load = NULL;
     call->message_bytes = 0;
     call->starting = call->shown = call->input_end = call->end_delivered = call->headers_sent = call->answered = call->finished = false;
     call->cancelled = call->held = call->want_writable = false;

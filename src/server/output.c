@@ -183,6 +183,8 @@ void rota_server_call_answer(struct rota_server_call *call, const struct rota_st
     if (call->stream == NULL)
         return;
     rota_host_timer_clear(call->server->parts.host, &call->deadline);
+    if (call->server->reporter != NULL)
+        call->server->reporter->on_answer(call->server->reporter, call, status);
     send_answer(call, status);
 }
 

@@ -39,6 +39,11 @@ struct rota_server_companion {
 };
 void rota_server_keep(struct rota_server *server, struct rota_server_companion *companion);
 
+/* Has its say in the trailing metadata of every call, once its status is settled. One for a server, which it outlives. */
+struct rota_server_reporter {
+    void (*on_answer)(struct rota_server_reporter *reporter, struct rota_server_call *call, const struct rota_status *status);
+};
+
 /* Bytes sent in this call that have not left yet. */
 size_t rota_server_call_queued(const struct rota_server_call *call);
 /* Whether a send would say ROTA_EAGAIN now; then on_writable follows as if it had. */
@@ -71,6 +76,7 @@ struct rota_server {
     size_t n_interceptors;
     struct rota_server_stats stats;
     size_t held_bytes; /* messages waiting to be whole, wanted or sent, on all connections */
+    struct rota_server_reporter *reporter; /* of a service of our own; NULL: none */
     struct rota_zip zip;
     bool draining, closing;
     struct rota_host_timer grace;
@@ -116,6 +122,7 @@ struct rota_server_call {
     uint64_t sent_bytes, received_bytes; /* of messages */
     void *message; /* a unary request, unpacked in the arena, until the client's half ends */
     void *data;    /* the handler's */
+    void *load;    /* the reporter's, in the arena */
     uint32_t busy; /* callbacks running in this call: it is not freed meanwhile */
     bool starting; /* interceptors have not let it through to the handler */
     bool shown; /* the handler knows of the call, so the handler must finish it */
