@@ -3,10 +3,12 @@
     etcd_client_test.py dialects etcd|rota
     etcd_client_test.py repair etcd|rota
     etcd_client_test.py members
-    etcd_client_test.py login
+    etcd_client_test.py login|token
 """
 
 import json
+import os
+import re
 import subprocess
 import sys
 import time
@@ -249,24 +251,104 @@ def members(h, _kind):
 
 # An etcd that wants a login.
 
-def login(h, _kind):
-    etcd = h.etcd()
-    etcd.ctl("user", "add", "root:secret")
+def with_users(h, *flags):
+    """zoe may read and write the service's keys, bob others'. The root user's calls need --user."""
+    etcd = harness.Etcd(h, flags=list(flags)).start()
+    for user, password in (("root", "secret"), ("zoe", "p@s/s:w%rd"), ("bob", "secret")):
+        etcd.ctl("user", "add", user, "--new-user-password=" + password)
     etcd.ctl("user", "grant-role", "root", "root")
+    for user, prefix in (("zoe", GRPCLB), ("bob", "/elsewhere/")):
+        etcd.ctl("role", "add", user)
+        etcd.ctl("role", "grant-permission", "--prefix", user, "readwrite", prefix)
+        etcd.ctl("user", "grant-role", user, user)
     etcd.ctl("auth", "enable")
+    return etcd
+
+
+ZOE = "zoe:p%40s%2Fs%3Aw%25rd@"
+AS_ROOT = "--user=root:secret"
+
+
+def wait_root_keys(etcd, count, timeout_s=10):
+    harness.until("%d keys" % count, lambda: len(etcd.ctl(AS_ROOT, "get", "--prefix", "--keys-only", GRPCLB).split()) == count, timeout_s)
+
+
+def login(h, _kind):
+    etcd = with_users(h)
+    endpoints_of = [h.program("tools/rota/rota"), "endpoints", "--timeout", "2000"]
     with h.check("who asks is told that a login is wanted"):
-        run = h.run([h.program("tools/rota/rota"), "endpoints", "--timeout", "2000", etcd.target(SERVICE)])
+        run = h.run(endpoints_of + [etcd.target(SERVICE)])
         assert run.code == 1 and "user name is empty" in run.text() and "asks for a login" in run.text(), (run.code, run.text())
     with h.check("a server tells it too, and serves"):
-        server = h.spawn([h.program("examples/hello/server"), "--port=127.0.0.1:0", "--service=" + SERVICE, "--registry=" + etcd.url])
-        server.wait_line(r"user name is empty .*asks for a login.*" + TRYING)
-        server.wait_line("server starting")
-    with h.check("when no login is wanted any more it registers"):
-        etcd.ctl("--user=root:secret", "auth", "disable")
-        server.wait_line(REGISTERED)
-        etcd.wait_keys(GRPCLB, 1)
+        anybody = h.spawn([h.program("examples/hello/server"), "--port=127.0.0.1:0", "--service=" + SERVICE, "--registry=" + etcd.url])
+        anybody.wait_line(r"user name is empty .*asks for a login.*" + TRYING)
+        anybody.wait_line("server starting")
+    with h.check("with user and password in the URI it registers"):
+        server = start_server(h, "etcd://" + ZOE + etcd.addr)
+        wait_root_keys(etcd, 1)
+    with h.check("and is found, with its lease, which shows no password"):
+        listing = endpoints(h, "etcd://%s%s/%s" % (ZOE, etcd.addr, SERVICE))
+        assert len(found(listing)) == 1 and listing["endpoints"][0]["ttl"] > 0, listing
+        assert listing["target"] == etcd.target(SERVICE), listing
+    with h.check("with those of the environment too"):
+        run = h.run(endpoints_of + [etcd.target(SERVICE)], env=dict(os.environ, ETCDCTL_USER="zoe", ETCDCTL_PASSWORD="p@s/s:w%rd"))
+        assert run.code == 0, run.text()
+    for name, target, says in (("a wrong password", "etcd://zoe:secret@", 'login as "zoe": .*invalid user ID or password'),
+                               ("a user without a role for it", "etcd://bob:secret@", 'permission denied.*no role of etcd.s user "bob" permits it')):
+        with h.check("%s: what is wrong is said, without the password" % name):
+            run = h.run(endpoints_of + [target + etcd.addr + "/" + SERVICE])
+            assert run.code == 1 and re.search(says, run.text()) and "secret" not in run.text(), (run.code, run.text())
+            failing = h.spawn([h.program("examples/hello/server"), "--port=127.0.0.1:0", "--service=" + SERVICE, "--registry=" + target + etcd.addr])
+            failing.wait_line(says)
+            failing.terminate()
+            assert "secret" not in failing.text(), failing.text()
+    with h.check("a server that stops takes its entry out"):
+        server.terminate()
+        wait_root_keys(etcd, 0)
+        assert "zoe:" not in server.text() and "rd@" not in server.text()
+    with h.check("when no login is wanted any more all register"):
+        late = start_server(h, "etcd://" + ZOE + etcd.addr)
+        etcd.ctl(AS_ROOT, "auth", "disable")
+        anybody.wait_line(REGISTERED)
+        etcd.wait_keys(GRPCLB, 2)
+    with h.check("and when it is wanted again, who has a login stays and takes its entry out"):
+        etcd.ctl("auth", "enable")
+        time.sleep(6)  # longer than the lease
+        assert late.key in etcd.ctl(AS_ROOT, "get", "--prefix", "--keys-only", GRPCLB)
+        assert late.count(TRYING) == 0, late.text()
+        late.terminate()
+        harness.until("its entry to go", lambda: late.key not in etcd.ctl(AS_ROOT, "get", "--prefix", "--keys-only", GRPCLB), 4)
+
+
+def token(h, _kind):
+    """Tokens that last a second, so that each is over by the time of the next use."""
+    etcd = with_users(h, "--auth-token-ttl=1")
+    proxy = h.proxy(etcd.addr)
+    server = start_server(h, "etcd://" + ZOE + etcd.addr, lease=9)
+    client = start_watch(h, "etcd://%s%s/%s" % (ZOE, proxy.addr, SERVICE))
+    client.wait_line(re.escape(server.key.split("/")[-1]))
+    with h.check("a registration outlives its tokens, without a word"):
+        time.sleep(8)  # keepalives each 3 s
+        assert server.count(TRYING) == 0, server.text()
+        assert len(endpoints(h, "etcd://%s%s/%s" % (ZOE, etcd.addr, SERVICE))["endpoints"]) == 1
+    with h.check("a watch that is opened again has a token that holds"):
+        proxy.cut()
+        time.sleep(2)
+        other = start_server(h, "etcd://" + ZOE + etcd.addr, lease=9)
+        proxy.heal()
+        client.wait_line(re.escape(other.key.split("/")[-1]), 20)
+    with h.check("users that change stop nobody"):
+        etcd.ctl(AS_ROOT, "user", "add", "new:x")
+        third = start_server(h, "etcd://" + ZOE + etcd.addr, lease=9)
+        client.wait_line(re.escape(third.key.split("/")[-1]), 10)
+        time.sleep(4)
+        assert server.count(TRYING) == 0, server.text()
+    with h.check("entries go when their servers do, tokens over or not"):
+        for running in (server, other, third):
+            running.terminate()
+        wait_root_keys(etcd, 0, timeout_s=3)
 
 
 if __name__ == "__main__":
-    MODES = {"dialects": dialects, "repair": repair, "members": members, "login": login}
+    MODES = {"dialects": dialects, "repair": repair, "members": members, "login": login, "token": token}
     harness.main(lambda h: MODES[sys.argv[1]](h, sys.argv[2] if len(sys.argv) > 2 else "etcd"))

@@ -203,7 +203,7 @@ static void open_watch(struct app *app, const char *uri)
         fail("--registry", info.text);
     wait_for(app, found_some, FIND_MS);
     if (!app->found)
-        fail(uri, app->why.code == ROTA_OK ? "the registry did not answer" : app->why.message);
+        fail("--registry", app->why.code == ROTA_OK ? "the registry did not answer" : app->why.message);
     say('I', "discovery watch");
 }
 

@@ -90,14 +90,14 @@ void registry_uri(const char *registry, const char *service, char *out, size_t s
         if (strncmp(registry, schemes[i], strlen(schemes[i])) == 0)
             registry += strlen(schemes[i]);
     if (strstr(registry, "://") != NULL) {
-        fprintf(stderr, "--registry=%s: expected etcd://host:port (several with commas), http://host:port or host:port\n", registry);
+        fputs("--registry: expected etcd://host:port (several with commas), http://host:port or host:port\n", stderr);
         exit(2);
     }
     params = strchr(registry, '?');
     members = (int)strcspn(registry, "/?");
     length = snprintf(out, size, "etcd://%.*s/%s%s", members, registry, service, params == NULL ? "" : params);
     if (length < 0 || (size_t)length >= size) {
-        fprintf(stderr, "--registry=%s: too long\n", registry);
+        fputs("--registry: too long\n", stderr);
         exit(2);
     }
 }

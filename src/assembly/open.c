@@ -15,6 +15,7 @@
 #include "channel/channel.h"
 #include "loop/loop.h"
 #include "net/tls.h"
+#include "wire/target.h"
 
 /* How the channel is being closed. */
 struct closing {
@@ -99,12 +100,13 @@ static void open_on_loop(void *arg)
     struct opening *o = arg;
     struct rota_channel_parts parts = {.loop = o->loop, .host = rota_loop_host(o->loop)};
     struct rota_attachments *a = NULL;
+    char shown[ROTA_TARGET_SHOW_SIZE];
     struct rota_errinfo why;
 
     rota_host_enter(parts.host);
     o->err = attach(&o->options, o->loop, o->owns_loop, &a, &why);
     if (o->err < 0) {
-        rota_errinfo_set(o->info, o->err, "%s: %s", o->target, why.text);
+        rota_errinfo_set(o->info, o->err, "%s: %s", rota_target_show(o->target, shown, sizeof(shown)), why.text);
         return;
     }
     a->dialer.insecure = o->plaintext;
@@ -141,7 +143,7 @@ rota_err rota_channel_open(const char *target, const struct rota_channel_options
         struct rota_loop_options loop_options = {.size = sizeof(loop_options), .alloc = o.options.alloc, .log = o.options.log};
         err = rota_loop_thread_new(&loop_options, &o.loop);
         if (err < 0)
-            return rota_errinfo_set(info, err, "%s: no loop: %s", target, rota_err_text(err));
+            return rota_errinfo_set(info, err, "no loop: %s", rota_err_text(err));
         o.owns_loop = true;
     }
     rota_handoff_init(&handoff, o.loop);

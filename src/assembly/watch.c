@@ -73,13 +73,13 @@ static rota_err find(struct rota_watch *w, const char *target, const struct rota
     rota_err err;
 
     if (classes == NULL)
-        return rota_errinfo_set(info, ROTA_ENOMEM, "%s: out of memory", target);
+        return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     err = rota_resolver_find(target, (const struct rota_resolver_class *const *)(const void *)classes, w->alloc, &w->target, &w->class, info);
     rota_alloc_free(w->alloc, classes);
     if (err < 0)
         return err;
     w->state = rota_alloc_zero(w->alloc, 1, w->class->state_size);
-    return w->state == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "%s: out of memory", target) : 0;
+    return w->state == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "out of memory") : 0;
 }
 
 rota_err rota_watch_open(struct rota_loop *loop, const char *target, const struct rota_resolver_class *const *resolvers,
@@ -87,11 +87,12 @@ rota_err rota_watch_open(struct rota_loop *loop, const char *target, const struc
 {
     struct rota_host *host = rota_loop_host(loop);
     struct rota_watch *w = rota_alloc_zero(host->alloc, 1, sizeof(*w));
+    char shown[ROTA_TARGET_SHOW_SIZE];
     rota_err err;
 
     rota_host_enter(host);
     if (w == NULL)
-        return rota_errinfo_set(info, ROTA_ENOMEM, "%s: out of memory", target);
+        return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     w->alloc = host->alloc;
     w->loop = loop;
     w->events = events;
@@ -108,7 +109,7 @@ rota_err rota_watch_open(struct rota_loop *loop, const char *target, const struc
         /* The sink goes in a turn of its own; nobody is told. */
         w->closing = true;
         rota_resolver_sink_close(&w->sink);
-        return rota_errinfo_set(info, err, "%s: %s", target, rota_err_text(err));
+        return rota_errinfo_set(info, err, "%s: %s", rota_target_show(target, shown, sizeof(shown)), rota_err_text(err));
     }
     *ret_watch = w;
     return 0;

@@ -3,13 +3,26 @@
 
 #include <string.h>
 
-void rota_etcd_explain(const struct rota_status *status, struct rota_status *ret_status)
+static bool says(const struct rota_status *status, const char *words)
 {
-    bool login = status->code == ROTA_PERMISSION_DENIED || status->code == ROTA_UNAUTHENTICATED ||
-                 strstr(status->message, "user name is empty") != NULL || strstr(status->message, "permission denied") != NULL;
+    return strstr(status->message, words) != NULL;
+}
 
-    if (login)
-        rota_status_set(ret_status, status->code, "%s (%s; etcd asks for a login, which is not supported)", status->message, rota_code_name(status->code));
-    else
+bool rota_etcd_wants_token(const struct rota_status *status)
+{
+    return status->code == ROTA_UNAUTHENTICATED || says(status, "invalid auth token") || says(status, "user name is empty") ||
+           says(status, "auth: revision in header is old") || says(status, "revision of auth store is old");
+}
+
+void rota_etcd_explain(const struct rota_status *status, const char *user, struct rota_status *ret_status)
+{
+    bool denied = status->code == ROTA_PERMISSION_DENIED || says(status, "permission denied");
+
+    if (status->code == ROTA_OK || (!denied && (user != NULL || !rota_etcd_wants_token(status))))
         *ret_status = *status;
+    else if (user == NULL)
+        rota_status_set(ret_status, status->code, "%s (%s; etcd asks for a login: etcd://user:password@member/..., or ETCDCTL_USER)", status->message,
+                        rota_code_name(status->code));
+    else
+        rota_status_set(ret_status, status->code, "%s (%s; no role of etcd's user \"%s\" permits it)", status->message, rota_code_name(status->code), user);
 }

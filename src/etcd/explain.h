@@ -4,7 +4,11 @@
 
 #include <rota/status.h>
 
-/* The status; where etcd refuses for want of a login its message names the code and says so. */
-void rota_etcd_explain(const struct rota_status *status, struct rota_status *ret_status);
+/* The status; where etcd refuses for want of a login, or of a role, its message names the code and says what to do. user: as whom we have
+ * logged in; NULL: not at all. */
+void rota_etcd_explain(const struct rota_status *status, const char *user, struct rota_status *ret_status);
+
+/* Whether it says that the call came without a token that holds, so that a new one may help. */
+bool rota_etcd_wants_token(const struct rota_status *status);
 
 #endif

@@ -1,5 +1,6 @@
 /* registrar.c - rota_registrar_*: carries out the commands of lease.h with real calls.
  *
+ * What needs a login that is not there waits in `deferred`.
  * Invariants: every call carries the epoch it was made in; DROP begins a new one, and what comes back from an older is ignored. The struct lives
  * until the client channel has reported closed.
  */
@@ -13,6 +14,7 @@
 #include "etcd/client.h"
 #include "etcd/explain.h"
 #include "etcd/lease.h"
+#include "etcd/login.h"
 #include "etcd/where.h"
 #include "wire/target.h"
 #include <etcd.rota.h>
@@ -33,6 +35,9 @@ struct rota_registrar {
     struct rota_timer *close_timer;
     struct rota_rng rng;
     struct rota_etcd_lease lease;
+    struct rota_etcd_login login;
+    unsigned deferred; /* commands, until the login is answered */
+    bool revoke_waits; /* the revoke, likewise */
     struct rota_call *stream; /* of keepalives; NULL: none */
     unsigned epoch;
     char *key, *value;
@@ -49,6 +54,7 @@ struct errand {
 };
 
 static void act(struct rota_registrar *r);
+static void begin(struct rota_registrar *r, unsigned cmds);
 
 static ProtobufCBinaryData binary(const char *text)
 {
@@ -89,13 +95,23 @@ static struct rota_status not_started(rota_err err)
     return why;
 }
 
+/* Whether the call was begun again, since its token did not hold any more. */
+static bool begun_again(struct rota_registrar *r, const struct rota_status *status, unsigned cmd)
+{
+    if (!rota_etcd_login_refused(&r->login, status, rota_loop_now_ns(r->loop)))
+        return false;
+    begin(r, cmd);
+    act(r);
+    return true;
+}
+
 /* --- Grant --- */
 
 static void on_granted(void *arg, const struct rota_status *status, const Etcdserverpb__LeaseGrantResponse *reply)
 {
     struct rota_registrar *r = errand_end(arg);
 
-    if (r == NULL)
+    if (r == NULL || begun_again(r, status, ROTA_ETCD_LEASE_GRANT))
         return;
     rota_etcd_lease_granted(&r->lease, status, status->code == ROTA_OK ? reply->id : 0, status->code == ROTA_OK ? reply->ttl : 0, rota_loop_now_ns(r->loop));
     act(r);
@@ -106,12 +122,15 @@ static void grant(struct rota_registrar *r)
     Etcdserverpb__LeaseGrantRequest request = ETCDSERVERPB__LEASE_GRANT_REQUEST__INIT;
     struct rota_call_options options = call_options(r);
     struct errand *errand = errand_new(r);
-    rota_err err = ROTA_ENOMEM;
+    struct rota_metadata *metadata = NULL;
+    rota_err err = errand == NULL ? ROTA_ENOMEM : rota_etcd_login_metadata(&r->login, false, &metadata);
     struct rota_status why;
 
+    options.metadata = metadata;
     request.ttl = r->options.lease_seconds;
-    if (errand != NULL)
+    if (err == 0)
         err = etcdserverpb_lease_lease_grant_start(r->client, &options, &request, on_granted, errand, NULL);
+    rota_metadata_free(metadata);
     if (err == 0)
         return;
     rota_alloc_free(r->alloc, errand);
@@ -126,7 +145,7 @@ static void on_put(void *arg, const struct rota_status *status, const Etcdserver
     struct rota_registrar *r = errand_end(arg);
 
     (void)reply;
-    if (r == NULL)
+    if (r == NULL || begun_again(r, status, ROTA_ETCD_LEASE_PUT))
         return;
     rota_etcd_lease_put_done(&r->lease, status, rota_loop_now_ns(r->loop));
     act(r);
@@ -137,14 +156,17 @@ static void put(struct rota_registrar *r)
     Etcdserverpb__PutRequest request = ETCDSERVERPB__PUT_REQUEST__INIT;
     struct rota_call_options options = call_options(r);
     struct errand *errand = errand_new(r);
-    rota_err err = ROTA_ENOMEM;
+    struct rota_metadata *metadata = NULL;
+    rota_err err = errand == NULL ? ROTA_ENOMEM : rota_etcd_login_metadata(&r->login, false, &metadata);
     struct rota_status why;
 
+    options.metadata = metadata;
     request.key = binary(r->key);
     request.value = binary(r->value);
     request.lease = r->lease.id;
-    if (errand != NULL)
+    if (err == 0)
         err = etcdserverpb_kv_put_start(r->client, &options, &request, on_put, errand, NULL);
+    rota_metadata_free(metadata);
     if (err == 0)
         return;
     rota_alloc_free(r->alloc, errand);
@@ -158,7 +180,7 @@ static void on_looked(void *arg, const struct rota_status *status, const Etcdser
 {
     struct rota_registrar *r = errand_end(arg);
 
-    if (r == NULL || status->code != ROTA_OK)
+    if (r == NULL || begun_again(r, status, ROTA_ETCD_LEASE_LOOK) || status->code != ROTA_OK)
         return;
     rota_etcd_lease_looked(&r->lease, reply->n_kvs > 0, reply->n_kvs > 0 ? reply->kvs[0]->lease : 0, rota_loop_now_ns(r->loop));
     act(r);
@@ -169,11 +191,17 @@ static void look(struct rota_registrar *r)
     Etcdserverpb__RangeRequest request = ETCDSERVERPB__RANGE_REQUEST__INIT;
     struct rota_call_options options = call_options(r);
     struct errand *errand = errand_new(r);
+    struct rota_metadata *metadata = NULL;
+    rota_err err = errand == NULL ? ROTA_ENOMEM : rota_etcd_login_metadata(&r->login, false, &metadata);
 
+    options.metadata = metadata;
     request.key = binary(r->key);
     request.keys_only = true;
+    if (err == 0)
+        err = etcdserverpb_kv_range_start(r->client, &options, &request, on_looked, errand, NULL);
+    rota_metadata_free(metadata);
     /* A look that cannot be made is made again after the next keepalive. */
-    if (errand != NULL && etcdserverpb_kv_range_start(r->client, &options, &request, on_looked, errand, NULL) < 0)
+    if (err < 0)
         rota_alloc_free(r->alloc, errand);
 }
 
@@ -200,11 +228,25 @@ static void on_stream_done(struct rota_call *call, void *arg, const struct rota_
     if (r->closing)
         return;
     rota_log_write(r->log, ROTA_LOG_DEBUG, "etcd", "%s: keepalive ended: %s", r->key, status->message);
+    (void)rota_etcd_login_refused(&r->login, status, rota_loop_now_ns(r->loop)); /* the next stream has a new token in any case */
     rota_etcd_lease_stream_ended(&r->lease, rota_loop_now_ns(r->loop));
     act(r);
 }
 
 static const struct rota_call_events stream_events = {.on_message = on_kept_alive, .on_done = on_stream_done};
+
+static rota_err open_stream(struct rota_registrar *r)
+{
+    struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+    struct rota_metadata *metadata = NULL;
+    rota_err err = rota_etcd_login_metadata(&r->login, false, &metadata);
+
+    options.metadata = metadata;
+    if (err == 0)
+        err = etcdserverpb_lease_lease_keep_alive_start(r->client, &options, &stream_events, r, &r->stream);
+    rota_metadata_free(metadata);
+    return err;
+}
 
 static void keep_alive(struct rota_registrar *r)
 {
@@ -213,7 +255,7 @@ static void keep_alive(struct rota_registrar *r)
 
     request.id = r->lease.id;
     if (r->stream == NULL)
-        err = etcdserverpb_lease_lease_keep_alive_start(r->client, NULL, &stream_events, r, &r->stream);
+        err = open_stream(r);
     if (err < 0)
         r->stream = NULL;
     else
@@ -227,9 +269,78 @@ static void drop(struct rota_registrar *r)
     struct rota_call *stream = r->stream;
 
     r->epoch++;
+    r->deferred = 0;
     r->stream = NULL;
     if (stream != NULL)
         rota_call_cancel(stream);
+}
+
+/* --- Logging in --- */
+
+/* What goes to etcd; all but a look is waited for by the state machine. */
+static void carry_out(struct rota_registrar *r, unsigned cmds)
+{
+    if (cmds & ROTA_ETCD_LEASE_GRANT)
+        grant(r);
+    if (cmds & ROTA_ETCD_LEASE_PUT)
+        put(r);
+    if (cmds & ROTA_ETCD_LEASE_KEEPALIVE)
+        keep_alive(r);
+    if (cmds & ROTA_ETCD_LEASE_LOOK)
+        look(r);
+}
+
+static void not_begun(struct rota_registrar *r, unsigned cmds, const struct rota_status *why)
+{
+    int64_t now_ns = rota_loop_now_ns(r->loop);
+
+    if (cmds & ROTA_ETCD_LEASE_GRANT)
+        rota_etcd_lease_granted(&r->lease, why, 0, 0, now_ns);
+    if (cmds & ROTA_ETCD_LEASE_PUT)
+        rota_etcd_lease_put_done(&r->lease, why, now_ns);
+    if (cmds & ROTA_ETCD_LEASE_KEEPALIVE)
+        rota_etcd_lease_stream_ended(&r->lease, now_ns);
+}
+
+/* Commands, now or when there is a login. */
+static void begin(struct rota_registrar *r, unsigned cmds)
+{
+    bool stream = (cmds & ROTA_ETCD_LEASE_KEEPALIVE) != 0 && r->stream == NULL;
+    struct rota_status why;
+    rota_err err;
+
+    if (cmds == 0)
+        return;
+    if (rota_etcd_login_good(&r->login, stream, rota_loop_now_ns(r->loop))) {
+        carry_out(r, cmds);
+        return;
+    }
+    r->deferred |= cmds;
+    err = rota_etcd_login_ask(&r->login);
+    if (err == 0)
+        return;
+    r->deferred = 0;
+    why = not_started(err);
+    not_begun(r, cmds, &why);
+}
+
+static void revoke(struct rota_registrar *r);
+
+static void on_login(void *arg, const struct rota_status *why)
+{
+    struct rota_registrar *r = arg;
+    unsigned cmds = r->deferred;
+
+    if (r->revoke_waits)
+        revoke(r); /* without a token it fails, and says so */
+    if (r->closing || cmds == 0)
+        return;
+    r->deferred = 0;
+    if (why->code == ROTA_OK)
+        begin(r, cmds);
+    else
+        not_begun(r, cmds, why);
+    act(r);
 }
 
 /* --- Running --- */
@@ -240,7 +351,7 @@ static void tell(struct rota_registrar *r)
 
     struct rota_status why;
 
-    rota_etcd_explain(&r->lease.why, &why);
+    rota_etcd_explain(&r->lease.why, r->where.user, &why);
     if (r->lease.registered)
         rota_log_write(r->log, ROTA_LOG_INFO, "etcd", "%s: registered", r->key);
     else
@@ -256,14 +367,7 @@ static void act(struct rota_registrar *r)
     while (!r->closing && (cmds = rota_etcd_lease_take(&r->lease)) != 0) {
         if (cmds & ROTA_ETCD_LEASE_DROP)
             drop(r);
-        if (cmds & ROTA_ETCD_LEASE_GRANT)
-            grant(r);
-        if (cmds & ROTA_ETCD_LEASE_PUT)
-            put(r);
-        if (cmds & ROTA_ETCD_LEASE_KEEPALIVE)
-            keep_alive(r);
-        if (cmds & ROTA_ETCD_LEASE_LOOK)
-            look(r);
+        begin(r, cmds & ~(unsigned)(ROTA_ETCD_LEASE_DROP | ROTA_ETCD_LEASE_TELL));
         if (cmds & ROTA_ETCD_LEASE_TELL)
             tell(r);
     }
@@ -316,7 +420,7 @@ static rota_err read_uri(struct rota_registrar *r, const char *uri, struct rota_
     if (err < 0)
         return err;
     if (strcmp(target->scheme, "etcd") != 0)
-        err = rota_errinfo_set(info, ROTA_EINVAL, "%s: no registry; expected etcd://members/service", uri);
+        err = rota_errinfo_set(info, ROTA_EINVAL, "%s: no registry; expected etcd://members/service", target->text);
     else
         err = rota_etcd_where_read(target, r->alloc, &r->where, info);
     rota_target_free(r->alloc, target);
@@ -327,6 +431,7 @@ static void destroy(struct rota_registrar *r)
 {
     rota_timer_free(r->timer);
     rota_timer_free(r->close_timer);
+    rota_etcd_login_fini(&r->login);
     rota_alloc_free(r->alloc, r->key);
     rota_alloc_free(r->alloc, r->value);
     if (r->where.alloc != NULL)
@@ -349,6 +454,8 @@ static rota_err prepare(struct rota_registrar *r, const char *uri, const struct 
         err = rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     if (err == 0)
         err = rota_etcd_client_open(&r->where, r->loop, r->alloc, r->log, &r->client, info);
+    if (err == 0)
+        rota_etcd_login_init(&r->login, &r->where, r->client, r->alloc, on_login, r);
     return err;
 }
 
@@ -428,8 +535,6 @@ static void on_close_timer(void *arg)
     close_client(r);
 }
 
-static void revoke(struct rota_registrar *r);
-
 static void on_revoked(void *arg, const struct rota_status *status, const Etcdserverpb__LeaseRevokeResponse *reply)
 {
     struct rota_registrar *r = arg;
@@ -437,6 +542,7 @@ static void on_revoked(void *arg, const struct rota_status *status, const Etcdse
     (void)reply;
     if (r->client_closing)
         return;
+    (void)rota_etcd_login_refused(&r->login, status, rota_loop_now_ns(r->loop));
     if (status->code != ROTA_OK && status->code != ROTA_NOT_FOUND && r->revokes_left > 0) {
         revoke(r);
         return;
@@ -450,11 +556,21 @@ static void revoke(struct rota_registrar *r)
 {
     Etcdserverpb__LeaseRevokeRequest request = ETCDSERVERPB__LEASE_REVOKE_REQUEST__INIT;
     struct rota_call_options options = {.size = sizeof(options), .timeout_ms = r->revoke_ms};
+    struct rota_metadata *metadata = NULL;
+    rota_err err;
 
-    r->revokes_left--;
     request.id = rota_etcd_lease_to_revoke(&r->lease);
-    if (request.id == 0 || etcdserverpb_lease_lease_revoke_start(r->client, &options, &request, on_revoked, r, NULL) < 0)
+    if (request.id != 0 && !r->revoke_waits && !rota_etcd_login_good(&r->login, false, rota_loop_now_ns(r->loop)) && rota_etcd_login_ask(&r->login) == 0) {
+        r->revoke_waits = true;
+        return;
+    }
+    r->revoke_waits = false;
+    r->revokes_left--;
+    err = rota_etcd_login_metadata(&r->login, false, &metadata);
+    options.metadata = metadata;
+    if (request.id == 0 || err < 0 || etcdserverpb_lease_lease_revoke_start(r->client, &options, &request, on_revoked, r, NULL) < 0)
         close_client(r);
+    rota_metadata_free(metadata);
 }
 
 void rota_registrar_close(struct rota_registrar *r, int64_t timeout_ms, void (*on_closed)(void *arg), void *arg)

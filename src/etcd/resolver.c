@@ -1,7 +1,7 @@
 /* resolver.c - the resolver for etcd: targets: carries out the commands of watch.h with real calls and publishes the roster.
  *
  * Invariants: at most one list call counts (`list`), at most one stream counts (`stream`); whatever else still comes back belongs to the
- * past and is ignored. The state lives until the client channel has reported closed, for which the sink is held.
+ * past and is ignored. What needs a login that is not there waits in `deferred`. The state lives until the client channel has reported closed, for which the sink is held.
  */
 #include "etcd/etcd.h"
 
@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "etcd/client.h"
 #include "etcd/explain.h"
+#include "etcd/login.h"
 #include "etcd/watch.h"
 #include "etcd/where.h"
 #include "resolver/sink.h"
@@ -22,7 +23,8 @@ struct follower {
     const struct rota_log *log;
     struct rota_etcd_where where;
     struct rota_channel *client;
-    struct rota_metadata *has_leader;
+    struct rota_etcd_login login;
+    unsigned deferred; /* LIST and OPEN, until the login is answered */
     struct rota_timer *timer;
     struct rota_etcd_roster roster;
     struct rota_etcd_watch watch;
@@ -40,6 +42,7 @@ struct list_call {
 };
 
 static void act(struct follower *f);
+static void begin(struct follower *f, unsigned cmds);
 
 static ProtobufCBinaryData binary(struct rota_slice s)
 {
@@ -87,7 +90,9 @@ static void on_listed(void *arg, const struct rota_status *status, const Etcdser
     if (!counts)
         return;
     f->list = NULL;
-    if (status->code != ROTA_OK)
+    if (rota_etcd_login_refused(&f->login, status, rota_loop_now_ns(f->loop)))
+        begin(f, ROTA_ETCD_CMD_LIST);
+    else if (status->code != ROTA_OK)
         rota_etcd_watch_list_failed(&f->watch, status, rota_loop_now_ns(f->loop));
     else
         apply_list(f, reply);
@@ -99,16 +104,19 @@ static void list(struct follower *f)
     struct rota_call_options options = {.size = sizeof(options), .timeout_ms = ROTA_ETCD_CALL_MS};
     Etcdserverpb__RangeRequest request = ETCDSERVERPB__RANGE_REQUEST__INIT;
     struct list_call *call = rota_alloc_get(f->alloc, sizeof(*call));
+    struct rota_metadata *metadata = NULL;
     struct rota_status why;
-    rota_err err = call == NULL ? ROTA_ENOMEM : 0;
+    rota_err err = call == NULL ? ROTA_ENOMEM : rota_etcd_login_metadata(&f->login, false, &metadata);
 
     request.key = binary(rota_slice_str(f->where.prefix));
     request.range_end = binary(rota_slice(f->range_end, f->range_end_size));
+    options.metadata = metadata;
     f->list = call;
     if (err == 0) {
         call->follower = f;
         err = etcdserverpb_kv_range_start(f->client, &options, &request, on_listed, call, NULL);
     }
+    rota_metadata_free(metadata);
     if (err == 0)
         return;
     rota_alloc_free(f->alloc, call);
@@ -163,6 +171,7 @@ static void on_stream_done(struct rota_call *call, void *arg, const struct rota_
     f->stream = NULL;
     if (why.code == ROTA_OK)
         rota_status_set(&why, ROTA_UNAVAILABLE, "etcd ended the watch");
+    (void)rota_etcd_login_refused(&f->login, &why, rota_loop_now_ns(f->loop)); /* the next has a new one in any case */
     rota_etcd_watch_ended(&f->watch, &why, rota_loop_now_ns(f->loop));
     act(f);
 }
@@ -171,12 +180,17 @@ static const struct rota_call_events stream_events = {.on_message = on_answer, .
 
 static void open_stream(struct follower *f)
 {
-    struct rota_call_options options = {.size = sizeof(options), .metadata = f->has_leader};
+    struct rota_call_options options = {.size = sizeof(options)};
     Etcdserverpb__WatchCreateRequest create = ETCDSERVERPB__WATCH_CREATE_REQUEST__INIT;
     Etcdserverpb__WatchRequest request = ETCDSERVERPB__WATCH_REQUEST__INIT;
+    struct rota_metadata *metadata = NULL;
     struct rota_status why;
-    rota_err err = etcdserverpb_watch_watch_start(f->client, &options, &stream_events, f, &f->stream);
+    rota_err err = rota_etcd_login_metadata(&f->login, true, &metadata);
 
+    options.metadata = metadata;
+    if (err == 0)
+        err = etcdserverpb_watch_watch_start(f->client, &options, &stream_events, f, &f->stream);
+    rota_metadata_free(metadata);
     create.key = binary(rota_slice_str(f->where.prefix));
     create.range_end = binary(rota_slice(f->range_end, f->range_end_size));
     create.start_revision = f->watch.revision + 1;
@@ -215,8 +229,57 @@ static void close_stream(struct follower *f)
 
     f->stream = NULL;
     f->list = NULL;
+    f->deferred = 0;
     if (stream != NULL)
         rota_call_cancel(stream);
+}
+
+/* --- Logging in --- */
+
+/* Tells the state machine of what was to be begun. */
+static void not_begun(struct follower *f, unsigned cmds, const struct rota_status *why)
+{
+    if (cmds & ROTA_ETCD_CMD_LIST)
+        rota_etcd_watch_list_failed(&f->watch, why, rota_loop_now_ns(f->loop));
+    else if (cmds & ROTA_ETCD_CMD_OPEN)
+        rota_etcd_watch_ended(&f->watch, why, rota_loop_now_ns(f->loop));
+}
+
+/* LIST and OPEN, now or when there is a login. */
+static void begin(struct follower *f, unsigned cmds)
+{
+    struct rota_status why;
+    rota_err err;
+
+    if (rota_etcd_login_good(&f->login, (cmds & ROTA_ETCD_CMD_OPEN) != 0, rota_loop_now_ns(f->loop))) {
+        if (cmds & ROTA_ETCD_CMD_LIST)
+            list(f);
+        if (cmds & ROTA_ETCD_CMD_OPEN)
+            open_stream(f);
+        return;
+    }
+    f->deferred |= cmds;
+    err = rota_etcd_login_ask(&f->login);
+    if (err == 0)
+        return;
+    f->deferred = 0;
+    rota_status_set(&why, ROTA_UNAVAILABLE, "login: %s", rota_err_text(err));
+    not_begun(f, cmds, &why);
+}
+
+static void on_login(void *arg, const struct rota_status *why)
+{
+    struct follower *f = arg;
+    unsigned cmds = f->deferred;
+
+    if (f->stopped || cmds == 0)
+        return;
+    f->deferred = 0;
+    if (why->code == ROTA_OK)
+        begin(f, cmds);
+    else
+        not_begun(f, cmds, why);
+    act(f);
 }
 
 /* --- Publishing --- */
@@ -249,7 +312,7 @@ static void tell(struct follower *f)
         return;
     f->told_down = true;
     f->told_code = f->watch.why.code;
-    rota_etcd_explain(&f->watch.why, &why);
+    rota_etcd_explain(&f->watch.why, f->where.user, &why);
     rota_status_set(&why, f->watch.why.code, "etcd: %s", why.message);
     rota_resolver_sink_error(f->sink, &why);
 }
@@ -266,10 +329,8 @@ static void act(struct follower *f)
             publish(f);
         if (cmds & ROTA_ETCD_CMD_ERROR)
             tell(f);
-        if (cmds & ROTA_ETCD_CMD_LIST)
-            list(f);
-        if (cmds & ROTA_ETCD_CMD_OPEN)
-            open_stream(f);
+        if (cmds & (ROTA_ETCD_CMD_LIST | ROTA_ETCD_CMD_OPEN))
+            begin(f, cmds & (ROTA_ETCD_CMD_LIST | ROTA_ETCD_CMD_OPEN));
         if (cmds & ROTA_ETCD_CMD_PROGRESS)
             ask_progress(f);
     }
@@ -318,20 +379,18 @@ static rota_err prepare(struct follower *f, const struct rota_target *target)
     f->range_end_size = rota_etcd_range_end(prefix, f->range_end);
     rota_etcd_roster_init(&f->roster, f->alloc, f->log, f->where.dialect, prefix, rota_rng_next(&f->sink->host->rng));
     rota_etcd_watch_init(&f->watch, &f->roster, &f->sink->host->rng);
-    err = rota_metadata_new(f->alloc, &f->has_leader);
-    if (err == 0)
-        err = rota_metadata_add_text(f->has_leader, "hasleader", "true");
-    if (err == 0)
-        err = rota_timer_new(f->loop, on_timer, f, &f->timer);
+    err = rota_timer_new(f->loop, on_timer, f, &f->timer);
     if (err == 0)
         err = rota_etcd_client_open(&f->where, f->loop, f->alloc, f->log, &f->client, &info);
+    if (err == 0)
+        rota_etcd_login_init(&f->login, &f->where, f->client, f->alloc, on_login, f);
     return err;
 }
 
 static void release(struct follower *f)
 {
     rota_timer_free(f->timer);
-    rota_metadata_free(f->has_leader);
+    rota_etcd_login_fini(&f->login);
     if (f->range_end != NULL)
         rota_etcd_roster_fini(&f->roster);
     rota_alloc_free(f->alloc, f->range_end);

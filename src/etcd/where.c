@@ -3,6 +3,8 @@
 
 #include "base/alloc.h"
 #include "base/errinfo.h"
+#include "base/text.h"
+#include "wire/text.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -177,6 +179,48 @@ static rota_err read_secure(struct rota_etcd_where *where, const struct rota_tar
     return 0;
 }
 
+/* A text of its own, percent-decoded if it is of a URI; NULL: no memory. */
+static char *take_text(const struct rota_etcd_where *where, struct rota_slice text, bool encoded)
+{
+    char *copy = rota_alloc_get(where->alloc, text.size + 1);
+
+    if (copy == NULL)
+        return NULL;
+    if (encoded)
+        text.size = rota_percent_decode(text, copy);
+    else if (text.size > 0)
+        memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    return copy;
+}
+
+static rota_err read_login(struct rota_etcd_where *where, const struct rota_target *target, struct rota_errinfo *info)
+{
+    bool encoded = target->userinfo[0] != '\0';
+    const char *both = encoded ? target->userinfo : getenv("ETCDCTL_USER"), *colon, *password;
+
+    if (both == NULL || both[0] == '\0')
+        return 0;
+    colon = strchr(both, ':');
+    password = colon != NULL ? colon + 1 : getenv("ETCDCTL_PASSWORD");
+    where->user = take_text(where, rota_slice(both, colon != NULL ? (size_t)(colon - both) : strlen(both)), encoded);
+    where->password = take_text(where, rota_slice_str(password != NULL ? password : ""), encoded && colon != NULL);
+    if (where->user == NULL || where->password == NULL)
+        return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
+    if (!rota_text_is_utf8(rota_slice_str(where->user)) || !rota_text_is_utf8(rota_slice_str(where->password)))
+        return rota_errinfo_set(info, ROTA_EINVAL, "etcd login: user or password is no UTF-8");
+    if (where->user[0] == '\0')
+        return rota_errinfo_set(info, ROTA_EINVAL, "etcd login: no user before the password");
+    return 0;
+}
+
+/* What stands for the members may be the beginning of a password then. */
+static void hide_password(const struct rota_target *target, struct rota_errinfo *why)
+{
+    if (why->text[0] != '\0' && target->authority[0] != '\0' && strchr(target->path, '@') != NULL)
+        rota_errinfo_set(why, ROTA_EINVAL, "etcd members: expected host:port,...; in a user or password before them / ? # %% and @ are written %%2F %%3F %%23 %%25 %%40");
+}
+
 rota_err rota_etcd_where_read(const struct rota_target *target, const struct rota_alloc *alloc, struct rota_etcd_where *ret_where, struct rota_errinfo *info)
 {
     struct rota_etcd_where where = {.alloc = rota_alloc_or_default(alloc)};
@@ -190,10 +234,13 @@ rota_err rota_etcd_where_read(const struct rota_target *target, const struct rot
         err = read_secure(&where, target, info);
     if (err == 0)
         err = read_members(&where, members == NULL || members[0] == '\0' ? DEFAULT_MEMBERS : members, &why);
+    hide_password(target, &why);
     if (why.text[0] != '\0')
         rota_errinfo_set(info, err, "%s%s", target->authority[0] != '\0' ? "" : "ETCDCTL_ENDPOINTS in the environment: ", why.text);
     if (err == 0)
         err = read_files(&where, target, info);
+    if (err == 0)
+        err = read_login(&where, target, info);
     if (err < 0) {
         rota_etcd_where_fini(&where);
         return err;
@@ -204,6 +251,10 @@ rota_err rota_etcd_where_read(const struct rota_target *target, const struct rot
 
 void rota_etcd_where_fini(struct rota_etcd_where *where)
 {
+    if (where->password != NULL)
+        explicit_bzero(where->password, strlen(where->password));
+    rota_alloc_free(where->alloc, where->user);
+    rota_alloc_free(where->alloc, where->password);
     rota_alloc_free(where->alloc, where->members);
     rota_alloc_free(where->alloc, where->prefix);
     rota_alloc_free(where->alloc, where->ca_file);

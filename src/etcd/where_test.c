@@ -23,6 +23,11 @@ static rota_err read_text(const char *text, const struct rota_alloc *alloc, stru
     return err;
 }
 
+static void set_variable(const char *name, const char *value)
+{
+    assert_int_equal(value == NULL ? unsetenv(name) : setenv(name, value, 1), 0);
+}
+
 static void set_environment(const char *members)
 {
     if (members == NULL)
@@ -205,6 +210,61 @@ static void long_parts_are_refused(void **state)
     }
 }
 
+static void logins_are_read(void **state)
+{
+    static const struct login_case {
+        const char *rule, *target, *user_variable, *password_variable, *user, *password; /* user NULL: none */
+    } rows[] = {
+        {"nobody", "etcd://a:1/s", NULL, NULL, NULL, NULL},
+        {"of the URI", "etcd://zoe:pass@a:1,b:2/s", NULL, NULL, "zoe", "pass"},
+        {"percent-decoded", "etcd://z%3Aoe:p%40%2F%25%3As@a:1/s", NULL, NULL, "z:oe", "p@/%:s"},
+        {"the first colon divides", "etcd://zoe:a:b@a:1/s", NULL, NULL, "zoe", "a:b"},
+        {"an empty password", "etcd://zoe:@a:1/s", NULL, "other", "zoe", ""},
+        {"the environment's", "etcd://a:1/s", "zoe:pa%40s:s", NULL, "zoe", "pa%40s:s"},
+        {"the environment's, apart", "etcd://a:1/s", "zoe", "pa:ss", "zoe", "pa:ss"},
+        {"the URI's user, the environment's password", "etcd://zoe@a:1/s", "other:x", "pa%40ss", "zoe", "pa%40ss"},
+        {"the URI's before the environment's", "etcd://zoe:pass@a:1/s", "other:x", "y", "zoe", "pass"},
+        {"an empty variable is none", "etcd://a:1/s", "", "x", NULL, NULL},
+        {"a password for nobody", "etcd://a:1/s", NULL, "x", NULL, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        struct rota_etcd_where where;
+
+        print_message("  %s\n", rows[i].rule);
+        set_variable("ETCDCTL_USER", rows[i].user_variable);
+        set_variable("ETCDCTL_PASSWORD", rows[i].password_variable);
+        assert_int_equal(read_text(rows[i].target, NULL, &where, NULL), 0);
+        assert_int_equal(where.user != NULL, rows[i].user != NULL);
+        if (rows[i].user != NULL) {
+            assert_string_equal(where.user, rows[i].user);
+            assert_string_equal(where.password, rows[i].password);
+        }
+        rota_etcd_where_fini(&where);
+    }
+    set_variable("ETCDCTL_USER", NULL);
+    set_variable("ETCDCTL_PASSWORD", NULL);
+}
+
+static void passwords_are_not_told(void **state)
+{
+    static const char *const bad[] = {"etcd://zoe:secret@a:1/", "etcd://zoe:secret@a:1/s?dialect=x", "etcd://zoe:secret@a:1/s?x=1", "etcd://zoe:secret@/s?tls=1",
+                                      "etcd://zoe:secret@a:b/s", "etcd://zoe:se/cret@a:1/s", "etcd://:secret@a:1/s", "etcd://zoe:secret%ff@a:1/s"};
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(bad); i++) {
+        struct rota_errinfo info = {""};
+        struct rota_etcd_where where;
+
+        print_message("  %s\n", bad[i]);
+        assert_int_equal(read_text(bad[i], NULL, &where, &info), ROTA_EINVAL);
+        assert_true(info.text[0] != '\0');
+        assert_null(strstr(info.text, "secret"));
+        assert_null(strstr(info.text, "zoe:se"));
+    }
+}
+
 static rota_err one_read(const struct rota_alloc *alloc, void *ctx)
 {
     struct rota_etcd_where where;
@@ -220,6 +280,7 @@ static void out_of_memory_is_an_error(void **state)
     (void)state;
     assert_int_equal(rota_alloc_sweep(one_read, (void *)(uintptr_t) "etcd://a:1,b/s"), 2);
     assert_int_equal(rota_alloc_sweep(one_read, (void *)(uintptr_t) "etcd://a?prefix=p"), 2);
+    assert_int_equal(rota_alloc_sweep(one_read, (void *)(uintptr_t) "etcd://zoe:pass@a?prefix=p"), 4);
 }
 
 static void ranges_end_behind_the_prefix(void **state)
@@ -250,6 +311,7 @@ int main(void)
         cmocka_unit_test(uris_are_taken_apart),         cmocka_unit_test(others_are_refused_with_a_sentence),
         cmocka_unit_test(long_parts_are_refused),       cmocka_unit_test(out_of_memory_is_an_error),
         cmocka_unit_test(ranges_end_behind_the_prefix), cmocka_unit_test(tls_is_asked_for),
+        cmocka_unit_test(logins_are_read),              cmocka_unit_test(passwords_are_not_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* target.c - target URIs into their parts, and what stands in :authority for them.
  *
  * A target is one block: the struct, its parameters, then all its text. Each decoded part is no longer than it was
- * written, so the text needs at most the target's size and a zero per part.
+ * written, so the text needs at most the target's size and a zero per part. Userinfo may be a password: no message has it.
  * Source: RFC 3986; doc/naming.md in grpc/grpc.
  */
 #include "wire/target.h"
@@ -74,7 +74,7 @@ rota_err rota_host_port_split(struct rota_slice text, uint16_t default_port, str
 
 /* The parts of a URI as they are written. */
 struct parts {
-    struct rota_slice scheme, authority, path, query;
+    struct rota_slice scheme, userinfo, authority, path, query;
     size_t n_params; /* non-empty pieces of the query */
 };
 
@@ -100,6 +100,25 @@ static bool is_known(const char *text, size_t size, const char *const *known)
     return false;
 }
 
+/* Up to and with the last '@' of the authority; the path may have others. */
+static struct rota_slice userinfo_of(const char *text)
+{
+    const char *start = strstr(text, "://"), *at = NULL;
+
+    for (const char *p = start == NULL ? "" : start + 3; *p != '\0' && *p != '/' && *p != '?'; p++)
+        if (*p == '@')
+            at = p;
+    return at == NULL ? rota_slice(text, 0) : rota_slice(start + 3, (size_t)(at + 1 - (start + 3)));
+}
+
+const char *rota_target_show(const char *text, char *out, size_t cap)
+{
+    struct rota_slice secret = userinfo_of(text);
+
+    snprintf(out, cap, "%.*s%s", (int)((const char *)secret.data - text), text, (const char *)secret.data + secret.size);
+    return out;
+}
+
 static void cut(const char *text, size_t scheme, struct parts *ret_parts)
 {
     const char *rest = text + scheme + 1;
@@ -108,6 +127,8 @@ static void cut(const char *text, size_t scheme, struct parts *ret_parts)
     *ret_parts = (struct parts){.scheme = rota_slice(text, scheme)};
     if (strncmp(rest, "//", 2) == 0) {
         rest += 2;
+        ret_parts->userinfo = userinfo_of(text);
+        rest += ret_parts->userinfo.size;
         size = strcspn(rest, "/?");
         ret_parts->authority = rota_slice(rest, size);
         rest += size;
@@ -138,11 +159,14 @@ static bool next_piece(struct rota_slice *query, struct rota_slice *ret_piece)
 
 static rota_err check_text(const char *text, struct rota_errinfo *info)
 {
+    char shown[ROTA_TARGET_SHOW_SIZE];
+
     for (const char *at = text; *at != '\0'; at++) {
         if ((unsigned char)*at < ' ' || *at == 0x7f)
             return rota_errinfo_set(info, ROTA_EPARSE, "target: byte 0x%02x at %zu is a control character", (unsigned char)*at, (size_t)(at - text));
         if (*at == '#')
-            return rota_errinfo_set(info, ROTA_EPARSE, "target \"%.200s\" has a fragment (#), which targets do not have; write %%23", text);
+            return rota_errinfo_set(info, ROTA_EPARSE, "target \"%.200s\" has a fragment (#), which targets do not have; write %%23",
+                                    rota_target_show(text, shown, sizeof(shown)));
     }
     return 0;
 }
@@ -202,15 +226,21 @@ static rota_err fill(struct rota_target *target, const struct parts *parts, bool
 {
     struct rota_target_param *params = (struct rota_target_param *)(target + 1);
     char *at = (char *)(params + parts->n_params), *scheme = at;
-    size_t text_size = strlen(target->text) + 1;
+    struct rota_slice secret = parts->userinfo;
+    size_t head = secret.size == 0 ? 0 : (size_t)((const char *)secret.data - target->text), tail = strlen(target->text) - head - secret.size + 1;
     rota_err err;
 
     for (size_t i = 0; i < parts->scheme.size; i++)
         *at++ = (char)(parts->scheme.data[i] >= 'A' && parts->scheme.data[i] <= 'Z' ? parts->scheme.data[i] | 0x20 : parts->scheme.data[i]);
     *at++ = '\0';
-    memcpy(at, target->text, text_size);
+    memcpy(at, target->text, head);
+    memcpy(at + head, target->text + head + secret.size, tail);
     target->text = at;
-    at += text_size;
+    at += head + tail;
+    target->userinfo = at;
+    if (secret.size > 1)
+        memcpy(at, secret.data, secret.size - 1); /* without the @ */
+    at += secret.size + 1;
     target->scheme = scheme;
     target->params = parts->n_params == 0 ? NULL : params;
     target->authority = "";
@@ -248,11 +278,11 @@ rota_err rota_target_parse(const char *text, const char *const *known, const str
         as_dns(text, &parts);
     for (query = parts.query; next_piece(&query, &piece);)
         parts.n_params++;
-    /* Scheme, text, authority, path and two texts a parameter. */
-    size = sizeof(*target) + parts.n_params * sizeof(*target->params) + parts.scheme.size + 2 * strlen(text) + 4 + 2 * parts.n_params;
+    /* Scheme, text, userinfo, authority, path and two texts a parameter. */
+    size = sizeof(*target) + parts.n_params * sizeof(*target->params) + parts.scheme.size + 2 * strlen(text) + 5 + 2 * parts.n_params;
     target = rota_alloc_zero(alloc, 1, size);
     if (target == NULL)
-        return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory for target \"%.200s\"", text);
+        return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory for a target");
     target->text = text;
     err = fill(target, &parts, is_uri, info);
     if (err < 0) {

@@ -8,6 +8,9 @@
 /* known: schemes that make "x:y" a URI rather than host:port; NULL-terminated. ROTA_EPARSE (info: what and where), ROTA_ENOMEM. */
 rota_err rota_target_parse(const char *text, const char *const *known, const struct rota_alloc *alloc, struct rota_target **ret_target,
                            struct rota_errinfo *info);
+/* The text without its userinfo, cut to fit: what may be said of a target that is not parsed. Returns out. */
+const char *rota_target_show(const char *text, char *out, size_t cap);
+#define ROTA_TARGET_SHOW_SIZE 256
 void rota_target_free(const struct rota_alloc *alloc, struct rota_target *target);
 
 /* The :authority that calls to this target carry, as gRPC derives it: "localhost" for unix, the first address for ipv4, the host for dns,

@@ -35,6 +35,55 @@ static const struct target_case {
     {"odd bytes are escaped in the name", "etcd:///a%20b\xC3\xA9", "etcd", "", "a b\xC3\xA9", "a%20b%C3%A9", 0},
 };
 
+static void userinfo_is_kept_out_of_sight(void **state)
+{
+    static const struct secret_case {
+        const char *rule, *given, *text, *userinfo, *authority;
+    } rows[] = {
+        {"user and password", "etcd://u:p@a:1,b:2/s", "etcd://a:1,b:2/s", "u:p", "a:1,b:2"},
+        {"a user alone", "etcd://u@a:1/s", "etcd://a:1/s", "u", "a:1"},
+        {"it stays encoded", "etcd://u:%2F%40%3A@a:1/s", "etcd://a:1/s", "u:%2F%40%3A", "a:1"},
+        {"the last @ ends it", "etcd://u:p@q@a:1/s", "etcd://a:1/s", "u:p@q", "a:1"},
+        {"nothing before the @", "etcd://@a:1/s", "etcd://a:1/s", "", "a:1"},
+        {"no members", "etcd://u:p@/s", "etcd:///s", "u:p", ""},
+        {"no path", "etcd://u:p@a:1?prefix=/x@y", "etcd://a:1?prefix=/x@y", "u:p", "a:1"},
+        {"an @ in the path is none", "etcd://a:1/s@v", "etcd://a:1/s@v", "", "a:1"},
+        {"nor one without an authority", "etcd:s@v", "etcd:s@v", "", ""},
+        {"nor one of a host's", "user@host:80", "user@host:80", "", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        struct rota_target *got;
+        char shown[ROTA_TARGET_SHOW_SIZE];
+
+        print_message("  %s\n", rows[i].rule);
+        assert_int_equal(rota_target_parse(rows[i].given, known, NULL, &got, NULL), 0);
+        assert_string_equal(got->text, rows[i].text);
+        assert_string_equal(got->userinfo, rows[i].userinfo);
+        assert_string_equal(got->authority, rows[i].authority);
+        assert_string_equal(rota_target_show(rows[i].given, shown, sizeof(shown)), rows[i].text);
+        rota_target_free(NULL, got);
+    }
+}
+
+static void no_error_has_userinfo(void **state)
+{
+    static const char *const bad[] = {"etcd://u:sec#ret@a:1/s", "etcd://u:secret@a:1/s#f", "etcd://u:secret@%zz/s", "etcd://u:secret@a/s?x=%0",
+                                      "etcd://u:secret@a/s?x=1&x=2", "etcd://u:secret@a/s?=1", "etcd://u:secret@a/%00"};
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(bad); i++) {
+        struct rota_errinfo info = {{0}};
+        struct rota_target *got;
+
+        print_message("  %s\n", bad[i]);
+        assert_int_equal(rota_target_parse(bad[i], known, NULL, &got, &info), ROTA_EPARSE);
+        assert_true(info.text[0] != '\0');
+        assert_null(strstr(info.text, "sec"));
+    }
+}
+
 static void targets_fall_into_their_parts(void **state)
 {
     (void)state;
@@ -180,6 +229,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_of_authorities),
+        cmocka_unit_test(userinfo_is_kept_out_of_sight),
+        cmocka_unit_test(no_error_has_userinfo),
         cmocka_unit_test(targets_fall_into_their_parts),
         cmocka_unit_test(bad_targets_are_named),
         cmocka_unit_test(parameters_are_found_decoded),

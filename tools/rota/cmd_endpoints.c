@@ -61,11 +61,35 @@ static void on_timeout(void *arg)
 
 /* --- Leases --- */
 
-static long long ask_ttl(struct rota_channel *client, int64_t lease)
+/* The metadata of calls to an etcd that wants a login; NULL: none is wanted, or it was refused, which the calls will tell. */
+static struct rota_metadata *log_in(struct rota_channel *client, const struct rota_etcd_where *where)
+{
+    Etcdserverpb__AuthenticateRequest request = ETCDSERVERPB__AUTHENTICATE_REQUEST__INIT;
+    Etcdserverpb__AuthenticateResponse *reply;
+    struct rota_call_options options = {.size = sizeof(options), .timeout_ms = ROTA_ETCD_CALL_MS};
+    struct rota_metadata *metadata = NULL;
+    struct rota_status status;
+
+    if (where->user == NULL)
+        return NULL;
+    request.name = where->user;
+    request.password = where->password;
+    status = etcdserverpb_auth_authenticate(client, &options, &request, &reply);
+    if (!rota_status_ok(&status))
+        return NULL;
+    if (rota_metadata_new(NULL, &metadata) == 0 && rota_metadata_add_text(metadata, "token", reply->token) < 0) {
+        rota_metadata_free(metadata);
+        metadata = NULL;
+    }
+    etcdserverpb__authenticate_response__free_unpacked(reply, NULL);
+    return metadata;
+}
+
+static long long ask_ttl(struct rota_channel *client, const struct rota_metadata *login, int64_t lease)
 {
     Etcdserverpb__LeaseTimeToLiveRequest request = ETCDSERVERPB__LEASE_TIME_TO_LIVE_REQUEST__INIT;
     Etcdserverpb__LeaseTimeToLiveResponse *reply;
-    struct rota_call_options options = {.size = sizeof(options), .timeout_ms = ROTA_ETCD_CALL_MS};
+    struct rota_call_options options = {.size = sizeof(options), .timeout_ms = ROTA_ETCD_CALL_MS, .metadata = login};
     struct rota_status status;
     long long ttl;
 
@@ -90,11 +114,13 @@ static void ask_leases(struct app *app, const char *target)
         return;
     if (strcmp(parsed->scheme, "etcd") == 0 && rota_etcd_where_read(parsed, NULL, &where, NULL) == 0) {
         if (rota_etcd_client_open(&where, app->loop, NULL, NULL, &client, NULL) == 0) {
+            struct rota_metadata *login = log_in(client, &where);
             for (size_t i = 0; i < app->n_found; i++) {
                 const char *lease = rota_found_lease(app->found[i]);
                 if (lease != NULL)
-                    app->ttl_seconds[i] = ask_ttl(client, (int64_t)strtoull(lease, NULL, 16));
+                    app->ttl_seconds[i] = ask_ttl(client, login, (int64_t)strtoull(lease, NULL, 16));
             }
+            rota_metadata_free(login);
             rota_channel_free(client);
         }
         rota_etcd_where_fini(&where);
@@ -106,6 +132,7 @@ static void ask_leases(struct app *app, const char *target)
 
 static void show_json(const struct app *app, const char *target)
 {
+    char shown[ROTA_TARGET_SHOW_SIZE];
     json_t *list = json_array(), *root;
     char *text;
 
@@ -115,7 +142,7 @@ static void show_json(const struct app *app, const char *target)
             json_object_set_new(object, "ttl", json_integer(app->ttl_seconds[i]));
         json_array_append_new(list, object);
     }
-    root = json_pack("{s:s,s:I,s:I,s:o}", "target", target, "revision", (json_int_t)app->revision, "skipped", (json_int_t)app->skipped, "endpoints", list);
+    root = json_pack("{s:s,s:I,s:I,s:o}", "target", rota_target_show(target, shown, sizeof(shown)), "revision", (json_int_t)app->revision, "skipped", (json_int_t)app->skipped, "endpoints", list);
     text = json_dumps(root, JSON_INDENT(2));
     json_decref(root);
     if (text != NULL)
@@ -156,6 +183,7 @@ static void show_table(const struct app *app)
 static int find_out(struct app *app, const char *target, bool json, long long timeout_ms)
 {
     static const struct rota_watch_events events = {.on_endpoints = on_endpoints, .on_error = on_error};
+    char shown[ROTA_TARGET_SHOW_SIZE];
     struct rota_errinfo info;
 
     if (rota_timer_new(app->loop, on_timeout, app, &app->timer) < 0 ||
@@ -168,7 +196,7 @@ static int find_out(struct app *app, const char *target, bool json, long long ti
     rota_watch_close(app->watch, NULL, NULL);
     rota_loop_run(app->loop);
     if (!app->listed)
-        return rota_fail("endpoints", "%s: no answer within %lld ms%s%s", target, timeout_ms, app->why.code == ROTA_OK ? "" : ": ", app->why.message);
+        return rota_fail("endpoints", "%s: no answer within %lld ms%s%s", rota_target_show(target, shown, sizeof(shown)), timeout_ms, app->why.code == ROTA_OK ? "" : ": ", app->why.message);
     ask_leases(app, target);
     if (json)
         show_json(app, target);

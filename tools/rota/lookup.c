@@ -3,10 +3,13 @@
 #include "base/buffer.h"
 #include "caller.h"
 #include "connect.h"
+#include "wire/target.h"
 
 int rota_lookup_fail(const struct rota_lookup *lookup, const struct rota_status *why)
 {
-    fprintf(stderr, "rota %s: %s: %s: ", lookup->verb, lookup->target, rota_code_name(why->code));
+    char shown[ROTA_TARGET_SHOW_SIZE];
+
+    fprintf(stderr, "rota %s: %s: %s: ", lookup->verb, rota_target_show(lookup->target, shown, sizeof(shown)), rota_code_name(why->code));
     rota_print_foreign(stderr, rota_slice_str(why->message));
     fputs(rota_connect_hint(why), stderr);
     fputc('\n', stderr);
