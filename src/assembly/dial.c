@@ -14,23 +14,13 @@ static rota_err secure(struct rota_net_link *link, struct rota_tls_config *tls, 
                         &link->tls);
 }
 
-/* gRFC A18: what keepalive waits for an answer, the system waits for an acknowledgement. */
-static uint32_t user_timeout_ms(const struct rota_dial *dial)
-{
-    int64_t ms = dial->keepalive_timeout_ns / 1000000;
-
-    if (dial->keepalive_time_ns == INT64_MAX || ms > INT32_MAX)
-        return 0;
-    return ms < 1 ? 1 : (uint32_t)ms;
-}
-
 static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *dial, const struct rota_conn_events *events, void *owner,
                      struct rota_conn **ret_conn)
 {
     struct rota_net_dialer *d = ROTA_CONTAINER(dialer, struct rota_net_dialer, dialer);
     struct rota_net_link *link = rota_alloc_zero(d->alloc, 1, sizeof(*link));
     struct rota_socket_rules rules = {.local_only = d->tls == NULL && !d->insecure,
-                                      .user_timeout_ms = user_timeout_ms(dial)};
+                                      .user_timeout_ms = rota_net_user_timeout_ms(dial->keepalive_time_ns, dial->keepalive_timeout_ns)};
     rota_err err;
 
     if (link == NULL)

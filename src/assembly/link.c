@@ -308,6 +308,15 @@ void rota_out_buffer_fini(struct rota_out_buffer *out)
 const struct rota_socket_events rota_net_link_socket_events = {
     .on_connected = on_connected, .on_read = on_read, .on_drained = on_drained, .on_closed = on_closed};
 
+uint32_t rota_net_user_timeout_ms(int64_t keepalive_time_ns, int64_t keepalive_timeout_ns)
+{
+    int64_t ms = keepalive_timeout_ns / 1000000;
+
+    if (keepalive_time_ns == INT64_MAX || ms > INT32_MAX)
+        return 0;
+    return ms < 1 ? 1 : (uint32_t)ms;
+}
+
 void rota_net_link_init(struct rota_net_link *link, struct rota_loop *loop, const struct rota_alloc *alloc, struct rota_out_buffer *out)
 {
     link->conn.class = &rota_net_conn_class;

@@ -55,6 +55,8 @@ extern const struct rota_socket_events rota_net_link_socket_events; /* link.c */
 
 /* For a zeroed link. */
 void rota_net_link_init(struct rota_net_link *link, struct rota_loop *loop, const struct rota_alloc *alloc, struct rota_out_buffer *out);
+/* TCP_USER_TIMEOUT (gRFC A18): what keepalive waits for an answer, the system waits for an acknowledgement. 0: no keepalive. */
+uint32_t rota_net_user_timeout_ms(int64_t keepalive_time_ns, int64_t keepalive_timeout_ns);
 void rota_net_link_free(struct rota_net_link *link);
 rota_err rota_net_link_start(struct rota_net_link *link); /* the socket is connected: the session begins */
 void rota_net_link_touch(struct rota_net_link *link);     /* something may have to be written at the end of the turn */
