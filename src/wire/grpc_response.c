@@ -35,14 +35,15 @@ static int parse_number(struct rota_slice text)
     return number;
 }
 
-/* gRFC A6: what is no number of milliseconds means: do not retry. */
+/* gRFC A6: what is no number of milliseconds means: do not retry. So does more than one. */
 static void read_pushback(struct rota_response *r, struct rota_slice text)
 {
     int64_t ms = 0;
+    bool again = r->pushback_seen;
 
     r->pushback_seen = true;
     r->pushback_ms = -1;
-    if (text.size == 0 || text.size > 10)
+    if (again || text.size == 0 || text.size > 10)
         return;
     for (size_t i = 0; i < text.size; i++) {
         if (text.data[i] < '0' || text.data[i] > '9')

@@ -115,6 +115,7 @@ static const struct pushback_case {
     {"no number is never", "grpc-status: 14\ngrpc-retry-pushback-ms: 1.5", true, -1},
     {"too large is never", "grpc-status: 14\ngrpc-retry-pushback-ms: 12345678901", true, -1},
     {"empty is never", "grpc-status: 14\ngrpc-retry-pushback-ms: ", true, -1},
+    {"two of them are never", "grpc-status: 14\ngrpc-retry-pushback-ms: 10\ngrpc-retry-pushback-ms: 10", true, -1},
 };
 
 static void pushback_is_read(void **state)

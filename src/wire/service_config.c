@@ -11,7 +11,6 @@
 #include "wire/json_read.h"
 #include <rota/status.h>
 
-#define ATTEMPTS_CAP 5 /* gRFC A6: larger values are read as 5 */
 #define THROTTLE_TOKENS_MAX 1000
 
 struct rota_service_config_methods {
@@ -114,7 +113,7 @@ static rota_err read_attempts(struct reading *r, const json_t *policy, uint32_t 
         return err;
     if (!seen || attempts < 2)
         return rota_json_bad_member(&r->json, "maxAttempts", "expected a number greater than 1");
-    *ret_attempts = attempts > ATTEMPTS_CAP ? ATTEMPTS_CAP : (uint32_t)attempts;
+    *ret_attempts = (uint32_t)attempts; /* the channel has a cap of its own */
     return 0;
 }
 

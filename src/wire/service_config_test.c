@@ -179,7 +179,7 @@ static void method_settings_are_read(void **state)
     assert_true(method->timeout_ns == INT64_MAX);
     assert_int_equal(method->wait_for_ready, 1);
     assert_true(method->max_request_bytes == SIZE_MAX);
-    assert_int_equal(method->hedging.max_attempts, 5);
+    assert_int_equal(method->hedging.max_attempts, 9);
     assert_int_equal(method->hedging.hedging_delay_ns, 500000000);
     assert_int_equal(method->hedging.non_fatal_codes, 1u << ROTA_ABORTED);
     assert_int_equal(method->retry.max_attempts, 0);
