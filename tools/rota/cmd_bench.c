@@ -10,7 +10,7 @@
 #define MAX_REPEATED 1000 /* of one flag */
 #define REFLECTION_MS 10000
 
-static const double quantiles[] = {0.5, 0.9, 0.99, 0.999, 0.9999};
+static const uint32_t quantiles[] = {500000, 900000, 990000, 999000, 999900}; /* per million */
 static const char *const quantile_names[] = {"p50", "p90", "p99", "p99.9", "p99.99"};
 
 struct app {
@@ -28,6 +28,11 @@ struct app {
 
 /* --- Showing --- */
 
+static double mean_ns(const struct rota_load *load)
+{
+    return load->latency.count == 0 ? 0 : load->latency.sum_ns / (double)load->latency.count;
+}
+
 static void on_second(const struct rota_load *load)
 {
     uint64_t ended = rota_load_ended(load);
@@ -36,7 +41,7 @@ static void on_second(const struct rota_load *load)
         fprintf(stderr, "warming up\n");
     else
         fprintf(stderr, "%3.0f s: %.0f calls/s, p50 %.0f us, p99 %.0f us, %llu failed\n", load->seconds, (double)ended / load->seconds,
-                (double)rota_histogram_at(&load->latency, 0.5) / 1e3, (double)rota_histogram_at(&load->latency, 0.99) / 1e3,
+                (double)rota_sim_histogram_at(&load->latency, 500000) / 1e3, (double)rota_sim_histogram_at(&load->latency, 990000) / 1e3,
                 (unsigned long long)(ended - load->codes[ROTA_OK]));
 }
 
@@ -57,9 +62,9 @@ static void show_json(const struct app *app)
     json_t *latency = json_object(), *object;
     char *text;
 
-    json_object_set_new(latency, "mean", json_real(rota_histogram_mean_ns(&load->latency) / 1e3));
+    json_object_set_new(latency, "mean", json_real(mean_ns(load) / 1e3));
     for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
-        json_object_set_new(latency, quantile_names[i], json_real((double)rota_histogram_at(&load->latency, quantiles[i]) / 1e3));
+        json_object_set_new(latency, quantile_names[i], json_real((double)rota_sim_histogram_at(&load->latency, quantiles[i]) / 1e3));
     json_object_set_new(latency, "max", json_real((double)load->latency.max_ns / 1e3));
     object = json_pack("{s:s,s:s,s:f,s:I,s:f,s:I,s:I,s:o,s:o,s:f}", "target", app->target, "method", app->path + 1, "seconds", load->seconds,
                        "calls", (json_int_t)ended, "calls_per_s", (double)ended / load->seconds, "replies", (json_int_t)load->replies,
@@ -81,9 +86,9 @@ static void show_text(const struct app *app)
            (unsigned long long)(ended - load->codes[ROTA_OK]));
     if (load->rate_per_s > 0)
         printf(", %llu unfinished", (unsigned long long)load->unfinished);
-    printf("\nlatency, us: mean %.0f", rota_histogram_mean_ns(&load->latency) / 1e3);
+    printf("\nlatency, us: mean %.0f", mean_ns(load) / 1e3);
     for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
-        printf(", %s %.0f", quantile_names[i], (double)rota_histogram_at(&load->latency, quantiles[i]) / 1e3);
+        printf(", %s %.0f", quantile_names[i], (double)rota_sim_histogram_at(&load->latency, quantiles[i]) / 1e3);
     printf(", max %.0f%s\n", (double)load->latency.max_ns / 1e3, load->rate_per_s > 0 ? " (from when a call was due)" : "");
     printf("this client's CPU: %.2f us a call\n", ended == 0 ? 0.0 : load->cpu_seconds * 1e6 / (double)ended);
     for (int i = 1; i < ROTA_LOAD_CODES; i++)

@@ -87,7 +87,7 @@ static void record(struct shot *shot, const struct rota_status *status)
         return;
     load->codes[(unsigned)status->code < ROTA_LOAD_CODES ? status->code : ROTA_UNKNOWN]++;
     if (status->code == ROTA_OK)
-        rota_histogram_add(&load->latency, clock_ns() - shot->due_ns);
+        rota_sim_histogram_add(&load->latency, clock_ns() - shot->due_ns);
     else if (load->first_failure.code == ROTA_OK)
         load->first_failure = *status;
 }

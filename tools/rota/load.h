@@ -6,7 +6,7 @@
 #ifndef ROTA_TOOL_LOAD_H
 #define ROTA_TOOL_LOAD_H
 
-#include "histogram.h"
+#include "sim/histogram.h"
 #include "requests.h"
 #include <rota/rota.h>
 
@@ -24,7 +24,7 @@ struct rota_load {
     int64_t warm_ns, duration_ns;
     void (*on_second)(const struct rota_load *load); /* may be NULL */
     /* How it went, from the end of the warm-up: */
-    struct rota_histogram latency; /* of calls that ended OK */
+    struct rota_sim_histogram latency; /* of calls that ended OK */
     uint64_t codes[ROTA_LOAD_CODES];
     uint64_t replies;
     uint64_t unfinished; /* open loop: still open when the time was up and a grace of two seconds more */

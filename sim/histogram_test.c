@@ -1,6 +1,6 @@
 /* histogram_test.c - every duration is found again within one in 64, and quantiles are those of the sorted list. */
 #include "base/rng.h"
-#include "histogram.h"
+#include "sim/histogram.h"
 #include "testing/cmocka.h"
 
 #include <stdlib.h>
@@ -18,20 +18,20 @@ static void one_duration_is_found_again(void **state)
 {
     (void)state;
     for (int64_t ns = 0; ns < INT64_C(3600000000000); ns = ns + ns / 7 + 1) {
-        struct rota_histogram h = {0};
+        struct rota_sim_histogram h = {0};
 
-        rota_histogram_add(&h, ns);
-        rota_histogram_add(&h, INT64_C(4000000000000));
-        assert_true(rota_histogram_at(&h, 0.5) >= ns);
-        assert_true(rota_histogram_at(&h, 0.5) <= ns + ns / 64);
-        assert_int_equal(rota_histogram_at(&h, 1), INT64_C(4000000000000));
+        rota_sim_histogram_add(&h, ns);
+        rota_sim_histogram_add(&h, INT64_C(4000000000000));
+        assert_true(rota_sim_histogram_at(&h, 500000) >= ns);
+        assert_true(rota_sim_histogram_at(&h, 500000) <= ns + ns / 64);
+        assert_int_equal(rota_sim_histogram_at(&h, 1000000), INT64_C(4000000000000));
     }
 }
 
 static void quantiles_are_those_of_the_sorted_list(void **state)
 {
-    static const double q[] = {0, 0.01, 0.5, 0.9, 0.99, 0.999, 1};
-    static struct rota_histogram h;
+    static const uint32_t q[] = {0, 10000, 500000, 900000, 990000, 999000, 1000000}; /* per million */
+    static struct rota_sim_histogram h;
     static int64_t all[N];
     struct rota_rng rng;
 
@@ -39,25 +39,25 @@ static void quantiles_are_those_of_the_sorted_list(void **state)
     rota_rng_init(&rng, 7);
     for (int i = 0; i < N; i++) {
         all[i] = (int64_t)(rota_rng_next(&rng) >> (24 + rota_rng_below(&rng, 40)));
-        rota_histogram_add(&h, all[i]);
+        rota_sim_histogram_add(&h, all[i]);
     }
     qsort(all, N, sizeof(all[0]), compare);
     for (size_t i = 0; i < sizeof(q) / sizeof(q[0]); i++) {
-        int64_t at = (int64_t)(q[i] * N), want = all[at == 0 ? 0 : at - 1];
+        int64_t at = (int64_t)q[i] * N / 1000000, want = all[at == 0 ? 0 : at - 1];
 
-        assert_true(rota_histogram_at(&h, q[i]) >= want);
-        assert_true(rota_histogram_at(&h, q[i]) <= want + want / 64);
+        assert_true(rota_sim_histogram_at(&h, q[i]) >= want);
+        assert_true(rota_sim_histogram_at(&h, q[i]) <= want + want / 64);
     }
 }
 
 static void times_below_zero_count_as_zero(void **state)
 {
-    struct rota_histogram h = {0};
+    struct rota_sim_histogram h = {0};
 
     (void)state;
-    assert_int_equal(rota_histogram_at(&h, 0.5), 0);
-    rota_histogram_add(&h, -5);
-    assert_int_equal(rota_histogram_at(&h, 0.99), 0);
+    assert_int_equal(rota_sim_histogram_at(&h, 500000), 0);
+    rota_sim_histogram_add(&h, -5);
+    assert_int_equal(rota_sim_histogram_at(&h, 990000), 0);
     assert_int_equal(h.count, 1);
 }
 
