@@ -122,7 +122,7 @@ rota_err rota_sim_read_verb(struct rota_sim_reading *r, struct rota_slice keywor
 
 static rota_err read_load_change(struct rota_sim_reading *r, struct rota_sim_action *action)
 {
-    rota_err err = rota_sim_number(&r->words, "how many times the load", 0, 1000, &action->factor);
+    rota_err err = rota_sim_number(&r->words, "how many times the load", 0, 100, &action->factor);
 
     action->verb = ROTA_SIM_LOAD;
     if (err == 0 && rota_sim_take(&r->words, "for"))

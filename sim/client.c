@@ -156,7 +156,7 @@ static void free_message(const void *type, void *message, const struct rota_allo
 }
 
 static const struct rota_codec empty_codec = {.packed_size = packed_size, .pack = pack, .unpack = unpack, .free = free_message};
-static const struct rota_method method = {.path = "/sim.Service/Call", .request = {&empty_codec, NULL}, .reply = {&empty_codec, NULL}};
+static const struct rota_method method = {.path = ROTA_SIM_METHOD, .request = {&empty_codec, NULL}, .reply = {&empty_codec, NULL}};
 
 static void start_call(struct rota_sim_client *client);
 
@@ -245,6 +245,8 @@ static void set_next_arrival(struct rota_sim_client *client)
     wait_ns = s->load == ROTA_SIM_BURSTY ? skip_silence(s, world->now_ns - ROTA_SIM_START_NS, gap_ns * s->burst_on_share) : (int64_t)gap_ns;
     if (world->now_ns + wait_ns < world->end_ns)
         rota_sim_at(world, &client->arrival, world->now_ns + wait_ns);
+    else
+        rota_sim_clear(world, &client->arrival);
 }
 
 static void fire_arrival(struct rota_sim_world *world, struct rota_sim_event *event)

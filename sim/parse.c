@@ -158,7 +158,7 @@ static rota_err finish(struct rota_sim_reading *r, const char *name, struct rota
         return rota_errinfo_set(info, ROTA_EPARSE, "%s: the warmup is as long as the duration, so nothing would be measured", name);
     if (r->load_share > 0) {
         s->rate_per_s = r->load_share * rota_sim_scenario_capacity(s);
-        if (s->rate_per_s <= 0 || s->rate_per_s > 1e8)
+        if (s->rate_per_s <= 0 || s->rate_per_s > 1e7)
             return rota_errinfo_set(info, ROTA_EPARSE, "%s: a load in percent needs servers with slots and a service time above 0", name);
     }
     return finish_policies(r);

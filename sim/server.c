@@ -122,6 +122,9 @@ void rota_sim_server_take(struct rota_sim_server *server, struct rota_sim_rpc *r
 {
     if (rpc->client_done) {
         rota_sim_rpc_die(rpc);
+    } else if (rpc->unknown) {
+        rpc->code = ROTA_UNIMPLEMENTED;
+        rota_sim_rpc_reply(rpc);
     } else if (has_slot(server)) {
         serve(server, rpc);
     } else if (server->n_waiting < server->spec->queue) {

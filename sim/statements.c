@@ -3,6 +3,8 @@
 #include "sim/statements.h"
 #include "base/alloc.h"
 
+#define RATE_MAX 1e7
+
 static rota_err read_time(struct rota_sim_reading *r, const char *what, int64_t low_ns, int64_t *ret_ns)
 {
     int64_t ns = 0;
@@ -131,7 +133,7 @@ static rota_err read_rate(struct rota_sim_reading *r)
 
     if (err < 0)
         return err;
-    if (rota_sim_split_number(word, &number, &unit) && number > 0 && number <= 1e8) {
+    if (rota_sim_split_number(word, &number, &unit) && number > 0 && number <= RATE_MAX) {
         r->load_share = rota_slice_equal(unit, ROTA_SLICE("%")) ? number / 100 : 0;
         r->scenario->rate_per_s = number;
         if (r->load_share > 0 || rota_slice_equal(unit, ROTA_SLICE("/s")))

@@ -173,6 +173,15 @@ static void fire_rpc(struct rota_sim_world *world, struct rota_sim_event *event)
 
 /* --- For the channel --- */
 
+/* What channels ask of servers besides calls, health and load reports, these do not have. */
+static bool is_known(const struct rota_header *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rota_slice_equal(headers[i].name, ROTA_SLICE(":path")))
+            return rota_slice_equal(headers[i].value, ROTA_SLICE(ROTA_SIM_METHOD));
+    return false;
+}
+
 static bool says_retry(const struct rota_header *headers, size_t count)
 {
     for (size_t i = count; i-- > 0;)
@@ -212,7 +221,8 @@ static rota_err open_stream(struct rota_conn *base, const struct rota_header *he
     rpc->generation = conn->generation;
     rota_list_append(&conn->streams, &rpc->link);
     conn->n_streams++;
-    if (!world->closing)
+    rpc->unknown = !is_known(headers, count);
+    if (!world->closing && !rpc->unknown)
         rota_sim_measure_attempt(&world->measure, conn->server->index, says_retry(headers, count), world->now_ns - ROTA_SIM_START_NS);
     if (conn->server->paused)
         rota_sim_conn_watch(conn);

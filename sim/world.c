@@ -4,6 +4,8 @@
 #include "base/assert.h"
 #include "sim/run.h"
 
+#define SHORTEST_TRIP_NS 1000
+
 void rota_sim_at(struct rota_sim_world *world, struct rota_sim_event *event, int64_t at_ns)
 {
     rota_err err = rota_heap_set(&world->queue, &event->node, at_ns < world->now_ns ? world->now_ns : at_ns);
@@ -30,7 +32,8 @@ int64_t rota_sim_trip(struct rota_sim_world *world, const struct rota_sim_server
 {
     uint32_t jitter_us = (uint32_t)(world->scenario->jitter_ns / 1000);
 
-    return world->now_ns + server->spec->latency_ns + (jitter_us == 0 ? 0 : (int64_t)rota_rng_below(&world->net_rng, jitter_us + 1) * 1000);
+    /* Never nothing: a closed loop in no time would have no end. */
+    return world->now_ns + (server->spec->latency_ns < SHORTEST_TRIP_NS ? SHORTEST_TRIP_NS : server->spec->latency_ns) + (jitter_us == 0 ? 0 : (int64_t)rota_rng_below(&world->net_rng, jitter_us + 1) * 1000);
 }
 
 /* Runs what is due up to that time. */

@@ -18,6 +18,8 @@
 
 #define ROTA_SIM_START_NS INT64_C(1000000000) /* the run's time 0; not 0, so that a time nobody set shows */
 
+#define ROTA_SIM_METHOD "/sim.Service/Call"
+
 struct rota_sim_world;
 
 struct rota_sim_event {
@@ -91,6 +93,7 @@ struct rota_sim_rpc {
     uint32_t generation;
     uint8_t place;
     bool client_done; /* the stream pointer is dead */
+    bool unknown;     /* of a method that there is not */
     enum rota_code code;
     char report[64]; /* base64 of a load report; "": none */
 };
