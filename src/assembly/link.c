@@ -184,6 +184,7 @@ static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
     }
     watch_writes(link);
     if (now_ns >= link->stall_at_ns) {
+        rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: cut off, it reads nothing of what is sent to it", link->peer);
         rota_net_link_fail(link, "the peer reads nothing of what is sent to it");
         return;
     }

@@ -1,8 +1,9 @@
 /* peer_server.c - the Peer service of tests/peers/peer.proto, whose rules it keeps, and the seed's HelloService; for foreign clients.
  *
- *     peer_server [--port=127.0.0.1:0]
+ *     peer_server [--port=127.0.0.1:0] [--max-age=MS] [--max-age-grace=MS] [--max-idle=MS] [--write-timeout=MS] [--max-total=BYTES]
  *
- * The first line says where it listens; then come a line per Peer call begun and ended, and `receive:NAME`. SIGTERM drains.
+ * The first line says where it listens; then come a line per Peer call begun and ended, and `receive:NAME`. SIGTERM drains, and
+ * the last line is `accepted N`, how many connections there were.
  * One message of a call is at work at a time (struct work); the call is held meanwhile, so that the client waits too.
  */
 #include "peer.rota.h"
@@ -336,6 +337,7 @@ static const struct proto_hello_service_handlers hello_handlers = {.say = hello}
 
 static void on_drained(void *arg)
 {
+    printf("accepted %llu\n", (unsigned long long)rota_server_stats(arg).connections_accepted);
     rota_server_close(arg, NULL, NULL);
     rota_loop_stop(loop);
 }
@@ -346,17 +348,50 @@ static void on_signal(void *arg, int signum)
     rota_server_drain(arg, GRACE_MS, on_drained, arg);
 }
 
+/* False: what is that? */
+static bool read_flags(int argc, char **argv, const char **ret_port, struct rota_server_options *options)
+{
+    int64_t max_total_bytes = 0;
+    const struct {
+        const char *prefix;
+        int64_t *value;
+    } flags[] = {
+        {"--max-age=", &options->max_connection_age_ms},     {"--max-age-grace=", &options->max_connection_age_grace_ms},
+        {"--max-idle=", &options->max_connection_idle_ms},   {"--write-timeout=", &options->write_timeout_ms},
+        {"--max-total=", &max_total_bytes},
+    };
+
+    for (int i = 1; i < argc; i++) {
+        bool known = strncmp(argv[i], "--port=", 7) == 0;
+        if (known)
+            *ret_port = argv[i] + 7;
+        for (size_t k = 0; k < sizeof(flags) / sizeof(flags[0]) && !known; k++) {
+            known = strncmp(argv[i], flags[k].prefix, strlen(flags[k].prefix)) == 0;
+            if (known)
+                *flags[k].value = strtoll(argv[i] + strlen(flags[k].prefix), NULL, 10);
+        }
+        if (!known)
+            return false;
+    }
+    options->max_total_bytes = (size_t)max_total_bytes;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     static struct rota_loop_options loop_options = {.size = sizeof(loop_options), .log = &rota_log_stderr};
     struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
-    const char *port = argc == 2 && strncmp(argv[1], "--port=", 7) == 0 ? argv[1] + 7 : "127.0.0.1:0";
+    const char *port = "127.0.0.1:0";
     struct rota_signal *terminated = NULL, *interrupted = NULL;
     struct rota_errinfo info = {{0}};
     char bound[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_server *server;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (!read_flags(argc, argv, &port, &options)) {
+        fprintf(stderr, "peer_server: the flags stand at the top of tests/e2e/peer_server.c\n");
+        return 2;
+    }
     if (rota_loop_new(&loop_options, &loop) < 0)
         return 1;
     options.loop = loop;
