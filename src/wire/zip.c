@@ -37,8 +37,20 @@ static struct rota_slice trim(struct rota_slice text)
     return text;
 }
 
+/* As nearly everybody writes it, so that the list is not gone through for each call. */
+static bool ends_with_gzip(struct rota_slice list)
+{
+    const uint8_t *end = list.data + list.size;
+
+    if (list.size < 4 || memcmp(end - 4, "gzip", 4) != 0)
+        return false;
+    return list.size == 4 || end[-5] == ',' || (list.size > 5 && end[-5] == ' ' && end[-6] == ',');
+}
+
 bool rota_encodings_have_gzip(struct rota_slice list)
 {
+    if (ends_with_gzip(list))
+        return true;
     while (list.size > 0) {
         const uint8_t *comma = memchr(list.data, ',', list.size);
         size_t size = comma == NULL ? list.size : (size_t)(comma - list.data);
