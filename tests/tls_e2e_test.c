@@ -393,6 +393,53 @@ static void certificates_change_under_load(void **unused)
     tls_ends_fini(&e);
 }
 
+/* --- Call credentials --- */
+
+static void give_token(void *arg, struct rota_credentials_request *request)
+{
+    assert_int_equal(rota_metadata_add_text(rota_credentials_metadata(request), "authorization", arg), 0);
+    rota_credentials_done(request, NULL);
+}
+
+/* Certificate and token both say who it is. */
+static enum rota_intercept check_both(void *state, void *arg, struct rota_server_call *call, struct rota_status *ret_status)
+{
+    const struct rota_peer_identity *who = rota_server_call_peer_identity(call);
+    struct rota_slice token = {0};
+
+    (void)state;
+    (void)rota_metadata_get(rota_server_call_metadata(call), "authorization", &token);
+    if (who != NULL && strcmp(who->subject, arg) == 0 && rota_slice_equal(token, ROTA_SLICE("Bearer t")))
+        return ROTA_INTERCEPT_PASS;
+    rota_status_set(ret_status, ROTA_UNAUTHENTICATED, "certificate or token");
+    return ROTA_INTERCEPT_END;
+}
+
+static void tokens_go_over_tls_and_certificates_reach_interceptors(void **unused)
+{
+    static const struct rota_server_interceptor_class class = {.name = "both", .on_start = check_both};
+    static char subject[] = "CN=Zoë,O=Example", token[] = "Bearer t";
+    struct rota_server_interceptor interceptors[] = {{&class, subject}, {NULL, NULL}};
+    struct rota_call_credentials credentials = ROTA_CALL_CREDENTIALS_INIT;
+    char text[256];
+    struct tls_ends e;
+
+    (void)unused;
+    credentials.get = give_token;
+    credentials.arg = token;
+    tls_ends_init(&e);
+    e.server_tls.ca_file = certs_path(tls_dir, "ca.pem");
+    e.server_options.interceptors = interceptors;
+    e.client_tls.cert_file = certs_path(tls_dir, "client.pem");
+    e.client_tls.key_file = certs_path(tls_dir, "client.key");
+    tls_ends_open(&e);
+    assert_int_equal(tls_call(&e, 1, text).code, ROTA_UNAUTHENTICATED);
+    e.channel_options.credentials = &credentials;
+    tls_ends_new_channel(&e);
+    tls_call_ok(&e);
+    tls_ends_fini(&e);
+}
+
 static void bad_options_are_named_when_opening(void **unused)
 {
     struct rota_errinfo info;
@@ -426,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_silent_client_is_dropped),
         cmocka_unit_test(draining_ends_in_order),
         cmocka_unit_test(certificates_change_under_load),
+        cmocka_unit_test(tokens_go_over_tls_and_certificates_reach_interceptors),
         cmocka_unit_test(bad_options_are_named_when_opening),
     };
 

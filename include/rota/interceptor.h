@@ -61,7 +61,7 @@ ROTA_API const struct rota_method *rota_call_method(const struct rota_call *call
 ROTA_API struct rota_channel *rota_call_channel(const struct rota_call *call);
 ROTA_API int64_t rota_call_deadline_ns(const struct rota_call *call); /* INT64_MAX: none */
 ROTA_API bool rota_call_waits_for_ready(const struct rota_call *call);
-ROTA_API int64_t rota_call_now_ns(const struct rota_call *call);         /* the loop's monotonic time, read once a turn */
+ROTA_API int64_t rota_call_now_ns(const struct rota_call *call);         /* the loop's clock, monotonic, read now: for durations */
 ROTA_API uint32_t rota_call_attempts(const struct rota_call *call);       /* streams opened for it so far */
 ROTA_API uint64_t rota_call_sent_bytes(const struct rota_call *call);     /* of messages as they travel, without gRPC's prefixes */
 ROTA_API uint64_t rota_call_received_bytes(const struct rota_call *call);
@@ -98,7 +98,7 @@ ROTA_API void *rota_server_call_state(const struct rota_server_call *call, const
 
 /* In every hook of a server. */
 ROTA_API const struct rota_method *rota_server_call_method(const struct rota_server_call *call); /* NULL: no such method */
-ROTA_API int64_t rota_server_call_now_ns(const struct rota_server_call *call); /* the loop's monotonic time, read once a turn */
+ROTA_API int64_t rota_server_call_now_ns(const struct rota_server_call *call); /* the loop's clock, monotonic, read now: for durations */
 ROTA_API uint64_t rota_server_call_sent_bytes(const struct rota_server_call *call); /* of messages as they travel, without gRPC's prefixes */
 ROTA_API uint64_t rota_server_call_received_bytes(const struct rota_server_call *call);
 

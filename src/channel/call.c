@@ -534,7 +534,7 @@ bool rota_call_waits_for_ready(const struct rota_call *call)
 
 int64_t rota_call_now_ns(const struct rota_call *call)
 {
-    return call->channel->host->now_ns;
+    return call->channel->host->clock(call->channel->host);
 }
 
 uint32_t rota_call_attempts(const struct rota_call *call)

@@ -250,7 +250,7 @@ const struct rota_method *rota_server_call_method(const struct rota_server_call 
 
 int64_t rota_server_call_now_ns(const struct rota_server_call *call)
 {
-    return call->server->parts.host->now_ns;
+    return call->server->parts.host->clock(call->server->parts.host);
 }
 
 uint64_t rota_server_call_sent_bytes(const struct rota_server_call *call)
