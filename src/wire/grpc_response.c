@@ -1,6 +1,6 @@
 /* grpc_response.c - response headers and trailers: written by the server, and read by the client into one status.
  *
- * Reading decides, in this order: a grpc-status given is the call's status, whatever HTTP says; a response that is no
+ * Reading decides, in this order: a grpc-status given is the call's status, whatever HTTP says, unless it says OK; a response that is no
  * gRPC is rejected with what its HTTP status maps to; an end without grpc-status is UNKNOWN, without trailers INTERNAL. Invariant: once
  * status_seen is set, status and message do not change.
  */
@@ -184,7 +184,8 @@ rota_err rota_response_headers(struct rota_response *r, struct rota_arena *arena
         r->trailing = metadata;
     else
         r->initial = metadata;
-    if (block.grpc_status.size > 0 && (end || !is_grpc)) {
+    /* What is no gRPC may tell why it failed, but not that all went well. */
+    if (block.grpc_status.size > 0 && (is_grpc ? end : parse_number(block.grpc_status) != 0)) {
         r->rejected = !end;
         return take_status(r, arena, &block);
     }

@@ -72,6 +72,9 @@ row("html_200_without_end", "UNKNOWN", SAME, lambda s: headers(s, (":status", "2
 row("html_with_a_status", "NOT_FOUND UNKNOWN", SAME, lambda s: only(s, ("grpc-status", "5"), content_type="text/html"))
 row("503_with_a_status", "NOT_FOUND UNAVAILABLE", SAME, lambda s: only(s, ("grpc-status", "5"), status="503"))
 row("503_of_grpc_with_status_0", "OK INTERNAL UNAVAILABLE UNKNOWN", SAME, lambda s: only(s, ("grpc-status", "0"), status="503"))
+row("html_with_status_0_before_a_body", "UNKNOWN INTERNAL", SAME,
+    lambda s: headers(s, (":status", "200"), ("content-type", "text/html"), ("grpc-status", "0")) + data(s, b"<p>hello</p>", end=True))
+row("503_with_status_0_before_a_body", "UNAVAILABLE UNKNOWN INTERNAL", SAME, lambda s: headers(s, (":status", "503"), ("grpc-status", "0")) + data(s, b"no", end=True))
 row("content_type_missing", "UNKNOWN INTERNAL", SAME, lambda s: headers(s, OK_HEADERS[0]) + good(s)[len(begin(s)):], go="UNKNOWN INTERNAL OK")
 for _text in ("application/grpc+proto", "application/grpc;charset=x", "application/grpc+json"):
     row("content_type_%s" % _text[12:], "OK", SAME, lambda s, text=_text: headers(s, OK_HEADERS[0], ("content-type", text)) + good(s)[len(begin(s)):])
