@@ -265,6 +265,7 @@ void rota_call_unmake(struct rota_call *call)
     if (call->chain != NULL)
         rota_intercept_abort(call);
     retire(call);
+    call->deadline_ns = INT64_MAX; /* the timer stays set, for the struct's next call */
     give_back(call);
 }
 

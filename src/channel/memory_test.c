@@ -103,6 +103,36 @@ static void running_out_of_memory_is_an_error(void **unused)
     assert_true(count > 40);
 }
 
+/* Its struct and the timer of its deadline go on to the next call. */
+static void a_call_that_did_not_start_is_not_reported(void **unused)
+{
+    struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen;
+    static char text[100000];
+    int refused = 0;
+
+    (void)unused;
+    options.timeout_ms = 1000;
+    memset(text, 'x', sizeof(text) - 1);
+    for (uint64_t n = 1; n < 12; n++) {
+        struct rota_slice request = rota_slice_str(text);
+        rota_err err;
+
+        memset(&seen, 0, sizeof(seen));
+        rota_channel_fixture_init(&f, NULL);
+        rota_fixture_ready(&f, A);
+        rota_leak_alloc_fail_nth(&f.leaks, n);
+        err = rota_unary_start(f.channel, &rota_fixture_unary, &options, &request, rota_fixture_unary_done, &seen, NULL);
+        f.leaks.fail_at = 0;
+        rota_virtual_host_advance(&f.v, 2 * ROTA_S);
+        assert_int_equal(seen.dones, err == 0 ? 1 : 0);
+        refused += err != 0;
+        rota_channel_fixture_fini(&f);
+    }
+    assert_true(refused > 1);
+}
+
 static void a_warm_channel_allocates_nothing_for_a_call(void **unused)
 {
     struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
@@ -129,6 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(running_out_of_memory_is_an_error),
+        cmocka_unit_test(a_call_that_did_not_start_is_not_reported),
         cmocka_unit_test(a_warm_channel_allocates_nothing_for_a_call),
     };
 
