@@ -120,4 +120,5 @@ def test(h):
     scene.end()
 
 
-harness.main(test)
+if __name__ == "__main__":
+    harness.main(test)

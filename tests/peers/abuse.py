@@ -1,4 +1,7 @@
 """abuse.py HOST:PORT MODE SECONDS [COUNT]: what is legal once, in masses, until the server hangs up or the time is over.
+   abuse.py sink: a server that reads and says nothing; its first line is the address
+
+With COUNT a mode begins again on a new connection, so many times at most.
 
 Prints `begun`, then `gone after N` or `kept N`, N being how often it was done. Modes are the functions here:
 each yields pieces of bytes without end; WAITS are those that send little and then wait. What the server sends is read
@@ -270,13 +273,22 @@ def idle(address, end_s, count):
     print("gone %d" % gone if gone else "kept %d" % count, flush=True)
 
 
-def main(addr, mode, seconds, count="1"):
-    host, _, port = addr.rpartition(":")
+def sink():
+    listener = socket.create_server(("127.0.0.1", 0))
+    print("%s:%d" % listener.getsockname(), flush=True)
+
+    def swallow(sock):
+        with sock:
+            while sock.recv(65536):
+                pass
+    while True:
+        threading.Thread(target=swallow, args=(listener.accept()[0],), daemon=True).start()
+
+
+def attack(address, mode, end_s):
+    """As send_all; False in front when the server has gone."""
     windows = Windows()
-    end_s = time.monotonic() + float(seconds)
-    if mode == "idle":
-        return idle((host, int(port)), end_s, int(count))
-    with socket.create_connection((host, int(port))) as sock, sock.dup() as other:
+    with socket.create_connection(address) as sock, sock.dup() as other:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         other.settimeout(3600)  # the same file, which timeouts have made non-blocking
         if mode not in BARE:
@@ -290,7 +302,24 @@ def main(addr, mode, seconds, count="1"):
                 windows.news.wait(max(0, end_s - time.monotonic()))
         if mode in DEAF and there:
             time.sleep(max(0, end_s - time.monotonic()))
-        print("gone after %d" % sent if windows.over or not there else "kept %d" % sent, flush=True)
+        return there and not windows.over, sent
 
 
+def main(addr, mode, seconds, count="1"):
+    host, _, port = addr.rpartition(":")
+    end_s = time.monotonic() + float(seconds)
+    if mode == "idle":
+        return idle((host, int(port)), end_s, int(count))
+    print("begun", flush=True)
+    there, total = True, 0
+    for _ in range(int(count)):
+        there, sent = attack((host, int(port)), mode, end_s)
+        total += sent
+        if time.monotonic() >= end_s:
+            break
+    print(("kept %d" if there else "gone after %d") % total, flush=True)
+
+
+if sys.argv[1] == "sink":
+    sink()
 main(*sys.argv[1:])

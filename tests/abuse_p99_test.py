@@ -1,0 +1,54 @@
+"""What a client beside an abuser notices: its 99th percentile, with and without each abuse, in turns.
+
+    abuse_p99_test.py [MODE ...]    all floods and hoards of abuse_test.py when none is named
+
+Each of ROUNDS rounds measures, for SECONDS each: alone; beside the same abuser whose victim is a sink in another process, which costs the
+machine as much and the server nothing; and beside the abuser of this server, who comes again as often as he is thrown out. The medians are
+compared: the last must be at most double the first, or at most double the second, which is what this machine makes of two more busy processes.
+"""
+
+import statistics
+import sys
+import time
+
+import harness
+from abuse_test import ABUSE, FLOODS, HOARDS, Scene, p99
+
+ROUNDS, SECONDS = 5, 1.0
+AGAIN = 100000
+PAUSE_S = 0.001
+
+
+def measure(scene, end):
+    times = []
+    while not end():
+        times.append(scene.beside.call())
+        time.sleep(PAUSE_S)
+    return p99(times)
+
+
+def alone(scene):
+    end_s = time.monotonic() + SECONDS
+    return measure(scene, lambda: time.monotonic() >= end_s)
+
+
+def beside(scene, addr, mode):
+    attacker = scene.h.spawn(ABUSE + [addr, mode, str(SECONDS), str(AGAIN)], ready="begun", timeout_s=30, name=mode)
+    found = measure(scene, lambda: not attacker.running())
+    attacker.wait()
+    return found
+
+
+def test(h):
+    scene = Scene(h)
+    sink = h.spawn(ABUSE + ["sink"], name="sink")
+    sink_addr = sink.wait_line(r"^(\S+:\d+)$").group(1)
+    for mode in sys.argv[1:] or FLOODS + HOARDS:
+        rounds = [(alone(scene), beside(scene, sink_addr, mode), beside(scene, scene.addr, mode)) for _ in range(ROUNDS)]
+        quiet_s, noise_s, abused_s = (statistics.median(column) for column in zip(*rounds))
+        with h.check("%s: p99 %.1f ms, %.1f alone, %.1f beside a sink's abuser" % (mode, abused_s * 1e3, quiet_s * 1e3, noise_s * 1e3)):
+            assert abused_s <= 2 * max(quiet_s, noise_s)
+    scene.end()
+
+
+harness.main(test)
