@@ -4,7 +4,7 @@
  * The schedule is absolute: calls do not wait for one another, and what a slow turn missed is started at once. SIGTERM or the
  * count ends the schedule; the program then waits for the calls in flight, prints "total N failed N" and exits with 0.
  *
- *     load_client TARGET [--rate=PER_SECOND] [--count=N] [--timeout=MS] [--policy=NAME] [--wait]
+ *     load_client TARGET [--rate=PER_SECOND] [--count=N] [--timeout=MS] [--policy=NAME] [--config=SERVICE_CONFIG] [--wait]
  */
 #include "hello.rota.h"
 
@@ -20,7 +20,7 @@ struct app {
     struct rota_channel *channel;
     struct rota_timer *timer;
     struct rota_signal *signal;
-    const char *target, *policy;
+    const char *target, *policy, *config;
     long long rate, count, timeout_ms;
     bool wait, over;
     int64_t first_ns;
@@ -124,6 +124,8 @@ static void read_options(struct app *app, int argc, char **argv)
             app->timeout_ms = atoll(argv[i] + 10);
         else if (strncmp(argv[i], "--policy=", 9) == 0)
             app->policy = argv[i] + 9;
+        else if (strncmp(argv[i], "--config=", 9) == 0)
+            app->config = argv[i] + 9;
         else if (strcmp(argv[i], "--wait") == 0)
             app->wait = true;
         else if (argv[i][0] != '-' && app->target == NULL)
@@ -132,7 +134,7 @@ static void read_options(struct app *app, int argc, char **argv)
             fail("unknown argument", argv[i]);
     }
     if (app->target == NULL || app->rate < 1)
-        fail("usage", "load_client TARGET [--rate=PER_SECOND] [--count=N] [--timeout=MS] [--policy=NAME] [--wait]");
+        fail("usage", "load_client TARGET [--rate=PER_SECOND] [--count=N] [--timeout=MS] [--policy=NAME] [--config=SERVICE_CONFIG] [--wait]");
 }
 
 int main(int argc, char **argv)
@@ -149,7 +151,7 @@ int main(int argc, char **argv)
         fail("starting", "no loop");
     options.loop = app.loop;
     options.tls = &rota_tls_insecure;
-    options.service_config = config;
+    options.service_config = app.config == NULL ? config : app.config;
     if (rota_channel_open(app.target, &options, &app.channel, &info) < 0)
         fail("opening", info.text);
     app.first_ns = rota_loop_now_ns(app.loop);

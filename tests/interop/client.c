@@ -19,35 +19,33 @@ static const char usage[] =
     "  --soak_response_size=314159\n"
     "  CASE: list shows them\n";
 
-/* A case without run is not supported, which `why` explains. */
 static const struct {
     const char *name;
     bool (*run)(struct interop *at);
-    const char *why;
 } cases[] = {
-    {"empty_unary", empty_unary, NULL},
-    {"large_unary", large_unary, NULL},
-    {"client_streaming", client_streaming, NULL},
-    {"server_streaming", server_streaming, NULL},
-    {"ping_pong", ping_pong, NULL},
-    {"empty_stream", empty_stream, NULL},
-    {"custom_metadata", custom_metadata, NULL},
-    {"status_code_and_message", status_code_and_message, NULL},
-    {"special_status_message", special_status_message, NULL},
-    {"unimplemented_method", unimplemented_method, NULL},
-    {"unimplemented_service", unimplemented_service, NULL},
-    {"cancel_after_begin", cancel_after_begin, NULL},
-    {"cancel_after_first_response", cancel_after_first_response, NULL},
-    {"timeout_on_sleeping_server", timeout_on_sleeping_server, NULL},
-    {"concurrent_large_unary", concurrent_large_unary, NULL},
-    {"rpc_soak", rpc_soak, NULL},
-    {"channel_soak", channel_soak, NULL},
-    {"client_compressed_unary", client_compressed_unary, NULL},
-    {"server_compressed_unary", server_compressed_unary, NULL},
-    {"client_compressed_streaming", client_compressed_streaming, NULL},
-    {"server_compressed_streaming", server_compressed_streaming, NULL},
-    {"orca_per_rpc", NULL, "rota does not read load reports"},
-    {"orca_oob", NULL, "rota does not read load reports"},
+    {"empty_unary", empty_unary},
+    {"large_unary", large_unary},
+    {"client_streaming", client_streaming},
+    {"server_streaming", server_streaming},
+    {"ping_pong", ping_pong},
+    {"empty_stream", empty_stream},
+    {"custom_metadata", custom_metadata},
+    {"status_code_and_message", status_code_and_message},
+    {"special_status_message", special_status_message},
+    {"unimplemented_method", unimplemented_method},
+    {"unimplemented_service", unimplemented_service},
+    {"cancel_after_begin", cancel_after_begin},
+    {"cancel_after_first_response", cancel_after_first_response},
+    {"timeout_on_sleeping_server", timeout_on_sleeping_server},
+    {"concurrent_large_unary", concurrent_large_unary},
+    {"rpc_soak", rpc_soak},
+    {"channel_soak", channel_soak},
+    {"client_compressed_unary", client_compressed_unary},
+    {"server_compressed_unary", server_compressed_unary},
+    {"client_compressed_streaming", client_compressed_streaming},
+    {"server_compressed_streaming", server_compressed_streaming},
+    {"orca_per_rpc", orca_per_rpc},
+    {"orca_oob", orca_oob},
 };
 
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
@@ -89,6 +87,8 @@ struct rota_channel *open_channel(const struct interop *at)
     options.loop = at->loop;
     options.authority = at->authority;
     options.tls = at->tls;
+    options.policies = at->policies;
+    options.service_config = at->service_config;
     if (rota_channel_open(target, &options, &channel, &info) == 0)
         return channel;
     printf("%s: %s\n", target, info.text);
@@ -119,7 +119,7 @@ static size_t find_case(const char *name)
         flags_refuse("--test_case is missing; --test_case=list shows what there is");
     for (size_t i = 0; i < N_CASES; i++) {
         if (strcmp(name, "list") == 0)
-            printf("%s%s%s\n", cases[i].name, cases[i].run == NULL ? ": not supported, " : "", cases[i].run == NULL ? cases[i].why : "");
+            printf("%s\n", cases[i].name);
         else if (strcmp(cases[i].name, name) == 0)
             return i;
     }
@@ -156,8 +156,6 @@ int main(int argc, char **argv)
 
     flags_read(flags, sizeof(flags) / sizeof(flags[0]), usage, argc, argv);
     chosen = find_case(test_case);
-    if (cases[chosen].run == NULL)
-        flags_refuse("the case %s is not supported: %s", test_case, cases[chosen].why);
     find_cert("ca.pem", test_ca);
     tls.ca_file = ca_file == NULL && use_test_ca ? test_ca : ca_file;
     at.tls = use_tls ? &tls : &rota_tls_insecure;

@@ -17,6 +17,8 @@ struct interop {
     const char *host, *authority; /* authority may be NULL */
     long port;
     const struct rota_tls_options *tls; /* NULL: plaintext */
+    const struct rota_lb_class *const *policies; /* of a case's own; NULL: none */
+    const char *service_config;                  /* NULL: none */
     struct {
         long iterations, max_failures, max_latency_ms, overall_timeout_s, min_ms_between, request_bytes, reply_bytes;
     } soak;
@@ -58,6 +60,8 @@ bool client_compressed_unary(struct interop *at);
 bool client_compressed_streaming(struct interop *at);
 bool server_compressed_unary(struct interop *at);
 bool server_compressed_streaming(struct interop *at);
+bool orca_per_rpc(struct interop *at);
+bool orca_oob(struct interop *at);
 bool rpc_soak(struct interop *at);
 bool channel_soak(struct interop *at);
 

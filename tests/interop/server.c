@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define GRACE_MS 2000
+#define REPORT_INTERVAL_MS 100 /* out of band, at least */
 
 struct app {
     struct rota_loop *loop;
@@ -58,7 +59,9 @@ static void serve(struct app *app, long port, bool gzip, const struct rota_tls_o
 {
     struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
     char address[32], bound[ROTA_ADDRESS_TEXT_SIZE];
+    struct rota_orca_options orca_options = ROTA_ORCA_OPTIONS_INIT;
     struct rota_health *health;
+    struct rota_orca *orca;
     struct rota_errinfo info;
 
     options.loop = app->loop;
@@ -67,7 +70,9 @@ static void serve(struct app *app, long port, bool gzip, const struct rota_tls_o
     snprintf(address, sizeof(address), ":%ld", port);
     if (rota_server_new(&options, &app->server, &info) < 0)
         fail(info.text);
-    if (interop_service_add(app->server) < 0 || rota_health_add(app->server, NULL, &health) < 0 ||
+    orca_options.min_interval_ms = REPORT_INTERVAL_MS;
+    orca_options.no_trailers = true;
+    if (rota_orca_add(app->server, &orca_options, &orca) < 0 || interop_service_add(app->server, orca) < 0 || rota_health_add(app->server, NULL, &health) < 0 ||
         rota_health_set(health, grpc_testing_test_service_service.name, ROTA_HEALTH_SERVING) < 0 || rota_reflection_add(app->server) < 0)
         fail("out of memory");
     if (rota_server_listen(app->server, address, bound, &info) < 0)

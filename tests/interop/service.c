@@ -5,6 +5,7 @@
  */
 #include "service.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define INITIAL_KEY "x-grpc-test-echo-initial"
@@ -88,6 +89,38 @@ static bool can_send(struct rota_server_call *call, Grpc__Testing__PayloadType t
     return false;
 }
 
+/* --- Load --- */
+
+typedef rota_err set_metric(void *target, const char *metric, double value);
+
+static rota_err set_of_call(void *target, const char *metric, double value)
+{
+    return rota_server_call_report(target, metric, value);
+}
+
+static rota_err set_of_server(void *target, const char *metric, double value)
+{
+    return rota_orca_set(target, metric, value);
+}
+
+static void set_load(const Grpc__Testing__TestOrcaReport *report, set_metric *set, void *target)
+{
+    char metric[128];
+    rota_err ignored; /* what is not taken is missing in the report, which the client notices */
+
+    ignored = set(target, "cpu_utilization", report->cpu_utilization);
+    ignored = set(target, "mem_utilization", report->memory_utilization);
+    for (size_t i = 0; i < report->n_request_cost; i++) {
+        snprintf(metric, sizeof(metric), "request_cost.%s", report->request_cost[i]->key);
+        ignored = set(target, metric, report->request_cost[i]->value);
+    }
+    for (size_t i = 0; i < report->n_utilization; i++) {
+        snprintf(metric, sizeof(metric), "utilization.%s", report->utilization[i]->key);
+        ignored = set(target, metric, report->utilization[i]->value);
+    }
+    (void)ignored;
+}
+
 /* --- One reply --- */
 
 static void on_empty(struct rota_server_call *call, const Grpc__Testing__Empty *request, void *user)
@@ -110,6 +143,8 @@ static void on_unary(struct rota_server_call *call, const Grpc__Testing__SimpleR
     if (!came_as_expected(call, request->expect_compressed))
         return;
     compress_next(call, request->response_compressed);
+    if (request->orca_per_query_report != NULL)
+        set_load(request->orca_per_query_report, set_of_call, call);
     if (echo_status(call, request->response_status) || !can_send(call, request->response_type, request->response_size))
         return;
     payload = zero_payload((size_t)request->response_size);
@@ -302,7 +337,10 @@ static void on_duplex(struct rota_server_call *call, const Grpc__Testing__Stream
 {
     struct replies *replies = rota_server_call_data(call);
 
-    (void)user;
+    if (request->orca_oob_report != NULL) {
+        rota_orca_clear(user, NULL);
+        set_load(request->orca_oob_report, set_of_server, user);
+    }
     if (replies != NULL)
         on_request(replies, request);
 }
@@ -331,7 +369,7 @@ static void on_cancel(struct rota_server_call *call, void *user)
     finish(rota_server_call_data(call), NULL);
 }
 
-rota_err interop_service_add(struct rota_server *server)
+rota_err interop_service_add(struct rota_server *server, struct rota_orca *orca)
 {
     static const struct grpc_testing_test_service_handlers handlers = {
         .empty_call = on_empty,
@@ -341,5 +379,5 @@ rota_err interop_service_add(struct rota_server *server)
         .full_duplex_call = {.start = on_duplex_start, .message = on_duplex, .end = on_duplex_end, .writable = on_writable, .cancel = on_cancel},
     };
 
-    return grpc_testing_test_service_add(server, &handlers, NULL);
+    return grpc_testing_test_service_add(server, &handlers, orca);
 }

@@ -4,7 +4,7 @@
 
 #include "common.h"
 
-/* Adds the service. ROTA_EEXIST, ROTA_ENOMEM. */
-ROTA_MUST_USE rota_err interop_service_add(struct rota_server *server);
+/* Adds the service; orca is the server's. ROTA_EEXIST, ROTA_ENOMEM. */
+ROTA_MUST_USE rota_err interop_service_add(struct rota_server *server, struct rota_orca *orca);
 
 #endif

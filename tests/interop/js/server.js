@@ -35,6 +35,23 @@ async function answer(call, request, trailing) {
   }
 }
 
+// Load: of a call in its trailer, of the server out of band.
+const load = new grpc.ServerMetricRecorder();
+
+function reportOfCall(call, report) {
+  const recorder = call.getMetricsRecorder();
+  recorder.recordCPUUtilizationMetric(report.cpu_utilization);
+  recorder.recordMemoryUtilizationMetric(report.memory_utilization);
+  for (const [name, value] of Object.entries(report.request_cost)) recorder.recordRequestCostMetric(name, value);
+  for (const [name, value] of Object.entries(report.utilization)) recorder.recordUtilizationMetric(name, value);
+}
+
+function reportOfServer(report) {
+  load.setCpuUtilizationMetric(report.cpu_utilization);
+  load.message.mem_utilization = report.memory_utilization; // it has no function for this one
+  load.setAllUtilizationMetrics(report.utilization);
+}
+
 // Ends a streaming call as `body` does.
 async function stream(call, body) {
   const trailing = echo(call);
@@ -50,6 +67,7 @@ const methods = {
   EmptyCall: (call, callback) => callback(null, {}, echo(call)),
   UnaryCall: (call, callback) => {
     const trailing = echo(call);
+    if (call.request.orca_per_query_report) reportOfCall(call, call.request.orca_per_query_report);
     callback(outcome(call.request, trailing), {payload: zeros(call.request.response_size)}, trailing);
   },
   StreamingInputCall: (call, callback) => {
@@ -61,12 +79,16 @@ const methods = {
   },
   StreamingOutputCall: (call) => stream(call, (trailing) => answer(call, call.request, trailing)),
   FullDuplexCall: (call) => stream(call, async (trailing) => {
-    for await (const request of call.iterator({destroyOnReturn: false})) await answer(call, request, trailing);
+    for await (const request of call.iterator({destroyOnReturn: false})) {
+      if (request.orca_oob_report) reportOfServer(request.orca_oob_report);
+      await answer(call, request, trailing);
+    }
   }),
 };
 
-const server = new grpc.Server();
+const server = new grpc.Server({'grpc.server_call_metric_recording': 1}); // reports in trailers are off by default
 server.addService(testing.TestService.service, methods);
+load.addToServer(server);
 const given = flags({port: 0, use_tls: 'false', tls_cert_file: '', tls_key_file: ''});
 const credentials = given.use_tls === 'true' ?
     grpc.ServerCredentials.createSsl(null, [{private_key: fs.readFileSync(given.tls_key_file), cert_chain: fs.readFileSync(given.tls_cert_file)}]) :

@@ -1,0 +1,118 @@
+"""balance_live_test.py SCENE: policies and foreign servers that say how they are, under load.
+
+weights: grpc-js servers report their load in trailers, then out of band; weighted_round_robin's shares follow.
+health: grpc-go servers turn NOT_SERVING and SERVING again; calls leave at once, come back, and none fails.
+"""
+
+import re
+import signal
+import sys
+import time
+
+import harness
+
+CALL = re.compile(r"^call (\d+) (\d+) (\d+) (\w+) (\S+)", re.M)
+
+
+class Load:
+    """tests/load_client on a list of addresses."""
+
+    def __init__(self, h, addrs, config, rate):
+        self.process = h.spawn([h.program("tests/load_client"), "ipv4:" + ",".join(addrs), "--rate=%d" % rate, "--config=" + config], name="load")
+        self.process.wait_line(r"^call 10 ")
+
+    def calls(self, from_us=0, to_us=1 << 62):
+        """(start, code, address) of the calls that began in between and have ended."""
+        found = ((int(m[2]), m[4], m[5]) for m in CALL.finditer(self.process.text()))
+        return [call for call in found if from_us <= call[0] < to_us]
+
+    def finish(self):
+        self.process.terminate()
+        return [int(n) for n in re.search(r"^total (\d+) failed (\d+)$", self.process.text(), re.M).groups()]
+
+
+def now_us():
+    return int(time.monotonic() * 1e6)
+
+
+def shares(calls, addrs):
+    return [sum(1 for call in calls if call[2] == addr) / len(calls) for addr in addrs]
+
+
+def near(got, want, tolerance):
+    total = sum(want)
+    return all(abs(g - w / total) <= tolerance for g, w in zip(got, want))
+
+
+def weights(h):
+    for oob, more in (("false", []), ("true", ["--oob"])):
+        says = "out of band" if more else "in trailers"
+        said = [10, 20, 40]
+        servers = [h.spawn(h.peer_js("orcaserver.js") + ["--rps=%d" % rps] + more, name="orca %d" % rps) for rps in said]
+        addrs = [server.wait_line(r"^listening on (\S+)", timeout_s=20).group(1) for server in servers]
+        load = Load(h, addrs, '{"loadBalancingConfig":[{"weighted_round_robin":{"blackoutPeriod":"0.5s","weightUpdatePeriod":"0.2s",'
+                    '"enableOobLoadReport":%s,"oobReportingPeriod":"0.2s"}}]}' % oob, rate=1000)
+
+        def measure():
+            time.sleep(1.5)
+            begin = now_us()
+            time.sleep(3)
+            return shares(load.calls(begin, now_us()), addrs)
+
+        with h.check("reports %s: shares are 10:20:40" % says):
+            got = measure()
+            assert near(got, said, 0.01), got
+        servers[0].signal(signal.SIGUSR1)
+        servers[0].wait_line(r"^rps 20")
+        servers[0].signal(signal.SIGUSR1)
+        servers[0].wait_line(r"^rps 40")
+        with h.check("reports %s: shares follow to 40:20:40" % says):
+            got = measure()
+            assert near(got, [40, 20, 40], 0.01), got
+        with h.check("reports %s: no call fails" % says):
+            total, failed = load.finish()
+            assert total > 5000 and failed == 0, (total, failed)
+        for server in servers:
+            server.terminate()
+
+
+def health(h):
+    servers = [h.spawn([h.peer("gohealth")], name="health %d" % i) for i in range(3)]
+    addrs = [server.wait_line(r"^listening on (\S+)", timeout_s=20).group(1) for server in servers]
+    load = Load(h, addrs, '{"loadBalancingConfig":[{"round_robin":{}}],"healthCheckConfig":{"serviceName":"proto.HelloService"}}', rate=2000)
+    grace_us = 200000  # for the news to travel on a busy machine
+    time.sleep(1)
+
+    def turn(server, number, line):
+        mark = server.mark()
+        server.signal(number)
+        server.wait_line("^%s$" % line, after=mark)
+        return now_us()
+
+    for flip in range(4):
+        i = flip % 3
+        with h.check("flip %d: no call begins at a server that does not serve" % flip):
+            gone = turn(servers[i], signal.SIGUSR1, "NOT_SERVING")
+            time.sleep(1)
+            late = [call for call in load.calls(gone + grace_us, now_us()) if call[2] == addrs[i]]
+            others = load.calls(gone + grace_us, now_us())
+            assert len(others) > 500 and not late, (len(others), late[:3])
+        with h.check("flip %d: it has its share again once it serves" % flip):
+            back = turn(servers[i], signal.SIGUSR2, "SERVING")
+            time.sleep(1)
+            got = shares(load.calls(back + grace_us, now_us()), addrs)
+            assert near(got, [1, 1, 1], 0.02), got
+    with h.check("all three stop serving: calls fail with what the server says, and none before"):
+        failed = [call for call in load.calls() if call[1] != "OK"]
+        assert not failed, failed[:3]
+        for server in servers:
+            turn(server, signal.SIGUSR1, "NOT_SERVING")
+        load.process.wait_line(r'UNAVAILABLE - .*says of "proto\.HelloService": NOT_SERVING')
+    load.process.terminate()
+
+
+def main(h):
+    {"weights": weights, "health": health}[sys.argv[1]](h)
+
+
+harness.main(main)
