@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-static const struct rota_lb_class *const policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, &rota_lb_least_request, &rota_lb_random, &rota_lb_weighted_round_robin, &rota_lb_ring_hash, &rota_lb_peak_ewma, NULL};
+static const struct rota_lb_class *const policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, &rota_lb_least_request, &rota_lb_random, &rota_lb_weighted_round_robin, &rota_lb_ring_hash, &rota_lb_peak_ewma, &rota_lb_adaptive, NULL};
 static const size_t sizes[] = {3, 10, 1000, 10000};
 
 /* --- An owner whose connections are READY as soon as they are asked for --- */

@@ -13,6 +13,7 @@ const struct rota_lb_class *const rota_test_policies[] = {
     &rota_lb_priority,
     &rota_lb_outlier_detection,
     &rota_lb_peak_ewma,
+    &rota_lb_adaptive,
     NULL,
 };
 
@@ -30,5 +31,6 @@ const char *const rota_test_lb_configs[] = {
     "[{\"priority\":{\"priorities\":[\"\",\"1\"],\"children\":{\"\":{\"config\":[{\"round_robin\":{}}]},\"1\":{\"config\":[{\"random\":{}}]}}}}]",
     "[{\"outlier_detection\":{\"interval\":\"1s\",\"smallCluster\":true,\"childPolicy\":[{\"round_robin\":{}}]}}]",
     "[{\"peak_ewma\":{\"decayTime\":\"1s\"}}]",
+    "[{\"adaptive\":{}}]",
     NULL,
 };

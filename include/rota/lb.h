@@ -46,6 +46,7 @@ struct rota_call_info {
     int64_t deadline_ns; /* INT64_MAX: none */
     const struct rota_metadata *metadata; /* what the application sends; may be NULL */
     uint32_t attempt;                     /* 0 for the first */
+    bool streaming; /* in one direction at least: how long it takes says nothing of the server */
     /* Where the call has been already: see rota_lb_pick_avoided. */
     uint32_t n_avoid;
     const void *const *avoid;
@@ -205,6 +206,7 @@ ROTA_API extern const struct rota_lb_class rota_lb_weighted_target;
 ROTA_API extern const struct rota_lb_class rota_lb_priority;
 ROTA_API extern const struct rota_lb_class rota_lb_outlier_detection;
 ROTA_API extern const struct rota_lb_class rota_lb_peak_ewma;
+ROTA_API extern const struct rota_lb_class rota_lb_adaptive;
 
 ROTA_END_DECLS
 #endif

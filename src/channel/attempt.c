@@ -269,6 +269,7 @@ void rota_attempt_start(struct rota_attempt *attempt)
         .deadline_ns = call->deadline_ns,
         .metadata = call->metadata,
         .attempt = attempt->number,
+        .streaming = call->method->client_streaming || call->method->server_streaming,
     };
 
     if (attempt->place != NULL || attempt->number > 0)

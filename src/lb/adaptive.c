@@ -1,0 +1,189 @@
+/* adaptive.c - the policy for whoever does not want to choose one: of a few READY endpoints the one that promises the fastest answer.
+ *
+ * What an endpoint promises is its latency times the calls it has from here and one more. Its latency is the greater of two: a moving average
+ * that jumps to a peak and comes down within a second (ewma.c), and the mean age of the calls that it has not answered, so that a server that
+ * hangs is left alone before any call of it ends. Nothing is ever ejected, so nobody can be ejected wrongly: a server that was bad is
+ * asked again when its average has come down, by a call or two. Failures through the server's fault count as slow, and for some seconds more
+ * make it FAULT_FACTOR times as dear by their share of its calls: who fails at once would else look the fastest.
+ * How fast the past is forgotten follows the traffic: FORGET_MIN_NS, or longer where fewer calls than SAMPLES come to an endpoint in that time.
+ * Calls with streams count as load, but how long they last says nothing of the server. Measured in docs/lb/choosing.md.
+ */
+#include "base/list.h"
+#include "lb/ewma.h"
+#include "lb/petiole_policy.h"
+#include <math.h>
+
+#define CHOICES 3
+#define FORGET_MIN_NS 500e6
+#define FORGET_MAX_NS 10e9
+#define SAMPLES 4.0
+#define GAP_WEIGHT 0.02
+#define FAULT_WEIGHT 0.3
+#define FAULT_FACTOR 50
+#define FAULT_MEMORY 4
+
+struct adaptive_leaf {
+    struct rota_leaf leaf;
+    struct rota_ewma ewma;
+    double fault;          /* of its calls lately the share that failed through its fault, as of fault_ns */
+    int64_t fault_ns;
+    uint32_t n_timed;      /* unary calls under way */
+    int64_t since_us; /* the sum of when they began */
+};
+
+struct adaptive {
+    struct rota_petiole_policy policy;
+    double forget_ns;
+    double gap_ns; /* between picks, on average */
+    int64_t last_pick_ns;
+};
+
+static struct adaptive_leaf *adaptive_leaf_of(struct rota_leaf *leaf)
+{
+    return ROTA_CONTAINER(leaf, struct adaptive_leaf, leaf);
+}
+
+static double fault_of(const struct adaptive *a, const struct adaptive_leaf *leaf, int64_t now_ns)
+{
+    if (leaf->fault == 0)
+        return 0;
+    return leaf->fault * exp(-(double)(now_ns - leaf->fault_ns) / (FAULT_MEMORY * a->forget_ns));
+}
+
+static double load_of(const struct adaptive *a, const struct rota_ready *ready, int64_t now_ns)
+{
+    struct adaptive_leaf *leaf = adaptive_leaf_of(ready->leaf);
+    double cost_ns = rota_ewma_read(&leaf->ewma, now_ns, a->forget_ns);
+
+    if (leaf->n_timed > 0 && cost_ns > 0) {
+        double age_ns = ((double)(now_ns / 1000) - (double)leaf->since_us / leaf->n_timed) * 1000;
+        cost_ns = age_ns > cost_ns ? age_ns : cost_ns;
+    }
+    return rota_ewma_load(cost_ns * (1 + FAULT_FACTOR * fault_of(a, leaf, now_ns)), leaf->leaf.n_calls);
+}
+
+static const struct rota_ready *choose(const struct adaptive *a, int64_t now_ns)
+{
+    const struct rota_petiole *leaves = &a->policy.leaves;
+    uint32_t n = leaves->n_ready < CHOICES ? leaves->n_ready : CHOICES, at = rota_lb_random_below(leaves->env, leaves->n_ready);
+    const struct rota_ready *best = &leaves->ready[at];
+    double least;
+
+    if (n == 1)
+        return best;
+    least = load_of(a, best, now_ns);
+    for (uint32_t i = 1; i < n; i++) {
+        uint32_t other = (at + 1 + rota_lb_random_below(leaves->env, leaves->n_ready - 1)) % leaves->n_ready;
+        double load = load_of(a, &leaves->ready[other], now_ns);
+        if (load < least) {
+            least = load;
+            best = &leaves->ready[other];
+        }
+    }
+    return best;
+}
+
+/* Bursts of one turn have the same time; on average the gaps are right all the same. */
+static void keep_pace(struct adaptive *a, int64_t now_ns)
+{
+    double gap_ns = now_ns > a->last_pick_ns && a->last_pick_ns > 0 ? (double)(now_ns - a->last_pick_ns) : 0, forget_ns;
+
+    if (gap_ns > FORGET_MAX_NS)
+        gap_ns = FORGET_MAX_NS;
+    a->last_pick_ns = now_ns;
+    a->gap_ns += (gap_ns - a->gap_ns) * GAP_WEIGHT;
+    forget_ns = a->gap_ns * SAMPLES * a->policy.leaves.n_ready;
+    a->forget_ns = forget_ns < FORGET_MIN_NS ? FORGET_MIN_NS : forget_ns > FORGET_MAX_NS ? FORGET_MAX_NS : forget_ns;
+}
+
+/* The cookie is the leaf, odd when the call is timed. */
+static uint64_t begin(struct rota_leaf *leaf, const struct rota_call_info *call)
+{
+    struct adaptive_leaf *mine = adaptive_leaf_of(leaf);
+
+    if (call->streaming)
+        return rota_leaf_begin(leaf);
+    mine->n_timed++;
+    mine->since_us += call->now_ns / 1000;
+    return rota_leaf_begin(leaf) | 1;
+}
+
+static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
+{
+    struct adaptive *a = state;
+    const struct rota_ready *winner;
+    enum rota_pick_verdict verdict;
+
+    if (a->policy.leaves.n_ready == 0)
+        return rota_petiole_none_ready(&a->policy);
+    keep_pace(a, call->now_ns);
+    winner = choose(a, call->now_ns);
+    verdict = rota_petiole_ask(&a->policy.leaves, &winner, call, ret_pick);
+    if (verdict == ROTA_PICK_OK)
+        ret_pick->cookie = begin(winner->leaf, call);
+    return verdict;
+}
+
+static bool is_servers_fault(enum rota_code code)
+{
+    return code == ROTA_UNAVAILABLE || code == ROTA_INTERNAL || code == ROTA_RESOURCE_EXHAUSTED || code == ROTA_DEADLINE_EXCEEDED;
+}
+
+static void learn(const struct adaptive *a, struct adaptive_leaf *leaf, const struct rota_outcome *outcome)
+{
+    struct rota_ewma *ewma = &leaf->ewma;
+    bool fault = is_servers_fault(outcome->status.code);
+    double latency_ns = outcome->ended_ns > outcome->started_ns ? (double)(outcome->ended_ns - outcome->started_ns) : 0;
+
+    if (fault || leaf->fault > 0) {
+        leaf->fault = fault_of(a, leaf, outcome->ended_ns);
+        leaf->fault += ((fault ? 1 : 0) - leaf->fault) * FAULT_WEIGHT;
+        if (leaf->fault < 0.001)
+            leaf->fault = 0;
+        leaf->fault_ns = outcome->ended_ns;
+    }
+    if (fault)
+        rota_ewma_failure(ewma, latency_ns, outcome->ended_ns, a->forget_ns);
+    else if (outcome->status.code != ROTA_CANCELLED || latency_ns > ewma->cost_ns)
+        rota_ewma_sample(ewma, latency_ns, outcome->ended_ns, a->forget_ns);
+}
+
+static void on_done(void *state, uint64_t cookie, const struct rota_outcome *outcome)
+{
+    struct adaptive *a = state;
+    struct rota_leaf *leaf = rota_leaf_of(cookie & ~UINT64_C(1));
+    struct adaptive_leaf *mine = adaptive_leaf_of(leaf);
+
+    if ((cookie & 1) != 0) {
+        mine->n_timed--;
+        mine->since_us -= outcome->started_ns / 1000;
+        if (mine->n_timed == 0)
+            mine->since_us = 0;
+        if (outcome->sent)
+            learn(a, mine, outcome);
+    }
+    rota_petiole_end(&a->policy.leaves, leaf);
+}
+
+static rota_err init(void *state, const struct rota_lb_env *env, const void *config)
+{
+    static const struct rota_leaf_hooks hooks = {.leaf_size = sizeof(struct adaptive_leaf)};
+    struct adaptive *a = state;
+
+    (void)config;
+    a->forget_ns = FORGET_MIN_NS;
+    return rota_petiole_policy_init(&a->policy, env, &hooks);
+}
+
+const struct rota_lb_class rota_lb_adaptive = {
+    .name = "adaptive",
+    .state_size = sizeof(struct adaptive),
+    .init = init,
+    .fini = rota_petiole_policy_fini,
+    .on_endpoints = rota_petiole_on_endpoints,
+    .on_resolver_error = rota_petiole_on_resolver_error,
+    .on_child = rota_petiole_on_child,
+    .on_exit_idle = rota_petiole_on_exit_idle,
+    .pick = pick,
+    .on_done = on_done,
+};
