@@ -43,7 +43,7 @@ struct rota_channel_options {
      * another one fail UNAVAILABLE; &rota_tls_insecure: plaintext to any. */
     const struct rota_tls_options *tls;
     enum rota_compression compression;  /* of requests, unless a call says otherwise */
-    const struct rota_client_interceptor *interceptors; /* rota/interceptor.h; until one without a class; default: none */
+    const struct rota_client_interceptor *interceptors; /* rota/interceptor.h; until one without hooks; default: none */
     const struct rota_call_credentials *credentials;    /* rota/credentials.h; of every call; default: none */
     bool no_health_checks; /* a service config's healthCheckConfig (gRFC A17) is not followed */
     /* Further attempts, which a service config's retryPolicy and hedgingPolicy ask for (docs/calls.md). The budget holds for both together:

@@ -43,7 +43,7 @@ struct rota_client_interceptor_class {
 };
 
 struct rota_client_interceptor {
-    const struct rota_client_interceptor_class *class; /* NULL ends the array */
+    const struct rota_client_interceptor_class *hooks; /* NULL ends the array */
     void *arg;
 };
 
@@ -85,7 +85,7 @@ struct rota_server_interceptor_class {
 };
 
 struct rota_server_interceptor {
-    const struct rota_server_interceptor_class *class; /* NULL ends the array */
+    const struct rota_server_interceptor_class *hooks; /* NULL ends the array */
     void *arg;
 };
 
@@ -94,7 +94,7 @@ struct rota_server_interceptor {
 ROTA_API void rota_server_call_continue(struct rota_server_call *call, const struct rota_status *status);
 
 /* The state of the first interceptor of that class; NULL: there is none, or it has not started. So a handler reads what one found out. */
-ROTA_API void *rota_server_call_state(const struct rota_server_call *call, const struct rota_server_interceptor_class *class);
+ROTA_API void *rota_server_call_state(const struct rota_server_call *call, const struct rota_server_interceptor_class *hooks);
 
 /* In every hook of a server. */
 ROTA_API const struct rota_method *rota_server_call_method(const struct rota_server_call *call); /* NULL: no such method */

@@ -39,7 +39,7 @@ struct rota_server_options {
     size_t max_pending_bytes;     /* per connection, of messages not yet whole or not yet wanted; a call beyond ends RESOURCE_EXHAUSTED; default 512 MiB */
     bool permit_pings_without_calls; /* that often also with no call open, else every two hours */
     enum rota_compression compression; /* of replies to clients that take it, unless a call says otherwise */
-    const struct rota_server_interceptor *interceptors; /* rota/interceptor.h; until one without a class; default: none */
+    const struct rota_server_interceptor *interceptors; /* rota/interceptor.h; until one without hooks; default: none */
     size_t max_window_bytes; /* flow control: a call's window grows with what its handler takes up to this, a connection's to twice this; default 16 MiB;
                               * 1: they stay at 64 KiB and 1 MiB */
     size_t max_total_bytes;  /* of the server, of messages not yet whole, wanted or sent; a call that adds beyond, or begins, ends RESOURCE_EXHAUSTED;

@@ -28,7 +28,7 @@ rota_err rota_intercept_take(struct rota_channel *channel, const struct rota_cha
 {
     size_t given = 0, count;
 
-    while (options->interceptors != NULL && options->interceptors[given].class != NULL)
+    while (options->interceptors != NULL && options->interceptors[given].hooks != NULL)
         given++;
     count = given + (options->credentials != NULL);
     if (count == 0)
@@ -48,7 +48,7 @@ static rota_err add(struct rota_call *call, struct rota_chain *chain, const stru
 {
     struct chain_link *link = &chain->links[chain->count++];
 
-    link->class = interceptor->class;
+    link->class = interceptor->hooks;
     link->arg = interceptor->arg;
     if (link->class->state_size == 0)
         return 0;

@@ -340,6 +340,42 @@ static void a_service_config_that_comes_during_a_hold_counts(void **unused)
     assert_pairs();
 }
 
+static uint32_t n_attempts;
+
+static void count_attempts(void *state, void *arg, struct rota_call *call, struct rota_status *status)
+{
+    (void)state;
+    (void)arg;
+    (void)status;
+    n_attempts = rota_call_attempts(call);
+}
+
+static void a_retry_shows_nothing(void **unused)
+{
+    static const struct rota_client_interceptor_class counting = {.name = "counting", .on_done = count_attempts};
+    static const struct rota_client_interceptor three[] = {{&probe, outer}, {&counting, NULL}, {&probe, inner}, {NULL, NULL}};
+    struct rota_channel_options options = with(three);
+    struct rota_fake_conn *conn;
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen;
+
+    (void)unused;
+    begin(&nothing);
+    options.service_config = "{\"methodConfig\":[{\"name\":[{}],\"retryPolicy\":{\"maxAttempts\":3,\"initialBackoff\":\"1s\",\"maxBackoff\":\"1s\","
+                             "\"backoffMultiplier\":1,\"retryableStatusCodes\":[\"UNAVAILABLE\"]}}]}";
+    rota_channel_fixture_init(&f, &options);
+    conn = rota_fixture_ready(&f, A);
+    rota_fixture_unary_start(&f, "hello", NULL, &seen);
+    rota_fake_trailers_only(rota_fake_stream_at(conn, 0), ROTA_UNAVAILABLE, "again");
+    rota_virtual_host_advance(&f.v, 2 * ROTA_S);
+    assert_string_equal(rota_fake_request(rota_fake_stream_at(conn, 1)), "hello");
+    rota_fake_reply(rota_fake_stream_at(conn, 1), "world");
+    rota_assert_ended(&seen, ROTA_OK, "");
+    assert_string_equal(at.trace, "As Bs Aw Bw Bh Ah Bm Am Bd Ad");
+    assert_int_equal(n_attempts, 2);
+    rota_channel_fixture_fini(&f);
+}
+
 /* --- Memory --- */
 
 static rota_err call_all_kinds(const struct rota_alloc *alloc, void *ctx)
@@ -405,6 +441,7 @@ int main(void)
         cmocka_unit_test(cancelling_from_a_hook_waits_for_its_end),
         cmocka_unit_test(on_start_dresses_the_call),
         cmocka_unit_test(a_service_config_that_comes_during_a_hold_counts),
+        cmocka_unit_test(a_retry_shows_nothing),
         cmocka_unit_test(pairs_are_complete_without_memory),
         cmocka_unit_test(a_warm_channel_allocates_nothing),
     };

@@ -21,7 +21,7 @@ rota_err rota_server_intercept_take(struct rota_server *server, const struct rot
 {
     size_t count = 0;
 
-    while (interceptors != NULL && interceptors[count].class != NULL)
+    while (interceptors != NULL && interceptors[count].hooks != NULL)
         count++;
     if (count == 0)
         return 0;
@@ -42,7 +42,7 @@ static struct rota_server_chain *make(struct rota_server_call *call)
     if (chain == NULL)
         return NULL;
     for (size_t i = 0; i < server->n_interceptors; i++) {
-        size_t size = server->interceptors[i].class->state_size;
+        size_t size = server->interceptors[i].hooks->state_size;
         chain->states[i] = size == 0 ? NULL : rota_arena_zero(&call->arena, 1, size);
         if (size > 0 && chain->states[i] == NULL)
             return NULL;
@@ -72,8 +72,8 @@ static bool run(struct rota_server_call *call)
         enum rota_intercept verdict = ROTA_INTERCEPT_PASS;
         void *state = chain->states[chain->n_started++];
         chain->running = true;
-        if (interceptor->class->on_start != NULL)
-            verdict = interceptor->class->on_start(state, interceptor->arg, call, &status);
+        if (interceptor->hooks->on_start != NULL)
+            verdict = interceptor->hooks->on_start(state, interceptor->arg, call, &status);
         chain->running = false;
         if (verdict == ROTA_INTERCEPT_END) {
             mend(&status);
@@ -123,9 +123,9 @@ bool rota_server_intercept_message(struct rota_server_call *call, const void *me
         const struct rota_server_interceptor *interceptor = &call->server->interceptors[i];
         ret_status->code = ROTA_OK;
         ret_status->message[0] = '\0';
-        if (interceptor->class->on_message == NULL)
+        if (interceptor->hooks->on_message == NULL)
             continue;
-        if (interceptor->class->on_message(chain->states[i], interceptor->arg, call, message, ret_status) != ROTA_INTERCEPT_PASS) {
+        if (interceptor->hooks->on_message(chain->states[i], interceptor->arg, call, message, ret_status) != ROTA_INTERCEPT_PASS) {
             mend(ret_status);
             return false;
         }
@@ -141,9 +141,9 @@ bool rota_server_intercept_send(struct rota_server_call *call, const void *messa
         const struct rota_server_interceptor *interceptor = &call->server->interceptors[i];
         ret_status->code = ROTA_OK;
         ret_status->message[0] = '\0';
-        if (interceptor->class->on_send == NULL)
+        if (interceptor->hooks->on_send == NULL)
             continue;
-        if (interceptor->class->on_send(chain->states[i], interceptor->arg, call, message, ret_status) != ROTA_INTERCEPT_PASS) {
+        if (interceptor->hooks->on_send(chain->states[i], interceptor->arg, call, message, ret_status) != ROTA_INTERCEPT_PASS) {
             mend(ret_status);
             return false;
         }
@@ -161,8 +161,8 @@ void rota_server_intercept_finish(struct rota_server_call *call, struct rota_sta
     chain->over = true;
     while (n_started-- > 0) {
         const struct rota_server_interceptor *interceptor = &call->server->interceptors[n_started];
-        if (interceptor->class->on_finish != NULL)
-            interceptor->class->on_finish(chain->states[n_started], interceptor->arg, call, status);
+        if (interceptor->hooks->on_finish != NULL)
+            interceptor->hooks->on_finish(chain->states[n_started], interceptor->arg, call, status);
     }
 }
 
@@ -171,10 +171,10 @@ const char *rota_server_intercept_path(const struct rota_server_call *call)
     return call->chain->path;
 }
 
-void *rota_server_call_state(const struct rota_server_call *call, const struct rota_server_interceptor_class *class)
+void *rota_server_call_state(const struct rota_server_call *call, const struct rota_server_interceptor_class *hooks)
 {
     for (uint32_t i = 0; call->chain != NULL && i < call->chain->n_started; i++)
-        if (call->server->interceptors[i].class == class)
+        if (call->server->interceptors[i].hooks == hooks)
             return call->chain->states[i];
     return NULL;
 }
