@@ -2,7 +2,8 @@
  *
  * The session's own check is off on servers: it refuses the stream for an :authority that is a whole URL, and that is what etcd's Go client
  * sends when it asks one member for its status. Everything else it looks at is looked at here; a client keeps the session's check.
- * What breaks a rule costs the stream; a plain field whose value has impossible bytes is left out, as nghttp2 does.
+ * What breaks a rule costs the stream; a plain field whose value has other control characters than NUL, CR and LF is left out, as
+ * nghttp2 does.
  */
 #include "h2/session.h"
 
@@ -38,6 +39,15 @@ static bool is_hop_by_hop(struct rota_slice name, struct rota_slice value)
            rota_slice_equal(name, ROTA_SLICE("proxy-connection")) || rota_slice_equal(name, ROTA_SLICE("transfer-encoding")) ||
            rota_slice_equal(name, ROTA_SLICE("upgrade")) ||
            (rota_slice_equal(name, ROTA_SLICE("te")) && !rota_slice_equal(value, ROTA_SLICE("trailers")));
+}
+
+/* What an HTTP/1 hop behind us would take for more than one field (8.2.1). */
+static bool splits(struct rota_slice value)
+{
+    for (size_t i = 0; i < value.size; i++)
+        if (value.data[i] == '\0' || value.data[i] == '\r' || value.data[i] == '\n')
+            return true;
+    return false;
 }
 
 static bool read_length(struct rota_h2 *h2, struct rota_slice value)
@@ -79,7 +89,7 @@ enum rota_h2_field rota_h2_field_check(struct rota_h2 *h2, struct rota_slice nam
     if (nghttp2_check_header_name(name.data, name.size) == 0 || is_hop_by_hop(name, value))
         return ROTA_H2_FIELD_REFUSE;
     if (nghttp2_check_header_value(value.data, value.size) == 0)
-        return ROTA_H2_FIELD_DROP;
+        return splits(value) ? ROTA_H2_FIELD_REFUSE : ROTA_H2_FIELD_DROP;
     if (rota_slice_equal(name, ROTA_SLICE("content-length")))
         return read_length(h2, value) ? ROTA_H2_FIELD_KEEP : ROTA_H2_FIELD_REFUSE;
     *ret_kind = PLAIN;

@@ -57,6 +57,7 @@ static void bad_fields(void)
         ":method=POST|:scheme=http|:path=/a/b|:status=200",  /* a response's */
         WIRE_REQUEST "|connection=close",
         WIRE_REQUEST "|te=gzip",
+        WIRE_REQUEST "|x=a\r\nb",
         WIRE_REQUEST "|content-length=x",
         WIRE_REQUEST "|content-length=5", /* and no body */
     };
