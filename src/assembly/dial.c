@@ -35,13 +35,15 @@ static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *dial, c
     link->h2_options.keepalive_time_ns = dial->keepalive_time_ns;
     link->h2_options.keepalive_timeout_ns = dial->keepalive_timeout_ns;
     link->h2_options.keepalive_without_streams = dial->keepalive_without_calls;
+    link->proxy = d->proxy;
+    link->exposed = d->proxy != NULL && rules.local_only;
     snprintf(link->peer, sizeof(link->peer), "%s", dial->address->text);
     err = link->connect_deadline_ns == INT64_MAX ? 0 : rota_host_timer_set(link->host, &link->timer, link->connect_deadline_ns);
     link->timer_at_ns = link->connect_deadline_ns;
     if (err == 0 && d->tls != NULL)
         err = secure(link, d->tls, dial);
     if (err == 0)
-        err = rota_socket_dial(d->loop, dial->address, &rules, &rota_net_link_socket_events, link, &link->socket);
+        err = rota_socket_dial(d->loop, d->proxy != NULL ? &d->proxy->address : dial->address, &rules, &rota_net_link_socket_events, link, &link->socket);
     if (err < 0) {
         rota_net_link_free(link);
         return err;
@@ -62,4 +64,5 @@ void rota_net_dialer_fini(struct rota_net_dialer *dialer)
 {
     rota_out_buffer_fini(&dialer->out);
     rota_tls_config_unref(dialer->tls);
+    rota_alloc_free(dialer->alloc, dialer->proxy);
 }

@@ -173,7 +173,7 @@ static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
     if (link->closing)
         return;
     if (!link->ready && now_ns >= link->connect_deadline_ns) {
-        rota_net_link_fail(link, link->shaking ? "timed out in the TLS handshake" : "timed out connecting");
+        rota_net_link_fail(link, link->shaking ? "timed out in the TLS handshake" : link->tunnel != NULL ? "timed out waiting for the proxy" : "timed out connecting");
         return;
     }
     if (link->h2 == NULL)
@@ -217,16 +217,27 @@ rota_err rota_net_link_start(struct rota_net_link *link)
     return 0;
 }
 
+/* There is a way to the server. */
+static void begin(struct rota_net_link *link)
+{
+    if (link->tls != NULL)
+        rota_net_link_shake(link);
+    else if (rota_net_link_start(link) < 0)
+        rota_net_link_fail(link, "out of memory");
+}
+
 static void on_connected(void *owner)
 {
     struct rota_net_link *link = owner;
 
     if (link->closing)
         return;
-    if (link->tls != NULL)
-        rota_net_link_shake(link);
-    else if (rota_net_link_start(link) < 0)
-        rota_net_link_fail(link, "out of memory");
+    if (link->exposed)
+        rota_net_link_fail(link, "through a proxy plaintext must be asked for: set options.tls (&rota_tls_insecure is plaintext)");
+    else if (link->proxy != NULL)
+        rota_net_link_ask_proxy(link);
+    else
+        begin(link);
 }
 
 void rota_net_link_take(struct rota_net_link *link, struct rota_slice bytes)
@@ -252,6 +263,13 @@ static void on_read(void *owner, struct rota_slice bytes)
 
     if (link->closing)
         return;
+    if (link->tunnel != NULL) {
+        if (!rota_net_link_read_proxy(link, &bytes))
+            return;
+        begin(link);
+        if (link->closing || bytes.size == 0)
+            return;
+    }
     if (link->tls != NULL)
         rota_net_link_read_tls(link, bytes);
     else if (link->h2 != NULL)
@@ -266,6 +284,10 @@ static void on_drained(void *owner)
 /* When the socket closed, for the sentence that says so. */
 static const char *phase_of(const struct rota_net_link *link)
 {
+    if (link->tunnel != NULL)
+        return " before the proxy answered CONNECT";
+    if (link->proxy != NULL && link->h2 == NULL && !link->shaking)
+        return " (the proxy that the environment names)";
     if (link->shaking)
         return " during the TLS handshake";
     if (link->client && link->h2 != NULL && !link->ready && link->tls == NULL)
@@ -344,6 +366,7 @@ void rota_net_link_free(struct rota_net_link *link)
     rota_loop_unflush(link->loop, &link->flush);
     rota_h2_free(link->h2);
     rota_tls_free(link->tls);
+    rota_alloc_free(link->alloc, link->tunnel);
     while ((spare = rota_list_pop(&link->spare)) != NULL)
         rota_alloc_free(link->alloc, ROTA_CONTAINER(spare, struct rota_net_stream, link));
     rota_alloc_free(link->alloc, link);

@@ -3,6 +3,7 @@
 #define ROTA_ASSEMBLY_LINK_H
 
 #include "base/buffer.h"
+#include "wire/proxy.h"
 #include "wire/transport.h"
 
 struct rota_loop;
@@ -28,6 +29,7 @@ struct rota_net_dialer {
     struct rota_out_buffer out;
     struct rota_tls_config *tls; /* one reference; NULL: plaintext */
     bool insecure;               /* with tls NULL: to any address, else to those of this machine */
+    struct rota_proxy *proxy;    /* owned; through it to every address; NULL: none */
     uint32_t max_window_bytes;   /* as in struct rota_serve_limits; 0 until set */
 };
 rota_err rota_net_dialer_init(struct rota_net_dialer *dialer, struct rota_loop *loop, const struct rota_alloc *alloc);

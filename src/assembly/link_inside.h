@@ -7,6 +7,7 @@
 #include "loop/loop.h"
 #include "net/net.h"
 #include "net/tls.h"
+#include "wire/tunnel.h"
 
 #define ROTA_H2_REFUSED_STREAM 7
 #define ROTA_H2_ENHANCE_YOUR_CALM 11
@@ -28,6 +29,8 @@ struct rota_net_link {
     struct rota_out_buffer *out;
     struct rota_socket *socket;
     struct rota_tls *tls; /* NULL: plaintext */
+    const struct rota_proxy *proxy; /* NULL: none */
+    struct rota_tunnel *tunnel; /* the proxy's answer is awaited; else NULL */
     struct rota_h2 *h2;   /* NULL until connected and, with TLS, the handshake is over */
     struct rota_h2_options h2_options;
     const struct rota_conn_events *events;
@@ -43,6 +46,7 @@ struct rota_net_link {
     struct rota_net_stream *offered; /* server: inside on_stream */
     struct rota_status why;
     bool client, ready, dispatching;
+    bool exposed;       /* a proxy would carry plaintext that was not asked for */
     bool shaking;       /* the TLS handshake is on */
     bool drain_at_once; /* asked for while shaking */
     bool closing;     /* the socket is on its way out; only on_closed is left */
@@ -65,6 +69,11 @@ void rota_net_link_take(struct rota_net_link *link, struct rota_slice bytes); /*
 /* Ends the connection for a reason of our own or the peer's, from inside a turn and outside of dispatch: streams hear of it now, the
  * owner when the socket has closed. */
 void rota_net_link_fail(struct rota_net_link *link, const char *detail);
+
+/* link_proxy.c */
+void rota_net_link_ask_proxy(struct rota_net_link *link); /* sends CONNECT */
+/* True: the way is open, and *bytes is what has come beyond the proxy's answer. False: not yet, or the connection has failed. */
+bool rota_net_link_read_proxy(struct rota_net_link *link, struct rota_slice *bytes);
 
 /* link_tls.c */
 bool rota_net_link_write(struct rota_net_link *link, struct rota_slice plain); /* with TLS or without; false: the connection has failed */

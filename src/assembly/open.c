@@ -8,6 +8,7 @@
 #include "assembly/handoff.h"
 #include "assembly/link.h"
 #include "assembly/open.h"
+#include "assembly/proxied.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/errinfo.h"
@@ -55,7 +56,24 @@ static void detach(struct rota_attachments *a)
     rota_alloc_free(a->alloc, a);
 }
 
-static rota_err attach(const struct rota_channel_options *options, struct rota_loop *loop, bool owns_loop, struct rota_attachments **ret_attachments,
+/* The environment's proxy, and the resolver that leaves names to it before all others. */
+static rota_err use_proxy(struct rota_attachments *a, const char *target, const struct rota_log *log)
+{
+    static const void *const first[] = {&rota_resolver_proxied, NULL};
+    const void **joined;
+    rota_err err = rota_proxied_choose(target, (const struct rota_resolver_class *const *)(const void *)a->resolvers, a->alloc, log, &a->dialer.proxy);
+
+    if (err < 0 || a->dialer.proxy == NULL)
+        return err;
+    joined = rota_builtin_join(a->alloc, first, a->resolvers);
+    if (joined == NULL)
+        return ROTA_ENOMEM;
+    rota_alloc_free(a->alloc, a->resolvers);
+    a->resolvers = joined;
+    return 0;
+}
+
+static rota_err attach(const char *target, const struct rota_channel_options *options, struct rota_loop *loop, bool owns_loop, struct rota_attachments **ret_attachments,
                        struct rota_errinfo *info)
 {
     const struct rota_log *log = options->log != NULL ? options->log : rota_loop_host(loop)->log;
@@ -74,6 +92,8 @@ static rota_err attach(const struct rota_channel_options *options, struct rota_l
         err = rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     else if (options->tls != NULL)
         err = rota_tls_config_new(options->tls, false, alloc, log, &a->dialer.tls, info);
+    if (err == 0 && !options->no_proxy && use_proxy(a, target, log) < 0)
+        err = rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     if (err < 0) {
         detach(a);
         return err;
@@ -104,7 +124,7 @@ static void open_on_loop(void *arg)
     struct rota_errinfo why;
 
     rota_host_enter(parts.host);
-    o->err = attach(&o->options, o->loop, o->owns_loop, &a, &why);
+    o->err = attach(o->target, &o->options, o->loop, o->owns_loop, &a, &why);
     if (o->err < 0) {
         rota_errinfo_set(o->info, o->err, "%s: %s", rota_target_show(o->target, shown, sizeof(shown)), why.text);
         return;

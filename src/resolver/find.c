@@ -49,7 +49,7 @@ rota_err rota_resolver_find(const char *text, const struct rota_resolver_class *
         if (rota_text_equal_nocase(classes[i]->scheme, target->scheme))
             class = classes[i];
     if (class == NULL)
-        err = not_found(text, target->scheme, classes, n_classes, info);
+        err = not_found(target->text, target->scheme, classes, n_classes, info);
     else if (class->check != NULL)
         err = class->check(target, info);
     if (err < 0) {
