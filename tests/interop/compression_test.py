@@ -88,6 +88,13 @@ def our_command(h, port):
         assert called.code == 1 and "INVALID_ARGUMENT" in called.text(), called.text()
 
 
+def bombs_at_our_command(h, port):
+    rota = [h.program("tools/rota/rota"), "call", "127.0.0.1:" + port, SERVICE + "/UnaryCall", "-d"]
+    with h.check("a reply of 64 MiB, compressed to 64 KiB, is RESOURCE_EXHAUSTED"):
+        called = h.run(rota + ['{"responseSize": %d}' % (64 * MIB)])
+        assert called.code == 1 and "RESOURCE_EXHAUSTED: reply: a message decompressed has more than 4194304 bytes" in called.text(), called.text()
+
+
 def trailers(h, stub):
     for what, message in (("700 letters", "m" * 700), ("700 characters of three bytes", "\u20ac" * 700), ("line ends and per cents", "100%\r\n" * 200)):
         with h.check("a status message of %s comes whole" % what):
@@ -120,6 +127,7 @@ def test(h):
         to_our_server(h, stub)
         bombs(h, stub, process, measured=len(sys.argv) < 2)
         our_command(h, port)
+        bombs_at_our_command(h, port)
         trailers(h, stub)
     with h.check("it ends on SIGTERM"):
         same(process.terminate(), 0)

@@ -8,6 +8,7 @@ A reaction is what a mode's connection shows first, for the stream that matters 
 After each mode a proper call on a new connection must succeed: nobody else may suffer.
 """
 
+import gzip
 import socket
 import struct
 import time
@@ -330,6 +331,33 @@ def compressed_without_encoding(sock):
 def unknown_encoding(sock):
     """compresses with what nobody knows"""
     sock.sendall(call(1, message(ASK, flag=1), ("grpc-encoding", "mystery")))
+
+
+GZIP = ("grpc-encoding", "gzip")
+
+
+@mode("status rst")
+def gzip_bomb(sock):
+    """sends 8 KiB that are 8 MiB"""
+    sock.sendall(call(1, message(gzip.compress(bytes(8 << 20)), flag=1), GZIP))
+
+
+@mode("status rst")
+def gzip_cut_off(sock):
+    """sends half a gzip"""
+    sock.sendall(call(1, message(gzip.compress(noise(1000))[:500], flag=1), GZIP))
+
+
+@mode("status rst")
+def gzip_of_noise(sock):
+    """sends noise and calls it gzip"""
+    sock.sendall(call(1, message(noise(1000), flag=1), GZIP))
+
+
+@mode("ok")
+def gzip_good(sock):
+    """compresses as it should: shows that the three before are to be trusted"""
+    sock.sendall(call(1, message(gzip.compress(ASK), flag=1), GZIP))
 
 
 @mode("status rst")
