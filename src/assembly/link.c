@@ -14,6 +14,7 @@
 
 /* While this much waits in the socket no more is put together: the streams' queues hold it and the high mark does its work. */
 #define SOCKET_BACKLOG_BYTES ((size_t)256 << 10)
+#define QUIET_NS INT64_C(1000000000)
 
 /* A timer that is early is left as it is: keepalive puts its deadline off with each read, and finds nothing to do at the old one. */
 static void set_timer(struct rota_net_link *link)
@@ -124,6 +125,23 @@ void rota_net_link_touch(struct rota_net_link *link)
         rota_loop_flush(link->loop, &link->flush);
 }
 
+void rota_net_link_complain(const struct rota_net_link *link, const char *during, const char *what)
+{
+    struct rota_out_buffer *shared = link->out;
+    uint32_t n_untold = shared->n_untold;
+
+    if (!link->client && link->host->now_ns < shared->quiet_until_ns) {
+        shared->n_untold++;
+        return;
+    }
+    shared->quiet_until_ns = link->host->now_ns + QUIET_NS;
+    shared->n_untold = 0;
+    if (n_untold == 0)
+        rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: %s%s", link->peer, during, what);
+    else
+        rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: %s%s (and %u more like it)", link->peer, during, what, n_untold);
+}
+
 /* Puts frames together and writes them; false when the connection has failed. */
 static bool write_out(struct rota_net_link *link)
 {
@@ -133,7 +151,7 @@ static bool write_out(struct rota_net_link *link)
         rota_err err = rota_h2_pull(link->h2, link->out->data, ROTA_OUT_BUFFER_BYTES, &size);
 
         if (err == ROTA_EPROTO)
-            rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: %s", link->peer, rota_h2_fault(link->h2));
+            rota_net_link_complain(link, "", rota_h2_fault(link->h2));
         if (err < 0) {
             rota_net_link_fail(link, err == ROTA_EPROTO ? rota_h2_fault(link->h2) : rota_err_text(err));
             return false;

@@ -14,7 +14,7 @@ struct rota_out_buffer {
     const struct rota_alloc *alloc;
     uint8_t *data;
     struct rota_buffer cipher; /* what TLS makes of it; empty between two uses */
-    int64_t quiet_until_ns;    /* failed handshakes are told once a second */
+    int64_t quiet_until_ns;    /* what peers do wrong is told once a second */
     uint32_t n_untold;
 };
 #define ROTA_OUT_BUFFER_BYTES ((size_t)64 << 10)

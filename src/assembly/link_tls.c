@@ -6,10 +6,6 @@
  */
 #include "assembly/link_inside.h"
 
-#include "base/log.h"
-
-#define QUIET_NS INT64_C(1000000000)
-
 /* Sends what the engine has put together; false when there is no memory for it. */
 static bool send_cipher(struct rota_net_link *link)
 {
@@ -49,26 +45,6 @@ static void end_handshake(struct rota_net_link *link)
         rota_h2_drain(link->h2, link->host->now_ns);
 }
 
-/* A client's failure is told by its channel. At a server nobody else may know, and anybody may cause it as often as they like. */
-static void tell_failure(const struct rota_net_link *link, const char *why)
-{
-    struct rota_out_buffer *shared = link->out;
-    uint32_t n_untold = shared->n_untold;
-
-    if (link->client)
-        return;
-    if (link->host->now_ns < shared->quiet_until_ns) {
-        shared->n_untold++;
-        return;
-    }
-    shared->quiet_until_ns = link->host->now_ns + QUIET_NS;
-    shared->n_untold = 0;
-    if (n_untold == 0)
-        rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: TLS handshake: %s", link->peer, why);
-    else
-        rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: TLS handshake: %s (and %u more that failed)", link->peer, why, n_untold);
-}
-
 void rota_net_link_read_tls(struct rota_net_link *link, struct rota_slice bytes)
 {
     struct rota_errinfo info = {{0}};
@@ -87,8 +63,9 @@ void rota_net_link_read_tls(struct rota_net_link *link, struct rota_slice bytes)
         if (size > 0 && !link->closing)
             rota_net_link_take(link, rota_slice(link->out->data, size));
     } while (err == 0 && size > 0 && !link->closing);
-    if (err < 0 && link->shaking)
-        tell_failure(link, info.text);
+    /* A client's failure is told by its channel. */
+    if (err < 0 && link->shaking && !link->client)
+        rota_net_link_complain(link, "TLS handshake: ", info.text);
     if (err < 0)
         rota_net_link_fail(link, info.text);
 }

@@ -6,7 +6,9 @@
  */
 #include "h2/session.h"
 
-#define TOO_LARGE_FAULTS 8 /* the rest of such a block must be decoded all the same, a field a byte at worst */
+/* The rest of a header list that is too large must be decoded all the same, a field a byte at worst. */
+#define TOO_LARGE_FAULTS 8
+#define TOO_LARGE_BYTES_A_FAULT 512
 #define CRUMB_BYTES 5      /* less than the head of a message: it comes of full windows and of splitting for its own sake */
 
 static int out_of_memory(struct rota_h2 *h2)
@@ -88,7 +90,7 @@ int rota_h2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *fram
 
 /* ENHANCE_YOUR_CALM becomes RESOURCE_EXHAUSTED at a gRPC client, which is what the limit means; the peer is not told
  * more, since an answer would cost us more than the request costs it. */
-static int headers_too_large(struct rota_h2 *h2, int32_t id)
+static int headers_too_large(struct rota_h2 *h2, int32_t id, size_t frame_bytes)
 {
     struct rota_h2_stream *stream = rota_h2_stream_find(h2, id);
 
@@ -97,7 +99,7 @@ static int headers_too_large(struct rota_h2 *h2, int32_t id)
     if (stream != NULL)
         rota_h2_stream_close(stream, ROTA_H2_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM,
             "the peer's header list is larger than the limit announced to it");
-    rota_h2_peer_faults(h2, TOO_LARGE_FAULTS);
+    rota_h2_peer_faults(h2, TOO_LARGE_FAULTS + (uint32_t)frame_bytes / TOO_LARGE_BYTES_A_FAULT);
     return h2->broken == 0 ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
@@ -156,7 +158,7 @@ int rota_h2_on_header(nghttp2_session *session, const nghttp2_frame *frame, nght
     case ROTA_H2_BLOCK_OK:
         return known == NULL && field.kind != 0 && rota_h2_known_add(h2, name, value, &field) < 0 ? out_of_memory(h2) : 0;
     case ROTA_H2_BLOCK_TOO_LARGE:
-        return headers_too_large(h2, frame->hd.stream_id);
+        return headers_too_large(h2, frame->hd.stream_id, frame->hd.length);
     default:
         return out_of_memory(h2);
     }

@@ -60,6 +60,11 @@ static void recycle(struct rota_server_call *call)
     server->stats.calls_ended++;
     rota_identity_unref(call->identity);
     call->identity = NULL;
+    if (call->orphan_of != NULL) {
+        call->orphan_of->n_orphans--;
+        rota_server_conn_release(call->orphan_of);
+        call->orphan_of = NULL;
+    }
     if (server->n_spare >= SPARE_CALLS) {
         rota_server_call_destroy(call);
         return;
@@ -122,6 +127,17 @@ static void tell_cancelled(struct rota_server_call *call)
         m->handler->on_cancel(call, m->handlers, m->user);
     else
         rota_server_call_cancel_default(call);
+}
+
+void rota_server_call_detach(struct rota_server_call *call)
+{
+    rota_server_call_uncount(call);
+    if (call->conn != NULL && !call->finished) {
+        call->orphan_of = call->conn;
+        call->orphan_of->n_orphans++;
+    }
+    call->stream = NULL;
+    call->conn = NULL;
 }
 
 void rota_server_call_cancel(struct rota_server_call *call)
@@ -195,9 +211,7 @@ static void on_closed(void *owner, const struct rota_stream_end *end)
 
     (void)end;
     rota_server_call_enter(call);
-    rota_server_call_uncount(call);
-    call->stream = NULL;
-    call->conn = NULL;
+    rota_server_call_detach(call);
     rota_server_call_cancel(call);
     rota_server_call_leave(call);
 }

@@ -1,13 +1,30 @@
-/* conn.c - accepted connections: counted, bounded, handed their streams' requests. */
+/* conn.c - accepted connections: counted, bounded, handed their streams' requests.
+ *
+ * A stream that is reset makes room for the next one while the handler of its call may go on for a while. Such calls are orphans, of
+ * which a connection may have as many as streams; beyond that new streams are refused (CVE-2023-44487, on the handlers' side).
+ */
 #include "server/server.h"
 
 #include "base/alloc.h"
 #include "base/log.h"
 #include <stdio.h>
 
+#define H2_REFUSED_STREAM 7
+
 static void on_stream(void *owner, struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end)
 {
-    rota_server_dispatch(owner, stream, headers, count, end);
+    struct rota_server_conn *conn = owner;
+
+    if (conn->n_orphans < conn->server->options.max_concurrent_streams)
+        rota_server_dispatch(conn, stream, headers, count, end);
+    else
+        stream->conn->class->reset(stream, H2_REFUSED_STREAM);
+}
+
+void rota_server_conn_release(struct rota_server_conn *conn)
+{
+    if (conn->closed && conn->n_orphans == 0)
+        rota_alloc_free(conn->server->alloc, conn);
 }
 
 static void on_closed(void *owner, const struct rota_status *why)
@@ -19,7 +36,8 @@ static void on_closed(void *owner, const struct rota_status *why)
         rota_log_write(server->log, ROTA_LOG_DEBUG, "server", "%s: %s", conn->peer, why->message);
     rota_list_remove(&conn->link);
     server->stats.connections_open--;
-    rota_alloc_free(server->alloc, conn);
+    conn->closed = true;
+    rota_server_conn_release(conn);
     rota_server_settle(server);
 }
 

@@ -141,10 +141,8 @@ static struct rota_slice text_of(const struct rota_server_call *call, const stru
 
 static void reset(struct rota_server_call *call, uint32_t h2_code)
 {
-    rota_server_call_uncount(call);
     call->stream->conn->class->reset(call->stream, h2_code);
-    call->stream = NULL;
-    call->conn = NULL;
+    rota_server_call_detach(call);
 }
 
 /* Status and all that goes before it, on a stream that is there. */

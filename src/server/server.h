@@ -99,6 +99,8 @@ struct rota_server_conn {
     struct rota_server *server;
     struct rota_conn *conn;
     size_t pending_bytes; /* of its calls */
+    uint32_t n_orphans;   /* calls whose streams are gone and whose handlers are not done: they keep this in memory */
+    bool closed;
     char peer[ROTA_ADDRESS_TEXT_SIZE];
 };
 
@@ -106,6 +108,7 @@ struct rota_server_call {
     struct rota_link link; /* server->calls or spare */
     struct rota_server *server;
     struct rota_server_conn *conn; /* NULL once the stream is gone */
+    struct rota_server_conn *orphan_of; /* then, unless the handler was done */
     struct rota_stream *stream;    /* NULL once it is gone */
     struct rota_arena arena;
     struct rota_request request;
@@ -143,6 +146,7 @@ struct rota_server_call {
 };
 
 extern const struct rota_listener_events rota_server_listener_events; /* conn.c */
+void rota_server_conn_release(struct rota_server_conn *conn); /* when it is closed and has no orphans: frees it */
 extern const struct rota_stream_events rota_server_stream_events;     /* call.c */
 
 /* dispatch.c: a new stream with its headers. */
@@ -169,6 +173,7 @@ struct rota_serve_limits rota_server_limits(struct rota_server *server);
 struct rota_server_call *rota_server_call_make(struct rota_server *server); /* NULL: no memory */
 void rota_server_call_enter(struct rota_server_call *call);
 void rota_server_call_leave(struct rota_server_call *call); /* may free it */
+void rota_server_call_detach(struct rota_server_call *call); /* its stream is gone */
 void rota_server_call_cancel(struct rota_server_call *call); /* tells the handler once */
 void rota_server_call_destroy(struct rota_server_call *call);
 

@@ -130,6 +130,35 @@ static void connections_have_a_limit(void **unused)
     server_fixture_fini(&f);
 }
 
+/* The handler of /t.S/Quiet has no on_cancel and does not finish its call. */
+static void handlers_of_calls_that_are_gone_are_bounded(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_fake_ask *ask;
+    struct rota_server_call *left[2];
+    struct server_fixture f;
+
+    (void)unused;
+    options.max_concurrent_streams = 2;
+    server_fixture_init(&f, &options);
+    for (int i = 0; i < 2; i++) {
+        ask = rota_fake_ask(f.asker, "/t.S/Quiet", NULL, NULL);
+        left[i] = f.call;
+        rota_fake_ask_cancel(ask);
+    }
+    f.call = NULL;
+    assert_string_equal(rota_fake_answer_status(rota_fake_ask(f.asker, "/t.S/Quiet", NULL, NULL)), "reset 7");
+    assert_null(f.call);
+    rota_server_call_finish(left[0], NULL);
+    ask = rota_fake_ask(f.asker, "/t.S/Quiet", NULL, NULL);
+    assert_string_equal(rota_fake_answer_status(ask), "open");
+    /* The last one outlives its connection. */
+    rota_fake_hang_up(f.asker);
+    rota_server_call_finish(f.call, NULL);
+    rota_server_call_finish(left[1], NULL);
+    server_fixture_fini(&f);
+}
+
 static struct rota_fake_ask *ask_later(struct server_fixture *f)
 {
     struct rota_fake_ask *ask = rota_fake_ask(f->asker, "/t.S/Later", NULL, NULL);
@@ -324,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(services_and_paths_are_unique),
         cmocka_unit_test(options_are_checked_and_handed_on),
+        cmocka_unit_test(handlers_of_calls_that_are_gone_are_bounded),
         cmocka_unit_test(lifetimes_are_handed_on_and_checked),
         cmocka_unit_test(listening_can_fail),
         cmocka_unit_test(connections_have_a_limit),
