@@ -35,17 +35,17 @@ static void check_server(const struct rota_sim_server *server)
 
 static void check_client(const struct rota_sim_client *client)
 {
-    int64_t deadline_ns = client->world->scenario->deadline_ns;
+    int64_t deadline_ns = client->world->scenario->deadline_ns, now_ns = client->world->now_ns;
     uint32_t calls = 0;
 
     for (const struct rota_link *link = client->calls.next; link != &client->calls; link = link->next) {
         const struct rota_sim_call *call = ROTA_CONTAINER(link, struct rota_sim_call, link);
         ROTA_ASSERT(call->client == client && call->started_ns >= ROTA_SIM_START_NS);
-        ROTA_ASSERT(deadline_ns == 0 || client->paused_until_ns > 0 || client->world->now_ns <= call->started_ns + deadline_ns);
+        ROTA_ASSERT(deadline_ns == 0 || now_ns <= call->started_ns + deadline_ns || now_ns <= client->paused_until_ns);
         calls++;
     }
     ROTA_ASSERT(calls == client->inflight);
-    ROTA_ASSERT(!client->host.in_turn && (client->paused_until_ns > 0 || rota_host_next_ns(&client->host) >= client->world->now_ns));
+    ROTA_ASSERT(!client->host.in_turn && (rota_host_next_ns(&client->host) >= now_ns || now_ns <= client->paused_until_ns));
 }
 
 void rota_sim_check(const struct rota_sim_world *world)

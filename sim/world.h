@@ -118,6 +118,7 @@ struct rota_sim_conn {
     uint32_t generation, n_streams;
     uint8_t state;
     bool draining, starved;
+    int64_t deadline_ns;  /* of the dial */
     int64_t keepalive_ns; /* time and timeout together; INT64_MAX: none */
     bool keepalive_idle;
     const char *why; /* of the end; NULL: closed from here */
