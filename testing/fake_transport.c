@@ -52,7 +52,8 @@ static rota_err open_stream(struct rota_conn *base, const struct rota_header *he
         conn->starved = true;
         return ROTA_EAGAIN;
     }
-    assert_true(conn->n_streams < ROTA_FAKE_STREAMS_MAX);
+    if (rota_alloc_reserve(conn->transport->alloc, &conn->streams, &conn->cap_streams, conn->n_streams + 1, sizeof(stream)) < 0)
+        return ROTA_ENOMEM;
     stream = rota_alloc_zero(conn->transport->alloc, 1, sizeof(*stream));
     if (stream == NULL)
         return ROTA_ENOMEM;
@@ -198,7 +199,7 @@ static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *dial, c
     conn->deadline_ns = dial->deadline_ns;
     conn->high_mark_bytes = dial->high_mark_bytes;
     conn->keepalive_time_ns = dial->keepalive_time_ns;
-    conn->max_streams = ROTA_FAKE_STREAMS_MAX;
+    conn->max_streams = SIZE_MAX;
     snprintf(conn->address, sizeof(conn->address), "%s", dial->address->text);
     transport->conns[transport->n_conns++] = conn;
     *ret_conn = &conn->conn;
@@ -219,6 +220,7 @@ void rota_fake_transport_fini(struct rota_fake_transport *transport)
         assert_true(conn->closed);
         for (size_t n = 0; n < conn->n_streams; n++)
             free_stream(transport, conn->streams[n]);
+        rota_alloc_free(transport->alloc, conn->streams);
         rota_alloc_free(transport->alloc, conn);
     }
     transport->n_conns = 0;

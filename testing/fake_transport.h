@@ -14,7 +14,6 @@
 #include "wire/transport.h"
 
 #define ROTA_FAKE_CONNS_MAX 64
-#define ROTA_FAKE_STREAMS_MAX 1024
 
 struct rota_fake_transport;
 struct rota_fake_conn;
@@ -50,8 +49,8 @@ struct rota_fake_conn {
     bool up, draining, closing, closed; /* draining: by drain() or the peer's GOAWAY */
     bool starved;                       /* open said ROTA_EAGAIN */
     size_t max_streams;                 /* open at a time */
-    struct rota_fake_stream *streams[ROTA_FAKE_STREAMS_MAX]; /* all ever opened, in order */
-    size_t n_streams, n_open;
+    struct rota_fake_stream **streams; /* all ever opened, in order */
+    size_t n_streams, cap_streams, n_open;
 };
 
 struct rota_fake_transport {

@@ -39,6 +39,7 @@ static void put_news(struct rota_tries_fixture *t)
             put(t, "%c%s", letter_of(conn), previous == NULL ? "0" : previous);
         }
         t->seen_streams[i] = conn->n_streams;
+        assert_true(conn->n_streams <= ROTA_TRIES_STREAMS);
         for (size_t n = 0; n < conn->n_streams; n++) {
             if (conn->streams[n]->reset && conn->streams[n]->reset_code != 0 && !t->told_reset[i][n])
                 put(t, "%c-", letter_of(conn));

@@ -19,13 +19,14 @@
 #include "channel/channel_fixture.h"
 
 #define ROTA_TRIES_CALLS 512
+#define ROTA_TRIES_STREAMS 64 /* a connection */
 
 struct rota_tries_fixture {
     struct rota_channel_fixture f;
     struct rota_seen_call calls[ROTA_TRIES_CALLS];
     size_t n_calls;
     size_t seen_streams[ROTA_FAKE_CONNS_MAX]; /* by connection */
-    bool told_reset[ROTA_FAKE_CONNS_MAX][ROTA_FAKE_STREAMS_MAX];
+    bool told_reset[ROTA_FAKE_CONNS_MAX][ROTA_TRIES_STREAMS];
     bool told_end[ROTA_TRIES_CALLS];
     char trace[2048];
 };
