@@ -2,7 +2,8 @@
  *
  * A line per call, when it is over: "call N START_US LATENCY_US CODE PEER MESSAGE"; times are CLOCK_MONOTONIC's, as Python's.
  * The schedule is absolute: calls do not wait for one another, and what a slow turn missed is started at once. SIGTERM or the
- * count ends the schedule; the program then waits for the calls in flight, prints "total N failed N" and exits with 0.
+ * count ends the schedule; the program then waits for the calls in flight, prints "stats attempts N retries N transparent N hedges N
+ * throttled N over_budget N" and "total N failed N", and exits with 0.
  *
  *     load_client TARGET [--rate=PER_SECOND] [--count=N] [--timeout=MS] [--policy=NAME] [--config=SERVICE_CONFIG] [--wait]
  */
@@ -137,6 +138,15 @@ static void read_options(struct app *app, int argc, char **argv)
         fail("usage", "load_client TARGET [--rate=PER_SECOND] [--count=N] [--timeout=MS] [--policy=NAME] [--config=SERVICE_CONFIG] [--wait]");
 }
 
+static void print_stats(const struct rota_channel *channel)
+{
+    struct rota_channel_stats stats = rota_channel_stats(channel);
+
+    printf("stats attempts %llu retries %llu transparent %llu hedges %llu throttled %llu over_budget %llu\n", (unsigned long long)stats.attempts,
+           (unsigned long long)stats.retries, (unsigned long long)stats.transparent_retries, (unsigned long long)stats.hedges,
+           (unsigned long long)stats.retries_throttled, (unsigned long long)stats.retries_over_budget);
+}
+
 int main(int argc, char **argv)
 {
     struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
@@ -158,6 +168,7 @@ int main(int argc, char **argv)
     if (rota_timer_set(app.timer, app.first_ns) < 0)
         fail("waiting", "out of memory");
     rota_loop_run(app.loop);
+    print_stats(app.channel);
     rota_channel_free(app.channel);
     rota_timer_free(app.timer);
     rota_signal_free(app.signal);

@@ -35,13 +35,16 @@ void rota_retry_budget_call(struct rota_retry_budget *budget, int64_t now_ns)
 
 bool rota_retry_budget_spend(struct rota_retry_budget *budget, int64_t now_ns)
 {
-    uint64_t limit, floor = (uint64_t)budget->floor_per_s * SECONDS;
+    uint32_t *this_second;
+    bool by_ratio, by_floor;
 
     move_to(budget, now_ns / NS_PER_S);
-    limit = budget->calls * budget->ratio_percent / 100;
-    if (budget->spent >= (limit > floor ? limit : floor))
+    this_second = &budget->seconds[budget->second % SECONDS].spent;
+    by_ratio = budget->spent < budget->calls * budget->ratio_percent / 100;
+    by_floor = *this_second < budget->floor_per_s && budget->spent < (uint64_t)budget->floor_per_s * SECONDS;
+    if (!by_ratio && !by_floor)
         return false;
-    budget->seconds[budget->second % SECONDS].spent++;
+    ++*this_second;
     budget->spent++;
     return true;
 }

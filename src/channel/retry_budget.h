@@ -1,8 +1,9 @@
 /* retry_budget.h - how many further attempts, retries and hedges together, a channel may make: a share of its calls.
  *
  * Ours, not gRPC's (the idea is Finagle's RetryBudget): throttling has to be configured, and it lets a storm begin before it acts.
- * Looked at over the last ten seconds, further attempts are never more than ratio x calls, or floor x ten seconds where that is
- * more, so that a channel with few calls can retry too. Only calls that might have a further attempt count.
+ * Over the last ten seconds, further attempts are never more than ratio x calls, or floor x ten where that is more, so that a channel
+ * with few calls can retry too. What the floor gives and the calls do not is given second by second: a channel that was quiet has not saved
+ * it up for the moment a storm begins. Only calls that might have a further attempt count.
  */
 #ifndef ROTA_CHANNEL_RETRY_BUDGET_H
 #define ROTA_CHANNEL_RETRY_BUDGET_H

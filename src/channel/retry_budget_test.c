@@ -14,13 +14,15 @@ static const struct budget_case {
     } steps[4];
 } budget_cases[] = {
     {"a tenth of the calls", 10, 0, {{0, 1000, 200, 100}}},
-    {"the floor where that is more", 10, 10, {{0, 50, 200, 100}}},
+    {"the floor where that is more, each second", 10, 10, {{0, 50, 200, 10}, {999, 0, 9, 0}, {1000, 0, 9, 9}, {2000, 0, 99, 10}}},
     {"the floor is no addition", 10, 10, {{0, 2000, 300, 200}}},
-    {"without calls the floor", 10, 10, {{0, 0, 200, 100}}},
+    {"without calls the floor", 10, 10, {{0, 0, 200, 10}}},
+    {"which is not saved up", 10, 10, {{9000, 0, 200, 10}}},
+    {"beyond the floor of ten seconds the ratio alone counts", 10, 1, {{0, 100, 99, 10}, {1000, 0, 1, 0}, {10000, 0, 9, 1}}},
     {"neither: none", 0, 0, {{0, 1000, 10, 0}}},
-    {"what is spent is missing for ten seconds", 10, 10, {{0, 1000, 100, 100}, {9999, 0, 10, 0}, {10000, 0, 200, 100}}},
+    {"what is spent is missing for ten seconds", 10, 10, {{0, 1000, 100, 100}, {9999, 0, 10, 0}, {10000, 0, 200, 10}}},
     {"calls count for ten seconds", 10, 0, {{0, 1000, 0, 0}, {9999, 0, 50, 50}, {10000, 0, 50, 0}}},
-    {"each second leaves by itself", 10, 0, {{0, 500, 0, 0}, {5000, 500, 0, 0}, {12000, 0, 200, 50}}},
+    {"each second leaves by itself", 10, 0, {{0, 500, 0, 0}, {5000, 500, 0, 0}, {11000, 0, 200, 50}}},
     {"after a long rest nothing is left", 10, 0, {{0, 1000, 0, 0}, {100000, 10, 10, 1}}},
     {"more than all calls can be allowed", 200, 0, {{0, 10, 50, 20}}},
 };
