@@ -3,6 +3,7 @@
 #include "base/assert.h"
 
 #define A "1.1.1.1:1"
+#define B "2.2.2.2:2"
 
 static rota_err say(struct rota_channel_fixture *f, struct rota_seen_call *seen, const struct rota_call_options *options)
 {
@@ -93,6 +94,58 @@ static rota_err connect_call_close(const struct rota_alloc *alloc, void *ctx)
     return err;
 }
 
+/* Retries, then hedges, on two servers; answers come to the last stream only. */
+static rota_err try_again(const struct rota_alloc *alloc, void *ctx)
+{
+    static const char *const configs[] = {
+        "{\"loadBalancingConfig\":[{\"round_robin\":{}}],\"methodConfig\":[{\"name\":[{}],\"timeout\":\"9s\",\"retryPolicy\":{\"maxAttempts\":4,"
+        "\"initialBackoff\":\"0.1s\",\"maxBackoff\":\"1s\",\"backoffMultiplier\":2,\"retryableStatusCodes\":[14]}}]}",
+        "{\"loadBalancingConfig\":[{\"round_robin\":{}}],\"methodConfig\":[{\"name\":[{}],\"timeout\":\"9s\",\"hedgingPolicy\":{\"maxAttempts\":4,"
+        "\"hedgingDelay\":\"0.1s\",\"nonFatalStatusCodes\":[14]}}]}",
+    };
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    struct rota_channel_fixture f = {0};
+    struct rota_seen_call seen[2];
+    rota_err err;
+
+    options.service_config = configs[*(const int *)ctx];
+    err = rota_channel_fixture_open(&f, alloc, &options);
+    for (size_t n = 0; n < ROTA_COUNT(seen) && err == 0; n++) {
+        err = n == 0 ? say(&f, &seen[n], NULL) : chat(&f, &seen[n]);
+        rota_fixture_publish(&f, A, B, NULL);
+        bring_up(&f);
+        for (int i = 0; i < 30; i++) {
+            struct rota_fake_conn *conn = f.transport.n_conns == 0 ? NULL : f.transport.conns[f.transport.n_conns - 1 - (size_t)i % f.transport.n_conns];
+            rota_virtual_host_advance(&f.v, 110 * ROTA_MS);
+            bring_up(&f);
+            if (i < 2 && conn != NULL && conn->n_streams > 0)
+                rota_fake_trailers_only(conn->streams[conn->n_streams - 1], ROTA_UNAVAILABLE, "no");
+            else if (i > 5)
+                answer(&f);
+        }
+        rota_virtual_host_advance(&f.v, 20 * ROTA_S);
+        if (seen[n].dones == 0 && seen[n].call != NULL) {
+            rota_call_cancel(seen[n].call);
+            rota_virtual_host_run(&f.v);
+            err = ROTA_ENOMEM;
+        }
+        if (err == 0)
+            err = worse(err, &seen[n]);
+    }
+    rota_channel_fixture_close(&f);
+    return err;
+}
+
+static void so_it_is_for_retries_and_hedges(void **unused)
+{
+    (void)unused;
+    for (int which = 0; which < 2; which++) {
+        uint64_t count = rota_alloc_sweep_absorbing(try_again, &which);
+        print_message("  %u allocations\n", (unsigned)count);
+        assert_true(count > 40);
+    }
+}
+
 static void running_out_of_memory_is_an_error(void **unused)
 {
     uint64_t count;
@@ -159,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(running_out_of_memory_is_an_error),
+        cmocka_unit_test(so_it_is_for_retries_and_hedges),
         cmocka_unit_test(a_call_that_did_not_start_is_not_reported),
         cmocka_unit_test(a_warm_channel_allocates_nothing_for_a_call),
     };
