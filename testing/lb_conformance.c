@@ -134,6 +134,17 @@ static void random_list(struct run *r)
         assert_true(err == 0 || (r->memory.failed && err == ROTA_ENOMEM));
 }
 
+/* Its server says how it is. */
+static void random_word_of_server(struct run *r, struct rota_fake_conn *conn)
+{
+    static const enum rota_lb_serving serving[] = {ROTA_LB_NOT_SERVING, ROTA_LB_ASKED, ROTA_LB_SERVING};
+
+    if (roll(r, 2) == 0)
+        rota_fake_lb_report(&r->lb, conn, 1 + roll(r, 1000));
+    else
+        rota_fake_lb_serving(&r->lb, conn, serving[roll(r, ROTA_COUNT(serving))]);
+}
+
 /* What a subchannel may do next: gRPC's moves, and those of A105. */
 static void random_conn(struct run *r)
 {
@@ -151,7 +162,10 @@ static void random_conn(struct run *r)
         rota_fake_lb_conn(&r->lb, conn, roll(r, 2) == 0 ? ROTA_CONN_READY : ROTA_CONN_TRANSIENT_FAILURE, "refused");
         break;
     case ROTA_CONN_READY:
-        rota_fake_lb_conn(&r->lb, conn, roll(r, 3) > 0 ? ROTA_CONN_IDLE : 1 + 2 * roll(r, 2), "unhealthy");
+        if (roll(r, 3) == 0)
+            random_word_of_server(r, conn);
+        else
+            rota_fake_lb_conn(&r->lb, conn, roll(r, 3) > 0 ? ROTA_CONN_IDLE : 1 + 2 * roll(r, 2), "unhealthy");
         break;
     default:
         rota_fake_lb_conn(&r->lb, conn, conn->wanted ? ROTA_CONN_CONNECTING : ROTA_CONN_IDLE, NULL);
@@ -213,6 +227,8 @@ static void settle_conns(struct run *r)
             rota_fake_lb_conn(&r->lb, conn, ROTA_CONN_CONNECTING, NULL);
         else if (conn->state == ROTA_CONN_TRANSIENT_FAILURE)
             rota_fake_lb_conn(&r->lb, conn, ROTA_CONN_IDLE, NULL);
+        else if (conn->state == ROTA_CONN_READY)
+            rota_fake_lb_serving(&r->lb, conn, ROTA_LB_SERVING);
     }
 }
 

@@ -23,6 +23,7 @@ const char *const rota_test_lb_configs[] = {
     "[{\"round_robin\":{}}]",
     "[{\"least_request\":{\"choiceCount\":3}}]",
     "[{\"random\":{}}]",
+    "[{\"weighted_round_robin\":{\"blackoutPeriod\":\"0s\",\"enableOobLoadReport\":true}}]",
     "[{\"weighted_round_robin\":{\"blackoutPeriod\":\"0s\",\"metricNamesForComputingUtilization\":[\"utilization.disk\"]}}]",
     "[{\"ring_hash\":{\"minRingSize\":16,\"maxRingSize\":64}}]",
     "[{\"random_subsetting\":{\"subsetSize\":2,\"childPolicy\":[{\"least_request\":{}}]}}]",

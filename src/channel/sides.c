@@ -301,7 +301,7 @@ static void run_review(struct rota_host_task *task)
         review_health(sides, connection->subchannel);
 }
 
-void rota_sides_welcome(struct rota_subchannel *sub, unsigned slot, struct rota_lb_subchannel *hold)
+void rota_sides_welcome(struct rota_subchannel *sub, struct rota_lb_subchannel *hold)
 {
     struct rota_connection *connection = sub->connection;
     struct rota_channel *channel = sub->channel;
@@ -315,7 +315,7 @@ void rota_sides_welcome(struct rota_subchannel *sub, unsigned slot, struct rota_
         return;
     if (sides->serving == ROTA_LB_UNCHECKED)
         sides->serving = sides->health.refused ? ROTA_LB_SERVING : ROTA_LB_ASKED;
-    rota_balance_serving(channel, slot, hold, sides->serving, sides->serving == ROTA_LB_NOT_SERVING ? &sides->ill : NULL);
+    rota_lb_hold_serving(hold, sides->serving, sides->serving == ROTA_LB_NOT_SERVING ? &sides->ill : NULL);
 }
 
 void rota_sides_review(struct rota_subchannel *sub)

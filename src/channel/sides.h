@@ -9,7 +9,7 @@
 #include "channel/subchannel.h"
 
 /* A hold is about to be told that its subchannel is READY: it first hears whether that serves. */
-void rota_sides_welcome(struct rota_subchannel *sub, unsigned slot, struct rota_lb_subchannel *hold);
+void rota_sides_welcome(struct rota_subchannel *sub, struct rota_lb_subchannel *hold);
 
 /* What the holds of a subchannel want may have changed; looked into in the channel's next task. */
 void rota_sides_review(struct rota_subchannel *sub);

@@ -52,7 +52,7 @@ static void tell_untold(struct rota_subchannel *sub)
             hold->next_hold = sub->told[slot];
             sub->told[slot] = hold;
             if (sub->state == ROTA_CONN_READY && (hold->heeds || hold->report_ns != 0))
-                rota_sides_welcome(sub, slot, hold);
+                rota_sides_welcome(sub, hold);
             rota_balance_tell(sub->channel, slot, hold, sub->state, sub->state == ROTA_CONN_TRANSIENT_FAILURE ? &sub->why : NULL);
         }
     }

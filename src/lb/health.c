@@ -88,19 +88,24 @@ const struct rota_status *rota_lb_node_why(const struct rota_lb_child *node)
     return node->pick == pick_unhealthy ? ill_of(node) : &no_detail;
 }
 
-void rota_lb_tree_serving(struct rota_lb_tree *tree, struct rota_lb_subchannel *hold, enum rota_lb_serving serving, const struct rota_status *why,
-                          int64_t now_ns)
+void rota_lb_hold_serving(struct rota_lb_subchannel *hold, enum rota_lb_serving serving, const struct rota_status *why)
 {
-    struct rota_lb_child *node = hold->node;
+    const struct rota_alloc *alloc = hold->node->tree->env->alloc;
 
     if (hold->freed || !hold->heeds)
         return;
     if (why != NULL && hold->ill == NULL)
-        hold->ill = rota_alloc_get(tree->env->alloc, sizeof(*hold->ill));
+        hold->ill = rota_alloc_get(alloc, sizeof(*hold->ill));
     if (why != NULL && hold->ill != NULL)
         *hold->ill = *why;
     hold->serving = (uint8_t)serving;
-    rota_lb_node_look_again(node);
+    rota_lb_node_look_again(hold->node);
+}
+
+void rota_lb_tree_serving(struct rota_lb_tree *tree, struct rota_lb_subchannel *hold, enum rota_lb_serving serving, const struct rota_status *why,
+                          int64_t now_ns)
+{
+    rota_lb_hold_serving(hold, serving, why);
     if (tree->running)
         return;
     tree->now_ns = now_ns;

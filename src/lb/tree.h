@@ -74,10 +74,11 @@ rota_err rota_lb_tree_endpoints(struct rota_lb_tree *tree, const struct rota_end
 void rota_lb_tree_resolver_error(struct rota_lb_tree *tree, const struct rota_status *why, int64_t now_ns);
 void rota_lb_tree_conn(struct rota_lb_tree *tree, struct rota_lb_subchannel *hold, enum rota_conn_state conn, const struct rota_status *why,
                        int64_t now_ns);
-/* For holds that heed it; before READY is delivered, and whenever it changes later. why: with NOT_SERVING. Of a hold whose connection
- * leaves READY it is forgotten. */
+/* For holds that heed it, whenever it changes. why: with NOT_SERVING. Of a hold whose connection leaves READY it is forgotten. */
 void rota_lb_tree_serving(struct rota_lb_tree *tree, struct rota_lb_subchannel *hold, enum rota_lb_serving serving, const struct rota_status *why,
                           int64_t now_ns);
+/* The same, delivered with the hold's next event: of one that is about to be told that it is READY. */
+void rota_lb_hold_serving(struct rota_lb_subchannel *hold, enum rota_lb_serving serving, const struct rota_status *why);
 /* For holds with report_ns. Not from inside an owner function. */
 void rota_lb_tree_report(struct rota_lb_tree *tree, struct rota_lb_subchannel *hold, const struct rota_load_report *report, int64_t now_ns);
 void rota_lb_tree_exit_idle(struct rota_lb_tree *tree, int64_t now_ns);

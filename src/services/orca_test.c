@@ -374,6 +374,55 @@ static void is_added_once(void **unused)
     fini(&f);
 }
 
+/* --- Memory --- */
+
+static rota_err live(const struct rota_alloc *alloc, void *ctx)
+{
+    struct rota_server_options server_options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_fake_acceptor acceptor;
+    struct rota_virtual_host v;
+    struct rota_server_parts parts = {.host = &v.host, .acceptor = &acceptor.acceptor};
+    struct fixture f = {0};
+    rota_err err;
+
+    (void)ctx;
+    server_options.alloc = alloc;
+    rota_virtual_host_init(&v, NULL, 1);
+    rota_fake_acceptor_init(&acceptor, &v, NULL);
+    err = rota_server_make(&server_options, &parts, &f.server, NULL);
+    if (err == 0) {
+        err = rota_server_add(f.server, &service, NULL, NULL);
+        if (err == 0)
+            err = rota_orca_add(f.server, NULL, &f.orca);
+        if (err == 0)
+            err = rota_orca_set(f.orca, "named_metrics.a", 1);
+        if (err == 0)
+            err = rota_server_listen(f.server, "127.0.0.1:1", NULL, NULL);
+        if (err == 0) {
+            struct rota_fake_ask *ask;
+            f.asker = rota_fake_connect(&acceptor);
+            if (f.asker->events != NULL) {
+                ask = stream(&f, ROTA_SLICE(""));
+                rota_virtual_host_advance(&v, 31 * S);
+                err = !ask->dead && ask->n_sends == 2 ? 0 : ROTA_ENOMEM;
+                if (strcmp(call(&f, ""), "named_metrics.a=1") != 0)
+                    err = ROTA_ENOMEM;
+            }
+        }
+        rota_server_shut(f.server, NULL, NULL);
+        rota_virtual_host_run(&v);
+    }
+    rota_fake_acceptor_fini(&acceptor);
+    rota_virtual_host_fini(&v);
+    return err;
+}
+
+static void out_of_memory_is_survived(void **unused)
+{
+    (void)unused;
+    assert_true(rota_alloc_sweep_absorbing(live, NULL) > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +432,7 @@ int main(void)
         cmocka_unit_test(reports_come_each_interval),
         cmocka_unit_test(streams_are_bounded),
         cmocka_unit_test(is_added_once),
+        cmocka_unit_test(out_of_memory_is_survived),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
