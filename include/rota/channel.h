@@ -37,7 +37,7 @@ struct rota_channel_options {
     int64_t backoff_max_ms;      /* default 120 s */
     int64_t idle_timeout_ms;     /* without calls: connections are dropped; default 30 min, -1: never */
     int64_t keepalive_time_ms;   /* gRFC A8; default: never; at least 10 s (1 s for etcd's own) */
-    int64_t keepalive_timeout_ms; /* default 20 s */
+    int64_t keepalive_timeout_ms; /* default 20 s; with keepalive TCP_USER_TIMEOUT too (gRFC A18) */
     bool keepalive_without_calls;
     /* To every address, unix: too. NULL: plaintext to addresses of this machine (127.0.0.0/8, ::1, unix sockets), and calls that need
      * another one fail UNAVAILABLE; &rota_tls_insecure: plaintext to any. */

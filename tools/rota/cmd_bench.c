@@ -3,6 +3,7 @@
 #include "connect.h"
 #include "load.h"
 #include "lookup.h"
+#include "wire/target.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -60,13 +61,14 @@ static void show_json(const struct app *app)
     const struct rota_load *load = &app->load;
     uint64_t ended = rota_load_ended(load);
     json_t *latency = json_object(), *object;
+    char shown[ROTA_TARGET_SHOW_SIZE];
     char *text;
 
     json_object_set_new(latency, "mean", json_real(mean_ns(load) / 1e3));
     for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
         json_object_set_new(latency, quantile_names[i], json_real((double)rota_sim_histogram_at(&load->latency, quantiles[i]) / 1e3));
     json_object_set_new(latency, "max", json_real((double)load->latency.max_ns / 1e3));
-    object = json_pack("{s:s,s:s,s:f,s:I,s:f,s:I,s:I,s:o,s:o,s:f}", "target", app->target, "method", app->path + 1, "seconds", load->seconds,
+    object = json_pack("{s:s,s:s,s:f,s:I,s:f,s:I,s:I,s:o,s:o,s:f}", "target", rota_target_show(app->target, shown, sizeof(shown)), "method", app->path + 1, "seconds", load->seconds,
                        "calls", (json_int_t)ended, "calls_per_s", (double)ended / load->seconds, "replies", (json_int_t)load->replies,
                        "unfinished", (json_int_t)load->unfinished, "codes", codes_of(load), "latency_us", latency, "client_cpu_us_per_call",
                        ended == 0 ? 0.0 : load->cpu_seconds * 1e6 / (double)ended);
