@@ -90,7 +90,8 @@ void registry_uri(const char *registry, const char *service, char *out, size_t s
         if (strncmp(registry, schemes[i], strlen(schemes[i])) == 0)
             registry += strlen(schemes[i]);
     if (strstr(registry, "://") != NULL) {
-        fputs("--registry: expected etcd://host:port (several with commas), http://host:port or host:port\n", stderr);
+        const char *at = strrchr(registry, '@'); /* a password may stand before it */
+        fprintf(stderr, "--registry=%s: expected etcd://host:port (several with commas), http://host:port or host:port\n", at == NULL ? registry : at + 1);
         exit(2);
     }
     params = strchr(registry, '?');
