@@ -31,8 +31,9 @@ QUIET_CALLS = 500
 FLOODS = ["rapid_reset", "made_you_reset", "half_closed_reset", "streams_over_limit", "ping_flood", "settings_flood",
           "empty_data_flood", "empty_headers_flood", "continuation_flood", "empty_continuation_flood", "header_bomb",
           "priority_flood", "window_update_flood", "stream_window_flood", "unknown_frame_flood", "crumb_flood", "padding_flood",
-          "dribble", "longer_than_said_reset", "endless_trailers_reset", "zero_increment_reset"]
-HOARDS = ["window_zero", "never_read", "unknown_fields"]
+          "dribble", "longer_than_said_reset", "endless_trailers_reset", "zero_increment_reset",
+          "whole_calls_cancelled", "large_headers"]
+HOARDS = ["window_zero", "never_read", "unknown_fields", "slow_body"]
 DAWDLERS = ["half_preface", "half_block", "half_headers"]
 FLOOD_S, HOARD_S, PENDING_S, DAWDLE_S, IDLE_S = 15, 3, 15, 30, 3
 

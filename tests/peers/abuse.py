@@ -167,6 +167,26 @@ def partial_messages():
             yield data(stream, piece)
 
 
+def whole_calls_cancelled():
+    """Calls asked in full and cancelled before the answer can come."""
+    return batches(lambda stream: call(stream) + rst_stream(stream, CANCEL))
+
+
+def large_headers():
+    """As many headers as are allowed, in every call, which is then cancelled."""
+    fields = [("x-%d" % i, "y" * 500) for i in range(12)]
+    return batches(lambda stream: request(stream, *fields) + rst_stream(stream, CANCEL))
+
+
+def slow_body():
+    """A thousand calls whose messages come a byte at a time, for ever."""
+    streams = range(1, 1999, 2)
+    yield b"".join(request(stream) + data(stream, message(ASK)[:5]) for stream in streams)
+    while True:
+        time.sleep(0.5)
+        yield b"".join(data(stream, b"x") for stream in streams[:10])
+
+
 def half_preface():
     yield PREFACE[:10]
 
