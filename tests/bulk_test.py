@@ -59,4 +59,5 @@ def test(h):
                     assert kib < GROWN_MIB * 1024
 
 
-harness.main(test)
+if __name__ == "__main__":
+    harness.main(test)

@@ -1,10 +1,12 @@
-/* bdp.c - the window follows twice what the owner takes in a round trip.
+/* bdp.c - the window follows four times what the owner takes in a round trip.
  *
  * As gRPC does it, a ping follows DATA while the window can still grow, and its answer ends a sample. Unlike there, a sample
  * counts what the owner has taken, not what has arrived, and lasts from answer to answer, pauses included. So an owner
  * who holds its calls, or reads slowly, or in bursts after sleep, is given the window that its own speed needs, and no
  * sender's haste makes us keep more. For the same reason the shortest round trip counts: what waits in sockets before a busy
  * owner makes later ones longer. A round trip counts for a quarter of a millisecond at least, which a turn of either side may take.
+ * Four times, because the session opens a window again when half of it is taken: who is limited by it takes as little as half a window in a
+ * round trip, and must be seen to need more.
  * The window never shrinks: HTTP/2 cannot take back what was granted.
  * A ping needs DATA that came after the last answer, so a server that counts pings (gRFC A9) has sent DATA between any two
  * and counts none.
@@ -12,6 +14,7 @@
 #include "h2/bdp.h"
 
 #define MS_NS INT64_C(1000000)
+#define GAIN 4
 #define RTT_MIN_NS (MS_NS / 4)
 #define PAUSE_MIN_NS (10 * MS_NS)
 #define PAUSE_MAX_NS (1000 * MS_NS)
@@ -37,12 +40,12 @@ bool rota_h2_bdp_ping(struct rota_h2_bdp *bdp, int64_t now_ns)
     return true;
 }
 
-/* Twice what is taken in a round trip at the sample's speed. */
+/* For what is taken in a round trip at the sample's speed. */
 static uint64_t wanted_bytes(const struct rota_h2_bdp *bdp, int64_t elapsed_ns)
 {
     int64_t rtt_ns = bdp->rtt_ns < RTT_MIN_NS ? RTT_MIN_NS : bdp->rtt_ns;
     double share = elapsed_ns <= rtt_ns ? 1 : (double)rtt_ns / (double)elapsed_ns;
-    double wanted = 2 * (double)bdp->taken_bytes * share;
+    double wanted = GAIN * (double)bdp->taken_bytes * share;
 
     return wanted < bdp->bound_bytes ? (uint64_t)wanted : bdp->bound_bytes;
 }

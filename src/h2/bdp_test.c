@@ -21,20 +21,21 @@ static const struct sample_case {
     uint32_t bound;
     struct sample samples[SAMPLES];
 } sample_cases[] = {
-    {"a window used up in each round trip doubles", 16 * MIB,
-        {{0, 100 * MS, 64 * KIB, 128 * KIB}, {0, 100 * MS, 128 * KIB, 256 * KIB}, {0, 100 * MS, 256 * KIB, 512 * KIB}}},
-    {"it ends at the bound", 200 * KIB, {{0, 100 * MS, 64 * KIB, 128 * KIB}, {0, 100 * MS, 128 * KIB, 200 * KIB}}},
-    {"the bound is reached by less than a quarter more", 150 * KIB, {{0, 100 * MS, 64 * KIB, 128 * KIB}, {0, 100 * MS, 128 * KIB, 150 * KIB}}},
-    {"a quarter more is worth a frame", 16 * MIB, {{0, 100 * MS, 40 * KIB, 80 * KIB}}},
-    {"less is not", 16 * MIB, {{0, 100 * MS, 39 * KIB, 64 * KIB}}},
+    {"a window used up in each round trip becomes four", 16 * MIB,
+        {{0, 100 * MS, 64 * KIB, 256 * KIB}, {0, 100 * MS, 256 * KIB, MIB}, {0, 100 * MS, MIB, 4 * MIB}}},
+    {"half a window, which is when it is opened again, makes it double", 16 * MIB, {{0, 100 * MS, 32 * KIB, 128 * KIB}, {0, 100 * MS, 64 * KIB, 256 * KIB}}},
+    {"it ends at the bound", 200 * KIB, {{0, 100 * MS, 64 * KIB, 200 * KIB}}},
+    {"the bound is reached by less than a quarter more", 150 * KIB, {{0, 100 * MS, 32 * KIB, 128 * KIB}, {0, 100 * MS, 128 * KIB, 150 * KIB}}},
+    {"a quarter more is worth a frame", 16 * MIB, {{0, 100 * MS, 20 * KIB, 80 * KIB}}},
+    {"less is not", 16 * MIB, {{0, 100 * MS, 19 * KIB, 64 * KIB}}},
     {"who takes nothing gets no more", 16 * MIB, {{0, 100 * MS, 0, 64 * KIB}, {20 * MS, 100 * MS, 0, 64 * KIB}}},
     {"a slow taker's speed counts, not the sender's", 16 * MIB, {{0, 100 * MS, 6 * KIB, 64 * KIB}, {100 * MS, 100 * MS, 6 * KIB, 64 * KIB}}},
     {"bursts after sleep are averaged over the sleep", 16 * MIB,
-        {{0, 50 * US, 64 * KIB, 128 * KIB}, {100 * MS, 50 * US, 128 * KIB, 128 * KIB}, {100 * MS, 50 * US, 128 * KIB, 128 * KIB}}},
+        {{0, 50 * US, 64 * KIB, 256 * KIB}, {100 * MS, 50 * US, 256 * KIB, 256 * KIB}, {100 * MS, 50 * US, 256 * KIB, 256 * KIB}}},
     {"round trips that a full socket makes long do not count", 16 * MIB,
-        {{0, 1 * MS, 64 * KIB, 128 * KIB}, {0, 20 * MS, 128 * KIB, 128 * KIB}, {10 * MS, 40 * MS, 256 * KIB, 128 * KIB}}},
+        {{0, 1 * MS, 64 * KIB, 256 * KIB}, {0, 20 * MS, 256 * KIB, 256 * KIB}, {10 * MS, 40 * MS, 512 * KIB, 256 * KIB}}},
     {"a round trip is taken for a quarter of a millisecond at least", 16 * MIB,
-        {{0, 50 * US, 64 * KIB, 128 * KIB}, {10 * MS - 50 * US, 50 * US, 20 * MIB, MIB}}},
+        {{0, 50 * US, 64 * KIB, 256 * KIB}, {10 * MS - 50 * US, 50 * US, 20 * MIB, 2 * MIB}}},
 };
 
 static void the_window_follows_what_is_taken(void **state)

@@ -58,10 +58,10 @@ static const struct reader_case {
     {"who takes all of it gets up to the bound in a round trip", 16 << 20, 100 * MS, SIZE_MAX, 16 * MIB, 16 * MIB, 16 * MIB},
     {"a smaller bound is kept to", 1 << 20, 100 * MS, SIZE_MAX, 1 * MIB, 1 * MIB, 1 * MIB},
     {"no bound, no growth", 0, 100 * MS, SIZE_MAX, 65535, 65535, 65535},
-    {"who takes 1 MiB is kept busy, and keeps no more than twice that", 16 << 20, 100 * MS, 1 * MIB, 1 * MIB, 1 * MIB, 2 * MIB + 512 * KIB},
+    {"who takes 1 MiB is kept busy, and keeps no more than four times that", 16 << 20, 100 * MS, 1 * MIB, 1 * MIB, 1 * MIB, 4 * MIB + 512 * KIB},
     {"who takes little keeps the first window", 16 << 20, 100 * MS, 16 * KIB, 16 * KIB, 16 * KIB, 65535},
     {"who takes nothing keeps the first window", 16 << 20, 100 * MS, 0, 0, 0, 65535},
-    {"near by, what is taken in a quarter of a millisecond counts", 16 << 20, MS / 10, 64 * KIB, 64 * KIB, 64 * KIB, 512 * KIB},
+    {"near by, what is taken in a quarter of a millisecond counts", 16 << 20, MS / 10, 64 * KIB, 64 * KIB, 64 * KIB, 1 * MIB},
 };
 
 static void windows_fit_the_reader(void **state)
