@@ -47,7 +47,7 @@ struct rota_channel_options {
     const struct rota_call_credentials *credentials;    /* rota/credentials.h; of every call; default: none */
     bool no_health_checks; /* a service config's healthCheckConfig (gRFC A17) is not followed */
     /* Further attempts, which a service config's retryPolicy and hedgingPolicy ask for (docs/calls.md). The budget holds for both together:
-     * over ten seconds they are at most that share of the calls that have such a policy; or the floor each second, where that is more. */
+     * over ten seconds they are at most that share of the calls that have such a policy, or the floor where that is more. */
     int32_t max_attempts;         /* of a call, the first included: default 5, 1 to 10; 1: neither retries nor hedges */
     int32_t retry_ratio_percent;  /* default 10, at most 1000; -1: none */
     int32_t retry_floor_per_s;    /* default 10, at most 1000000; -1: none */

@@ -4,47 +4,73 @@
 
 #define NS_PER_S INT64_C(1000000000)
 #define SECONDS ROTA_RETRY_BUDGET_SECONDS
+#define ONE 100 /* attempt */
 
 void rota_retry_budget_init(struct rota_retry_budget *budget, uint32_t ratio_percent, uint32_t floor_per_s)
 {
-    *budget = (struct rota_retry_budget){.ratio_percent = ratio_percent, .floor_per_s = floor_per_s};
+    *budget = (struct rota_retry_budget){.ratio = ratio_percent, .floor = (int64_t)floor_per_s * ONE};
+    budget->reserve = budget->floor * SECONDS;
 }
 
-/* Leaves out what is older than the window. */
+static int64_t lesser(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A second is over: what the deposits stayed behind the floor fills the reserve and pays debts. */
+static void end_second(struct rota_retry_budget *budget)
+{
+    int64_t missing = budget->income < budget->floor ? budget->floor - budget->income : 0;
+    int64_t i = ++budget->second % SECONDS;
+
+    budget->reserve = lesser(budget->reserve + missing, budget->floor * SECONDS);
+    budget->owed -= lesser(budget->owed, missing);
+    budget->income = 0;
+    budget->credit -= budget->seconds[i].credit;
+    budget->spent -= budget->seconds[i].spent;
+    budget->seconds[i].credit = budget->seconds[i].spent = 0;
+}
+
 static void move_to(struct rota_retry_budget *budget, int64_t second)
 {
-    if (second - budget->second >= SECONDS) {
+    if (second - budget->second > 2 * SECONDS) { /* long enough to forget everything */
         memset(budget->seconds, 0, sizeof(budget->seconds));
-        budget->calls = budget->spent = 0;
+        budget->credit = budget->spent = budget->income = budget->owed = 0;
+        budget->reserve = budget->floor * SECONDS;
         budget->second = second;
     }
-    while (budget->second < second) {
-        int64_t i = ++budget->second % SECONDS;
-        budget->calls -= budget->seconds[i].calls;
-        budget->spent -= budget->seconds[i].spent;
-        budget->seconds[i].calls = budget->seconds[i].spent = 0;
-    }
+    while (budget->second < second)
+        end_second(budget);
 }
 
 void rota_retry_budget_call(struct rota_retry_budget *budget, int64_t now_ns)
 {
+    int64_t paid;
+
     move_to(budget, now_ns / NS_PER_S);
-    budget->seconds[budget->second % SECONDS].calls++;
-    budget->calls++;
+    paid = lesser(budget->owed, budget->ratio);
+    budget->income += budget->ratio;
+    budget->owed -= paid;
+    budget->seconds[budget->second % SECONDS].credit += budget->ratio - paid;
+    budget->credit += budget->ratio - paid;
 }
 
 bool rota_retry_budget_spend(struct rota_retry_budget *budget, int64_t now_ns)
 {
-    uint32_t *this_second;
-    bool by_ratio, by_floor;
+    int64_t i;
 
     move_to(budget, now_ns / NS_PER_S);
-    this_second = &budget->seconds[budget->second % SECONDS].spent;
-    by_ratio = budget->spent < budget->calls * budget->ratio_percent / 100;
-    by_floor = *this_second < budget->floor_per_s && budget->spent < (uint64_t)budget->floor_per_s * SECONDS;
-    if (!by_ratio && !by_floor)
+    i = budget->second % SECONDS;
+    if (budget->credit >= ONE) {
+        budget->credit -= ONE;
+        budget->seconds[i].credit -= ONE;
+    } else if (budget->reserve >= ONE && budget->spent < budget->floor * SECONDS) {
+        budget->reserve -= ONE;
+        budget->owed += ONE;
+    } else {
         return false;
-    ++*this_second;
-    budget->spent++;
+    }
+    budget->seconds[i].spent += ONE;
+    budget->spent += ONE;
     return true;
 }

@@ -1,9 +1,9 @@
 /* retry_budget.h - how many further attempts, retries and hedges together, a channel may make: a share of its calls.
  *
  * Ours, not gRPC's (the idea is Finagle's RetryBudget): throttling has to be configured, and it lets a storm begin before it acts.
- * Over the last ten seconds, further attempts are never more than ratio x calls, or floor x ten where that is more, so that a channel
- * with few calls can retry too. What the floor gives and the calls do not is given second by second: a channel that was quiet has not saved
- * it up for the moment a storm begins. Only calls that might have a further attempt count.
+ * Each call that might have a further attempt deposits a ratio of one, which is good for ten seconds. So that a channel with few calls
+ * can retry too there is a reserve, ten seconds of the floor, which fills by as much as the deposits stay behind the floor. What is taken
+ * from it is owed: the next deposits pay that back first, so that attempts come down to (1 + ratio) x calls also where it was used.
  */
 #ifndef ROTA_CHANNEL_RETRY_BUDGET_H
 #define ROTA_CHANNEL_RETRY_BUDGET_H
@@ -14,12 +14,16 @@
 #define ROTA_RETRY_BUDGET_SECONDS 10
 
 struct rota_retry_budget {
-    uint32_t ratio_percent, floor_per_s;
-    int64_t second; /* of the host's clock, the last of the window */
+    /* All in hundredths of an attempt. */
+    int64_t ratio, floor; /* a deposit; the floor of a second */
+    int64_t second;       /* of the host's clock, the last of the window */
     struct {
-        uint32_t calls, spent;
+        int64_t credit; /* deposits, less what was spent of them */
+        int64_t spent;
     } seconds[ROTA_RETRY_BUDGET_SECONDS]; /* by second modulo their number */
-    uint64_t calls, spent; /* sums */
+    int64_t credit, spent; /* sums */
+    int64_t income;        /* all deposits of this second */
+    int64_t reserve, owed;
 };
 
 void rota_retry_budget_init(struct rota_retry_budget *budget, uint32_t ratio_percent, uint32_t floor_per_s);

@@ -14,16 +14,18 @@ static const struct budget_case {
     } steps[4];
 } budget_cases[] = {
     {"a tenth of the calls", 10, 0, {{0, 1000, 200, 100}}},
-    {"the floor where that is more, each second", 10, 10, {{0, 50, 200, 10}, {999, 0, 9, 0}, {1000, 0, 9, 9}, {2000, 0, 99, 10}}},
+    {"the floor of ten seconds where that is more", 10, 10, {{0, 50, 200, 100}}},
     {"the floor is no addition", 10, 10, {{0, 2000, 300, 200}}},
-    {"without calls the floor", 10, 10, {{0, 0, 200, 10}}},
-    {"which is not saved up", 10, 10, {{9000, 0, 200, 10}}},
-    {"beyond the floor of ten seconds the ratio alone counts", 10, 1, {{0, 100, 99, 10}, {1000, 0, 1, 0}, {10000, 0, 9, 1}}},
+    {"without calls the floor", 10, 10, {{0, 0, 200, 100}}},
+    {"which fills second by second", 10, 10, {{0, 0, 100, 100}, {11000, 0, 200, 100}, {13000, 0, 1, 0}, {22000, 0, 200, 100}}},
+    {"it fills by what the deposits stay behind it", 10, 10, {{0, 0, 100, 100}, {500, 60, 0, 0}, {10000, 0, 200, 94}}},
+    {"what it gave is paid back by the next calls", 10, 10, {{0, 0, 100, 100}, {100, 1000, 50, 0}, {200, 100, 50, 10}}},
     {"neither: none", 0, 0, {{0, 1000, 10, 0}}},
-    {"what is spent is missing for ten seconds", 10, 10, {{0, 1000, 100, 100}, {9999, 0, 10, 0}, {10000, 0, 200, 10}}},
+    {"what is spent is missing for ten seconds", 10, 10, {{0, 1000, 100, 100}, {9999, 0, 10, 0}, {10000, 0, 200, 100}}},
     {"calls count for ten seconds", 10, 0, {{0, 1000, 0, 0}, {9999, 0, 50, 50}, {10000, 0, 50, 0}}},
-    {"each second leaves by itself", 10, 0, {{0, 500, 0, 0}, {5000, 500, 0, 0}, {11000, 0, 200, 50}}},
+    {"each second leaves by itself", 10, 0, {{0, 500, 0, 0}, {5000, 500, 0, 0}, {12000, 0, 200, 50}}},
     {"after a long rest nothing is left", 10, 0, {{0, 1000, 0, 0}, {100000, 10, 10, 1}}},
+    {"but the floor", 10, 10, {{0, 1000, 300, 100}, {100000, 0, 300, 100}}},
     {"more than all calls can be allowed", 200, 0, {{0, 10, 50, 20}}},
 };
 
