@@ -9,6 +9,7 @@
 /* The rest of a header list that is too large must be decoded all the same, a field a byte at worst. */
 #define TOO_LARGE_FAULTS 8
 #define TOO_LARGE_BYTES_A_FAULT 512
+#define CRUMB_CHORES 4 /* it goes further up than other chores */
 #define CRUMB_BYTES 5      /* less than the head of a message: it comes of full windows and of splitting for its own sake */
 
 static int out_of_memory(struct rota_h2 *h2)
@@ -60,7 +61,7 @@ int rota_h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd,
     case NGHTTP2_CONTINUATION:
         return 0;
     default: /* PRIORITY, WINDOW_UPDATE, and what has no name */
-        rota_h2_peer_chore(h2);
+        rota_h2_peer_chores(h2, 1);
         return verdict(h2);
     }
 }
@@ -251,7 +252,7 @@ static int on_data_frame(struct rota_h2 *h2, const nghttp2_frame *frame)
         if (size == 0)
             rota_h2_peer_fault(h2);
         else if (size < CRUMB_BYTES)
-            rota_h2_peer_chore(h2);
+            rota_h2_peer_chores(h2, CRUMB_CHORES);
         return verdict(h2);
     }
     stream = rota_h2_stream_find(h2, frame->hd.stream_id);

@@ -231,7 +231,7 @@ void rota_h2_limits_init(struct rota_h2 *h2);
 void rota_h2_peer_fault(struct rota_h2 *h2);
 void rota_h2_peer_faults(struct rota_h2 *h2, uint32_t count); /* one that counts for so many */
 void rota_h2_peer_reset(struct rota_h2 *h2);
-void rota_h2_peer_chore(struct rota_h2 *h2); /* WINDOW_UPDATE, PRIORITY, an unknown frame, a crumb of DATA */
+void rota_h2_peer_chores(struct rota_h2 *h2, uint32_t count); /* WINDOW_UPDATE, PRIORITY, an unknown frame; a crumb of DATA is several */
 void rota_h2_allow_chores(struct rota_h2 *h2); /* a frame that the peer may answer with some was sent */
 void rota_h2_peer_ping(struct rota_h2 *h2);
 void rota_h2_forgive_pings(struct rota_h2 *h2); /* something of a stream was sent */

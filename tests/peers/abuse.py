@@ -313,7 +313,6 @@ def attack(address, mode, end_s):
         other.settimeout(3600)  # the same file, which timeouts have made non-blocking
         if mode not in BARE:
             sock.sendall(PREFACE + settings(*OURS))
-        print("begun", flush=True)
         if mode not in DEAF:
             threading.Thread(target=windows.read, args=(other,), daemon=True).start()
         there, sent = send_all(sock, mode, windows, end_s)
