@@ -156,7 +156,7 @@ static void json_of(const char *policy, struct rota_buffer *out)
 
 static void a_seed_gives_one_result(void **unused)
 {
-    static const char *const policies[] = {"round_robin", "random", "least_request", "weighted_round_robin", "ring_hash", "peak_ewma"};
+    static const char *const policies[] = {"round_robin", "random", "least_request", "weighted_round_robin", "ring_hash", "peak_ewma", "adaptive"};
 
     (void)unused;
     for (size_t i = 0; i < ROTA_COUNT(policies); i++) {
