@@ -16,7 +16,7 @@ import harness
 from abuse_test import ABUSE, FLOODS, HOARDS, Scene, p99
 
 ROUNDS, SECONDS, TRIES = 5, 1.0, 3
-NOISE_S = 0.01
+NOISE_S = 0.015
 AGAIN = 100000
 PAUSE_S = 0.001
 

@@ -8,7 +8,7 @@
 
 /* The rest of a header list that is too large must be decoded all the same, a field a byte at worst. */
 #define TOO_LARGE_FAULTS 8
-#define TOO_LARGE_BYTES_A_FAULT 512
+#define TOO_LARGE_BYTES_A_FAULT 128
 #define CRUMB_CHORES 4 /* it goes further up than other chores */
 #define CRUMB_BYTES 5      /* less than the head of a message: it comes of full windows and of splitting for its own sake */
 
