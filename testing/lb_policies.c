@@ -23,6 +23,7 @@ const char *const rota_test_lb_configs[] = {
     "[{\"round_robin\":{}}]",
     "[{\"least_request\":{\"choiceCount\":3}}]",
     "[{\"random\":{}}]",
+    "[{\"random\":{\"slowStartConfig\":{\"slowStartWindow\":\"2s\",\"aggression\":2}}}]",
     "[{\"weighted_round_robin\":{\"blackoutPeriod\":\"0s\",\"enableOobLoadReport\":true}}]",
     "[{\"weighted_round_robin\":{\"blackoutPeriod\":\"0s\",\"metricNamesForComputingUtilization\":[\"utilization.disk\"]}}]",
     "[{\"ring_hash\":{\"minRingSize\":16,\"maxRingSize\":64}}]",
@@ -33,5 +34,6 @@ const char *const rota_test_lb_configs[] = {
     "[{\"outlier_detection\":{\"interval\":\"1s\",\"smallCluster\":true,\"childPolicy\":[{\"round_robin\":{}}]}}]",
     "[{\"peak_ewma\":{\"decayTime\":\"1s\"}}]",
     "[{\"adaptive\":{}}]",
+    "[{\"adaptive\":{\"slowStartConfig\":{\"minWeightPercent\":0}}}]",
     NULL,
 };

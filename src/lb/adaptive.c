@@ -9,6 +9,7 @@
  * Calls with streams count as load, but how long they last says nothing of the server. Measured in docs/lb/choosing.md.
  */
 #include "base/list.h"
+#include "lb/config_json.h"
 #include "lb/ewma.h"
 #include "lb/petiole_policy.h"
 #include <math.h>
@@ -65,7 +66,7 @@ static double load_of(const struct adaptive *a, const struct rota_ready *ready, 
 static const struct rota_ready *choose(const struct adaptive *a, int64_t now_ns)
 {
     const struct rota_petiole *leaves = &a->policy.leaves;
-    uint32_t n = leaves->n_ready < CHOICES ? leaves->n_ready : CHOICES, at = rota_lb_random_below(leaves->env, leaves->n_ready);
+    uint32_t n = leaves->n_ready < CHOICES ? leaves->n_ready : CHOICES, at = rota_petiole_sample(leaves, now_ns);
     const struct rota_ready *best = &leaves->ready[at];
     double least;
 
@@ -74,7 +75,10 @@ static const struct rota_ready *choose(const struct adaptive *a, int64_t now_ns)
     least = load_of(a, best, now_ns);
     for (uint32_t i = 1; i < n; i++) {
         uint32_t other = (at + 1 + rota_lb_random_below(leaves->env, leaves->n_ready - 1)) % leaves->n_ready;
-        double load = load_of(a, &leaves->ready[other], now_ns);
+        double load;
+        if (!rota_petiole_takes(leaves, leaves->ready[other].leaf, now_ns))
+            continue;
+        load = load_of(a, &leaves->ready[other], now_ns);
         if (load < least) {
             least = load;
             best = &leaves->ready[other];
@@ -170,7 +174,7 @@ static rota_err init(void *state, const struct rota_lb_env *env, const void *con
     static const struct rota_leaf_hooks hooks = {.leaf_size = sizeof(struct adaptive_leaf)};
     struct adaptive *a = state;
 
-    (void)config;
+    a->policy.leaves.slow_start = *(const struct rota_slow_start *)config;
     a->forget_ns = FORGET_MIN_NS;
     return rota_petiole_policy_init(&a->policy, env, &hooks);
 }
@@ -178,6 +182,8 @@ static rota_err init(void *state, const struct rota_lb_env *env, const void *con
 const struct rota_lb_class rota_lb_adaptive = {
     .name = "adaptive",
     .state_size = sizeof(struct adaptive),
+    .parse = rota_slow_start_parse,
+    .free_config = rota_lb_json_config_free,
     .init = init,
     .fini = rota_petiole_policy_fini,
     .on_endpoints = rota_petiole_on_endpoints,

@@ -13,6 +13,7 @@
 
 struct least_request_config {
     uint32_t choices;
+    struct rota_slow_start slow_start;
 };
 
 struct least_request {
@@ -32,7 +33,7 @@ static rota_err read_config(const struct rota_lb_env *env, const json_t *object,
         return rota_errinfo_set(info, ROTA_EPARSE, "\"choiceCount\" must be at least %d", CHOICES_MIN);
     if (c->choices > CHOICES_MAX)
         c->choices = CHOICES_MAX;
-    return err;
+    return err < 0 ? err : rota_slow_start_read(object, &c->slow_start, info);
 }
 
 static rota_err parse(const struct rota_lb_env *env, struct rota_slice json, void **ret_config, struct rota_errinfo *info)
@@ -40,9 +41,9 @@ static rota_err parse(const struct rota_lb_env *env, struct rota_slice json, voi
     return rota_lb_json_config(env, json, sizeof(struct least_request_config), read_config, rota_lb_json_config_free, ret_config, info);
 }
 
-static const struct rota_ready *sample(const struct rota_petiole *leaves)
+static const struct rota_ready *sample(const struct rota_petiole *leaves, int64_t now_ns)
 {
-    return &leaves->ready[rota_lb_random_below(leaves->env, leaves->n_ready)];
+    return &leaves->ready[rota_petiole_sample(leaves, now_ns)];
 }
 
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
@@ -53,9 +54,9 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
 
     if (lr->policy.leaves.n_ready == 0)
         return rota_petiole_none_ready(&lr->policy);
-    best = sample(&lr->policy.leaves);
+    best = sample(&lr->policy.leaves, call->now_ns);
     for (uint32_t i = 1; i < lr->choices; i++) {
-        const struct rota_ready *other = sample(&lr->policy.leaves);
+        const struct rota_ready *other = sample(&lr->policy.leaves, call->now_ns);
         if (other->leaf->n_calls < best->leaf->n_calls)
             best = other;
     }
@@ -79,6 +80,7 @@ static rota_err init(void *state, const struct rota_lb_env *env, const void *con
     const struct least_request_config *c = config;
 
     lr->choices = c->choices;
+    lr->policy.leaves.slow_start = c->slow_start;
     return rota_petiole_policy_init(&lr->policy, env, NULL);
 }
 

@@ -14,6 +14,7 @@
 
 struct peak_ewma_config {
     int64_t decay_ns;
+    struct rota_slow_start slow_start;
 };
 
 struct ewma_leaf {
@@ -36,7 +37,7 @@ static rota_err read_config(const struct rota_lb_env *env, const json_t *object,
     err = rota_lb_json_duration(object, "decayTime", &c->decay_ns, info);
     if (err == 0 && c->decay_ns == 0)
         return rota_errinfo_set(info, ROTA_EPARSE, "\"decayTime\" must be more than 0");
-    return err;
+    return err < 0 ? err : rota_slow_start_read(object, &c->slow_start, info);
 }
 
 static rota_err parse(const struct rota_lb_env *env, struct rota_slice json, void **ret_config, struct rota_errinfo *info)
@@ -61,9 +62,11 @@ static const struct rota_ready *choose(const struct peak_ewma *pe, int64_t now_n
 
     if (leaves->n_ready == 1)
         return &leaves->ready[0];
-    first = rota_lb_random_below(leaves->env, leaves->n_ready);
+    first = rota_petiole_sample(leaves, now_ns);
     second = rota_lb_random_below(leaves->env, leaves->n_ready - 1);
     second += second >= first; /* two different ones */
+    if (!rota_petiole_takes(leaves, leaves->ready[second].leaf, now_ns))
+        return &leaves->ready[first];
     return load_of(pe, &leaves->ready[second], now_ns) < load_of(pe, &leaves->ready[first], now_ns) ? &leaves->ready[second] : &leaves->ready[first];
 }
 
@@ -114,6 +117,7 @@ static rota_err init(void *state, const struct rota_lb_env *env, const void *con
     const struct peak_ewma_config *c = config;
 
     pe->decay_ns = (double)c->decay_ns;
+    pe->policy.leaves.slow_start = c->slow_start;
     return rota_petiole_policy_init(&pe->policy, env, &hooks);
 }
 

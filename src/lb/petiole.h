@@ -11,6 +11,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "lb/slow_start.h"
 #include <rota/lb.h>
 
 /* The tag of its child. A policy's own per-endpoint data may follow in a struct that begins with this one. */
@@ -22,6 +23,7 @@ struct rota_leaf {
     struct rota_link retired; /* or, of one that is gone, in the list of those */
     uint32_t ready_place; /* 1 + index in ready; 0: not READY */
     uint32_t n_calls;     /* under way, of policies that count them */
+    int64_t cold_since_ns; /* when it last came up cold; 0: never, or there is no slow start */
     uint8_t conn;         /* as counted: TRANSIENT_FAILURE until READY */
     bool unmatched;       /* in an update: listed so far, not yet met in the new list */
     bool is_retired;
@@ -58,6 +60,7 @@ struct rota_petiole {
     uint32_t n_ready;
     uint32_t cursor; /* whose turn is next */
     bool turned;     /* a turn was taken since ready was empty */
+    int64_t cold_until_ns; /* no leaf is cold any more from then on */
     /* Not. */
     const struct rota_lb_env *env;
     struct rota_lb_config *leaf_config;
@@ -69,6 +72,7 @@ struct rota_petiole {
     struct rota_link retired, gone;
     size_t cap_ready, n_leaves; /* listed and retired */
     uint64_t seed;
+    struct rota_slow_start slow_start; /* set before init */
     int64_t report_ns; /* how often the policy wants reports out of band of each leaf; 0: not. Set before init */
     struct rota_status failure; /* the last of any leaf's */
 };
@@ -100,6 +104,32 @@ static inline const struct rota_ready *rota_petiole_turn(struct rota_petiole *p)
     p->cursor = at + 1 < p->n_ready ? at + 1 : 0;
     p->turned = true;
     return &p->ready[at];
+}
+
+/* --- Slow start: where the policy has one; else these cost a comparison --- */
+
+/* A child of a policy with slow start is READY: it may be cold. Before rota_petiole_child. */
+void rota_petiole_chill(struct rota_petiole *p, struct rota_leaf *leaf, int64_t now_ns);
+
+bool rota_petiole_takes_cold(const struct rota_petiole *p, const struct rota_leaf *leaf, int64_t now_ns);
+const struct rota_ready *rota_petiole_turn_cold(struct rota_petiole *p, int64_t now_ns);
+uint32_t rota_petiole_sample_cold(const struct rota_petiole *p, int64_t now_ns);
+
+/* Whether the leaf that was chosen is to be taken; if not, choose again, up to ROTA_SLOW_START_TRIES times. */
+static inline bool rota_petiole_takes(const struct rota_petiole *p, const struct rota_leaf *leaf, int64_t now_ns)
+{
+    return now_ns >= p->cold_until_ns || rota_petiole_takes_cold(p, leaf, now_ns);
+}
+
+/* Round robin, and a place in `ready` by chance. */
+static inline const struct rota_ready *rota_petiole_next(struct rota_petiole *p, int64_t now_ns)
+{
+    return now_ns >= p->cold_until_ns ? rota_petiole_turn(p) : rota_petiole_turn_cold(p, now_ns);
+}
+
+static inline uint32_t rota_petiole_sample(const struct rota_petiole *p, int64_t now_ns)
+{
+    return now_ns >= p->cold_until_ns ? rota_lb_random_below(p->env, p->n_ready) : rota_petiole_sample_cold(p, now_ns);
 }
 
 /* After a pick of the winner's leaf that was OK: if the call has been there before, the first READY leaf from there on where it has

@@ -50,7 +50,8 @@ void rota_petiole_on_child(void *state, struct rota_lb_child *child, void *tag, 
     struct rota_leaf *leaf = tag;
     bool changed;
 
-    (void)now_ns;
+    if (conn == ROTA_CONN_READY)
+        rota_petiole_chill(&policy->leaves, leaf, now_ns);
     if (conn == ROTA_CONN_IDLE && !leaf->is_retired)
         rota_lb_child_exit_idle(cmds, child);
     changed = rota_petiole_child(&policy->leaves, leaf, conn, why, cmds);

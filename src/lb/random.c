@@ -2,8 +2,9 @@
  *
  * An endpoint without a weight has weight 1 (as in gRFC A113). Picks are independent of each other and of the past. Elsewhere: the draw (weighted_set.c).
  */
-#include "lb/petiole_policy.h"
 #include "base/list.h"
+#include "lb/config_json.h"
+#include "lb/petiole_policy.h"
 #include "lb/weighted_set.h"
 
 struct random_leaf {
@@ -54,16 +55,27 @@ static const struct rota_leaf_hooks hooks = {
     .drop = drop,
 };
 
+static const struct rota_ready *draw(const struct random *r, int64_t now_ns)
+{
+    const struct rota_petiole *leaves = &r->policy.leaves;
+    const struct rota_leaf *drawn = NULL;
+
+    for (int i = 0; i < ROTA_SLOW_START_TRIES; i++) {
+        drawn = &ROTA_CONTAINER(rota_weighted_draw(&r->set), struct random_leaf, item)->leaf;
+        if (rota_petiole_takes(leaves, drawn, now_ns))
+            break;
+    }
+    return &leaves->ready[drawn->ready_place - 1];
+}
+
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
     struct random *r = state;
     const struct rota_ready *winner;
-    struct random_leaf *drawn;
 
     if (r->policy.leaves.n_ready == 0)
         return rota_petiole_none_ready(&r->policy);
-    drawn = ROTA_CONTAINER(rota_weighted_draw(&r->set), struct random_leaf, item);
-    winner = &r->policy.leaves.ready[drawn->leaf.ready_place - 1];
+    winner = draw(r, call->now_ns);
     return rota_petiole_ask(&r->policy.leaves, &winner, call, ret_pick);
 }
 
@@ -71,7 +83,7 @@ static rota_err init(void *state, const struct rota_lb_env *env, const void *con
 {
     struct random *r = state;
 
-    (void)config;
+    r->policy.leaves.slow_start = *(const struct rota_slow_start *)config;
     rota_weighted_init(&r->set, env);
     return rota_petiole_policy_init(&r->policy, env, &hooks);
 }
@@ -87,6 +99,8 @@ static void fini(void *state)
 const struct rota_lb_class rota_lb_random = {
     .name = "random",
     .state_size = sizeof(struct random),
+    .parse = rota_slow_start_parse,
+    .free_config = rota_lb_json_config_free,
     .init = init,
     .fini = fini,
     .on_endpoints = rota_petiole_on_endpoints,

@@ -162,6 +162,19 @@ static const struct rota_ready *turn(struct weighted_round_robin *wrr)
     return winner;
 }
 
+static const struct rota_ready *take_turn(struct weighted_round_robin *wrr, int64_t now_ns)
+{
+    struct rota_petiole *leaves = &wrr->policy.leaves;
+    const struct rota_ready *winner;
+
+    if (!wrr->weighted)
+        return rota_petiole_next(leaves, now_ns);
+    winner = turn(wrr);
+    for (int i = 1; i < ROTA_SLOW_START_TRIES && !rota_petiole_takes(leaves, winner->leaf, now_ns); i++)
+        winner = turn(wrr);
+    return winner;
+}
+
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
     struct weighted_round_robin *wrr = state;
@@ -171,7 +184,7 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
 
     if (leaves->n_ready == 0)
         return rota_petiole_none_ready(&wrr->policy);
-    winner = wrr->weighted ? turn(wrr) : rota_petiole_turn(leaves);
+    winner = take_turn(wrr, call->now_ns);
     verdict = rota_petiole_ask(leaves, &winner, call, ret_pick);
     if (verdict == ROTA_PICK_OK)
         ret_pick->cookie = rota_leaf_begin(winner->leaf);
@@ -211,6 +224,7 @@ static rota_err init(void *state, const struct rota_lb_env *env, const void *con
     wrr->config = config;
     wrr->stride.turn = rota_lb_random_below(env, UINT32_MAX);
     wrr->policy.leaves.report_ns = wrr->config->report_ns;
+    wrr->policy.leaves.slow_start = wrr->config->slow_start;
     return rota_petiole_policy_init(&wrr->policy, env, &hooks);
 }
 

@@ -7,12 +7,14 @@
 #define ROTA_LB_WEIGHTED_ROUND_ROBIN_H
 
 #include "lb/orca.h"
+#include "lb/slow_start.h"
 #include <rota/lb.h>
 
 struct rota_wrr_config {
     int64_t blackout_ns, expiration_ns, update_ns;
     int64_t report_ns; /* period of reports out of band; 0: reports come in trailers */
     double error_penalty;
+    struct rota_slow_start slow_start;
     char **names; /* the text behind metrics */
     struct rota_orca_metric *metrics;
     size_t n_metrics;

@@ -75,6 +75,8 @@ static rota_err read_config(const struct rota_lb_env *env, const json_t *object,
         err = rota_lb_json_number(object, "errorUtilizationPenalty", &c->error_penalty, info);
     if (err == 0 && c->error_penalty < 0)
         err = rota_errinfo_set(info, ROTA_EPARSE, "\"errorUtilizationPenalty\" must not be negative");
+    if (err == 0)
+        err = rota_slow_start_read(object, &c->slow_start, info);
     return err < 0 ? err : read_names(env, object, c, info);
 }
 
