@@ -1,6 +1,7 @@
-"""balance_live_test.py weights | health go|py: policies and foreign servers that say how they are, under load.
+"""balance_live_test.py weights | health go|py | hung: policies and servers that say how they are, or do not, under load.
 
 weights: grpc-js servers report their load in trailers, then out of band; weighted_round_robin's shares follow.
+hung: of three servers one stands still for a while; adaptive leaves it alone, and comes back to it.
 health: grpc-go or grpcio servers turn NOT_SERVING and SERVING again; calls leave at once, come back, and none fails.
 """
 
@@ -17,8 +18,9 @@ CALL = re.compile(r"^call (\d+) (\d+) (\d+) (\w+) (\S+)", re.M)
 class Load:
     """tests/load_client on a list of addresses."""
 
-    def __init__(self, h, addrs, config, rate):
-        self.process = h.spawn([h.program("tests/load_client"), "ipv4:" + ",".join(addrs), "--rate=%d" % rate, "--config=" + config], name="load")
+    def __init__(self, h, addrs, config, rate, timeout_ms=5000):
+        self.process = h.spawn([h.program("tests/load_client"), "ipv4:" + ",".join(addrs), "--rate=%d" % rate, "--timeout=%d" % timeout_ms,
+                                "--config=" + config], name="load")
         self.process.wait_line(r"^call 10 ")
 
     def calls(self, from_us=0, to_us=1 << 62):
@@ -112,8 +114,39 @@ def health(h):
     load.process.terminate()
 
 
+def hung(h):
+    ports = [harness.free_port() for _ in range(3)]
+    servers = [h.spawn([h.program("examples/hello/server"), "--port=127.0.0.1:%d" % port, "--registry=none"], ready="server starting on") for port in ports]
+    addrs = ["127.0.0.1:%d" % port for port in ports]
+    load = Load(h, addrs, '{"loadBalancingConfig":[{"adaptive":{}}]}', rate=1000, timeout_ms=1000)
+    time.sleep(2)
+    with h.check("all are well: each has about its third"):
+        got = shares(load.calls(), addrs)
+        assert min(got) > 0.2, got
+    servers[1].freeze()
+    frozen = now_us()
+    time.sleep(6.5)
+    with h.check("a second after it stopped it gets less than one call in 200"):
+        # Those that began until 5 s after have ended by now, by their deadline if not before.
+        calls = load.calls(frozen + 1000000, frozen + 5000000)
+        got = shares(calls, addrs)
+        assert len(calls) > 3000 and got[1] < 0.005, (len(calls), got)
+    with h.check("hardly a call is lost to it"):
+        calls = load.calls(frozen, frozen + 5000000)
+        lost = [call for call in calls if call[1] != "OK"]
+        assert len(lost) < len(calls) * 0.005, (len(lost), len(calls))
+    servers[1].thaw()
+    time.sleep(10)
+    with h.check("10 s after it goes on it has its share again"):
+        begin = now_us()
+        time.sleep(2)
+        got = shares(load.calls(begin, now_us()), addrs)
+        assert got[1] > 0.2, got
+    load.process.terminate()
+
+
 def main(h):
-    {"weights": weights, "health": health}[sys.argv[1]](h)
+    {"weights": weights, "health": health, "hung": hung}[sys.argv[1]](h)
 
 
 harness.main(main)
