@@ -55,6 +55,7 @@ struct rota_fake_lb {
     struct rota_status why;     /* with TRANSIENT_FAILURE */
     uint64_t n_updates, n_reresolves, n_gets, n_puts;
     const struct rota_metadata *metadata; /* of the calls that pick; NULL: none */
+    struct rota_pick_trace *pick_trace;   /* of the calls that pick; NULL: none */
     enum rota_code call_code; /* how calls end */
     bool connect_at_once; /* a connect makes the connection READY inside the owner's function */
     bool quiet;           /* writes no trace */

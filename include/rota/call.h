@@ -37,6 +37,8 @@ struct rota_call_options {
     struct rota_metadata **ret_trailing_metadata;
     enum rota_compression compression; /* of requests; with gzip the call may also send some uncompressed (rota_call_set_compression) */
     const struct rota_call_credentials *credentials; /* rota/credentials.h; beside the channel's; default: none */
+    rota_explain explain; /* rota/explain.h; told of each pick of this call, in place of the channel's; default: none */
+    void *explain_arg;
 };
 #define ROTA_CALL_OPTIONS_INIT {.size = sizeof(struct rota_call_options)}
 

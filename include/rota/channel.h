@@ -55,6 +55,9 @@ struct rota_channel_options {
     size_t retry_buffers_bytes;   /* the same for all calls of the channel together; default 16 MiB */
     size_t max_window_bytes; /* flow control: a call's window grows with what the program takes up to this, a connection's to twice this; default 16 MiB;
                               * 1: they stay at 64 KiB and 1 MiB */
+    rota_explain explain; /* rota/explain.h; told of every explain_every-th call's picks; default: none */
+    void *explain_arg;
+    uint32_t explain_every; /* 1: all calls; default 0: none */
     bool no_proxy; /* the HTTP proxies of the environment (docs/proxies.md) are not used */
 };
 #define ROTA_CHANNEL_OPTIONS_INIT {.size = sizeof(struct rota_channel_options)}

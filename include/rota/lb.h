@@ -39,6 +39,9 @@ struct rota_lb_cmds;       /* the commands of the function that is running */
 struct rota_lb_subchannel; /* one connection to one address, made by a policy */
 struct rota_lb_child;      /* a policy below this one */
 struct rota_rng;           /* use rota_lb_random_below, rota_lb_random_unit */
+struct rota_pick_trace;    /* rota/explain.h */
+struct rota_explained_pick;
+typedef void (*rota_explain)(void *arg, const struct rota_explained_pick *pick); /* rota/explain.h */
 
 struct rota_call_info {
     const char *path; /* "/package.Service/Method" */
@@ -50,6 +53,7 @@ struct rota_call_info {
     /* Where the call has been already: see rota_lb_pick_avoided. */
     uint32_t n_avoid;
     const void *const *avoid;
+    struct rota_pick_trace *trace; /* NULL, unless somebody wants to know why: see rota_lb_trace */
 };
 
 #define ROTA_PICK_DEPTH 6
@@ -171,6 +175,13 @@ ROTA_API enum rota_pick_verdict rota_lb_child_pick(struct rota_lb_child *child, 
 
 /* Whether an earlier attempt of the call went where this pick (OK) would: a policy with another READY endpoint may rather choose that. */
 ROTA_API bool rota_lb_pick_avoided(const struct rota_call_info *call, const struct rota_pick *pick);
+
+/* --- Explained picks (rota/explain.h); only inside pick. Without call->trace nothing happens: test it before you gather what to say --- */
+
+/* What was considered: an endpoint, or NULL for a word about the policy as a whole. score: in the policy's own measure, NAN for none. */
+ROTA_API void rota_lb_trace(const struct rota_call_info *call, const struct rota_endpoint *endpoint, double score, const char *format, ...) ROTA_PRINTF(4, 5);
+/* The one that the policy settles on, noted before or not; the last word counts. */
+ROTA_API void rota_lb_trace_winner(const struct rota_call_info *call, const struct rota_endpoint *endpoint);
 
 /* --- Health: what a policy knows of endpoints beyond their connections (gRFC A50, A61) ---
  * A policy makes a health for each endpoint before it hands the list to a child. One further down that has a child of its own for each

@@ -9,6 +9,7 @@
 #include <rota/credentials.h>
 #include <rota/endpoint.h>
 #include <rota/err.h>
+#include <rota/explain.h>
 #include <rota/health.h>
 #include <rota/interceptor.h>
 #include <rota/lb.h>

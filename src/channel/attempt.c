@@ -7,6 +7,7 @@
 #include "channel/attempt.h"
 #include "base/moves.h"
 #include "channel/call.h"
+#include "channel/explain.h"
 #include "lb/tree.h"
 
 #define REPICKS 4 /* then an event must come first: the policy may be behind the subchannels */
@@ -259,6 +260,15 @@ static void fill_avoid(const struct rota_attempt *attempt, struct rota_call_info
     info->n_avoid = tries != NULL ? tries->n_avoid : 1;
 }
 
+static inline enum rota_pick_verdict pick(struct rota_attempt *attempt, const struct rota_call_info *info)
+{
+    struct rota_call *call = attempt->call;
+
+    if (call->explainer.tell != NULL)
+        return rota_explain_pick(call->channel, info, &attempt->pick, &attempt->balance_number, &call->explainer);
+    return rota_balance_pick(call->channel, info, &attempt->pick, &attempt->balance_number);
+}
+
 void rota_attempt_start(struct rota_attempt *attempt)
 {
     struct rota_call *call = attempt->call;
@@ -276,7 +286,7 @@ void rota_attempt_start(struct rota_attempt *attempt)
         fill_avoid(attempt, &info);
     for (int tries = 0; tries < REPICKS; tries++) {
         attempt->pick = (struct rota_pick){0};
-        switch (rota_balance_pick(channel, &info, &attempt->pick, &attempt->balance_number)) {
+        switch (pick(attempt, &info)) {
         case ROTA_PICK_OK:
             if (take(attempt))
                 return;

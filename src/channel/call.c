@@ -122,8 +122,21 @@ static void apply_options(struct rota_call *call)
     call->max_request_bytes = call->channel->limits.max_request_bytes;
 }
 
+static inline void choose_explainer(struct rota_call *call, const struct rota_call_options *options)
+{
+    struct rota_channel *channel = call->channel;
+
+    call->explainer = (struct rota_explainer){options->explain, options->explain_arg};
+    if (channel->explain_every == 0 || --channel->explain_left > 0)
+        return;
+    channel->explain_left = channel->explain_every;
+    if (options->explain == NULL)
+        call->explainer = channel->explainer;
+}
+
 static void read_options(struct rota_call *call, const struct rota_call_options *options)
 {
+    choose_explainer(call, options);
     call->given_timeout_ns = timeout_of(options);
     call->given_reply_bytes = options->max_reply_bytes == 0 ? call->channel->limits.max_reply_bytes : options->max_reply_bytes;
     call->wait_for_ready = options->wait_for_ready == ROTA_WAIT_FOR_READY;

@@ -63,6 +63,7 @@ struct rota_call {
     uint32_t n_attempts; /* streams opened */
     uint64_t sent_bytes, received_bytes; /* of messages */
     struct rota_chain *chain; /* interceptors; NULL: none */
+    struct rota_explainer explainer;
     struct rota_metadata *metadata; /* to send; in the arena */
     struct rota_arena arena;        /* what the application may read until the end */
     struct rota_arena message_arena; /* the message it is being shown */

@@ -267,6 +267,8 @@ static rota_err fill(struct rota_channel *channel, const char *target, const str
         err = rota_intercept_take(channel, options);
     if (err < 0)
         return err;
+    channel->explainer = (struct rota_explainer){options->explain, options->explain_arg};
+    channel->explain_every = channel->explain_left = options->explain == NULL ? 0 : options->explain_every;
     channel->own_config_given = options->service_config != NULL;
     channel->config = rota_channel_config_ref(channel->own_config);
     rota_throttle_set(&channel->throttle, channel->config->service->throttle_max_tokens_milli, channel->config->service->throttle_ratio_milli);

@@ -49,6 +49,12 @@ struct rota_channel_limits {
     size_t retry_buffer_bytes, retry_buffers_bytes; /* a call's, all calls' */
 };
 
+/* Whom to tell of picks. */
+struct rota_explainer {
+    rota_explain tell; /* NULL: nobody */
+    void *arg;
+};
+
 /* Since the channel was made. */
 struct rota_channel_counts {
     uint64_t calls, attempts, retries, transparent_retries, hedges, throttled, over_budget;
@@ -109,6 +115,8 @@ struct rota_channel {
     struct rota_tries *spare_tries;
     struct rota_attempt *spare_attempts;
     size_t n_spare_calls, n_spare_tries, n_spare_attempts;
+    struct rota_explainer explainer; /* told of each explain_every-th call */
+    uint32_t explain_every, explain_left; /* 0: none; how many to go */
     struct rota_throttle throttle; /* as config says */
     struct rota_retry_budget retry_budget;
     struct rota_channel_counts counts;

@@ -63,22 +63,37 @@ static double load_of(const struct adaptive *a, const struct rota_ready *ready, 
     return rota_ewma_load(cost_ns * (1 + FAULT_FACTOR * fault_of(a, leaf, now_ns)), leaf->leaf.n_calls);
 }
 
-static const struct rota_ready *choose(const struct adaptive *a, int64_t now_ns)
+static double rate(const struct adaptive *a, const struct rota_ready *ready, const struct rota_call_info *call)
+{
+    double load = load_of(a, ready, call->now_ns);
+
+    if (call->trace != NULL) {
+        struct adaptive_leaf *leaf = adaptive_leaf_of(ready->leaf);
+
+        rota_lb_trace(call, leaf->leaf.endpoint, load, "latency %.3f ms, %u calls under way, %.0f %% faults",
+            rota_ewma_read(&leaf->ewma, call->now_ns, a->forget_ns) / 1e6, (unsigned)leaf->leaf.n_calls, fault_of(a, leaf, call->now_ns) * 100);
+    }
+    return load;
+}
+
+static const struct rota_ready *choose(const struct adaptive *a, const struct rota_call_info *call)
 {
     const struct rota_petiole *leaves = &a->policy.leaves;
-    uint32_t n = leaves->n_ready < CHOICES ? leaves->n_ready : CHOICES, at = rota_petiole_sample(leaves, now_ns);
+    uint32_t n = leaves->n_ready < CHOICES ? leaves->n_ready : CHOICES, at = rota_petiole_sample(leaves, call->now_ns);
     const struct rota_ready *best = &leaves->ready[at];
     double least;
 
-    if (n == 1)
+    if (n == 1 && call->trace == NULL)
         return best;
-    least = load_of(a, best, now_ns);
+    least = rate(a, best, call);
     for (uint32_t i = 1; i < n; i++) {
         uint32_t other = (at + 1 + rota_lb_random_below(leaves->env, leaves->n_ready - 1)) % leaves->n_ready;
         double load;
-        if (!rota_petiole_takes(leaves, leaves->ready[other].leaf, now_ns))
+        if (!rota_petiole_takes(leaves, leaves->ready[other].leaf, call->now_ns)) {
+            rota_lb_trace(call, leaves->ready[other].leaf->endpoint, NAN, "spared: it has just come up");
             continue;
-        load = load_of(a, &leaves->ready[other], now_ns);
+        }
+        load = rate(a, &leaves->ready[other], call);
         if (load < least) {
             least = load;
             best = &leaves->ready[other];
@@ -121,7 +136,7 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
     if (a->policy.leaves.n_ready == 0)
         return rota_petiole_none_ready(&a->policy);
     keep_pace(a, call->now_ns);
-    winner = choose(a, call->now_ns);
+    winner = choose(a, call);
     verdict = rota_petiole_ask(&a->policy.leaves, &winner, call, ret_pick);
     if (verdict == ROTA_PICK_OK)
         ret_pick->cookie = begin(winner->leaf, call);

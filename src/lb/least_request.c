@@ -41,9 +41,13 @@ static rota_err parse(const struct rota_lb_env *env, struct rota_slice json, voi
     return rota_lb_json_config(env, json, sizeof(struct least_request_config), read_config, rota_lb_json_config_free, ret_config, info);
 }
 
-static const struct rota_ready *sample(const struct rota_petiole *leaves, int64_t now_ns)
+static const struct rota_ready *sample(const struct rota_petiole *leaves, const struct rota_call_info *call)
 {
-    return &leaves->ready[rota_petiole_sample(leaves, now_ns)];
+    const struct rota_ready *ready = &leaves->ready[rota_petiole_sample(leaves, call->now_ns)];
+
+    if (call->trace != NULL)
+        rota_lb_trace(call, ready->leaf->endpoint, ready->leaf->n_calls, "calls under way");
+    return ready;
 }
 
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
@@ -54,9 +58,9 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
 
     if (lr->policy.leaves.n_ready == 0)
         return rota_petiole_none_ready(&lr->policy);
-    best = sample(&lr->policy.leaves, call->now_ns);
+    best = sample(&lr->policy.leaves, call);
     for (uint32_t i = 1; i < lr->choices; i++) {
-        const struct rota_ready *other = sample(&lr->policy.leaves, call->now_ns);
+        const struct rota_ready *other = sample(&lr->policy.leaves, call);
         if (other->leaf->n_calls < best->leaf->n_calls)
             best = other;
     }

@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "lb/identity.h"
 #include "lb/wrapper.h"
+#include <math.h>
 
 struct host {
     struct rota_outlier_host stats;
@@ -188,10 +189,32 @@ static void on_timer(void *state, int64_t now_ns, struct rota_lb_cmds *cmds)
     rota_lb_wake_at(cmds, now_ns + od->config->interval_ns);
 }
 
+static void explain(const struct outlier_detection *od, const struct rota_call_info *call)
+{
+    size_t n_ejected = 0;
+
+    for (size_t i = 0; i < od->n_hosts; i++) {
+        const struct host *host = host_at(od, i);
+
+        if (!rota_outlier_is_ejected(&host->stats))
+            continue;
+        n_ejected++;
+        rota_lb_trace(call, host->endpoint, NAN, "ejected %.1f s ago, %llu of %llu calls had failed", (double)(call->now_ns - host->stats.ejected_ns) / 1e9,
+            (unsigned long long)host->stats.sweep_failed, (unsigned long long)(host->stats.sweep_failed + host->stats.sweep_succeeded));
+    }
+    if (!od->config->success_rate.on && !od->config->failures.on)
+        rota_lb_trace(call, NULL, NAN, "neither of its rules is on");
+    else
+        rota_lb_trace(call, NULL, NAN, "%zu of %zu ejected", n_ejected, od->n_hosts);
+}
+
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
-    enum rota_pick_verdict verdict = rota_wrapper_pick(state, call, ret_pick);
+    enum rota_pick_verdict verdict;
 
+    if (call->trace != NULL)
+        explain(state, call);
+    verdict = rota_wrapper_pick(state, call, ret_pick);
     if (verdict == ROTA_PICK_OK) {
         struct host *host = rota_lb_pick_health(ret_pick, state);
         if (host != NULL)

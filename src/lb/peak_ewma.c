@@ -9,6 +9,7 @@
 #include "lb/config_json.h"
 #include "lb/ewma.h"
 #include "lb/petiole_policy.h"
+#include <math.h>
 
 #define DECAY_DEFAULT_NS INT64_C(10000000000)
 
@@ -55,19 +56,33 @@ static double load_of(const struct peak_ewma *pe, const struct rota_ready *ready
     return rota_ewma_load(rota_ewma_read(ewma_of(ready->leaf), now_ns, pe->decay_ns), ready->leaf->n_calls);
 }
 
-static const struct rota_ready *choose(const struct peak_ewma *pe, int64_t now_ns)
+static double rate(const struct peak_ewma *pe, const struct rota_ready *ready, const struct rota_call_info *call)
+{
+    double load = load_of(pe, ready, call->now_ns);
+
+    if (call->trace != NULL)
+        rota_lb_trace(call, ready->leaf->endpoint, load, "latency %.3f ms, %u calls under way",
+            rota_ewma_read(ewma_of(ready->leaf), call->now_ns, pe->decay_ns) / 1e6, (unsigned)ready->leaf->n_calls);
+    return load;
+}
+
+static const struct rota_ready *choose(const struct peak_ewma *pe, const struct rota_call_info *call)
 {
     const struct rota_petiole *leaves = &pe->policy.leaves;
     uint32_t first, second;
+    double first_load;
 
     if (leaves->n_ready == 1)
         return &leaves->ready[0];
-    first = rota_petiole_sample(leaves, now_ns);
+    first = rota_petiole_sample(leaves, call->now_ns);
     second = rota_lb_random_below(leaves->env, leaves->n_ready - 1);
     second += second >= first; /* two different ones */
-    if (!rota_petiole_takes(leaves, leaves->ready[second].leaf, now_ns))
+    first_load = rate(pe, &leaves->ready[first], call);
+    if (!rota_petiole_takes(leaves, leaves->ready[second].leaf, call->now_ns)) {
+        rota_lb_trace(call, leaves->ready[second].leaf->endpoint, NAN, "spared: it has just come up");
         return &leaves->ready[first];
-    return load_of(pe, &leaves->ready[second], now_ns) < load_of(pe, &leaves->ready[first], now_ns) ? &leaves->ready[second] : &leaves->ready[first];
+    }
+    return rate(pe, &leaves->ready[second], call) < first_load ? &leaves->ready[second] : &leaves->ready[first];
 }
 
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
@@ -78,7 +93,7 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
 
     if (pe->policy.leaves.n_ready == 0)
         return rota_petiole_none_ready(&pe->policy);
-    winner = choose(pe, call->now_ns);
+    winner = choose(pe, call);
     verdict = rota_petiole_ask(&pe->policy.leaves, &winner, call, ret_pick);
     if (verdict == ROTA_PICK_OK)
         ret_pick->cookie = rota_leaf_begin(winner->leaf);

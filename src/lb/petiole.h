@@ -145,6 +145,8 @@ static inline enum rota_pick_verdict rota_petiole_ask(const struct rota_petiole 
 
     if (call->n_avoid > 0 && verdict == ROTA_PICK_OK)
         *winner = rota_petiole_elsewhere(p, *winner, call, ret_pick);
+    if (call->trace != NULL)
+        rota_lb_trace_winner(call, (*winner)->leaf->endpoint);
     return verdict;
 }
 

@@ -5,6 +5,7 @@
  * and goes between two picks. While the set stays as it is, any n_ready turns in a row go to n_ready different leaves.
  */
 #include "lb/petiole_ready.h"
+#include <math.h>
 
 static void put(struct rota_petiole *p, uint32_t place, struct rota_ready ready)
 {
@@ -55,6 +56,8 @@ const struct rota_ready *rota_petiole_elsewhere(const struct rota_petiole *p, co
 
     if (!rota_lb_pick_avoided(call, ret_pick))
         return winner;
+    if (call->trace != NULL)
+        rota_lb_trace(call, NULL, NAN, "the call has been to %s already", winner->leaf->endpoint->addresses[0].text);
     for (uint32_t i = 0; i < tries; i++) {
         at = at + 1 < p->n_ready ? at + 1 : 0;
         if (rota_lb_child_pick(p->ready[at].child, call, ret_pick) == ROTA_PICK_OK && !rota_lb_pick_avoided(call, ret_pick))

@@ -5,6 +5,8 @@
  */
 #include "base/assert.h"
 #include "lb/node.h"
+#include <math.h>
+#include <rota/explain.h>
 
 /* What is rare: failures, listeners, a wish to leave IDLE. */
 static enum rota_pick_verdict settle(struct rota_lb_child *node, enum rota_pick_verdict verdict, struct rota_pick *pick)
@@ -27,12 +29,29 @@ static enum rota_pick_verdict settle(struct rota_lb_child *node, enum rota_pick_
     return verdict;
 }
 
+/* Notes are the policy's own while its pick runs. */
+static enum rota_pick_verdict traced_pick(struct rota_lb_child *node, const struct rota_call_info *call, struct rota_pick *pick)
+{
+    struct rota_pick_trace *trace = call->trace;
+    const char *policy = trace->policy;
+    enum rota_pick_verdict verdict;
+
+    trace->depth += policy != NULL;
+    trace->policy = node->class->name;
+    verdict = node->pick(node->state, call, pick);
+    if (verdict != ROTA_PICK_OK)
+        rota_lb_trace(call, NULL, NAN, "%s: %s", rota_pick_verdict_name(verdict), rota_conn_state_name(node->conn));
+    trace->policy = policy;
+    trace->depth -= policy != NULL;
+    return verdict;
+}
+
 static inline enum rota_pick_verdict node_pick(struct rota_lb_child *node, const struct rota_call_info *call, struct rota_pick *pick)
 {
     enum rota_pick_verdict verdict;
 
     pick->why = NULL;
-    verdict = node->pick(node->state, call, pick);
+    verdict = call->trace == NULL ? node->pick(node->state, call, pick) : traced_pick(node, call, pick);
     if (verdict == ROTA_PICK_OK && !node->listens && !pick->exit_idle)
         return ROTA_PICK_OK;
     return settle(node, verdict, pick);

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/moves.h"
 #include "lb/address_order.h"
+#include <math.h>
 
 struct address {
     struct address *next;
@@ -438,8 +439,9 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
 {
     struct pick_first *pf = state;
 
-    (void)call;
     if (pf->subchannel != NULL) {
+        if (call->trace != NULL)
+            rota_lb_trace(call, NULL, NAN, "the connection it has, to one of %u address%s", (unsigned)pf->n_addresses, pf->n_addresses == 1 ? "" : "es");
         ret_pick->subchannel = pf->subchannel;
         return ROTA_PICK_OK;
     }

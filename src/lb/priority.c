@@ -10,6 +10,7 @@
 #include "lb/priority.h"
 #include "base/alloc.h"
 #include "lb/parts.h"
+#include <math.h>
 
 #define FAILOVER_NS (10 * INT64_C(1000000000))
 #define RETENTION_NS (15 * 60 * INT64_C(1000000000))
@@ -232,6 +233,13 @@ static void on_exit_idle(void *state, int64_t now_ns, struct rota_lb_cmds *cmds)
         rota_lb_child_exit_idle(cmds, child);
 }
 
+static void explain(const struct priority *p, const struct rota_call_info *call)
+{
+    for (size_t i = 0; i <= p->current; i++)
+        rota_lb_trace(call, NULL, NAN, "%s \"%s\": %s%s", i == p->current ? "calls go to" : "passed over", p->config->levels[i].name,
+            rota_conn_state_name(p->levels[i].conn), p->levels[i].child == NULL ? ", without endpoints" : "");
+}
+
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
     struct priority *p = state;
@@ -241,6 +249,8 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
         return ROTA_PICK_FAIL;
     if (!p->had_list || p->state == ROTA_CONN_CONNECTING)
         return ROTA_PICK_WAIT;
+    if (call->trace != NULL)
+        explain(p, call);
     return rota_lb_child_pick(p->levels[p->current].child, call, ret_pick);
 }
 

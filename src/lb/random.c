@@ -76,6 +76,8 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
     if (r->policy.leaves.n_ready == 0)
         return rota_petiole_none_ready(&r->policy);
     winner = draw(r, call->now_ns);
+    if (call->trace != NULL)
+        rota_lb_trace(call, winner->leaf->endpoint, item_of(winner->leaf)->weight, "weight, of %llu in all", (unsigned long long)r->set.sum);
     return rota_petiole_ask(&r->policy.leaves, &winner, call, ret_pick);
 }
 

@@ -8,6 +8,7 @@
 #include "lb/config_json.h"
 #include "lb/subset.h"
 #include "lb/wrapper.h"
+#include <math.h>
 
 struct subsetting_config {
     uint32_t size;
@@ -18,6 +19,7 @@ struct random_subsetting {
     struct rota_wrapper wrapper;
     uint32_t size;
     uint64_t seed;
+    size_t n_listed, n_kept;
 };
 
 static rota_err read_config(const struct rota_lb_env *env, const json_t *object, void *config, struct rota_errinfo *info)
@@ -57,11 +59,22 @@ static rota_err on_endpoints(void *state, const struct rota_endpoint *const *end
         for (size_t i = 0; i < count; i++)
             mine[i] = endpoints[i];
         kept = rota_subset(alloc, mine, count, rs->size, rs->seed);
+        rs->n_listed = count;
+        rs->n_kept = kept;
     }
     if (kept > 0 || (count == 0 && mine != NULL))
         err = rota_wrapper_endpoints(&rs->wrapper, mine, kept, cmds);
     rota_alloc_free(alloc, mine);
     return err == 0 && count == 0 ? ROTA_EINVAL : err;
+}
+
+static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
+{
+    struct random_subsetting *rs = state;
+
+    if (call->trace != NULL)
+        rota_lb_trace(call, NULL, NAN, "a subset of %zu of %zu endpoints", rs->n_kept, rs->n_listed);
+    return rota_wrapper_pick(state, call, ret_pick);
 }
 
 static rota_err init(void *state, const struct rota_lb_env *env, const void *config)
@@ -92,5 +105,5 @@ const struct rota_lb_class rota_lb_random_subsetting = {
     .on_resolver_error = rota_wrapper_on_resolver_error,
     .on_child = rota_wrapper_on_child,
     .on_exit_idle = rota_wrapper_on_exit_idle,
-    .pick = rota_wrapper_pick,
+    .pick = pick,
 };

@@ -11,6 +11,8 @@
 #include "lb/petiole.h"
 #include "lb/ring.h"
 #include "lb/xxh64.h"
+#include <inttypes.h>
+#include <math.h>
 
 #define AGAIN_NS INT64_C(100000000) /* after a lack of memory */
 
@@ -256,14 +258,34 @@ static struct rota_leaf *leaf_at(const struct ring_hash *rh, size_t i)
     return rh->ring.entries[i < rh->ring.size ? i : i - rh->ring.size].owner;
 }
 
+static void explain_hash(const struct ring_hash *rh, bool by_header, uint64_t hash, size_t first, const struct rota_call_info *call)
+{
+    rota_lb_trace(call, NULL, NAN, "hash %016" PRIx64 " %s%s, entry %zu of %zu", hash, by_header ? "of " : "by chance", by_header ? rh->config->header : "",
+        first + 1, rh->ring.size);
+}
+
+static enum rota_pick_verdict ask(struct rota_leaf *leaf, const struct rota_call_info *call, struct rota_pick *ret_pick)
+{
+    if (call->trace != NULL)
+        rota_lb_trace_winner(call, leaf->endpoint);
+    return rota_lb_child_pick(leaf->child, call, ret_pick);
+}
+
+static void explain_leaf(const struct rota_leaf *leaf, size_t steps, const struct rota_call_info *call)
+{
+    rota_lb_trace(call, leaf->endpoint, NAN, "%s, %zu entries on", rota_conn_state_name(leaf->conn), steps);
+}
+
 /* The hash's own endpoint, whatever it takes; the next one only when it has failed. */
 static enum rota_pick_verdict pick_by_header(struct ring_hash *rh, size_t first, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
     for (size_t i = 0; i < rh->ring.size; i++) {
         struct rota_leaf *leaf = leaf_at(rh, first + i);
+        if (call->trace != NULL)
+            explain_leaf(leaf, i, call);
         switch (leaf->conn) {
         case ROTA_CONN_READY:
-            return rota_lb_child_pick(leaf->child, call, ret_pick);
+            return ask(leaf, call, ret_pick);
         case ROTA_CONN_IDLE:
             want(rh, leaf);
             return ROTA_PICK_WAIT;
@@ -283,8 +305,10 @@ static enum rota_pick_verdict pick_by_chance(struct ring_hash *rh, size_t first,
 
     for (size_t i = 0; i < rh->ring.size; i++) {
         struct rota_leaf *leaf = leaf_at(rh, first + i);
+        if (call->trace != NULL)
+            explain_leaf(leaf, i, call);
         if (leaf->conn == ROTA_CONN_READY)
-            return rota_lb_child_pick(leaf->child, call, ret_pick);
+            return ask(leaf, call, ret_pick);
         if (leaf->conn == ROTA_CONN_IDLE && !coming) {
             want(rh, leaf);
             coming = true;
@@ -297,14 +321,19 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
 {
     struct ring_hash *rh = state;
     enum rota_pick_verdict verdict;
+    bool by_header;
     uint64_t hash;
+    size_t first;
 
     if (rh->ring.size == 0)
         return rh->state == ROTA_CONN_TRANSIENT_FAILURE ? ROTA_PICK_FAIL : ROTA_PICK_WAIT;
-    if (hash_header(rh->config, call, &hash))
-        verdict = pick_by_header(rh, rota_ring_find(&rh->ring, hash), call, ret_pick);
-    else
-        verdict = pick_by_chance(rh, rota_ring_find(&rh->ring, hash_by_chance(rh->leaves.env)), call, ret_pick);
+    by_header = hash_header(rh->config, call, &hash);
+    if (!by_header)
+        hash = hash_by_chance(rh->leaves.env);
+    first = rota_ring_find(&rh->ring, hash);
+    if (call->trace != NULL)
+        explain_hash(rh, by_header, hash, first, call);
+    verdict = by_header ? pick_by_header(rh, first, call, ret_pick) : pick_by_chance(rh, first, call, ret_pick);
     ret_pick->exit_idle = !rota_list_empty(&rh->wanted); /* set last: it would be taken for the child's */
     return verdict;
 }

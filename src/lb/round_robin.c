@@ -5,6 +5,7 @@
  */
 #include "lb/config_json.h"
 #include "lb/petiole_policy.h"
+#include <math.h>
 
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
@@ -14,6 +15,8 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
     if (rr->leaves.n_ready == 0)
         return rota_petiole_none_ready(rr);
     winner = rota_petiole_next(&rr->leaves, call->now_ns);
+    if (call->trace != NULL)
+        rota_lb_trace(call, winner->leaf->endpoint, NAN, "turn %u of %u", (unsigned)(winner - rr->leaves.ready) + 1, (unsigned)rr->leaves.n_ready);
     return rota_petiole_ask(&rr->leaves, &winner, call, ret_pick);
 }
 

@@ -9,6 +9,7 @@
 #include "lb/weighted_round_robin.h"
 #include "lb/petiole_policy.h"
 #include "lb/stride.h"
+#include <math.h>
 
 #define SMALL_SET 256
 
@@ -149,29 +150,47 @@ static void on_timer(void *state, int64_t now_ns, struct rota_lb_cmds *cmds)
     rota_lb_wake_at(cmds, now_ns + wrr->config->update_ns);
 }
 
-static const struct rota_ready *turn(struct weighted_round_robin *wrr)
+static const char *weight_kind(struct weighted_round_robin *wrr, struct rota_leaf *leaf, int64_t now_ns)
+{
+    if (!wrr->weighted)
+        return "no weights differ: in turn";
+    if (rota_wrr_usable(&wrr_leaf(leaf)->reported, wrr->config, now_ns) > 0)
+        return "weight of 65535, as reported";
+    return leaf->endpoint->weight > 0 ? "weight of 65535, as listed or the mean" : "weight of 65535, the mean of the others";
+}
+
+static void explain(struct weighted_round_robin *wrr, const struct rota_ready *ready, bool passed, const struct rota_call_info *call)
+{
+    rota_lb_trace(call, ready->leaf->endpoint, wrr->weighted ? (double)ready->weight : NAN, "%s%s", weight_kind(wrr, ready->leaf, call->now_ns),
+        passed ? "; passed over this turn" : "");
+}
+
+static const struct rota_ready *turn(struct weighted_round_robin *wrr, const struct rota_call_info *call)
 {
     const struct rota_ready *ready = wrr->policy.leaves.ready;
     const struct rota_ready *winner;
 
     /* The greatest weight takes every turn it is asked for, so this ends. */
-    while (!rota_stride_takes(&wrr->stride, ready[wrr->stride.at].weight))
+    while (!rota_stride_takes(&wrr->stride, ready[wrr->stride.at].weight)) {
+        if (call->trace != NULL)
+            explain(wrr, &ready[wrr->stride.at], true, call);
         rota_stride_step(&wrr->stride);
+    }
     winner = &ready[wrr->stride.at];
     rota_stride_step(&wrr->stride);
     return winner;
 }
 
-static const struct rota_ready *take_turn(struct weighted_round_robin *wrr, int64_t now_ns)
+static const struct rota_ready *take_turn(struct weighted_round_robin *wrr, const struct rota_call_info *call)
 {
     struct rota_petiole *leaves = &wrr->policy.leaves;
     const struct rota_ready *winner;
 
     if (!wrr->weighted)
-        return rota_petiole_next(leaves, now_ns);
-    winner = turn(wrr);
-    for (int i = 1; i < ROTA_SLOW_START_TRIES && !rota_petiole_takes(leaves, winner->leaf, now_ns); i++)
-        winner = turn(wrr);
+        return rota_petiole_next(leaves, call->now_ns);
+    winner = turn(wrr, call);
+    for (int i = 1; i < ROTA_SLOW_START_TRIES && !rota_petiole_takes(leaves, winner->leaf, call->now_ns); i++)
+        winner = turn(wrr, call);
     return winner;
 }
 
@@ -184,7 +203,9 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
 
     if (leaves->n_ready == 0)
         return rota_petiole_none_ready(&wrr->policy);
-    winner = take_turn(wrr, call->now_ns);
+    winner = take_turn(wrr, call);
+    if (call->trace != NULL)
+        explain(wrr, winner, false, call);
     verdict = rota_petiole_ask(leaves, &winner, call, ret_pick);
     if (verdict == ROTA_PICK_OK)
         ret_pick->cookie = rota_leaf_begin(winner->leaf);

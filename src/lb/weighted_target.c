@@ -10,6 +10,7 @@
 #include "lb/config_json.h"
 #include "lb/parts.h"
 #include "lb/weighted_set.h"
+#include <math.h>
 
 struct target_config {
     char *name;
@@ -200,10 +201,15 @@ static void on_exit_idle(void *state, int64_t now_ns, struct rota_lb_cmds *cmds)
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
     struct weighted_target *wt = state;
+    struct target *drawn;
 
     if (wt->ready.sum == 0)
         return wt->state == ROTA_CONN_TRANSIENT_FAILURE ? ROTA_PICK_FAIL : ROTA_PICK_WAIT;
-    return rota_lb_child_pick(ROTA_CONTAINER(rota_weighted_draw(&wt->ready), struct target, item)->child, call, ret_pick);
+    drawn = ROTA_CONTAINER(rota_weighted_draw(&wt->ready), struct target, item);
+    if (call->trace != NULL)
+        rota_lb_trace(call, NULL, NAN, "target \"%s\", weight %u of %llu READY", wt->config->targets[drawn - wt->targets].name,
+            (unsigned)drawn->item.weight, (unsigned long long)wt->ready.sum);
+    return rota_lb_child_pick(drawn->child, call, ret_pick);
 }
 
 static rota_err init(void *state, const struct rota_lb_env *env, const void *config)

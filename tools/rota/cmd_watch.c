@@ -1,6 +1,7 @@
 /* cmd_watch.c - `rota watch TARGET`: the changes of a service's servers as they happen. */
 #include "command.h"
 #include "found.h"
+#include "picks.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -170,27 +171,65 @@ static int follow(struct app *app, const char *target)
     return ROTA_EXIT_OK;
 }
 
+/* What the command line says. */
+struct asked {
+    bool wants_picks;
+    struct rota_picks picks;
+    struct rota_connect connect;
+};
+
+static bool check_picks(const struct asked *asked, const char *every, const char *count, size_t n_words)
+{
+    const struct rota_picks *picks = &asked->picks;
+
+    if (!asked->wants_picks && (n_words > 1 || every != NULL || count != NULL || picks->policy != NULL || picks->service_config != NULL)) {
+        rota_fail("watch", "METHOD, --every, --count, --policy and --service-config go with --picks");
+        return false;
+    }
+    if (picks->policy != NULL && picks->service_config != NULL) {
+        rota_fail("watch", "--policy or --service-config, not both");
+        return false;
+    }
+    return true;
+}
+
+static bool read_words(struct asked *asked, int argc, char **argv)
+{
+    struct rota_picks *picks = &asked->picks;
+    const char *words[2] = {NULL, NULL}, *every = NULL, *count = NULL;
+    struct rota_flag flags[6 + ROTA_CONNECT_FLAGS] = {{"json", NULL, &picks->json}, {"picks", NULL, &asked->wants_picks}, {"policy", &picks->policy, NULL},
+        {"service-config", &picks->service_config, NULL}, {"every", &every, NULL}, {"count", &count, NULL}};
+    size_t n_words;
+
+    rota_connect_flags(&asked->connect, flags + 6);
+    if (!rota_flags_read(&rota_command_watch, argc, argv, flags, sizeof(flags) / sizeof(flags[0]), words, 2, &n_words))
+        return false;
+    if (n_words == 0) {
+        rota_fail("watch", "no TARGET; for example etcd://127.0.0.1:2379/orders");
+        return false;
+    }
+    picks->target = words[0];
+    picks->method = words[1];
+    return check_picks(asked, every, count, n_words) && rota_flag_number("every", every == NULL ? "1000" : every, 1, 3600000, &picks->every_ms) &&
+           rota_flag_number("count", count == NULL ? "0" : count, 0, INT32_MAX, &picks->count);
+}
+
 static int run(int argc, char **argv)
 {
     struct rota_signal *on_term = NULL, *on_int = NULL;
-    const char *target = NULL;
+    struct asked asked = {0};
     struct app app = {0};
-    const struct rota_flag flags[] = {{"json", NULL, &app.json}};
-    size_t words;
     int code;
 
-    if (!rota_flags_read(&rota_command_watch, argc, argv, flags, 1, &target, 1, &words))
+    if (!read_words(&asked, argc, argv))
         return ROTA_EXIT_USAGE;
-    if (words == 0) {
-        rota_fail("watch", "no TARGET; for example etcd://127.0.0.1:2379/orders");
-        return ROTA_EXIT_USAGE;
-    }
+    app.json = asked.picks.json;
     if (rota_loop_new(NULL, &app.loop) < 0)
         return rota_fail("watch", "no event loop");
     if (rota_signal_new(app.loop, SIGTERM, on_signal, app.loop, &on_term) < 0 || rota_signal_new(app.loop, SIGINT, on_signal, app.loop, &on_int) < 0)
         code = rota_fail("watch", "no signal handling");
     else
-        code = follow(&app, target);
+        code = asked.wants_picks ? rota_picks_show(&asked.picks, &asked.connect, app.loop) : follow(&app, asked.picks.target);
     rota_signal_free(on_term);
     rota_signal_free(on_int);
     rota_loop_free(app.loop);
@@ -200,10 +239,17 @@ static int run(int argc, char **argv)
 const struct rota_command rota_command_watch = {
     .verb = "watch",
     .summary = "show the servers of a target, and changes as they happen",
-    .usage = "usage: rota watch TARGET [--json]\n\n"
+    .usage = "usage: rota watch TARGET [--json]\n"
+             "       rota watch TARGET --picks [METHOD] [--policy NAME | --service-config JSON] [--every MS] [--count N] [--json] [--tls ...]\n\n"
              "Shows a line for each server added (+), changed (~) or removed (-), for each new list (=) and for each failure of the\n"
              "registry (!), until SIGINT or SIGTERM. --json: an object a line. \"suspect\": the entry is gone, together with most of\n"
              "the others, and clients go on using the address for a while.\n\n"
+             "With --picks it opens a channel as a client would, and shows what sample picks considered, how that was rated and who won (*).\n"
+             "Each is a health check, so that policies learn how the servers are; with METHOD (package.Service/Method) only the pick is made.\n\n"
+             "  --policy NAME          balance by this policy, say adaptive\n"
+             "  --service-config JSON  balance by this service config\n"
+             "  --every MS             between picks; default 1000\n"
+             "  --count N              end after so many\n" ROTA_CONNECT_USAGE "\n"
              "TARGET: etcd://members/service, dns:///host:port, ipv4:address:port,...\n"
              "Exit codes: 0 ended by a signal, 1 the target cannot be watched, 2 wrong command line.\n",
     .run = run,
