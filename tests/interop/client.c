@@ -17,6 +17,7 @@ static const char usage[] =
     "  --soak_iterations=10 --soak_max_failures=0 --soak_per_iteration_max_acceptable_latency_ms=1000\n"
     "  --soak_overall_timeout_seconds=10 --soak_min_time_ms_between_rpcs=0 --soak_request_size=271828\n"
     "  --soak_response_size=314159\n"
+    "  --service_config_json=JSON   what calls and balancing follow, where the case has none of its own\n"
     "  CASE: list shows them\n";
 
 static const struct {
@@ -143,6 +144,7 @@ int main(int argc, char **argv)
         {"use_tls", NULL, NULL, &use_tls},
         {"use_test_ca", NULL, NULL, &use_test_ca},
         {"ca_file", &ca_file, NULL, NULL},
+        {"service_config_json", &at.service_config, NULL, NULL},
         {"soak_iterations", NULL, &at.soak.iterations, NULL},
         {"soak_max_failures", NULL, &at.soak.max_failures, NULL},
         {"soak_per_iteration_max_acceptable_latency_ms", NULL, &at.soak.max_latency_ms, NULL},
@@ -150,6 +152,11 @@ int main(int argc, char **argv)
         {"soak_min_time_ms_between_rpcs", NULL, &at.soak.min_ms_between, NULL},
         {"soak_request_size", NULL, &at.soak.request_bytes, NULL},
         {"soak_response_size", NULL, &at.soak.reply_bytes, NULL},
+        /* Of cases in Google's cloud, and of soaks with several calls at once. */
+        {"default_service_account", NULL, NULL, NULL},
+        {"oauth_scope", NULL, NULL, NULL},
+        {"service_account_key_file", NULL, NULL, NULL},
+        {"soak_num_threads", NULL, NULL, NULL},
     };
     size_t chosen;
     int code;

@@ -29,6 +29,25 @@ static const struct flag *find(const struct flag *flags, size_t n_flags, const c
     return NULL;
 }
 
+/* Some are known only so that those who give them to every implementation need not know which one does without. */
+static bool is_needed(const struct flag *flag)
+{
+    return flag->text != NULL || flag->number != NULL || flag->truth != NULL;
+}
+
+static bool read_truth(const char *value, bool *ret_truth)
+{
+    static const char *const no[] = {"false", "0", "no"}, *const yes[] = {"true", "1", "yes"};
+
+    for (int i = 0; i < 3; i++) {
+        if (strcasecmp(value, no[i]) == 0 || strcasecmp(value, yes[i]) == 0) {
+            *ret_truth = strcasecmp(value, yes[i]) == 0;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void set(const struct flag *flag, const char *value)
 {
     char *end;
@@ -40,11 +59,22 @@ static void set(const struct flag *flag, const char *value)
         *flag->number = strtol(value, &end, 10);
         if (errno != 0 || end == value || *end != '\0' || *flag->number < 0 || *flag->number > INT_MAX)
             flags_refuse("--%s=%s: expected a whole number from 0 to %d", flag->name, value, INT_MAX);
-    } else if (strcasecmp(value, "true") == 0 || strcasecmp(value, "false") == 0) {
-        *flag->truth = strcasecmp(value, "true") == 0;
+    } else if (flag->truth != NULL) {
+        if (!read_truth(value, flag->truth))
+            flags_refuse("--%s=%s: expected true or false", flag->name, value);
     } else {
-        flags_refuse("--%s=%s: expected true or false", flag->name, value);
+        fprintf(stderr, "interop: --%s is ignored: no case here needs it\n", flag->name);
     }
+}
+
+/* Whether the flag, which came without "=", takes the next argument too. */
+static bool takes_next(const struct flag *flag, const char *next)
+{
+    bool unused;
+
+    if (flag->truth != NULL)
+        return read_truth(next, &unused);
+    return is_needed(flag) || strncmp(next, "--", 2) != 0;
 }
 
 void flags_read(const struct flag *flags, size_t n_flags, const char *usage, int argc, char **argv)
@@ -61,10 +91,10 @@ void flags_read(const struct flag *flags, size_t n_flags, const char *usage, int
             flags_refuse("unknown argument %s\n%s", argv[i], usage);
         if (equals != NULL)
             set(flag, equals + 1);
-        else if (flag->truth != NULL)
-            *flag->truth = true;
-        else if (i + 1 < argc)
+        else if (i + 1 < argc && takes_next(flag, argv[i + 1]))
             set(flag, argv[++i]);
+        else if (flag->truth != NULL || !is_needed(flag))
+            set(flag, "true");
         else
             flags_refuse("--%s: the value is missing", flag->name);
     }

@@ -5,12 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One flag that a program takes. Exactly one of the last three is set: where the value goes. */
+/* One flag that a program takes. At most one of the last three is set: where the value goes. Without any the flag is taken and ignored, which
+ * a line on standard error says. */
 struct flag {
     const char *name; /* without the dashes */
     const char **text;
     long *number; /* whole, from 0 to 2147483647 */
-    bool *truth;  /* "--name" alone is true */
+    bool *truth;  /* true, 1, yes, or false, 0, no; "--name" alone is true */
 };
 
 /* Fills in what the arguments say. --help prints usage and exits with 0; what is wrong is named, and the exit code is 2. */
