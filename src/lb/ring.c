@@ -23,6 +23,11 @@ double rota_ring_scale(double sum_of_weights, double least_weight, uint32_t min_
     return fmin(ceil(least * min_size) / least, max_size);
 }
 
+double rota_ring_scale_fixed(double sum_of_weights, uint32_t entries_per_weight, uint32_t max_size)
+{
+    return fmin(sum_of_weights * entries_per_weight, max_size);
+}
+
 void rota_ring_begin(struct rota_ring *ring, double sum_of_weights, double scale)
 {
     ring->size = 0;

@@ -28,6 +28,9 @@ void rota_ring_fini(struct rota_ring *ring, const struct rota_alloc *alloc);
 /* How many entries a ring has for these weights, a fraction perhaps. */
 double rota_ring_scale(double sum_of_weights, double least_weight, uint32_t min_size, uint32_t max_size);
 
+/* The same where an owner has so many for each unit of its weight, whoever else is there. */
+double rota_ring_scale_fixed(double sum_of_weights, uint32_t entries_per_weight, uint32_t max_size);
+
 /* begin, an add for each owner (weight > 0), end. What exceeds the room is left out. */
 void rota_ring_begin(struct rota_ring *ring, double sum_of_weights, double scale);
 void rota_ring_add(struct rota_ring *ring, struct rota_slice key, double weight, void *owner);

@@ -134,6 +134,13 @@ static struct rota_slice key_of(const struct rota_endpoint *endpoint)
     return rota_slice_str(key != NULL && key[0] != '\0' ? key : endpoint->addresses[0].text);
 }
 
+static double scale_of(const struct rota_ring_hash_config *c, double sum, double least)
+{
+    if (c->entries_per_weight > 0)
+        return rota_ring_scale_fixed(sum, c->entries_per_weight, c->max_size);
+    return rota_ring_scale(sum, least, c->min_size, c->max_size);
+}
+
 static void build_ring(struct ring_hash *rh)
 {
     const struct rota_petiole *leaves = &rh->leaves;
@@ -148,7 +155,7 @@ static void build_ring(struct ring_hash *rh)
         rh->ring.size = 0;
         return;
     }
-    rota_ring_begin(&rh->ring, sum, rota_ring_scale(sum, least, rh->config->min_size, rh->config->max_size));
+    rota_ring_begin(&rh->ring, sum, scale_of(rh->config, sum, least));
     for (size_t i = 0; i < leaves->n_listed; i++)
         rota_ring_add(&rh->ring, key_of(leaves->listed[i].endpoint), weight_of(leaves->listed[i].endpoint), leaves->listed[i].leaf);
     rota_ring_end(&rh->ring);

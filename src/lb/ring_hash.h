@@ -6,6 +6,7 @@
 
 struct rota_ring_hash_config {
     uint32_t min_size, max_size;
+    uint32_t entries_per_weight; /* entriesPerWeight, an extension of ours; 0: as A42 has it */
     char *header; /* NULL: each call has a hash by chance */
 };
 

@@ -1,4 +1,5 @@
-/* ring_hash_config.c - ring_hash's parameters (gRFC A42, A76). Sizes are cut to 4096 entries, as gRPC's clients do by default. */
+/* ring_hash_config.c - ring_hash's parameters (gRFC A42, A76). Sizes are cut to 4096 entries, as gRPC's clients do by default. `entriesPerWeight`
+ * is ours. */
 #include "base/alloc.h"
 #include "base/errinfo.h"
 #include "lb/config_json.h"
@@ -50,6 +51,8 @@ static rota_err read_config(const struct rota_lb_env *env, const json_t *object,
         err = rota_errinfo_set(info, ROTA_EPARSE, "\"minRingSize\" must not exceed \"maxRingSize\"");
     c->min_size = c->min_size > SIZE_CAP ? SIZE_CAP : c->min_size;
     c->max_size = c->max_size > SIZE_CAP ? SIZE_CAP : c->max_size;
+    if (err == 0)
+        err = rota_lb_json_u32(object, "entriesPerWeight", &c->entries_per_weight, info);
     return err < 0 ? err : read_header(env, object, c, info);
 }
 

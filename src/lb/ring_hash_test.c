@@ -1,8 +1,10 @@
 /* ring_hash_test.c - ring_hash's states and picks: a rule a row. Source: gRFC A42, A61, A76. The ring itself: ring_test.c. */
+#include "lb/ring_hash.h"
 #include "base/assert.h"
 #include "lb/ring_hash.h"
 #include "rows_fixture.h"
 #include "testing/cmocka.h"
+#include "testing/lb_policies.h"
 
 #define EMPTY "no addresses: name resolution gave an empty list"
 #define CHANCE "[{\"ring_hash\":{}}]"
@@ -67,6 +69,8 @@ static const struct lb_config_row configs[] = {
     {"no header", "[{\"ring_hash\":{\"requestHashHeader\":\"\"}}]", NULL},
     {"a header is lower-case", "[{\"ring_hash\":{\"requestHashHeader\":\"Key\"}}]", "must be a lower-case name"},
     {"and not binary", "[{\"ring_hash\":{\"requestHashHeader\":\"key-bin\"}}]", "does not end in -bin"},
+    {"entries by weight", "[{\"ring_hash\":{\"entriesPerWeight\":100}}]", NULL},
+    {"a whole number of them", "[{\"ring_hash\":{\"entriesPerWeight\":0.5}}]", "must be a whole number"},
     {"and text", "[{\"ring_hash\":{\"requestHashHeader\":1}}]", "must be text"},
 };
 
@@ -77,9 +81,35 @@ static void follows_the_rules(void **unused)
     lb_rows_check(rows, ROTA_COUNT(rows));
 }
 
+static const struct {
+    const char *rule, *json;
+    uint32_t min, max, entries;
+} sizes[] = {
+    {"1024 to 4096 by default", "{}", 1024, 4096, 0},
+    {"as given", "{\"minRingSize\":10,\"maxRingSize\":20,\"entriesPerWeight\":7}", 10, 20, 7},
+    {"no ring above 4096", "{\"minRingSize\":5000,\"maxRingSize\":8388608}", 4096, 4096, 0},
+};
+
+static void rings_have_sizes(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(sizes); i++) {
+        struct rota_lb_env env = {.classes = rota_test_policies};
+        struct rota_ring_hash_config *c;
+        void *config;
+        print_message("  %s\n", sizes[i].rule);
+        assert_int_equal(rota_ring_hash_parse(&env, rota_slice_str(sizes[i].json), &config, NULL), 0);
+        c = config;
+        assert_int_equal(c->min_size, sizes[i].min);
+        assert_int_equal(c->max_size, sizes[i].max);
+        assert_int_equal(c->entries_per_weight, sizes[i].entries);
+        rota_ring_hash_free_config(&env, config);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(follows_the_rules)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(follows_the_rules), cmocka_unit_test(rings_have_sizes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 #include "testing/cmocka.h"
 #include <stdio.h>
 
-enum { MAX = 12, KEYS = 100000 };
+enum { MAX = 12, KEYS = 20000 };
 
 static const struct {
     const char *rule;
@@ -115,42 +115,68 @@ static void finds_the_entry(void **unused)
     }
 }
 
-static size_t moved_keys(uint32_t min_before, uint32_t min_after, bool *ret_only_the_leavers)
-{
-    double weights[10] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    struct rota_ring all = {0}, fewer = {0};
-    size_t owners[MAX], moved = 0;
+/* --- What moves --- */
 
-    build(&all, owners, weights, 10, min_before, 4096);
-    build(&fewer, owners, weights, 9, min_after, 4096);
-    *ret_only_the_leavers = true;
-    for (uint32_t i = 0; i < KEYS; i++) {
-        uint64_t hash = rota_xxh64(rota_slice(&i, sizeof(i)), 0);
-        size_t before = *(size_t *)all.entries[rota_ring_find(&all, hash)].owner;
-        size_t after = *(size_t *)fewer.entries[rota_ring_find(&fewer, hash)].owner;
-        moved += before != after;
-        if (before != after && before != 9)
-            *ret_only_the_leavers = false;
+static void build_by(struct rota_ring *ring, size_t *owners, size_t count, size_t but, uint32_t entries)
+{
+    size_t n = count - (but < count);
+
+    assert_int_equal(rota_ring_reserve(ring, NULL, 4096), 0);
+    rota_ring_begin(ring, (double)n, entries > 0 ? rota_ring_scale_fixed((double)n, entries, 4096) : rota_ring_scale((double)n, 1, 1024, 4096));
+    for (size_t i = 0; i < count; i++) {
+        char key[32];
+        owners[i] = i;
+        snprintf(key, sizeof(key), "10.0.0.%zu:1", i);
+        if (i != but)
+            rota_ring_add(ring, rota_slice_str(key), 1, &owners[i]);
     }
-    rota_ring_fini(&all, NULL);
-    rota_ring_fini(&fewer, NULL);
-    return moved;
+    rota_ring_end(ring);
 }
 
-/* When one of n goes and the others keep as many entries, only its keys move. A42 however keeps the ring at its least size, so that the
- * others get more entries (103 each become 114), which draw as many keys again. */
+static size_t owner_of(const struct rota_ring *ring, uint32_t key)
+{
+    return *(size_t *)ring->entries[rota_ring_find(ring, rota_xxh64(rota_slice(&key, sizeof(key)), 0))].owner;
+}
+
+static const struct {
+    const char *rule;
+    size_t count;
+    uint32_t entries; /* for each of equal weights; 0: A42's sizes */
+    double most;      /* of the keys may move, in n-ths: whoever of the n goes */
+    bool only_the_leavers;
+} leavers[] = {
+    {"three owners of a thousand entries", 3, 1000, 1.2, true},
+    {"ten of four hundred", 10, 400, 1.2, true},
+    {"forty of a hundred: shares differ more", 40, 100, 1.4, true},
+    {"ten in a ring of the least size: the others get more entries, which draw as much again", 10, 0, 2.4, false},
+};
+
+/* On average exactly the leaver's share moves where the others keep their entries. */
 static void little_moves(void **unused)
 {
-    bool only_the_leavers;
-    size_t moved;
-
     (void)unused;
-    moved = moved_keys(1000, 900, &only_the_leavers);
-    print_message("  %zu of %d keys moved\n", moved, KEYS);
-    assert_true(only_the_leavers && moved * 10 <= KEYS * 1.2 && moved * 10 >= KEYS * 0.8);
-    moved = moved_keys(1024, 1024, &only_the_leavers);
-    print_message("  %zu of %d keys moved in a ring of least size\n", moved, KEYS);
-    assert_true(!only_the_leavers && moved * 10 <= KEYS * 2.2);
+    for (size_t i = 0; i < ROTA_COUNT(leavers); i++) {
+        struct rota_ring all = {0}, fewer = {0};
+        size_t owners[40], n = leavers[i].count, sum = 0, most = 0;
+        build_by(&all, owners, n, SIZE_MAX, leavers[i].entries);
+        for (size_t leaver = 0; leaver < n; leaver++) {
+            size_t moved = 0;
+            build_by(&fewer, owners, n, leaver, leavers[i].entries);
+            for (uint32_t key = 0; key < KEYS; key++) {
+                size_t before = owner_of(&all, key);
+                bool is_elsewhere = owner_of(&fewer, key) != before;
+                moved += is_elsewhere;
+                assert_true(!leavers[i].only_the_leavers || is_elsewhere == (before == leaver));
+            }
+            sum += moved;
+            most = moved > most ? moved : most;
+        }
+        print_message("  %s: %.2f / n on average, %.2f / n at the most\n", leavers[i].rule, (double)sum / KEYS, (double)(most * n) / KEYS);
+        assert_true((double)(most * n) <= leavers[i].most * KEYS);
+        assert_true(leavers[i].only_the_leavers ? sum == KEYS : sum > 1.5 * KEYS);
+        rota_ring_fini(&all, NULL);
+        rota_ring_fini(&fewer, NULL);
+    }
 }
 
 int main(void)
