@@ -269,10 +269,18 @@ static void verdicts_mean_what_they_say(void **unused)
         {"FAIL fails", ROTA_PICK_FAIL, ROTA_UNAVAILABLE, false, true, ROTA_UNAVAILABLE},
         {"FAIL holds a call that waits for ready", ROTA_PICK_FAIL, ROTA_UNAVAILABLE, true, false, ROTA_OK},
         {"FAIL with RESOURCE_EXHAUSTED keeps the code", ROTA_PICK_FAIL, ROTA_RESOURCE_EXHAUSTED, false, true, ROTA_RESOURCE_EXHAUSTED},
-        {"FAIL with ABORTED is INTERNAL", ROTA_PICK_FAIL, ROTA_ABORTED, false, true, ROTA_INTERNAL},
         {"FAIL with OK is INTERNAL", ROTA_PICK_FAIL, ROTA_OK, false, true, ROTA_INTERNAL},
+        {"FAIL with INVALID_ARGUMENT is INTERNAL", ROTA_PICK_FAIL, ROTA_INVALID_ARGUMENT, false, true, ROTA_INTERNAL},
+        {"FAIL with NOT_FOUND is INTERNAL", ROTA_PICK_FAIL, ROTA_NOT_FOUND, false, true, ROTA_INTERNAL},
+        {"FAIL with ALREADY_EXISTS is INTERNAL", ROTA_PICK_FAIL, ROTA_ALREADY_EXISTS, false, true, ROTA_INTERNAL},
+        {"FAIL with FAILED_PRECONDITION is INTERNAL", ROTA_PICK_FAIL, ROTA_FAILED_PRECONDITION, false, true, ROTA_INTERNAL},
+        {"FAIL with ABORTED is INTERNAL", ROTA_PICK_FAIL, ROTA_ABORTED, false, true, ROTA_INTERNAL},
+        {"FAIL with OUT_OF_RANGE is INTERNAL", ROTA_PICK_FAIL, ROTA_OUT_OF_RANGE, false, true, ROTA_INTERNAL},
+        {"FAIL with DATA_LOSS is INTERNAL", ROTA_PICK_FAIL, ROTA_DATA_LOSS, false, true, ROTA_INTERNAL},
+        {"FAIL with PERMISSION_DENIED keeps the code", ROTA_PICK_FAIL, ROTA_PERMISSION_DENIED, false, true, ROTA_PERMISSION_DENIED},
         {"DROP fails", ROTA_PICK_DROP, ROTA_UNAVAILABLE, false, true, ROTA_UNAVAILABLE},
         {"DROP fails a call that waits for ready too", ROTA_PICK_DROP, ROTA_UNAVAILABLE, true, true, ROTA_UNAVAILABLE},
+        {"DROP with NOT_FOUND is INTERNAL", ROTA_PICK_DROP, ROTA_NOT_FOUND, false, true, ROTA_INTERNAL},
     };
 
     (void)unused;
@@ -293,6 +301,39 @@ static void verdicts_mean_what_they_say(void **unused)
         else
             rota_assert_running(&seen);
         assert_int_equal(own.dones, 0);
+        rota_channel_fixture_fini(&f);
+    }
+}
+
+/* The retry policy has the code of both; the bucket would allow it. */
+static void a_drop_is_never_retried(void **unused)
+{
+    static const struct {
+        const char *rule;
+        enum rota_pick_verdict verdict;
+        uint64_t retries;
+    } rows[] = {
+        {"a failed pick is retried where the policy says so", ROTA_PICK_FAIL, 1},
+        {"a dropped call is not, whatever it says", ROTA_PICK_DROP, 0},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        struct rota_channel_options options = own_options();
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+
+        print_message("  %s\n", rows[i].rule);
+        options.service_config = "{\"loadBalancingConfig\":[{\"own\":{}}],\"methodConfig\":[{\"name\":[{}],\"retryPolicy\":{\"maxAttempts\":2,"
+                                 "\"initialBackoff\":\"0.1s\",\"maxBackoff\":\"1s\",\"backoffMultiplier\":2,\"retryableStatusCodes\":[\"UNAVAILABLE\"]}}]}";
+        own.verdict = rows[i].verdict;
+        rota_status_set(&own.why, ROTA_UNAVAILABLE, "as the policy says");
+        rota_channel_fixture_init(&f, &options);
+        rota_fixture_ready(&f, A);
+        rota_fixture_unary_start(&f, "x", NULL, &seen);
+        rota_virtual_host_advance(&f.v, 1000 * ROTA_MS);
+        rota_assert_ended(&seen, ROTA_UNAVAILABLE, "as the policy says");
+        assert_int_equal(rota_channel_stats(f.channel).retries, rows[i].retries);
         rota_channel_fixture_fini(&f);
     }
 }
@@ -356,6 +397,7 @@ int main(void)
         cmocka_unit_test(waiting_calls_go_in_their_order),
         cmocka_unit_test(an_error_after_a_list_changes_nothing),
         cmocka_unit_test(verdicts_mean_what_they_say),
+        cmocka_unit_test(a_drop_is_never_retried),
         cmocka_unit_test(policies_hear_of_each_pick_once),
         cmocka_unit_test(a_pick_that_is_behind_is_made_again),
     };
