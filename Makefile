@@ -18,10 +18,10 @@ help:
 	@echo "make install PREFIX=P  headers, librota.so and .a, rota.pc, CMake package, rota, protoc-gen-rota"
 	@echo "make setup             installs the Debian packages that building and testing need"
 	@echo "make fuzz              runs each fuzz target for SECONDS_EACH=$(SECONDS_EACH) seconds"
-	@echo "make bench             runs the benchmarks"
+	@echo "make bench             measures us beside gRPC's other implementations, into build/bench (QUICK=1: in two minutes; ROWS=client,server)"
 	@echo "make coverage          how many lines the tests run, by folder and file"
 	@echo "make clean             removes build/"
-	@echo "demo, test, fuzz and coverage install missing packages first (as root or by sudo)."
+	@echo "demo, test, bench, fuzz and coverage install missing packages first (as root or by sudo)."
 
 setup:
 	@dev/setup test
@@ -53,10 +53,10 @@ coverage:
 	@cmake --workflow --preset coverage
 	@dev/coverage build/coverage src/base=90 src/wire=90 src/lb=90 src/channel=90 src/etcd=90
 
-bench: build
-	@for program in $$(find $(release)/bench -maxdepth 1 -type f -perm -u+x); do \
-		echo "=== $$program"; $$program || exit 1; \
-	done
+bench:
+	@dev/setup bench || dev/setup --check build
+	@$(MAKE) --no-print-directory build
+	@bench/run $(release) $(if $(QUICK),--quick) $(if $(ROWS),--rows=$(ROWS)) $(if $(REPEATS),--repeats=$(REPEATS))
 
 clean:
 	@rm -rf build

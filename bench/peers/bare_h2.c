@@ -3,7 +3,7 @@
  * Three connections, calls in turn, one write for each connection and turn of the loop; no protobuf, deadline timers, arenas or
  * policies. A full socket is retried by spinning.
  *
- * usage: bare_h2 OUTSTANDING SECONDS [FIRST PORT]     prints rps= cpu_us= hwm_kb=
+ * usage: bare_h2 OUTSTANDING SECONDS [FIRST PORT]     prints rps= cpu_us=
  */
 #include <nghttp2/nghttp2.h>
 #include <stdbool.h>
@@ -196,7 +196,7 @@ static void on_end(uv_timer_t *timer)
     (void)timer;
     getrusage(RUSAGE_SELF, &now);
     cpu = seconds_of(now.ru_utime, before.ru_utime) + seconds_of(now.ru_stime, before.ru_stime);
-    printf("rps=%.0f cpu_us=%.2f hwm_kb=%ld\n", calls / seconds, cpu / calls * 1e6, now.ru_maxrss);
+    printf("rps=%.0f cpu_us=%.2f\n", calls / seconds, cpu / calls * 1e6);
     exit(0);
 }
 
