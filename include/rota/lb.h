@@ -201,6 +201,19 @@ ROTA_API void rota_lb_child_heed(struct rota_lb_cmds *cmds, struct rota_lb_child
 /* Only inside pick, of a child's pick that was OK: the tag of the health that the policy with this state has for its endpoint, or NULL. */
 ROTA_API void *rota_lb_pick_health(const struct rota_pick *pick, const void *state);
 
+/* The endpoints for which policies below a child have a child each that heeds health: how they stand. Those of ring_hash count from their first connection on. */
+struct rota_lb_census {
+    uint32_t endpoints;
+    uint32_t ready; /* connected, healthy, serving as far as is known */
+    uint32_t bad;   /* failed to connect, not READY since; or connected but unhealthy, or not serving. The rest is about to be known */
+};
+
+/* Has them counted, from the child's beginning: call it with rota_lb_child_new. on_child then also comes, with the child's state as it is, when a count changed. */
+ROTA_API void rota_lb_child_count(struct rota_lb_cmds *cmds, struct rota_lb_child *child);
+ROTA_API struct rota_lb_census rota_lb_child_census(const struct rota_lb_child *child);
+/* trusted: what is said of endpoints' health, by policies or by servers, does not stop those below the child from using them. The census still has it. */
+ROTA_API void rota_lb_child_trust(struct rota_lb_cmds *cmds, struct rota_lb_child *child, bool trusted);
+
 /* --- Chance, from the channel's generator (scripted in tests) --- */
 ROTA_API uint32_t rota_lb_random_below(const struct rota_lb_env *env, uint32_t bound);
 ROTA_API double rota_lb_random_unit(const struct rota_lb_env *env);
@@ -216,6 +229,7 @@ ROTA_API extern const struct rota_lb_class rota_lb_random_subsetting;
 ROTA_API extern const struct rota_lb_class rota_lb_weighted_target;
 ROTA_API extern const struct rota_lb_class rota_lb_priority;
 ROTA_API extern const struct rota_lb_class rota_lb_outlier_detection;
+ROTA_API extern const struct rota_lb_class rota_lb_panic;
 ROTA_API extern const struct rota_lb_class rota_lb_peak_ewma;
 ROTA_API extern const struct rota_lb_class rota_lb_adaptive;
 

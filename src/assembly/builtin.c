@@ -17,6 +17,7 @@ const struct rota_lb_class *const rota_builtin_policies[] = {
     &rota_lb_weighted_target,
     &rota_lb_priority,
     &rota_lb_outlier_detection,
+    &rota_lb_panic,
     &rota_lb_peak_ewma,
     &rota_lb_adaptive,
     NULL,

@@ -71,6 +71,7 @@ void rota_lb_update(struct rota_lb_cmds *cmds, enum rota_conn_state conn, const 
 
     keep_why(node, conn == ROTA_CONN_TRANSIENT_FAILURE ? why : NULL);
     node->conn = (uint8_t)conn;
+    rota_lb_node_recount(node);
     if (node->parent == NULL)
         node->tree->root_updated = true;
     else
@@ -102,6 +103,7 @@ void rota_lb_child_free(struct rota_lb_cmds *cmds, struct rota_lb_child *child)
         return;
     ROTA_ASSERT(child->parent == cmds->node && !child->freed);
     child->freed = true;
+    rota_lb_node_recount(child);
     rota_lb_work_add(child->tree, &child->work, ROTA_LB_NODE_FREE);
 }
 

@@ -3,7 +3,7 @@
  *
  * Invariants: a health stands in its node's map, chained with others of the same hash, until it is freed; a node that heeds one is
  * in its list of heeders. An unhealthy node's picks fail, or wait, by a pick function put in place of its policy's, so that
- * healthy ones cost nothing.
+ * healthy ones cost nothing. Elsewhere: how many there are, and whether that is to be heeded at all (census.c).
  */
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -24,7 +24,7 @@ static enum rota_pick_verdict pick_asked(void *state, const struct rota_call_inf
     return ROTA_PICK_WAIT;
 }
 
-static enum rota_lb_serving serving_of(const struct rota_lb_child *node)
+enum rota_lb_serving rota_lb_node_serving(const struct rota_lb_child *node)
 {
     enum rota_lb_serving serving = ROTA_LB_UNCHECKED;
 
@@ -38,16 +38,19 @@ static enum rota_lb_serving serving_of(const struct rota_lb_child *node)
     return serving;
 }
 
+static bool is_shunned(const struct rota_lb_child *node, enum rota_lb_serving serving)
+{
+    return !node->trusting && (rota_lb_node_is_unhealthy(node) || serving == ROTA_LB_NOT_SERVING);
+}
+
 enum rota_conn_state rota_lb_node_conn(const struct rota_lb_child *node)
 {
     enum rota_lb_serving serving;
 
     if (node->conn != ROTA_CONN_READY)
         return node->conn;
-    if (rota_lb_node_is_unhealthy(node))
-        return ROTA_CONN_TRANSIENT_FAILURE;
-    serving = serving_of(node);
-    if (serving == ROTA_LB_NOT_SERVING)
+    serving = rota_lb_node_serving(node);
+    if (is_shunned(node, serving))
         return ROTA_CONN_TRANSIENT_FAILURE;
     return serving == ROTA_LB_ASKED ? ROTA_CONN_CONNECTING : ROTA_CONN_READY;
 }
@@ -55,14 +58,15 @@ enum rota_conn_state rota_lb_node_conn(const struct rota_lb_child *node)
 void rota_lb_node_look_again(struct rota_lb_child *node)
 {
     enum rota_pick_verdict (*was)(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick) = node->pick;
-    enum rota_lb_serving serving = serving_of(node);
+    enum rota_lb_serving serving = rota_lb_node_serving(node);
 
-    if (rota_lb_node_is_unhealthy(node) || serving == ROTA_LB_NOT_SERVING)
+    if (is_shunned(node, serving))
         node->pick = pick_unhealthy;
     else
         node->pick = serving == ROTA_LB_ASKED ? pick_asked : node->class->pick;
     if (node->conn == ROTA_CONN_READY && was != node->pick && !node->freed)
         rota_lb_work_add(node->tree, &node->work, ROTA_LB_NODE_UPDATE);
+    rota_lb_node_recount(node);
 }
 
 static const struct rota_status *ill_of(const struct rota_lb_child *node)
@@ -206,6 +210,8 @@ void rota_lb_health_clear(struct rota_lb_child *node)
 
     rota_list_remove(&node->heeding);
     node->health = NULL;
+    node->heeds = false;
+    rota_lb_node_recount(node);
     if (node->healths == NULL)
         return;
     while ((entry = rota_idmap_next(&node->healths->by_hash, NULL)) != NULL)
@@ -232,6 +238,8 @@ void rota_lb_child_heed(struct rota_lb_cmds *cmds, struct rota_lb_child *child, 
 
     ROTA_ASSERT(child->parent == cmds->node && !child->freed);
     child->heeds = true;
+    child->trusting = rota_lb_node_is_trusted(child);
+    rota_lb_node_recount(child);
     for (struct rota_lb_child *node = cmds->node; node != NULL && health == NULL; node = node->parent) {
         if (node->healths == NULL)
             continue;

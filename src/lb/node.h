@@ -72,6 +72,11 @@ struct rota_lb_child {
     bool heeds;              /* its parent has it heed health, also the servers' own */
     bool freed;              /* by the parent: no more events */
     bool muted;              /* asks for no re-resolution */
+    bool counts;             /* its parent wants the census */
+    bool trusted;            /* by its parent */
+    bool trusting;           /* of one that heeds health: it, or one above it, is trusted */
+    uint8_t standing;        /* of one that heeds health, in the censuses above it */
+    struct rota_lb_census census;
     bool finished;           /* a zombie: the policy is gone */
     /* The hot end, next to the policy's state, so that a pick reads few lines of cache. */
     bool listens; /* has on_done */
@@ -123,8 +128,11 @@ rota_err rota_lb_given_set(const struct rota_alloc *alloc, struct rota_lb_given 
 void rota_lb_given_move(struct rota_lb_given *to, struct rota_lb_given *from); /* to: empty; from is empty afterwards */
 void rota_lb_given_clear(const struct rota_alloc *alloc, struct rota_lb_given *given);
 
-/* Forgets all that the node has and heeds of health. */
+/* Forgets all that the node has and heeds of health; it is counted no more. */
 void rota_lb_health_clear(struct rota_lb_child *node);
+
+/* What the servers of its connections say; the worst counts. */
+enum rota_lb_serving rota_lb_node_serving(const struct rota_lb_child *node);
 
 static inline bool rota_lb_node_is_unhealthy(const struct rota_lb_child *node)
 {
@@ -136,8 +144,14 @@ enum rota_conn_state rota_lb_node_conn(const struct rota_lb_child *node);
 /* What it heeds may have changed. */
 void rota_lb_node_look_again(struct rota_lb_child *node);
 
+/* How it stands may have changed: tells the censuses above it. */
+void rota_lb_node_recount(struct rota_lb_child *node);
+
 /* How often somebody wants load reports of the node's subchannels; 0: nobody. */
 int64_t rota_lb_node_report_ns(const struct rota_lb_child *node);
+
+/* Whether it or one above it is trusted. */
+bool rota_lb_node_is_trusted(const struct rota_lb_child *node);
 
 /* The failure a node stands for; never NULL. */
 const struct rota_status *rota_lb_node_why(const struct rota_lb_child *node);

@@ -160,6 +160,8 @@ static rota_err on_endpoints(void *state, const struct rota_endpoint *const *end
     /* Not without all the healths: leaves look for theirs once. */
     if (err == 0)
         err = rota_wrapper_endpoints(&od->wrapper, endpoints, count, cmds);
+    else
+        rota_wrapper_starved(&od->wrapper, cmds);
     if (counting && !od->timer_set)
         rota_lb_wake_at(cmds, now_ns + od->config->interval_ns);
     od->timer_set = true;

@@ -28,9 +28,15 @@ rota_err rota_wrapper_endpoints(struct rota_wrapper *w, const struct rota_endpoi
             w->child = NULL;
         }
     }
-    if (w->child == NULL)
-        report(w, ROTA_CONN_TRANSIENT_FAILURE, &no_memory, cmds); /* calls should hear of it */
+    if (err < 0)
+        rota_wrapper_starved(w, cmds);
     return err;
+}
+
+void rota_wrapper_starved(struct rota_wrapper *w, struct rota_lb_cmds *cmds)
+{
+    if (w->child == NULL)
+        report(w, ROTA_CONN_TRANSIENT_FAILURE, &no_memory, cmds);
 }
 
 void rota_wrapper_on_resolver_error(void *state, const struct rota_status *why, int64_t now_ns, struct rota_lb_cmds *cmds)
