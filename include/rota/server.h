@@ -38,6 +38,9 @@ struct rota_server_options {
     int64_t min_ping_interval_ms; /* gRFC A9: clients that ping more often lose the connection at the third; default 5 min; negative: no limit */
     size_t max_pending_bytes;     /* per connection, of messages not yet whole or not yet wanted; a call beyond ends RESOURCE_EXHAUSTED; default 512 MiB */
     bool permit_pings_without_calls; /* that often also with no call open, else every two hours */
+    /* Servers that say so, on other loops or in other processes of the user, may listen on the same TCP port; the system spreads
+     * connections over them (SO_REUSEPORT). Connections that one has not accepted when it stops listening are lost. */
+    bool reuse_port;
     enum rota_compression compression; /* of replies to clients that take it, unless a call says otherwise */
     const struct rota_server_interceptor *interceptors; /* rota/interceptor.h; until one without hooks; default: none */
     size_t max_window_bytes; /* flow control: a call's window grows with what its handler takes up to this, a connection's to twice this; default 16 MiB;

@@ -92,7 +92,7 @@ static rota_err start_listening(struct rota_acceptor *acceptor, const struct rot
 {
     struct rota_net_acceptor *a = ROTA_CONTAINER(acceptor, struct rota_net_acceptor, acceptor);
     struct rota_listener *listener = rota_alloc_zero(a->alloc, 1, sizeof(*listener));
-    struct rota_socket_rules rules = {.local_only = a->tls == NULL && !a->insecure,
+    struct rota_socket_rules rules = {.local_only = a->tls == NULL && !a->insecure, .share_port = limits->share_port,
                                       .user_timeout_ms = rota_net_user_timeout_ms(limits->keepalive_time_ns, limits->keepalive_timeout_ns)};
     rota_err err;
 

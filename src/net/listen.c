@@ -48,7 +48,7 @@ static rota_err refuse(struct rota_errinfo *info, const char *address, int code)
     return rota_errinfo_set(info, err, "cannot listen on %s: %s", address, text);
 }
 
-static int bind_once(const struct rota_sockaddr *system)
+static int bind_once(const struct rota_sockaddr *system, bool shared)
 {
     int family = system->u.any.sa_family, on = 1, off = 0, code;
     int fd = rota_stream_socket(family);
@@ -57,6 +57,8 @@ static int bind_once(const struct rota_sockaddr *system)
         return -1;
     if (family != AF_UNIX)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (family != AF_UNIX && shared)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     if (bind(fd, &system->u.any, system->size) == 0 && listen(fd, BACKLOG) == 0)
@@ -87,19 +89,19 @@ static bool is_stale_file(const struct rota_sockaddr *system)
 }
 
 /* -1 and errno, or a listening descriptor. */
-static int bind_and_listen(const struct rota_sockaddr *system)
+static int bind_and_listen(const struct rota_sockaddr *system, bool shared)
 {
-    int fd = bind_once(system);
+    int fd = bind_once(system, shared);
 
     if (fd < 0 && errno == EADDRINUSE) {
         if (is_stale_file(system) && unlink(system->u.un.sun_path) == 0)
-            return bind_once(system);
+            return bind_once(system, shared);
         errno = EADDRINUSE;
     }
     return fd;
 }
 
-static int open_address(const struct rota_address *address)
+static int open_address(const struct rota_address *address, bool shared)
 {
     struct rota_sockaddr system;
     int fd;
@@ -108,12 +110,12 @@ static int open_address(const struct rota_address *address)
         errno = ENAMETOOLONG;
         return -1;
     }
-    fd = bind_and_listen(&system);
+    fd = bind_and_listen(&system, shared);
     /* Where there is no IPv6, all addresses are those of IPv4. */
     if (fd < 0 && address->kind == ROTA_ADDRESS_IPV6 && rota_address_is_any(address) && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
         struct rota_address any4 = {.kind = ROTA_ADDRESS_IPV4, .port = address->port, .text = address->text};
         if (rota_address_to_system(&any4, &system) == 0)
-            fd = bind_and_listen(&system);
+            fd = bind_and_listen(&system, shared);
     }
     return fd;
 }
@@ -245,7 +247,7 @@ static void report(struct rota_host_task *task)
 
 static rota_err watch_listener(struct rota_listen *l, const struct rota_address *address, struct rota_errinfo *info)
 {
-    int fd = open_address(address);
+    int fd = open_address(address, l->rules.share_port);
     rota_err err;
 
     if (fd < 0)

@@ -18,6 +18,7 @@ struct rota_lookup;
 /* What sockets are made by. */
 struct rota_socket_rules {
     bool local_only; /* loopback and unix addresses; others are refused with a sentence that says how plaintext is asked for */
+    bool share_port; /* listening: SO_REUSEPORT */
     uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT (gRFC A18); 0: the system's */
 };
 
@@ -50,7 +51,7 @@ struct rota_listen_events {
     void (*on_closed)(void *owner);
 };
 
-/* TCP (SO_REUSEADDR, and not SO_REUSEPORT), IPv6 sockets for "[::]" take IPv4 too; a stale unix socket file is replaced, a live one is
+/* TCP (SO_REUSEADDR; SO_REUSEPORT only where the rules say so), IPv6 sockets for "[::]" take IPv4 too; a stale unix socket file is replaced, a live one is
  * ROTA_EADDRINUSE. rules: of what is accepted; ROTA_EINVAL: they forbid the address. bound: ROTA_ADDRESS_TEXT_SIZE bytes or NULL. Out of file descriptors: accepting pauses and goes on. */
 rota_err rota_listen_open(struct rota_loop *loop, const struct rota_address *address, const struct rota_socket_rules *rules,
                           const struct rota_listen_events *events, void *owner, char *bound, struct rota_listen **ret_listen, struct rota_errinfo *info);

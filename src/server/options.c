@@ -93,6 +93,7 @@ struct rota_serve_limits rota_server_limits(struct rota_server *server)
         .high_mark_bytes = o->send_queue_bytes,
         .min_ping_ns = ns_or_0(o->min_ping_interval_ms),
         .pings_without_calls = o->permit_pings_without_calls,
+        .share_port = o->reuse_port,
         .max_window_bytes = o->max_window_bytes < UINT32_MAX ? (uint32_t)o->max_window_bytes : UINT32_MAX,
         .queued_total = &server->held_bytes,
         .keepalive_time_ns = ns(o->keepalive_time_ms),

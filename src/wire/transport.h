@@ -126,6 +126,7 @@ struct rota_serve_limits {
     int64_t handshake_timeout_ns; /* also of a header block once begun */
     int64_t min_ping_ns;          /* how often a client may ping; 0: no limit */
     bool pings_without_calls;
+    bool share_port; /* with other listeners that say so too */
     size_t high_mark_bytes; /* as in struct rota_dial */
     uint32_t max_window_bytes; /* a stream's grows up to this, a connection's to twice this */
     size_t *queued_total;   /* kept: bytes sent but not yet on the wire, of all connections of these limits together; may be NULL */
