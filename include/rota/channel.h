@@ -59,6 +59,8 @@ struct rota_channel_options {
     void *explain_arg;
     uint32_t explain_every; /* 1: all calls; default 0: none */
     bool no_proxy; /* the HTTP proxies of the environment (docs/proxies.md) are not used */
+    /* Default 10, 1 to 100; a service config's connectionScaling (gRFC A105), without which each address has one, may say less. */
+    int32_t max_connections_per_subchannel;
 };
 #define ROTA_CHANNEL_OPTIONS_INIT {.size = sizeof(struct rota_channel_options)}
 
@@ -81,7 +83,7 @@ ROTA_API void rota_channel_watch_state(struct rota_channel *channel, void (*on_s
 
 /* On the loop's thread. */
 struct rota_channel_stats {
-    uint32_t subchannels, ready; /* connections, one an address that a policy holds: how many there are, and how many of them are up */
+    uint32_t subchannels, ready; /* addresses that a policy holds: how many there are, and how many of them are connected */
     /* Since the channel was opened. */
     uint64_t calls;               /* started */
     uint64_t attempts;            /* streams opened for them */
@@ -90,6 +92,7 @@ struct rota_channel_stats {
     uint64_t hedges;              /* attempts by a hedgingPolicy, the first of each call left out */
     uint64_t retries_throttled;   /* retries and hedges not made: retryThrottling */
     uint64_t retries_over_budget; /* the same: retry_ratio_percent and retry_floor_per_s */
+    uint32_t connections;         /* now: up and open to new calls, of all addresses */
 };
 ROTA_API struct rota_channel_stats rota_channel_stats(const struct rota_channel *channel);
 ROTA_API struct rota_loop *rota_channel_loop(const struct rota_channel *channel);

@@ -1,7 +1,8 @@
 /* attempt.c - from a call that wants a connection to a stream that has all it was given to send.
  *
  * A pick that fails counts against the call only if it is not waiting for ready; a picked connection that turns out to be going
- * away is no error, the pick is made anew. What comes back on the stream is reply.c's.
+ * away is no error, the pick is made anew. Of several connections the oldest with a stream to spare is taken. What comes back on the
+ * stream is reply.c's.
  * Source: doc/load-balancing.md in grpc/grpc; gRFC A54 (codes a policy may not use), A105 (order in the room).
  */
 #include "channel/attempt.h"
@@ -172,12 +173,20 @@ static void fail_without_memory(struct rota_attempt *attempt)
     rota_call_fail(attempt->call, ROTA_RESOURCE_EXHAUSTED, "out of memory while sending");
 }
 
+static void set_connection(struct rota_attempt *attempt, struct rota_connection *connection)
+{
+    rota_connection_unref(attempt->connection);
+    attempt->connection = rota_connection_ref(connection);
+}
+
 /* Opens a stream and sends what there is. ROTA_EAGAIN, ROTA_ECLOSED: nothing has changed; other trouble ends the call. */
 static rota_err enter(struct rota_attempt *attempt, struct rota_connection *connection)
 {
     struct rota_call *call = attempt->call;
     rota_err err = open_stream(attempt, connection);
 
+    if (err == ROTA_EAGAIN)
+        connection->full = true;
     if (err == ROTA_EAGAIN || err == ROTA_ECLOSED)
         return err;
     if (err < 0) {
@@ -185,6 +194,8 @@ static rota_err enter(struct rota_attempt *attempt, struct rota_connection *conn
         fail_without_memory(attempt);
         return 0;
     }
+    if (attempt->connection != connection)
+        set_connection(attempt, connection);
     go(attempt, ROTA_ATTEMPT_OPEN);
     call->n_attempts++;
     rota_list_remove(&attempt->link);
@@ -206,23 +217,30 @@ static struct rota_connection *connection_of(const struct rota_pick *pick)
     return sub->state == ROTA_CONN_READY ? sub->connection : NULL;
 }
 
-/* Into the connection or its room; false: it takes nobody any more. */
-static bool place(struct rota_attempt *attempt, struct rota_connection *connection)
+/* The oldest connection has said `err`: into a younger one, or the room. False: there is none that takes anybody any more. */
+static bool place_elsewhere(struct rota_attempt *attempt, struct rota_subchannel *sub, rota_err err)
 {
-    rota_err err = rota_list_empty(&connection->room) ? enter(attempt, connection) : ROTA_EAGAIN;
+    for (struct rota_link *link = sub->extras.next; link != &sub->extras; link = link->next) {
+        struct rota_connection *extra = ROTA_CONTAINER(link, struct rota_connection, sibling);
+        rota_err err2 = extra->full ? ROTA_EAGAIN : enter(attempt, extra);
 
+        if (err2 == 0)
+            return true;
+        if (err2 == ROTA_EAGAIN)
+            err = err2;
+    }
     if (err == ROTA_ECLOSED)
         return false;
-    if (err == ROTA_EAGAIN) {
-        go(attempt, ROTA_ATTEMPT_ROOM);
-        rota_list_append(&connection->room, &attempt->link);
-    }
+    go(attempt, ROTA_ATTEMPT_ROOM);
+    rota_list_append(&sub->room, &attempt->link);
+    rota_subchannel_scale(sub);
     return true;
 }
 
 static bool take(struct rota_attempt *attempt)
 {
     struct rota_connection *connection = connection_of(&attempt->pick);
+    rota_err err;
 
     attempt->picked = true;
     attempt->place = attempt->pick.subchannel->conn;
@@ -231,9 +249,9 @@ static bool take(struct rota_attempt *attempt)
         rota_tries_note(attempt->call->tries, attempt->place);
     if (connection == NULL)
         return false;
-    rota_connection_unref(attempt->connection);
-    attempt->connection = rota_connection_ref(connection);
-    return place(attempt, connection);
+    set_connection(attempt, connection);
+    err = connection->full ? ROTA_EAGAIN : enter(attempt, connection);
+    return err == 0 || place_elsewhere(attempt, connection->subchannel, err);
 }
 
 /* What a policy drops is not retried; but where others are under way it takes only this hedge. */
@@ -334,26 +352,28 @@ bool rota_attempt_try_again(struct rota_attempt *attempt, bool unsent)
     return true;
 }
 
-/* --- The room of a connection --- */
+/* --- The room of a subchannel --- */
 
-void rota_attempt_leave_room(struct rota_connection *connection)
+void rota_attempt_leave_room(struct rota_subchannel *sub)
 {
     struct rota_link *link;
 
-    if (rota_list_empty(&connection->room))
+    if (rota_list_empty(&sub->room))
         return;
-    while ((link = rota_list_pop(&connection->room)) != NULL) {
+    while ((link = rota_list_pop(&sub->room)) != NULL) {
         struct rota_attempt *attempt = ROTA_CONTAINER(link, struct rota_attempt, link);
         go(attempt, ROTA_ATTEMPT_PICKING);
         tell_policies_unused(attempt);
         rota_queue_add(attempt);
     }
-    rota_channel_note(connection->channel, ROTA_TODO_PICK);
+    rota_channel_note(sub->channel, ROTA_TODO_PICK);
 }
 
 void rota_attempt_enter_room(struct rota_connection *connection)
 {
-    while (connection->conn != NULL && !rota_list_empty(&connection->room))
-        if (enter(ROTA_CONTAINER(connection->room.next, struct rota_attempt, link), connection) < 0)
-            return; /* still full; if it is closing, its end clears the room */
+    /* It stays full until the room is empty, so that no call which is started meanwhile gets in first. */
+    while (connection->subchannel != NULL && !rota_list_empty(&connection->subchannel->room))
+        if (enter(ROTA_CONTAINER(connection->subchannel->room.next, struct rota_attempt, link), connection) < 0)
+            return; /* full again; if it is closing, that is told next */
+    connection->full = false;
 }

@@ -2,7 +2,7 @@
  *
  * A call has one attempt; retries and hedging (gRFC A6, tries.h) give it more of them, one after the other or side by side, which is
  * why what belongs to a try stands apart from what belongs to the call.
- * Invariants: `link` is in the channel's waiting list in PICKING, in the connection's room in ROOM, and nowhere else. `stream` is
+ * Invariants: `link` is in the channel's waiting list in PICKING, in the subchannel's room in ROOM, and nowhere else. `stream` is
  * set exactly in OPEN until the stream has ended. `picked` means that the policies still wait for the outcome.
  */
 #ifndef ROTA_CHANNEL_ATTEMPT_H
@@ -17,7 +17,7 @@ struct rota_call;
 
 enum rota_attempt_state {
     ROTA_ATTEMPT_PICKING, /* has no connection: waits in the queue, or is just being picked */
-    ROTA_ATTEMPT_ROOM,    /* the connection has no stream to spare */
+    ROTA_ATTEMPT_ROOM,    /* no connection of the subchannel has a stream to spare */
     ROTA_ATTEMPT_OPEN,    /* has its stream */
     ROTA_ATTEMPT_OVER,
 };
@@ -34,7 +34,7 @@ struct rota_attempt {
     uint64_t balance_number;
     struct rota_pick pick;
     const void *place; /* the subchannel of the last pick, as a token; NULL before the first */
-    struct rota_connection *connection; /* of the last pick; one reference */
+    struct rota_connection *connection; /* of its stream, or the oldest one that was picked; one reference */
     struct rota_stream *stream;
     int64_t started_ns;
     size_t n_sent; /* messages of the call's outbox handed to the stream */
@@ -66,8 +66,8 @@ void rota_attempt_over(struct rota_attempt *attempt, const struct rota_status *s
 /* Stops without a result: the stream is reset with that code. Harmless when it is over. */
 void rota_attempt_abandon(struct rota_attempt *attempt, const struct rota_status *status, uint32_t h2_code);
 
-/* For the connection: attempts waiting for its room go back to picking, or in. */
-void rota_attempt_leave_room(struct rota_connection *connection);
+/* Attempts waiting in the room go back to picking; or into the connection, which has streams to spare. */
+void rota_attempt_leave_room(struct rota_subchannel *subchannel);
 void rota_attempt_enter_room(struct rota_connection *connection);
 
 /* The event table of an attempt's stream (reply.c); the owner is the attempt. */

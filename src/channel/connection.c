@@ -1,7 +1,7 @@
 /* connection.c - what the transport tells of a connection, passed on to the subchannel and to the attempts that wait for room.
  *
- * A connection never fails calls by itself: attempts with a stream hear from the stream, those without one are picked anew
- * (gRFC A105: calls queued on a connection that goes are eligible for transparent retry).
+ * A connection never fails calls by itself: attempts with a stream hear from the stream, those without one wait for the others in their
+ * subchannel's room, or are picked anew after the last (gRFC A105: such calls are eligible for transparent retry).
  */
 #include "base/alloc.h"
 #include "channel/attempt.h"
@@ -29,9 +29,8 @@ static void detach(struct rota_connection *connection, const struct rota_status 
 
     connection->subchannel = NULL;
     rota_sides_stop(connection);
-    rota_attempt_leave_room(connection);
     if (sub != NULL)
-        rota_subchannel_on_lost(sub, why);
+        rota_subchannel_on_lost(sub, connection, why);
 }
 
 static void on_ready(void *owner)
@@ -39,8 +38,14 @@ static void on_ready(void *owner)
     struct rota_connection *connection = owner;
 
     connection->up = true;
+    if (connection->subchannel == NULL)
+        return;
+    rota_connection_ref(connection);
+    rota_subchannel_on_ready(connection->subchannel, connection);
+    rota_attempt_enter_room(connection);
     if (connection->subchannel != NULL)
-        rota_subchannel_on_ready(connection->subchannel);
+        rota_subchannel_scale(connection->subchannel);
+    rota_connection_unref(connection);
 }
 
 static void on_draining(void *owner)
@@ -116,7 +121,6 @@ rota_err rota_connection_dial(struct rota_subchannel *sub, int64_t deadline_ns, 
     connection->refs = 1;
     connection->dialed_ns = channel->host->now_ns;
     memcpy(connection->peer, sub->text, text_size);
-    rota_list_init(&connection->room);
     err = channel->parts.dialer->class->dial(channel->parts.dialer, &dial, &conn_events, connection, &connection->conn);
     if (err < 0) {
         rota_alloc_free(channel->alloc, connection);
@@ -131,7 +135,6 @@ void rota_connection_leave(struct rota_connection *connection)
 {
     connection->subchannel = NULL;
     rota_sides_stop(connection);
-    rota_attempt_leave_room(connection);
     if (connection->conn == NULL)
         return;
     if (connection->up)

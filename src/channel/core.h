@@ -1,7 +1,7 @@
 /* core.h - the inside of struct rota_channel, shared by the files of this folder.
  *
  * Vocabulary: a resolution is one run of the resolver (resolution.c); a balance is one policy tree (balance.c), of which there
- * are two while a new policy warms up; a subchannel is the channel's one connection to an address (subchannel.c), a connection
+ * are two while a new policy warms up; a subchannel is the channel's way to an address (subchannel.c), a connection
  * is a transport connection it has or had (connection.c); an attempt is one stream of a call (attempt.c).
  *
  * Invariants:
@@ -46,6 +46,7 @@ struct rota_channel_limits {
     bool no_health_checks;
     bool gzip; /* requests, unless a call says otherwise */
     uint32_t max_attempts;
+    uint32_t max_connections; /* of a subchannel */
     size_t retry_buffer_bytes, retry_buffers_bytes; /* a call's, all calls' */
 };
 

@@ -15,6 +15,7 @@
 #define DEFAULT_MAX_ATTEMPTS 5
 #define DEFAULT_RETRY_RATIO_PERCENT 10
 #define DEFAULT_RETRY_FLOOR_PER_S 10
+#define DEFAULT_CONNECTIONS 10
 #define DEFAULT_RETRY_BUFFER_BYTES ((size_t)256 * 1024)
 #define DEFAULT_RETRY_BUFFERS_BYTES ((size_t)16 * 1024 * 1024)
 
@@ -30,6 +31,8 @@ struct rota_channel_options rota_channel_options_read(const struct rota_channel_
         options.retry_ratio_percent = DEFAULT_RETRY_RATIO_PERCENT;
     if (options.retry_floor_per_s == 0)
         options.retry_floor_per_s = DEFAULT_RETRY_FLOOR_PER_S;
+    if (options.max_connections_per_subchannel == 0)
+        options.max_connections_per_subchannel = DEFAULT_CONNECTIONS;
     return options;
 }
 
@@ -40,7 +43,7 @@ static int64_t ms_or(int64_t given_ms, int64_t default_ms)
     return ms > INT64_MAX / NS_PER_MS ? INT64_MAX : ms * NS_PER_MS;
 }
 
-static rota_err check_retries(const struct rota_channel_options *options, struct rota_errinfo *info)
+static rota_err check_numbers(const struct rota_channel_options *options, struct rota_errinfo *info)
 {
     const struct {
         const char *name;
@@ -49,6 +52,7 @@ static rota_err check_retries(const struct rota_channel_options *options, struct
         {"max_attempts", options->max_attempts, 1, ROTA_TRIES_MAX},
         {"retry_ratio_percent", options->retry_ratio_percent, -1, 1000},
         {"retry_floor_per_s", options->retry_floor_per_s, -1, 1000000},
+        {"max_connections_per_subchannel", options->max_connections_per_subchannel, 1, 100},
     };
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -93,8 +97,9 @@ rota_err rota_channel_limits_read(const struct rota_channel_options *options, st
         .no_health_checks = options->no_health_checks,
         .gzip = options->compression == ROTA_COMPRESSION_GZIP,
         .max_attempts = (uint32_t)options->max_attempts,
+        .max_connections = (uint32_t)options->max_connections_per_subchannel,
         .retry_buffer_bytes = options->retry_buffer_bytes == 0 ? DEFAULT_RETRY_BUFFER_BYTES : options->retry_buffer_bytes,
         .retry_buffers_bytes = options->retry_buffers_bytes == 0 ? DEFAULT_RETRY_BUFFERS_BYTES : options->retry_buffers_bytes,
     };
-    return check_retries(options, info);
+    return check_numbers(options, info);
 }

@@ -23,6 +23,10 @@ static const char *const configs[] = {
     ("{\"loadBalancingConfig\":[{\"round_robin\":{}}],\"methodConfig\":[{\"name\":[{}],\"timeout\":\"2s\","
     "\"hedgingPolicy\":{\"maxAttempts\":4,\"hedgingDelay\":\"0.1s\",\"nonFatalStatusCodes\":[\"UNAVAILABLE\",\"INTERNAL\",2]}}]}"),
     "{\"methodConfig\":[{\"name\":[{}],\"hedgingPolicy\":{\"maxAttempts\":5,\"nonFatalStatusCodes\":[\"UNAVAILABLE\"]}}]}",
+    "{\"connectionScaling\":{\"maxConnectionsPerSubchannel\":3}}",
+    ("{\"loadBalancingConfig\":[{\"round_robin\":{}}],\"connectionScaling\":{\"maxConnectionsPerSubchannel\":9},\"methodConfig\":[{\"name\":[{}],"
+    "\"retryPolicy\":{\"maxAttempts\":4,\"initialBackoff\":\"0.05s\",\"maxBackoff\":\"1s\",\"backoffMultiplier\":3,"
+    "\"retryableStatusCodes\":[\"UNAVAILABLE\"]}}]}"),
     "nonsense",
 };
 
@@ -188,7 +192,7 @@ static void one_run(uint64_t seed)
     assert_non_null(run);
     rota_rng_init(&run->rng, seed);
     options.idle_timeout_ms = 2000;
-    options.service_config = below(run, 2) == 0 ? configs[3 + below(run, 3)] : NULL;
+    options.service_config = below(run, 2) == 0 ? configs[3 + below(run, 5)] : NULL;
     rota_channel_fixture_init(&run->f, &options);
     for (int step = 0; step < STEPS && run->f.transport.n_conns < ROTA_FAKE_CONNS_MAX - 8; step++) {
         switch (below(run, 8)) {

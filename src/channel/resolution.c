@@ -107,6 +107,8 @@ static void set_config(struct rota_channel *channel, struct rota_channel_config 
     channel->config_resolved = resolved;
     if (config != NULL)
         rota_throttle_set(&channel->throttle, config->service->throttle_max_tokens_milli, config->service->throttle_ratio_milli);
+    if (config != NULL && config->service->max_connections > 1)
+        rota_subchannel_scale_all(channel);
     rota_channel_note(channel, ROTA_TODO_BALANCE);
 }
 

@@ -179,6 +179,7 @@ static void review_health(struct rota_sides *sides, const struct rota_subchannel
 {
     struct rota_channel *channel = sides->connection->channel;
     const char *service = is_heeded(sub) ? service_of(channel, channel->config) : NULL;
+    bool same = service != NULL && sides->service != NULL && strcmp(service, sides->service) == 0;
 
     if (service == NULL) {
         stop_health(sides);
@@ -189,11 +190,12 @@ static void review_health(struct rota_sides *sides, const struct rota_subchannel
         set_serving(sides, ROTA_LB_SERVING);
         return;
     }
-    if (sides->health.running && strcmp(service, sides->service) == 0)
+    if (sides->health.running && same)
         return;
     stop_health(sides);
     sides->service = rota_alloc_text(channel->alloc, rota_slice_str(service));
-    set_serving(sides, ROTA_LB_ASKED);
+    if (!same) /* else an older connection's stream has told of it */
+        set_serving(sides, ROTA_LB_ASKED);
     if (sides->service != NULL && start_health(sides) == 0)
         return;
     rota_log_write(channel->log, ROTA_LOG_ERROR, "channel", "%s: out of memory; its health is not checked", sides->connection->peer);
@@ -339,6 +341,26 @@ void rota_sides_take_config(struct rota_channel *channel, const struct rota_chan
         if (connection->subchannel != NULL)
             rota_sides_review(connection->subchannel);
     }
+}
+
+void rota_sides_move(struct rota_connection *gone, struct rota_connection *oldest)
+{
+    struct rota_sides *old = gone->sides, *sides = old == NULL ? NULL : get_sides(oldest);
+    struct serving_news news = {.channel = oldest->channel, .serving = ROTA_LB_UNCHECKED};
+
+    if (old == NULL)
+        return;
+    if (sides == NULL) {
+        rota_subchannel_each(oldest->subchannel, tell_serving, &news);
+        return;
+    }
+    sides->serving = old->serving;
+    sides->ill = old->ill;
+    sides->service = old->service;
+    old->service = NULL;
+    sides->health.refused = old->health.refused;
+    sides->load.refused = old->load.refused;
+    rota_host_post(oldest->channel->host, &sides->review);
 }
 
 void rota_sides_on_room(struct rota_connection *connection)

@@ -1,6 +1,7 @@
 /* sides.h - what the server of a connection is asked beside calls: whether it serves (gRFC A17), and its load out of band (gRFC A51).
  *
- * One stream of each kind for a connection, however many policies share it. Nothing is asked, and nothing allocated, unless a hold on its
+ * One stream of each kind for a subchannel, on its oldest connection, however many policies share it: further connections (gRFC A105) lead to
+ * the same server. When the oldest goes the next one is asked, and what was known holds until it answers. Nothing is asked, and nothing allocated, unless a hold on its
  * subchannel wants it: heeds, where the service config names a service to check; or has a period for load reports.
  */
 #ifndef ROTA_CHANNEL_SIDES_H
@@ -16,6 +17,9 @@ void rota_sides_review(struct rota_subchannel *sub);
 
 /* The channel's config has changed from `old`, which may be NULL. */
 void rota_sides_take_config(struct rota_channel *channel, const struct rota_channel_config *old);
+
+/* The first has gone, the second is now the oldest of its subchannel. */
+void rota_sides_move(struct rota_connection *gone, struct rota_connection *oldest);
 
 /* For the connection. */
 void rota_sides_on_room(struct rota_connection *connection);

@@ -19,6 +19,7 @@ struct rota_channel_stats rota_channel_stats(const struct rota_channel *channel)
         const struct rota_subchannel *subchannel = entry->value;
         stats.subchannels++;
         stats.ready += subchannel->state == ROTA_CONN_READY;
+        stats.connections += subchannel->state == ROTA_CONN_READY ? 1U + subchannel->n_extras : 0;
     }
     return stats;
 }

@@ -5,12 +5,17 @@
  * SETTINGS reset the backoff; but where connections come up and go again at once, time after time, without having served anybody,
  * that would be a storm at the speed of the round trip. After SHORT_LIVES of them each is a failed attempt: the backoff stays, and
  * the way back leads through TRANSIENT_FAILURE, so calls that fail fast are told what the matter is.
- * Source: doc/connection-backoff.md, doc/connectivity-semantics-and-api.md in grpc/grpc; gRFC A61.
+ *
+ * Where the service config allows more than one connection, another is dialed when a call waits in the room, none is being dialed and no
+ * period has to be waited out. It is READY as long as it has one; after the last it is where the attempt at another one is: CONNECTING,
+ * TRANSIENT_FAILURE in its period, else IDLE.
+ * Source: doc/connection-backoff.md, doc/connectivity-semantics-and-api.md in grpc/grpc; gRFC A61, A105.
  */
 #include "channel/subchannel.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/moves.h"
+#include "channel/attempt.h"
 #include "channel/sides.h"
 #include "lb/tree.h"
 #include <string.h>
@@ -23,7 +28,7 @@ static const char *const state_names[] = {"IDLE", "CONNECTING", "READY", "TRANSI
 static const uint32_t state_moves[] = {
     [ROTA_CONN_IDLE] = BIT(CONNECTING) | BIT(SHUTDOWN),
     [ROTA_CONN_CONNECTING] = BIT(READY) | BIT(TRANSIENT_FAILURE) | BIT(SHUTDOWN),
-    [ROTA_CONN_READY] = BIT(IDLE) | BIT(SHUTDOWN),
+    [ROTA_CONN_READY] = BIT(IDLE) | BIT(CONNECTING) | BIT(TRANSIENT_FAILURE) | BIT(SHUTDOWN),
     [ROTA_CONN_TRANSIENT_FAILURE] = BIT(IDLE) | BIT(CONNECTING) | BIT(SHUTDOWN),
     [ROTA_CONN_SHUTDOWN] = 0,
 };
@@ -112,7 +117,7 @@ static void fail(struct rota_subchannel *sub, const struct rota_status *why)
 
     if (why != &sub->why)
         sub->why = *why;
-    sub->wanted = false;
+    sub->wanted = sub->waits = false;
     (void)rota_host_timer_set(host, &sub->timer, sub->next_attempt_ns); /* it is in the heap, so this is a move */
     rota_log_write(sub->channel->log, ROTA_LOG_WARN, "channel", "%s; next attempt in %lld ms", why->message,
         (long long)((sub->next_attempt_ns > host->now_ns ? sub->next_attempt_ns - host->now_ns : 0) / 1000000));
@@ -125,7 +130,8 @@ static void fail_soon(struct rota_subchannel *sub)
     (void)rota_host_timer_set(sub->channel->host, &sub->timer, sub->channel->host->now_ns); /* a move, too */
 }
 
-static void dial(struct rota_subchannel *sub)
+/* Errors as rota_connection_dial's; then sub->why tells of it. */
+static rota_err dial(struct rota_subchannel *sub, struct rota_connection **ret_connection)
 {
     struct rota_channel *channel = sub->channel;
     int64_t period_ns = rota_backoff_next(&sub->backoff, &channel->host->rng);
@@ -134,23 +140,70 @@ static void dial(struct rota_subchannel *sub)
 
     sub->next_attempt_ns = channel->host->now_ns + period_ns;
     sub->wanted = false;
-    err = rota_connection_dial(sub, channel->host->now_ns + patience_ns, &sub->connection);
-    if (err < 0) {
+    err = rota_connection_dial(sub, channel->host->now_ns + patience_ns, ret_connection);
+    if (err < 0)
         rota_status_set(&sub->why, ROTA_UNAVAILABLE, "%s: cannot connect: %s", sub->text, rota_err_text(err));
-        fail_soon(sub);
-    }
+    return err;
+}
+
+static bool is_in_vain(const struct rota_subchannel *sub)
+{
+    return sub->short_lives >= SHORT_LIVES && sub->channel->host->now_ns < sub->next_attempt_ns;
 }
 
 static void start_attempt(struct rota_subchannel *sub)
 {
     hold_on(sub);
     go(sub, ROTA_CONN_CONNECTING);
-    if (!sub->dropped && sub->short_lives >= SHORT_LIVES && sub->channel->host->now_ns < sub->next_attempt_ns)
+    if (!sub->dropped && (is_in_vain(sub) || dial(sub, &sub->connection) < 0))
         fail_soon(sub);
-    else if (!sub->dropped)
-        dial(sub);
     let_go(sub);
 }
+
+/* --- More than one connection --- */
+
+static bool may_have_more(const struct rota_subchannel *sub)
+{
+    const struct rota_channel *channel = sub->channel;
+    uint32_t most = channel->config == NULL ? 1 : channel->config->service->max_connections;
+
+    if (most > channel->limits.max_connections)
+        most = channel->limits.max_connections;
+    return 1U + sub->n_extras < most;
+}
+
+/* Nothing more is dialed before the period is over. */
+static void wait_out(struct rota_subchannel *sub)
+{
+    sub->waits = true;
+    (void)rota_host_timer_set(sub->channel->host, &sub->timer, sub->next_attempt_ns); /* a move, as always */
+}
+
+void rota_subchannel_scale(struct rota_subchannel *sub)
+{
+    const struct rota_log *log = sub->channel->log;
+
+    if (rota_list_empty(&sub->room) || sub->state != ROTA_CONN_READY || sub->dialing != NULL || sub->waits || !may_have_more(sub))
+        return;
+    if (is_in_vain(sub)) {
+        wait_out(sub);
+    } else if (dial(sub, &sub->dialing) < 0) {
+        rota_log_write(log, ROTA_LOG_WARN, "channel", "%s", sub->why.message);
+        wait_out(sub);
+    } else {
+        rota_log_write(log, ROTA_LOG_INFO, "channel", "%s: calls wait for streams; connects once more, beside %u", sub->text, 1U + sub->n_extras);
+    }
+}
+
+void rota_subchannel_scale_all(struct rota_channel *channel)
+{
+    struct rota_map_entry *entry = NULL;
+
+    while ((entry = rota_map_next(&channel->subchannels, entry)) != NULL)
+        rota_subchannel_scale(entry->value);
+}
+
+/* --- From outside --- */
 
 static void backoff_over(struct rota_host_timer *timer, int64_t now_ns)
 {
@@ -165,6 +218,10 @@ static void backoff_over(struct rota_host_timer *timer, int64_t now_ns)
         start_attempt(sub);
     else if (sub->state == ROTA_CONN_TRANSIENT_FAILURE)
         go(sub, ROTA_CONN_IDLE);
+    else if (sub->waits) {
+        sub->waits = false;
+        rota_subchannel_scale(sub);
+    }
 }
 
 void rota_subchannel_connect(struct rota_subchannel *sub)
@@ -179,7 +236,7 @@ bool rota_subchannel_backs_off(const struct rota_channel *channel, const struct 
 {
     const struct rota_subchannel *sub = rota_map_get(&channel->subchannels, rota_slice_str(address->text));
 
-    return sub != NULL && (sub->state == ROTA_CONN_TRANSIENT_FAILURE || (sub->state == ROTA_CONN_CONNECTING && sub->connection == NULL));
+    return sub != NULL && (sub->waits || sub->state == ROTA_CONN_TRANSIENT_FAILURE || (sub->state == ROTA_CONN_CONNECTING && sub->connection == NULL));
 }
 
 void rota_subchannel_hurry(struct rota_channel *channel, const struct rota_address *address)
@@ -194,33 +251,78 @@ void rota_subchannel_hurry(struct rota_channel *channel, const struct rota_addre
     (void)rota_host_timer_set(channel->host, &sub->timer, sub->next_attempt_ns); /* it is in the heap, so this is a move */
 }
 
-void rota_subchannel_on_ready(struct rota_subchannel *sub)
+void rota_subchannel_on_ready(struct rota_subchannel *sub, struct rota_connection *connection)
 {
     if (sub->short_lives < SHORT_LIVES)
         rota_backoff_reset(&sub->backoff);
     rota_log_write(sub->channel->log, ROTA_LOG_INFO, "channel", "connected to %s", sub->text);
-    go(sub, ROTA_CONN_READY);
+    if (connection == sub->connection) {
+        go(sub, ROTA_CONN_READY);
+        return;
+    }
+    sub->dialing = NULL;
+    rota_list_append(&sub->extras, &connection->sibling);
+    sub->n_extras++;
 }
 
-void rota_subchannel_on_lost(struct rota_subchannel *sub, const struct rota_status *why)
+static void judge_life(struct rota_subchannel *sub, const struct rota_connection *lost)
 {
-    const struct rota_connection *lost = sub->connection;
     bool short_life = lost->up && !lost->useful && sub->channel->host->now_ns - lost->dialed_ns < sub->backoff.initial_ns;
 
-    sub->connection = NULL;
     if (short_life)
         sub->short_lives++;
     else if (lost->up) {
         sub->short_lives = 0;
         rota_backoff_reset(&sub->backoff);
     }
-    if (sub->state == ROTA_CONN_CONNECTING) {
+}
+
+/* There is none left that takes calls. */
+static void fall(struct rota_subchannel *sub, const struct rota_status *why)
+{
+    sub->connection = sub->dialing;
+    sub->dialing = NULL;
+    rota_attempt_leave_room(sub);
+    if (sub->state == ROTA_CONN_CONNECTING || sub->waits) {
         fail(sub, why);
         return;
     }
     rota_log_write(sub->channel->log, ROTA_LOG_INFO, "channel", "%s", why->message);
     sub->why = *why;
-    go(sub, ROTA_CONN_IDLE);
+    go(sub, sub->connection != NULL ? ROTA_CONN_CONNECTING : ROTA_CONN_IDLE);
+}
+
+static struct rota_connection *take_extra(struct rota_subchannel *sub)
+{
+    struct rota_link *link = rota_list_pop(&sub->extras);
+
+    if (link == NULL)
+        return NULL;
+    sub->n_extras--;
+    return ROTA_CONTAINER(link, struct rota_connection, sibling);
+}
+
+void rota_subchannel_on_lost(struct rota_subchannel *sub, struct rota_connection *lost, const struct rota_status *why)
+{
+    judge_life(sub, lost);
+    if (lost == sub->connection && sub->n_extras == 0) {
+        fall(sub, why);
+        return;
+    }
+    rota_log_write(sub->channel->log, ROTA_LOG_INFO, "channel", "%s; others are left", why->message);
+    hold_on(sub);
+    if (lost == sub->dialing) {
+        sub->dialing = NULL;
+        wait_out(sub);
+    } else if (lost != sub->connection) {
+        rota_list_remove(&lost->sibling);
+        sub->n_extras--;
+    } else {
+        sub->connection = take_extra(sub);
+        rota_sides_move(lost, sub->connection);
+    }
+    rota_subchannel_scale(sub);
+    let_go(sub);
 }
 
 static struct rota_subchannel *make(struct rota_channel *channel, const struct rota_address *address)
@@ -237,6 +339,8 @@ static struct rota_subchannel *make(struct rota_channel *channel, const struct r
     sub->backoff = (struct rota_backoff){.initial_ns = channel->limits.backoff_initial_ns, .max_ns = channel->limits.backoff_max_ns};
     sub->tell_task.run = run_tell;
     sub->timer.fire = backoff_over;
+    rota_list_init(&sub->extras);
+    rota_list_init(&sub->room);
     if (rota_host_timer_set(channel->host, &sub->timer, INT64_MAX) < 0) {
         rota_alloc_free(channel->alloc, sub);
         return NULL;
@@ -276,6 +380,18 @@ static bool unlink_hold(struct rota_lb_subchannel **list, const struct rota_lb_s
     return false;
 }
 
+static void leave_all(struct rota_subchannel *sub)
+{
+    struct rota_connection *connection = sub->connection;
+
+    rota_attempt_leave_room(sub);
+    for (; connection != NULL; connection = take_extra(sub))
+        rota_connection_leave(connection);
+    if (sub->dialing != NULL)
+        rota_connection_leave(sub->dialing);
+    sub->connection = sub->dialing = NULL;
+}
+
 void rota_subchannel_put(unsigned slot, struct rota_lb_subchannel *hold)
 {
     struct rota_subchannel *sub = hold->conn;
@@ -291,10 +407,7 @@ void rota_subchannel_put(unsigned slot, struct rota_lb_subchannel *hold)
     (void)rota_map_remove(&channel->subchannels, rota_slice_str(sub->text));
     rota_host_timer_clear(channel->host, &sub->timer);
     rota_host_unpost(channel->host, &sub->tell_task);
-    if (sub->connection != NULL) {
-        rota_connection_leave(sub->connection);
-        sub->connection = NULL;
-    }
+    leave_all(sub);
     hold_on(sub);
     sub->dropped = true;
     let_go(sub);

@@ -402,6 +402,28 @@ static rota_err read_health(struct reading *r, const json_t *top)
     return keep_text(r, service, &r->config->health_service);
 }
 
+static rota_err read_scaling(struct reading *r, const json_t *top)
+{
+    const json_t *scaling = NULL;
+    uint64_t most = 1;
+    bool seen = false;
+    size_t mark;
+    rota_err err = rota_json_object(&r->json, top, "connectionScaling", &scaling);
+
+    r->config->max_connections = 1;
+    if (err < 0 || scaling == NULL)
+        return err;
+    mark = rota_json_enter(&r->json, "connectionScaling");
+    err = rota_json_uint(&r->json, scaling, "maxConnectionsPerSubchannel", UINT32_MAX, &most, &seen);
+    if (err < 0)
+        return err;
+    if (most == 0)
+        return rota_json_bad_member(&r->json, "maxConnectionsPerSubchannel", "expected a number greater than 0");
+    rota_json_leave(&r->json, mark);
+    r->config->max_connections = (uint32_t)most; /* the channel has a cap of its own */
+    return 0;
+}
+
 static rota_err read_config(struct reading *r, struct rota_slice text, const json_t *top)
 {
     rota_err err;
@@ -418,6 +440,8 @@ static rota_err read_config(struct reading *r, struct rota_slice text, const jso
         err = read_methods(r, top);
     if (err == 0)
         err = read_throttling(r, top);
+    if (err == 0)
+        err = read_scaling(r, top);
     return err < 0 ? err : read_health(r, top);
 }
 

@@ -1,7 +1,7 @@
 /* service_config.h - gRPC's service config: JSON to a checked, immutable structure.
  *
  * Unknown fields are ignored, bad known ones make the whole config invalid, with a sentence that names the place.
- * Policies are only located here (loadBalancingConfig's text); src/lb reads them. Source: gRFC A2, A6, A21, A24;
+ * Policies are only located here (loadBalancingConfig's text); src/lb reads them. Source: gRFC A2, A6, A21, A24, A105;
  * service_config.proto in grpc/grpc-proto.
  */
 #ifndef ROTA_WIRE_SERVICE_CONFIG_H
@@ -38,6 +38,7 @@ struct rota_service_config {
     char *lb_policy;           /* the old loadBalancingPolicy, lower case; NULL: none */
     char *health_service;      /* healthCheckConfig.serviceName; NULL: none */
     uint32_t throttle_max_tokens_milli, throttle_ratio_milli; /* retryThrottling, in thousandths; 0: none */
+    uint32_t max_connections;  /* connectionScaling.maxConnectionsPerSubchannel (gRFC A105); 1: not set */
     bool has_methods; /* else rota_service_config_method never finds any */
     struct rota_service_config_methods *methods;
 };

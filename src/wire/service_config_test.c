@@ -67,6 +67,11 @@ static const struct bad_case {
     {"tokenRatio", "{\"retryThrottling\":{\"maxTokens\":10,\"tokenRatio\":0}}", "retryThrottling.tokenRatio"},
     {"tokenRatio is a number", "{\"retryThrottling\":{\"maxTokens\":10,\"tokenRatio\":\"1\"}}", "retryThrottling.tokenRatio"},
     {"health", "{\"healthCheckConfig\":[]}", "healthCheckConfig: expected an object"},
+    {"scaling is an object", "{\"connectionScaling\":5}", "connectionScaling: expected an object"},
+    {"scaling's number is one", "{\"connectionScaling\":{\"maxConnectionsPerSubchannel\":true}}",
+     "connectionScaling.maxConnectionsPerSubchannel: expected a whole number"},
+    {"no connection at all is invalid", "{\"connectionScaling\":{\"maxConnectionsPerSubchannel\":0}}",
+     "connectionScaling.maxConnectionsPerSubchannel: expected a number greater than 0"},
     {"health's service", "{\"healthCheckConfig\":{\"serviceName\":1}}", "healthCheckConfig.serviceName: expected a text"},
 };
 
@@ -112,6 +117,7 @@ static void an_empty_config_sets_nothing(void **state)
         assert_null(config->lb_policy);
         assert_null(config->health_service);
         assert_int_equal(config->throttle_max_tokens_milli, 0);
+        assert_int_equal(config->max_connections, 1);
         assert_null(rota_service_config_method(config, "/s/m"));
         rota_service_config_free(NULL, config);
     }
