@@ -60,6 +60,11 @@ class Proxy:
         with self._change:
             self._reset_all()
 
+    def reset_one(self):
+        """Resets one of the connections."""
+        with self._change:
+            self._reset({next(iter(self._pairs))})
+
     def freeze(self, *directions):
         """Stops "up", "down", or both when none is given."""
         with self._change:
@@ -97,14 +102,17 @@ class Proxy:
             self._change.notify_all()
 
     def _reset_all(self):
-        for pair in self._pairs:
+        self._reset(self._pairs)
+
+    def _reset(self, pairs):
+        for pair in pairs:
             for end in pair:
                 try:
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                     end.shutdown(socket.SHUT_RDWR)  # wakes the pump that reads it, which closes it
                 except OSError:
                     pass
-        self._pairs = set()
+        self._pairs = self._pairs - pairs
         self._change.notify_all()
 
     def _accept(self):

@@ -119,73 +119,73 @@ static void run_script(struct scene *s, const char *script)
         script += play(s, script);
 }
 
+static const struct {
+    const char *rule;
+    int max, limit; /* max 0: no config; limit 0: the default */
+    const char *script, *conns, *calls;
+    enum rota_conn_state state;
+} rules[] = {
+    {"one connection unless configured", 0, 0, "uccc", "0", "...", ROTA_CONN_READY},
+    {"a maximum of one is one", 1, 0, "uccc", "0", "...", ROTA_CONN_READY},
+    {"no other one while one has streams to spare", 3, 0, "Uccc", "012", "...", ROTA_CONN_READY},
+    {"nor when it is full and nobody waits", 3, 0, "uc", "0", ".", ROTA_CONN_READY},
+    {"a call that waits brings one more", 3, 0, "ucc", "0 d", "..", ROTA_CONN_READY},
+    {"and gets its stream there", 3, 0, "uccu", "0 1", "..", ROTA_CONN_READY},
+    {"one attempt at a time", 3, 0, "uccccc", "0 d", ".....", ROTA_CONN_READY},
+    {"the next one when calls still wait after it", 3, 0, "uccccu", "0 1 d", "....", ROTA_CONN_READY},
+    {"not when all of them got in", 3, 0, "uccccU", "0 123", "....", ROTA_CONN_READY},
+    {"up to the maximum", 3, 0, "uccccuu", "0 1 2", "....", ROTA_CONN_READY},
+    {"a maximum above the channel's limit is the limit", 5, 2, "uccccu", "0 1", "....", ROTA_CONN_READY},
+    {"which is ten by default", 99, 0, "uccccccccccuuuuuuuuu a0a0a0", "0 1 2 3 4 5 6 7 8 9", "..........", ROTA_CONN_READY},
+    {"the oldest with a stream to spare is taken", 3, 0, "uccu r1r0 c", "2 _", "kk.", ROTA_CONN_READY},
+    {"be it not the first", 3, 0, "uccu r1 c", "0 2", ".k.", ROTA_CONN_READY},
+    {"who waits longest is first", 1, 0, "ucccc r0", "1", "k...", ROTA_CONN_READY},
+    {"on whichever connection has room", 2, 0, "uccccu r1", "0 2", ".k..", ROTA_CONN_READY},
+    {"who comes later does not overtake", 2, 0, "uccccu c r0", "2 1", "k....", ROTA_CONN_READY},
+    {"the server allows more streams: they come in", 2, 0, "uccccu a1", "0 12", "....", ROTA_CONN_READY},
+    {"none is closed for being unused", 3, 0, "uccu r0r1 WW", "_ _", "kk", ROTA_CONN_READY},
+    {"a failed attempt leaves the others at work", 3, 0, "ucc f", "0 -", "..", ROTA_CONN_READY},
+    {"in its period there is no other", 3, 0, "ucc f cc", "0 -", "....", ROTA_CONN_READY},
+    {"afterwards there is", 3, 0, "ucc f w", "0 - d", "..", ROTA_CONN_READY},
+    {"if calls still wait", 3, 0, "ucc f r0 w", "1 -", "k.", ROTA_CONN_READY},
+    {"periods grow with each failure", 3, 0, "ucc f wf w", "0 - -", "..", ROTA_CONN_READY},
+    {"1.6 s after the second", 3, 0, "ucc f wf ww", "0 - - d", "..", ROTA_CONN_READY},
+    {"one that comes up begins them anew", 3, 0, "uccc f wu f w", "0 - 1 - d", "...", ROTA_CONN_READY},
+    {"the first is lost: its calls alone, READY, one in its place", 2, 0, "uccuc l0", "- 1 d", "u..", ROTA_CONN_READY},
+    {"so for another", 2, 0, "uccuc l1", "0 - d", ".u.", ROTA_CONN_READY},
+    {"lost when nobody waits: none in its place", 2, 0, "uccu l0", "- 1", "u.", ROTA_CONN_READY},
+    {"GOAWAY on the first: its calls go on, new ones elsewhere", 2, 0, "uccu g0 r1 c", "!0 2", ".k.", ROTA_CONN_READY},
+    {"it counts no more", 2, 0, "uccu g0 c", "!0 1 d", "...", ROTA_CONN_READY},
+    {"the second becomes the oldest", 3, 0, "uccu g0 cu r1r2 c", "!0 3 _", ".kk.", ROTA_CONN_READY},
+    {"all are lost, none is being dialed: IDLE", 2, 0, "uccu l0 l1", "- -", "uu", ROTA_CONN_IDLE},
+    {"one is being dialed: CONNECTING, who waits waits on", 2, 0, "ucc l0", "- d", "u.", ROTA_CONN_CONNECTING},
+    {"and comes in there", 2, 0, "ucc l0 u", "- 1", "u.", ROTA_CONN_READY},
+    {"that fails: TRANSIENT_FAILURE, who waits fails", 2, 0, "ucc l0 f", "- -", "uu", ROTA_CONN_TRANSIENT_FAILURE},
+    {"in a period: TRANSIENT_FAILURE, who waits fails", 2, 0, "ucc f l0", "- -", "uu", ROTA_CONN_TRANSIENT_FAILURE},
+    {"which then connects", 2, 0, "ucc f l0 w", "- - d", "uu", ROTA_CONN_TRANSIENT_FAILURE},
+    {"the maximum reached, all lost: who waits is picked anew", 1, 0, "ucc l0", "- d", "u.", ROTA_CONN_CONNECTING},
+    {"GOAWAY on the only one while another is dialed", 2, 0, "ucc g0 u", "!0 1", "..", ROTA_CONN_READY},
+    {"a config that allows more acts at once", 1, 0, "ucc m2", "0 d", "..", ROTA_CONN_READY},
+    {"one that allows less closes nothing", 2, 0, "uccu m1 c l0", "- 1", "u..", ROTA_CONN_READY},
+    {"connections that serve nobody and go do not storm", 2, 0, "uccul1 cul2 cul3 c", "0 - - -", ".uuu.", ROTA_CONN_READY},
+    {"but for the time of a period", 2, 0, "uccul1 cul2 cul3 c w", "0 - - - d", ".uuu.", ROTA_CONN_READY},
+};
+
 static void connections_follow_the_rules(void **unused)
 {
-    static const struct {
-        const char *rule;
-        int max, limit; /* max 0: no config; limit 0: the default */
-        const char *script, *conns, *calls;
-        enum rota_conn_state state;
-    } rows[] = {
-        {"one connection unless configured", 0, 0, "uccc", "0", "...", ROTA_CONN_READY},
-        {"a maximum of one is one", 1, 0, "uccc", "0", "...", ROTA_CONN_READY},
-        {"no other one while one has streams to spare", 3, 0, "Uccc", "012", "...", ROTA_CONN_READY},
-        {"nor when it is full and nobody waits", 3, 0, "uc", "0", ".", ROTA_CONN_READY},
-        {"a call that waits brings one more", 3, 0, "ucc", "0 d", "..", ROTA_CONN_READY},
-        {"and gets its stream there", 3, 0, "uccu", "0 1", "..", ROTA_CONN_READY},
-        {"one attempt at a time", 3, 0, "uccccc", "0 d", ".....", ROTA_CONN_READY},
-        {"the next one when calls still wait after it", 3, 0, "uccccu", "0 1 d", "....", ROTA_CONN_READY},
-        {"not when all of them got in", 3, 0, "uccccU", "0 123", "....", ROTA_CONN_READY},
-        {"up to the maximum", 3, 0, "uccccuu", "0 1 2", "....", ROTA_CONN_READY},
-        {"a maximum above the channel's limit is the limit", 5, 2, "uccccu", "0 1", "....", ROTA_CONN_READY},
-        {"which is ten by default", 99, 0, "uccccccccccuuuuuuuuu a0a0a0", "0 1 2 3 4 5 6 7 8 9", "..........", ROTA_CONN_READY},
-        {"the oldest with a stream to spare is taken", 3, 0, "uccu r1r0 c", "2 _", "kk.", ROTA_CONN_READY},
-        {"be it not the first", 3, 0, "uccu r1 c", "0 2", ".k.", ROTA_CONN_READY},
-        {"who waits longest is first", 1, 0, "ucccc r0", "1", "k...", ROTA_CONN_READY},
-        {"on whichever connection has room", 2, 0, "uccccu r1", "0 2", ".k..", ROTA_CONN_READY},
-        {"who comes later does not overtake", 2, 0, "uccccu c r0", "2 1", "k....", ROTA_CONN_READY},
-        {"the server allows more streams: they come in", 2, 0, "uccccu a1", "0 12", "....", ROTA_CONN_READY},
-        {"none is closed for being unused", 3, 0, "uccu r0r1 WW", "_ _", "kk", ROTA_CONN_READY},
-        {"a failed attempt leaves the others at work", 3, 0, "ucc f", "0 -", "..", ROTA_CONN_READY},
-        {"in its period there is no other", 3, 0, "ucc f cc", "0 -", "....", ROTA_CONN_READY},
-        {"afterwards there is", 3, 0, "ucc f w", "0 - d", "..", ROTA_CONN_READY},
-        {"if calls still wait", 3, 0, "ucc f r0 w", "1 -", "k.", ROTA_CONN_READY},
-        {"periods grow with each failure", 3, 0, "ucc f wf w", "0 - -", "..", ROTA_CONN_READY},
-        {"1.6 s after the second", 3, 0, "ucc f wf ww", "0 - - d", "..", ROTA_CONN_READY},
-        {"one that comes up begins them anew", 3, 0, "uccc f wu f w", "0 - 1 - d", "...", ROTA_CONN_READY},
-        {"the first is lost: its calls alone, READY, one in its place", 2, 0, "uccuc l0", "- 1 d", "u..", ROTA_CONN_READY},
-        {"so for another", 2, 0, "uccuc l1", "0 - d", ".u.", ROTA_CONN_READY},
-        {"lost when nobody waits: none in its place", 2, 0, "uccu l0", "- 1", "u.", ROTA_CONN_READY},
-        {"GOAWAY on the first: its calls go on, new ones elsewhere", 2, 0, "uccu g0 r1 c", "!0 2", ".k.", ROTA_CONN_READY},
-        {"it counts no more", 2, 0, "uccu g0 c", "!0 1 d", "...", ROTA_CONN_READY},
-        {"the second becomes the oldest", 3, 0, "uccu g0 cu r1r2 c", "!0 3 _", ".kk.", ROTA_CONN_READY},
-        {"all are lost, none is being dialed: IDLE", 2, 0, "uccu l0 l1", "- -", "uu", ROTA_CONN_IDLE},
-        {"one is being dialed: CONNECTING, who waits waits on", 2, 0, "ucc l0", "- d", "u.", ROTA_CONN_CONNECTING},
-        {"and comes in there", 2, 0, "ucc l0 u", "- 1", "u.", ROTA_CONN_READY},
-        {"that fails: TRANSIENT_FAILURE, who waits fails", 2, 0, "ucc l0 f", "- -", "uu", ROTA_CONN_TRANSIENT_FAILURE},
-        {"in a period: TRANSIENT_FAILURE, who waits fails", 2, 0, "ucc f l0", "- -", "uu", ROTA_CONN_TRANSIENT_FAILURE},
-        {"which then connects", 2, 0, "ucc f l0 w", "- - d", "uu", ROTA_CONN_TRANSIENT_FAILURE},
-        {"the maximum reached, all lost: who waits is picked anew", 1, 0, "ucc l0", "- d", "u.", ROTA_CONN_CONNECTING},
-        {"GOAWAY on the only one while another is dialed", 2, 0, "ucc g0 u", "!0 1", "..", ROTA_CONN_READY},
-        {"a config that allows more acts at once", 1, 0, "ucc m2", "0 d", "..", ROTA_CONN_READY},
-        {"one that allows less closes nothing", 2, 0, "uccu m1 c l0", "- 1", "u..", ROTA_CONN_READY},
-        {"connections that serve nobody and go do not storm", 2, 0, "uccul1 cul2 cul3 c", "0 - - -", ".uuu.", ROTA_CONN_READY},
-        {"but for the time of a period", 2, 0, "uccul1 cul2 cul3 c w", "0 - - - d", ".uuu.", ROTA_CONN_READY},
-    };
-
     (void)unused;
-    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+    for (size_t i = 0; i < ROTA_COUNT(rules); i++) {
         char conns[100], calls[CALLS_MAX + 1];
         struct scene s;
 
-        print_message("  %s\n", rows[i].rule);
-        scene_init(&s, "pick_first", rows[i].max, rows[i].limit);
-        run_script(&s, rows[i].script);
+        print_message("  %s\n", rules[i].rule);
+        scene_init(&s, "pick_first", rules[i].max, rules[i].limit);
+        run_script(&s, rules[i].script);
         print_conns(&s, conns, sizeof(conns));
         print_calls(&s, calls);
-        assert_string_equal(conns, rows[i].conns);
-        assert_string_equal(calls, rows[i].calls);
-        assert_int_equal(rota_channel_state(s.f.channel), rows[i].state);
+        assert_string_equal(conns, rules[i].conns);
+        assert_string_equal(calls, rules[i].calls);
+        assert_int_equal(rota_channel_state(s.f.channel), rules[i].state);
         rota_channel_fixture_fini(&s.f);
     }
 }

@@ -1,9 +1,9 @@
 """The seed's HelloService over Debian's grpcio, in trouble as asked for.
 
-    troubled_server.py [--fail=N] [--pushback=MS] [--stall=N:MS] [--slot=MS:QUEUE]
+    troubled_server.py [--fail=N] [--pushback=MS] [--stall=N:MS] [--slot=MS:QUEUE] [--streams=N]
 
 --fail: each N-th call fails UNAVAILABLE, with --pushback as grpc-retry-pushback-ms. --stall: each N-th call takes so long. --slot: one call
-is served at a time, each takes so long; with QUEUE calls waiting already, one fails UNAVAILABLE. The first line says where it listens;
+is served at a time, each takes so long; with QUEUE calls waiting already, one fails UNAVAILABLE. --streams: so many at once on a connection. The first line says where it listens;
 SIGTERM makes it print "received N previous P", P the calls that announced earlier attempts.
 """
 
@@ -60,8 +60,10 @@ async def main():
     args.add_argument("--pushback")
     args.add_argument("--stall", type=pair, default=(0, 0))
     args.add_argument("--slot", type=pair, default=(0, 0))
-    troubled = Server(args.parse_args())
-    server = grpc.aio.server()
+    args.add_argument("--streams", type=int)
+    args = args.parse_args()
+    troubled = Server(args)
+    server = grpc.aio.server(options=[("grpc.max_concurrent_streams", args.streams)] if args.streams else [])
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("proto.HelloService", {
         "Say": grpc.unary_unary_rpc_method_handler(troubled.say)}),))
     port = server.add_insecure_port("127.0.0.1:0")
