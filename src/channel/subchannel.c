@@ -21,6 +21,7 @@
 #include <string.h>
 
 #define SHORT_LIVES 3
+#define HURRY_NS 200e6
 
 #define BIT(state) (1u << ROTA_CONN_##state)
 
@@ -242,12 +243,14 @@ bool rota_subchannel_backs_off(const struct rota_channel *channel, const struct 
 void rota_subchannel_hurry(struct rota_channel *channel, const struct rota_address *address)
 {
     struct rota_subchannel *sub = rota_map_get(&channel->subchannels, rota_slice_str(address->text));
+    int64_t at_ns = channel->host->now_ns + (int64_t)(HURRY_NS * rota_rng_unit(&channel->host->rng));
 
     if (!rota_subchannel_backs_off(channel, address))
         return;
     rota_backoff_reset(&sub->backoff);
     sub->short_lives = 0;
-    sub->next_attempt_ns = channel->host->now_ns;
+    if (at_ns < sub->next_attempt_ns)
+        sub->next_attempt_ns = at_ns;
     (void)rota_host_timer_set(channel->host, &sub->timer, sub->next_attempt_ns); /* it is in the heap, so this is a move */
 }
 
