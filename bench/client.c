@@ -188,6 +188,8 @@ static void *run(void *arg)
     else
         run_asynchronous(bench);
     bench->seconds = (double)(clock_ns() - bench->count_from_ns) / 1e9;
+    rota_channel_free(bench->channel);
+    rota_loop_free(bench->loop);
     return NULL;
 }
 
@@ -287,9 +289,5 @@ int main(int argc, char **argv)
         add(&benches[0], &benches[i]);
     }
     report(&benches[0]);
-    for (unsigned i = 0; i < options.loops; i++) {
-        rota_channel_free(benches[i].channel);
-        rota_loop_free(benches[i].loop);
-    }
     return benches[0].failed == 0 ? 0 : 1;
 }

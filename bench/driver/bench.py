@@ -151,9 +151,11 @@ class Bench:
 
     def take(self, cell, contender, measure, servers=()):
         """Measures and keeps; a contender that this machine lacks is skipped with a sentence."""
+        before = list(self.running)
         try:
             self.keep(cell, contender, self.quietly(measure, servers))
         except (Missing, subprocess.TimeoutExpired, OSError) as missing:
+            self.stop(*[process for process in self.running if process not in before])
             self.skip("%s, %s" % (cell, contender), missing)
 
     def skip(self, what, why):

@@ -53,10 +53,10 @@ def client(b):
 
 
 def blocking(b):
-    """One call at a time, by the blocking calls; not pinned, as in a program of one's own."""
+    """One call at a time, by the blocking calls, from one core to the other."""
     port, raw_port = b.ports(3), b.ports(1)
-    servers = [b.canned(port + i) for i in range(3)]
-    servers.append(b.start([b.peer("pingpong"), "server", str(raw_port)]))
+    servers = [b.canned(port + i, core=SERVER_CORE) for i in range(3)]
+    servers.append(b.start([b.peer("pingpong"), "server", str(raw_port)], SERVER_CORE))
     times = ["-dur", str(b.seconds), "-warm", str(b.warm)]
     contenders = {
         "rota": [b.ours("client"), "-blocking", "-target", targets(port)] + times,
@@ -67,7 +67,7 @@ def blocking(b):
     }
     for _ in range(b.repeats):
         for name, command in contenders.items():
-            b.take("blocking", name, lambda command=command: b.run(command), servers)
+            b.take("blocking", name, lambda command=command: b.run(command, CLIENT_CORE, ONE_CORE), servers)
     b.stop(*servers)
 
 
