@@ -1,6 +1,6 @@
 /* pick.c - what a pick costs, and what a list costs to take over, by policy and number of endpoints.
  *
- * usage: pick [picks]
+ * usage: pick [picks] [policy] [endpoints]     one alone, or all
  * Every endpoint is READY; weights go from 1 to 10. Columns: ns a pick and its end; ms for the first list; us for a list in which one endpoint of all has been
  * replaced; bytes an endpoint (child, policies, hold; no connection).
  */
@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static const struct rota_lb_class *const policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, &rota_lb_least_request, &rota_lb_random, &rota_lb_weighted_round_robin, &rota_lb_ring_hash, &rota_lb_peak_ewma, &rota_lb_adaptive, NULL};
@@ -184,9 +185,12 @@ static void measure(const struct rota_lb_class *policy, size_t count, long n_pic
 int main(int argc, char **argv)
 {
     long n_picks = argc > 1 ? atol(argv[1]) : 10000000;
+    const char *only = argc > 2 ? argv[2] : NULL;
+    size_t only_size = argc > 3 ? (size_t)atol(argv[3]) : 0;
 
     for (const struct rota_lb_class *const *policy = policies; *policy != NULL; policy++)
         for (size_t i = 0; i < ROTA_COUNT(sizes); i++)
-            measure(*policy, sizes[i], n_picks);
+            if ((only == NULL || strcmp(only, (*policy)->name) == 0) && (only_size == 0 || only_size == sizes[i]))
+                measure(*policy, sizes[i], n_picks);
     return 0;
 }

@@ -107,7 +107,7 @@ def performance(run):
         "# Performance", "",
         "Made by `make bench` and `bench/report`; nothing here is written by hand. Figures of one machine drift by half between hours, so that what",
         "counts is the ratio to a peer or to a limit in the same run: contenders take turns inside each repetition, a run is repeated (up to 4",
-        "times, the calmest kept) when others used more than 0.08 cores meanwhile, and medians are shown. CPU is that of the whole process.", "",
+        "times, the calmest kept) when others used more than 0.08 cores meanwhile, and medians are shown; `disturbed` says what was left of that. CPU is that of the whole process.", "",
         "- when: %s, %d repetitions of %g s%s" % (facts["date"], run["repeats"], run["seconds"], ", a quick run" if run["quick"] else ""),
         "- machine: %s; %s; load %s at the beginning" % (facts["machine"], facts["system"], facts["load"]),
         "- beside it: %s; %s; %s" % (versions, facts["tools"]["h2load"], facts["tools"]["etcd"]), "",
