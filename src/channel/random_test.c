@@ -35,6 +35,7 @@ struct run {
     struct rota_rng rng;
     struct rota_seen_call calls[CALLS];
     bool used[CALLS];
+    bool crowded; /* several connections to an address, and few streams on each */
 };
 
 static uint32_t below(struct run *run, uint32_t bound)
@@ -139,6 +140,8 @@ static void poke_conn(struct run *run)
     if (conn == NULL || conn->closing)
         return;
     if (!conn->up && below(run, 4) > 0) {
+        if (run->crowded)
+            conn->max_streams = below(run, 3);
         rota_fake_up(conn);
         return;
     }
@@ -193,6 +196,9 @@ static void one_run(uint64_t seed)
     rota_rng_init(&run->rng, seed);
     options.idle_timeout_ms = 2000;
     options.service_config = below(run, 2) == 0 ? configs[3 + below(run, 5)] : NULL;
+    run->crowded = below(run, 3) == 0;
+    if (run->crowded)
+        options.service_config = configs[6 + below(run, 2)];
     rota_channel_fixture_init(&run->f, &options);
     for (int step = 0; step < STEPS && run->f.transport.n_conns < ROTA_FAKE_CONNS_MAX - 8; step++) {
         switch (below(run, 8)) {

@@ -115,23 +115,59 @@ static void what_was_known_holds_until_it_answers(void **unused)
 
 static void who_does_not_tell_is_not_asked_again(void **unused)
 {
+    (void)unused;
+    for (int load = 0; load < 2; load++) {
+        struct pair p;
+
+        pair_init(&p, load ? LOADED : CHECKED, load ? NULL : SERVING);
+        if (load)
+            rota_fake_trailers_only(p.side, ROTA_UNIMPLEMENTED, "no such service");
+        else
+            rota_fake_trailers(p.side, ROTA_UNIMPLEMENTED, "no such service");
+        rota_fake_lose(p.first, "lost");
+        assert_int_equal(p.second->n_streams, 1);
+        assert_int_equal(rota_channel_state(p.f.channel), ROTA_CONN_READY);
+        rota_channel_fixture_fini(&p.f);
+    }
+}
+
+/* The second connection has a stream for its call and none for the question. */
+static void the_question_waits_for_a_stream_too(void **unused)
+{
+    struct rota_seen_call seen;
     struct pair p;
 
     (void)unused;
     pair_init(&p, CHECKED, SERVING);
-    rota_fake_trailers(p.side, ROTA_UNIMPLEMENTED, "no such service");
+    p.second->max_streams = 1;
     rota_fake_lose(p.first, "lost");
+    rota_fixture_unary_start(&p.f, "c", NULL, &seen);
     assert_int_equal(p.second->n_streams, 1);
+    rota_fake_reply(rota_fake_stream_at(p.second, 0), "r");
+    rota_fake_allow(p.second, 1);
+    assert_int_equal(p.second->n_streams, 2); /* it goes before calls */
+    assert_string_equal(rota_fake_header(rota_fake_stream_at(p.second, 1), ":path"), WATCH);
     assert_int_equal(rota_channel_state(p.f.channel), ROTA_CONN_READY);
+    rota_fake_up(rota_fixture_conn(&p.f, A));
+    rota_fake_reply(rota_fake_stream_at(rota_fixture_conn(&p.f, A), 0), "r");
+    rota_assert_ended(&seen, ROTA_OK, "");
     rota_channel_fixture_fini(&p.f);
 }
 
 static void without_memory_for_it_calls_go_on(void **unused)
 {
+    struct pair p;
+
     (void)unused;
+    pair_init(&p, CHECKED, SERVING);
+    rota_fake_message(p.side, NOT_SERVING);
+    rota_leak_alloc_fail_nth(&p.f.leaks, 1);
+    rota_fake_lose(p.first, "lost"); /* nobody will say that it serves again, so it is taken to */
+    p.f.leaks.fail_at = 0;
+    assert_int_equal(rota_channel_state(p.f.channel), ROTA_CONN_READY);
+    rota_channel_fixture_fini(&p.f);
     for (uint64_t n = 1; n < 12; n++) {
         struct rota_seen_call seen;
-        struct pair p;
 
         pair_init(&p, CHECKED, SERVING);
         rota_leak_alloc_fail_nth(&p.f.leaks, n);
@@ -153,6 +189,7 @@ int main(void)
         cmocka_unit_test(when_it_goes_the_next_one_is),
         cmocka_unit_test(what_was_known_holds_until_it_answers),
         cmocka_unit_test(who_does_not_tell_is_not_asked_again),
+        cmocka_unit_test(the_question_waits_for_a_stream_too),
         cmocka_unit_test(without_memory_for_it_calls_go_on),
     };
 
