@@ -28,9 +28,9 @@ PENDING_MIB = 512 + 32
 IDLE_KIB = 24
 NOISE_S = 0.1
 QUIET_CALLS = 500
-FLOODS = ["rapid_reset", "made_you_reset", "half_closed_reset", "streams_over_limit", "ping_flood", "settings_flood",
+FLOODS = ["rapid_reset", "made_you_reset", "half_closed_reset", "streams_over_limit", "ping_flood", "ping_ack_flood", "settings_flood",
           "empty_data_flood", "empty_headers_flood", "continuation_flood", "empty_continuation_flood", "header_bomb",
-          "priority_flood", "window_update_flood", "stream_window_flood", "unknown_frame_flood", "crumb_flood", "padding_flood",
+          "priority_flood", "window_update_flood", "stream_window_flood", "unknown_frame_flood", "crumb_flood", "late_crumb_flood", "padding_flood",
           "dribble", "longer_than_said_reset", "endless_trailers_reset", "zero_increment_reset",
           "whole_calls_cancelled", "large_headers"]
 HOARDS = ["window_zero", "never_read", "unknown_fields", "slow_body"]

@@ -45,6 +45,17 @@ void rota_h2_check_closed(struct rota_h2 *h2, int32_t id)
         rota_h2_send_away(h2, NGHTTP2_STREAM_CLOSED, "the peer broke HTTP/2 (STREAM_CLOSED): a frame on a stream that has ended");
 }
 
+/* What is late is forgiven, but no more of it than on a stream that is open. */
+void rota_h2_check_late_data(struct rota_h2 *h2, int32_t id)
+{
+    const uint8_t *head = h2->walk.head;
+    size_t size = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+
+    rota_h2_check_closed(h2, id);
+    if (nghttp2_session_find_stream(h2->session, id) == NULL && (head[4] & NGHTTP2_FLAG_END_STREAM) == 0)
+        rota_h2_count_data(h2, size);
+}
+
 void rota_h2_walk_init(struct rota_h2_walk *walk)
 {
     *walk = (struct rota_h2_walk){.skip = PREFACE_BYTES};

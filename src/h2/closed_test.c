@@ -118,11 +118,36 @@ static void a_reset_and_data_in_one_piece(void **state)
     pair_fini(&pair);
 }
 
+/* The limit may not have been heard of: what is refused, whatever came with it, costs no more than the stream. */
+static void a_refused_stream_with_its_data_in_one_piece(void **state)
+{
+    struct rota_h2_options options = {.max_concurrent_streams = 1, .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+
+    (void)state;
+    for (int chunking = 0; chunking < 2; chunking++) {
+        struct pair pair;
+
+        assert_int_equal(pair_init(&pair, NULL, NULL, &options), 0);
+        pair.chunking = chunking == 0 ? PAIR_WHOLE : PAIR_BYTES;
+        wire_magic(&wire);
+        for (uint32_t id = 1; id <= 2 * MANY + 1; id += 2) {
+            wire_headers(&wire, 0, id, WIRE_REQUEST);
+            wire_frame(&wire, WIRE_DATA, 0, id, "xxxxx", 5);
+            wire_headers(&wire, WIRE_END_STREAM, id, "x=y");
+        }
+        feed(&pair);
+        assert_int_equal(pair.server.err, 0);
+        assert_int_equal(rota_h2_streams(pair.server.h2), 1);
+        pair_fini(&pair);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(late_frames_are_told_from_wrong_ones),
         cmocka_unit_test(a_reset_and_data_in_one_piece),
+        cmocka_unit_test(a_refused_stream_with_its_data_in_one_piece),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

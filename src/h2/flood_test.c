@@ -60,6 +60,34 @@ static void headers_of_nothing(uint32_t i)
     wire_frame(&wire, WIRE_HEADERS, WIRE_END_HEADERS | WIRE_END_STREAM, 2 * i + 1, "", 0);
 }
 
+static void answers_to_no_ping(uint32_t i)
+{
+    (void)i;
+    wire_frame(&wire, WIRE_PING, WIRE_ACK, 0, "flooding", 8);
+}
+
+/* The stream is one that was refused here. */
+static void late_crumbs(uint32_t i)
+{
+    if (i == 0)
+        wire_headers(&wire, 0, 1, WIRE_REQUEST "|x=y|connection=close");
+    wire_frame(&wire, WIRE_DATA, 0, 1, "x", 1);
+}
+
+static void late_nothing(uint32_t i)
+{
+    if (i == 0)
+        wire_headers(&wire, 0, 1, WIRE_REQUEST "|x=y|connection=close");
+    wire_frame(&wire, WIRE_DATA, 0, 1, "", 0);
+}
+
+static void late_trailers(uint32_t i)
+{
+    if (i == 0)
+        wire_headers(&wire, 0, 1, WIRE_REQUEST "|x=y|connection=close");
+    wire_headers(&wire, WIRE_END_STREAM, 1, "x=y");
+}
+
 /* --- Streams that we must reset (CVE-2025-8671) --- */
 
 static void zero_increment(uint32_t i)
@@ -119,6 +147,10 @@ static const struct flood_case {
     {"DATA in single bytes", crumbs, 2500, 2501},
     {"DATA that is all padding", padded_nothing, 1000, 1001},
     {"HEADERS of nothing", headers_of_nothing, 1000, 1001},
+    {"PING with ACK that answers none", answers_to_no_ping, 10000, 10001},
+    {"DATA in single bytes on a stream that was reset", late_crumbs, 2490, 2510},
+    {"DATA of nothing on a stream that was reset", late_nothing, 990, 1001},
+    {"trailers of a stream that was reset", late_trailers, 9000, 10010},
     {"made you reset: an increment of 0", zero_increment, 1, 1001},
     {"made you reset: a window that overflows", overflowing_window, 1000, 1001},
     {"made you reset: a stream that depends on itself", depends_on_itself, 1, 1001},

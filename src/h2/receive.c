@@ -40,6 +40,8 @@ static void look_at_number(struct rota_h2 *h2, const nghttp2_frame_hd *hd)
         rota_h2_send_away(h2, NGHTTP2_PROTOCOL_ERROR, "the peer broke HTTP/2 (PROTOCOL_ERROR): HEADERS: stream id lower than the last");
     } else {
         rota_h2_check_closed(h2, hd->stream_id);
+        if (nghttp2_session_find_stream(h2->session, hd->stream_id) == NULL)
+            rota_h2_peer_chores(h2, 1);
     }
 }
 
@@ -242,17 +244,20 @@ static int on_headers(struct rota_h2 *h2, const nghttp2_frame *frame)
     return on_response(h2, stream, (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
 }
 
+void rota_h2_count_data(struct rota_h2 *h2, size_t size)
+{
+    if (size == 0)
+        rota_h2_peer_fault(h2);
+    else if (size < CRUMB_BYTES)
+        rota_h2_peer_chores(h2, CRUMB_CHORES);
+}
+
 static int on_data_frame(struct rota_h2 *h2, const nghttp2_frame *frame)
 {
     struct rota_h2_stream *stream;
 
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-        size_t size = frame->hd.length - frame->data.padlen;
-
-        if (size == 0)
-            rota_h2_peer_fault(h2);
-        else if (size < CRUMB_BYTES)
-            rota_h2_peer_chores(h2, CRUMB_CHORES);
+        rota_h2_count_data(h2, frame->hd.length - frame->data.padlen);
         return verdict(h2);
     }
     stream = rota_h2_stream_find(h2, frame->hd.stream_id);
@@ -317,6 +322,7 @@ int rota_h2_on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, 
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
             rota_h2_peer_ping(h2);
         } else {
+            rota_h2_peer_chores(h2, 1); /* ours are far below the rate */
             rota_h2_on_ping_ack(h2, frame->ping.opaque_data);
             rota_h2_window_answer(h2, frame->ping.opaque_data);
         }
@@ -406,9 +412,11 @@ int rota_h2_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *fram
     if (stream != NULL)
         rota_h2_stream_close(stream, ROTA_H2_PROTOCOL, code_of_error(error), nghttp2_strerror(error));
     /* A stream over the limit may have been sent before the limit was known, but not so often. */
-    if (error == NGHTTP2_ERR_REFUSED_STREAM)
+    if (error == NGHTTP2_ERR_REFUSED_STREAM) {
+        rota_h2_closed_note_reset(h2, frame->hd.stream_id); /* its DATA may be looked at before the reset goes out */
         rota_h2_peer_reset(h2);
-    else
+    } else {
         rota_h2_peer_fault(h2);
+    }
     return verdict(h2);
 }

@@ -227,7 +227,7 @@ static ssize_t recv_walking(struct rota_h2 *h2, struct rota_slice bytes)
         if (size > 0)
             n = nghttp2_session_mem_recv(h2->session, bytes.data, size);
         if (n >= 0 && unknown != 0)
-            rota_h2_check_closed(h2, unknown);
+            rota_h2_check_late_data(h2, unknown);
         bytes = rota_slice(bytes.data + size, bytes.size - size);
     }
     return n;

@@ -197,6 +197,7 @@ void rota_h2_queue_clear(struct rota_h2_stream *stream);
 
 /* --- receive.c --- */
 
+void rota_h2_count_data(struct rota_h2 *h2, size_t size); /* DATA of that much that does not end its stream */
 int rota_h2_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user);
 int rota_h2_on_extension(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd, void *user);
 int rota_h2_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user);
@@ -209,8 +210,9 @@ int rota_h2_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *fram
 
 /* --- closed.c --- */
 
-void rota_h2_closed_note_reset(struct rota_h2 *h2, int32_t id); /* RST_STREAM goes out */
+void rota_h2_closed_note_reset(struct rota_h2 *h2, int32_t id); /* RST_STREAM goes out, or will */
 void rota_h2_check_closed(struct rota_h2 *h2, int32_t id); /* DATA or HEADERS come with that id */
+void rota_h2_check_late_data(struct rota_h2 *h2, int32_t id); /* DATA come, whose head has been walked over */
 void rota_h2_walk_init(struct rota_h2_walk *walk);
 /* How many of the bytes may be fed now. *ret_unknown: not 0 when the head of DATA follows, on a stream not known for sure so far. */
 size_t rota_h2_walk(struct rota_h2 *h2, struct rota_slice bytes, int32_t *ret_unknown);

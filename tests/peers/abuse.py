@@ -17,7 +17,7 @@ import time
 
 from mischief_client import ASK, OURS, call, request
 from mischief_frames import (
-    CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PING, PREFACE, data, frame, header_block,
+    ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PING, PREFACE, data, frame, header_block,
     message, rst_stream, settings, window_update)
 
 STREAMS = range(1, 1 << 31, 2)
@@ -66,6 +66,18 @@ def streams_over_limit():
 
 def ping_flood():
     return itertools.repeat(frame(PING, 0, 0, b"flooding") * BATCH)
+
+
+def ping_ack_flood():
+    """Answers to pings that nobody sent."""
+    return itertools.repeat(frame(PING, ACK, 0, b"flooding") * BATCH)
+
+
+def late_crumb_flood():
+    """A stream that was refused, and single bytes on it for ever."""
+    yield request(1, ("x", "y"), ("connection", "close"))
+    time.sleep(0.1)
+    yield from itertools.repeat(data(1, b"x") * BATCH)
 
 
 def settings_flood():
