@@ -248,7 +248,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     m.now_ns = SECOND_NS;
     rota_rng_init(&m.rng, 1);
     rota_etcd_roster_init(&m.roster, NULL, NULL, &rota_etcd_grpclb, rota_slice_str(PREFIX), 1);
-    rota_etcd_watch_init(&m.watch, &m.roster, &m.rng);
+    rota_etcd_watch_init(&m.watch, &rota_etcd_roster_keep, &m.roster, &m.rng);
     rota_etcd_watch_start(&m.watch, m.now_ns);
     carry_out(&m);
     for (size_t i = 0; i < size_bytes && i < HISTORY; i++)

@@ -22,7 +22,7 @@ REFUSED = (
     (CLIENT, ["--registry=etcd://[::1"], 1, ["[::1"]),
     (CLIENT, ["--registry=etcd://,"], 1, ["empty name between commas"]),
     (CLIENT, ["--registry=etcd://127.0.0.1:1?dialect=foo"], 1, ["foo", "grpclb, official"]),
-    (CLIENT, ["--registry=etcd://127.0.0.1:1?colour=red"], 1, ["colour", "there are dialect, prefix, tls"]),
+    (CLIENT, ["--registry=etcd://127.0.0.1:1?colour=red"], 1, ["colour", "there are dialect, prefix, config, tls"]),
     (CLIENT, ["--service="], 1, ["no service", "etcd://members/service"]),
     (CLIENT, ["--registry=127.0.0.1:1", "--policy=no_such"], 1, ["no_such", "pick_first, round_robin"]),
     (CLIENT, ["--count=-1"], 2, ["--count=-1", "whole number"]),

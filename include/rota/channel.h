@@ -58,6 +58,7 @@ struct rota_channel_options {
     rota_explain explain; /* rota/explain.h; told of every explain_every-th call's picks; default: none */
     void *explain_arg;
     uint32_t explain_every; /* 1: all calls; default 0: none */
+    enum rota_config_lookup service_config_lookup; /* rota/resolver.h; what is found comes before service_config above */
     bool no_proxy; /* the HTTP proxies of the environment (docs/proxies.md) are not used */
     /* Default 10, 1 to 100; a service config's connectionScaling (gRFC A105), without which each address has one, may say less. */
     int32_t max_connections_per_subchannel;

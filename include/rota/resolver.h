@@ -15,6 +15,13 @@ ROTA_BEGIN_DECLS
 
 struct rota_resolver_sink;
 
+/* Whether a resolver looks for a service config beside the endpoints (docs/service-config.md). */
+enum rota_config_lookup {
+    ROTA_CONFIG_LOOKUP_DEFAULT, /* in etcd, not in DNS, where whoever can forge an answer would set policies, and a query more would be asked for */
+    ROTA_CONFIG_LOOKUP_ON,
+    ROTA_CONFIG_LOOKUP_OFF,
+};
+
 /* What a list is worth, for those who look at it: rota endpoints, metrics. */
 struct rota_resolver_source {
     int64_t revision;     /* of the registry; 0: none */
@@ -40,8 +47,13 @@ ROTA_API void rota_resolver_sink_endpoints(struct rota_resolver_sink *sink, cons
                                            const struct rota_resolver_source *source);
 /* The target cannot be resolved now. Endpoints published before stay in use. */
 ROTA_API void rota_resolver_sink_error(struct rota_resolver_sink *sink, const struct rota_status *why);
-/* A service config in gRPC's JSON, before the endpoints it goes with. */
+/* A service config in gRPC's JSON, before the endpoints it goes with. Empty: there is none any more, the program's own counts again. */
 ROTA_API void rota_resolver_sink_service_config(struct rota_resolver_sink *sink, struct rota_slice json);
+/* The same out of a list of choices (gRFC A2), by language, percentage and host name; or a service config for everybody, {...}. A list that makes no
+ * sense is reported like a bad service config: what is in use stays. origin: where it comes from, for logs and rota watch. */
+ROTA_API void rota_resolver_sink_config_choices(struct rota_resolver_sink *sink, struct rota_slice json, const char *origin);
+/* Whether service configs are to be looked for; by_default: unless the program said so or not (rota_channel_options.service_config_lookup). */
+ROTA_API bool rota_resolver_sink_wants_config(const struct rota_resolver_sink *sink, bool by_default);
 ROTA_API const struct rota_alloc *rota_resolver_sink_alloc(struct rota_resolver_sink *sink);
 ROTA_API const struct rota_log *rota_resolver_sink_log(struct rota_resolver_sink *sink);
 /* Keeps the sink's owner from reporting closed while something of the resolver is still closing. */
@@ -56,6 +68,9 @@ struct rota_watch_events {
     /* The whole list at each change; endpoints are borrowed. */
     void (*on_endpoints)(void *arg, const struct rota_endpoint *const *endpoints, size_t count, const struct rota_resolver_source *source);
     void (*on_error)(void *arg, const struct rota_status *why);
+    /* The service config for a client here; empty: none, or, with a problem, one that makes no sense. origin may be NULL. May be NULL itself: then
+     * none is looked for. */
+    void (*on_service_config)(void *arg, struct rota_slice json, const char *origin, const char *problem);
 };
 
 /* resolvers: as in the channel's options, may be NULL. Errors as rota_channel_open. */

@@ -37,10 +37,12 @@ static void on_error(void *owner, const struct rota_status *why)
         w->events->on_error(w->arg, why);
 }
 
-static void on_service_config(void *owner, struct rota_slice json)
+static void on_service_config(void *owner, const struct rota_found_config *config)
 {
-    (void)owner;
-    (void)json;
+    struct rota_watch *w = owner;
+
+    if (!w->closing && w->events->on_service_config != NULL)
+        w->events->on_service_config(w->arg, config->json, config->origin, config->problem);
 }
 
 static void destroy(struct rota_watch *w)
@@ -103,6 +105,7 @@ rota_err rota_watch_open(struct rota_loop *loop, const char *target, const struc
         return err;
     }
     rota_resolver_sink_init(&w->sink, &sink_owner, w, host, w->alloc, host->log);
+    w->sink.lookup = events->on_service_config != NULL ? ROTA_CONFIG_LOOKUP_ON : ROTA_CONFIG_LOOKUP_OFF;
     rota_loop_hold(loop);
     err = w->class->start(w->state, w->target, loop, &w->sink);
     if (err < 0) {

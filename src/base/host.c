@@ -19,6 +19,7 @@ void rota_host_init(struct rota_host *host, const struct rota_alloc *alloc, cons
         .wall_clock = standing_clock,
         .cpu_clock = standing_clock,
         .n_cpus = 1,
+        .name = "",
         .alloc = rota_alloc_or_default(alloc),
         .log = log,
     };

@@ -37,6 +37,7 @@ struct rota_host {
     const struct rota_alloc *alloc; /* never NULL */
     const struct rota_log *log;     /* may be NULL */
     struct rota_rng rng;
+    const char *name; /* as the machine calls itself; "" until the driver says */
 };
 
 /* The clocks stand still at now_ns until the driver puts its own in. */

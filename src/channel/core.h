@@ -44,6 +44,7 @@ struct rota_channel_limits {
     int64_t keepalive_time_ns, keepalive_timeout_ns;
     bool keepalive_without_calls;
     bool no_health_checks;
+    enum rota_config_lookup config_lookup;
     bool gzip; /* requests, unless a call says otherwise */
     uint32_t max_attempts;
     uint32_t max_connections; /* of a subchannel */
@@ -94,6 +95,7 @@ struct rota_channel {
     bool own_config_given;
     struct rota_channel_config *config; /* in use; NULL: the resolver's is bad and there is no other */
     bool config_resolved;               /* config is the resolver's */
+    uint32_t config_draw; /* of a list of choices (gRFC A2); 0: not drawn yet */
 
     struct rota_resolution *resolution; /* NULL: idle */
     struct rota_link resolutions;       /* also those that are still closing */

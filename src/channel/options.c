@@ -83,6 +83,9 @@ rota_err rota_channel_limits_read(const struct rota_channel_options *options, st
     if (options->keepalive_time_ms > 0 && options->keepalive_time_ms < MIN_KEEPALIVE_TIME_MS)
         return rota_errinfo_set(info, ROTA_EINVAL, "channel option keepalive_time_ms is %lld; expected at least %d", (long long)options->keepalive_time_ms,
             MIN_KEEPALIVE_TIME_MS);
+    if ((unsigned)options->service_config_lookup > ROTA_CONFIG_LOOKUP_OFF)
+        return rota_errinfo_set(info, ROTA_EINVAL, "channel option service_config_lookup is %d; expected one of enum rota_config_lookup",
+            (int)options->service_config_lookup);
     *ret_limits = (struct rota_channel_limits){
         .max_reply_bytes = options->max_reply_bytes == 0 ? DEFAULT_MAX_REPLY_BYTES : options->max_reply_bytes,
         .max_request_bytes = options->max_request_bytes == 0 ? SIZE_MAX : options->max_request_bytes,
@@ -95,6 +98,7 @@ rota_err rota_channel_limits_read(const struct rota_channel_options *options, st
         .keepalive_timeout_ns = ms_or(options->keepalive_timeout_ms, DEFAULT_KEEPALIVE_TIMEOUT_MS),
         .keepalive_without_calls = options->keepalive_without_calls,
         .no_health_checks = options->no_health_checks,
+        .config_lookup = options->service_config_lookup,
         .gzip = options->compression == ROTA_COMPRESSION_GZIP,
         .max_attempts = (uint32_t)options->max_attempts,
         .max_connections = (uint32_t)options->max_connections_per_subchannel,

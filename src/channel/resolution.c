@@ -112,26 +112,47 @@ static void set_config(struct rota_channel *channel, struct rota_channel_config 
     rota_channel_note(channel, ROTA_TODO_BALANCE);
 }
 
-static void on_service_config(void *owner, struct rota_slice json)
+/* gRFC A2: the one in use stays, else the program's own; without either calls fail. */
+static void refuse_config(struct rota_channel *channel, const char *origin, const char *problem)
+{
+    rota_log_write(channel->log, ROTA_LOG_WARN, "channel", "%s: service config%s%s not taken: %s", channel->target->text, origin == NULL ? "" : " of ",
+        origin == NULL ? "" : origin, problem);
+    if (channel->config_resolved || channel->own_config_given || channel->current != NULL)
+        return;
+    set_config(channel, NULL, false);
+    rota_channel_fail(channel, ROTA_UNAVAILABLE, "service config: %s", problem);
+}
+
+/* The resolver has none any more: the program's own counts again, or the default. */
+static void withdraw_config(struct rota_channel *channel, const char *origin)
+{
+    if (!channel->config_resolved && channel->config != NULL)
+        return;
+    rota_log_write(channel->log, ROTA_LOG_INFO, "channel", "%s: no service config%s%s any more: %s counts", channel->target->text,
+        origin == NULL ? "" : " from ", origin == NULL ? "" : origin, channel->own_config_given ? "the program's own" : "the default");
+    set_config(channel, rota_channel_config_ref(channel->own_config), false);
+}
+
+static void on_service_config(void *owner, const struct rota_found_config *found)
 {
     struct rota_resolution *resolution = owner;
     struct rota_channel *channel = resolution->channel;
     struct rota_channel_config *config;
     struct rota_errinfo info = {.text = "out of memory"};
-    rota_err err;
 
     if (!is_current(resolution))
         return;
-    err = rota_channel_config_parse(json, &channel->env, &config, &info);
-    if (err == 0) {
+    if (found->problem != NULL) {
+        refuse_config(channel, found->origin, found->problem);
+    } else if (found->json.size == 0) {
+        withdraw_config(channel, found->origin);
+    } else if (rota_channel_config_parse(found->json, &channel->env, &config, &info) < 0) {
+        refuse_config(channel, found->origin, info.text);
+    } else {
+        if (found->origin != NULL)
+            rota_log_write(channel->log, ROTA_LOG_INFO, "channel", "%s: service config of %s", channel->target->text, found->origin);
         set_config(channel, config, true);
-        return;
     }
-    rota_log_write(channel->log, ROTA_LOG_WARN, "channel", "%s: service config not taken: %s", channel->target->text, info.text);
-    if (channel->config_resolved || channel->own_config_given || channel->current != NULL)
-        return;
-    set_config(channel, NULL, false);
-    rota_channel_fail(channel, ROTA_UNAVAILABLE, "service config: %s", info.text);
 }
 
 static void on_released(void *owner)
@@ -166,6 +187,8 @@ void rota_resolution_start(struct rota_channel *channel)
         resolution->channel = channel;
         rota_list_append(&channel->resolutions, &resolution->link);
         rota_resolver_sink_init(&resolution->sink, &sink_owner, resolution, channel->host, channel->alloc, channel->log);
+        resolution->sink.draw = &channel->config_draw;
+        resolution->sink.lookup = channel->limits.config_lookup;
         channel->resolution = resolution;
         err = channel->resolver->start(resolution->state, channel->target, channel->parts.loop, &resolution->sink);
         if (err == 0)

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "etcd/watch.h"
 #include <stdio.h>
 
 #define WINDOW_NS ((int64_t)10 * 1000000000)
@@ -351,3 +352,60 @@ const struct rota_endpoint **rota_etcd_roster_endpoints(struct rota_etcd_roster 
     *ret_count = n;
     return list;
 }
+
+/* --- For a watch --- */
+
+static rota_err keep_put(void *keep, const struct rota_etcd_kv *kv)
+{
+    return rota_etcd_roster_put(keep, kv);
+}
+
+static void keep_delete(void *keep, struct rota_slice key)
+{
+    rota_etcd_roster_delete(keep, key);
+}
+
+static void keep_settle(void *keep, int64_t now_ns)
+{
+    rota_etcd_roster_settle(keep, now_ns);
+}
+
+static void keep_doubt(void *keep)
+{
+    rota_etcd_roster_doubt(keep);
+}
+
+static void keep_list_begin(void *keep)
+{
+    rota_etcd_roster_list_begin(keep);
+}
+
+static void keep_list_end(void *keep, int64_t now_ns)
+{
+    rota_etcd_roster_list_end(keep, now_ns);
+}
+
+static bool keep_tick(void *keep, int64_t now_ns)
+{
+    struct rota_etcd_roster *r = keep;
+    size_t suspects = r->suspects;
+
+    rota_etcd_roster_tick(r, now_ns);
+    return r->suspects < suspects;
+}
+
+static int64_t keep_deadline_ns(const void *keep)
+{
+    return rota_etcd_roster_deadline_ns(keep);
+}
+
+const struct rota_etcd_keep_class rota_etcd_roster_keep = {
+    .put = keep_put,
+    .delete = keep_delete,
+    .settle = keep_settle,
+    .doubt = keep_doubt,
+    .list_begin = keep_list_begin,
+    .list_end = keep_list_end,
+    .tick = keep_tick,
+    .deadline_ns = keep_deadline_ns,
+};

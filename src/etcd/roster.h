@@ -58,4 +58,8 @@ bool rota_etcd_roster_take_changed(struct rota_etcd_roster *r);
 /* Endpoints in use, borrowed until the next change. NULL: out of memory. Free the array with the roster's alloc. */
 const struct rota_endpoint **rota_etcd_roster_endpoints(struct rota_etcd_roster *r, size_t *ret_count);
 
+/* For a watch (watch.h); the keep is the roster. */
+struct rota_etcd_keep_class;
+extern const struct rota_etcd_keep_class rota_etcd_roster_keep;
+
 #endif

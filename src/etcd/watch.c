@@ -22,9 +22,9 @@ static const uint32_t state_moves[] = {
 };
 static const struct rota_moves moves = {"etcd watch", state_names, state_moves, ROTA_COUNT(state_names)};
 
-void rota_etcd_watch_init(struct rota_etcd_watch *w, struct rota_etcd_roster *roster, struct rota_rng *rng)
+void rota_etcd_watch_init(struct rota_etcd_watch *w, const struct rota_etcd_keep_class *class, void *keep, struct rota_rng *rng)
 {
-    *w = (struct rota_etcd_watch){.roster = roster, .rng = rng, .state = ROTA_ETCD_WATCH_WAITING, .wake_ns = INT64_MAX,
+    *w = (struct rota_etcd_watch){.class = class, .keep = keep, .rng = rng, .state = ROTA_ETCD_WATCH_WAITING, .wake_ns = INT64_MAX,
                                   .started_over_ns = INT64_MIN};
 }
 
@@ -103,13 +103,13 @@ bool rota_etcd_watch_list_begin(struct rota_etcd_watch *w, const struct rota_etc
         start_over(w, "the registry's revisions went back", now_ns);
         return false;
     }
-    rota_etcd_roster_list_begin(w->roster);
+    w->class->list_begin(w->keep);
     return true;
 }
 
 void rota_etcd_watch_list_kv(struct rota_etcd_watch *w, const struct rota_etcd_kv *kv)
 {
-    if (rota_etcd_roster_put(w->roster, kv) < 0)
+    if (w->class->put(w->keep, kv) < 0)
         w->out_of_memory = true;
 }
 
@@ -125,8 +125,8 @@ void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_
         return;
     }
     if (w->listed && (head->cluster_id != w->cluster_id || head->revision < w->revision))
-        rota_etcd_roster_doubt(w->roster);
-    rota_etcd_roster_list_end(w->roster, now_ns);
+        w->class->doubt(w->keep);
+    w->class->list_end(w->keep, now_ns);
     w->cmds |= ROTA_ETCD_CMD_PUBLISH;
     w->revision = head->revision;
     w->batch_revision = head->revision;
@@ -183,13 +183,14 @@ static void apply(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer
             continue;
         w->batch_revision = event.kv.mod_revision;
         if (event.deleted)
-            rota_etcd_roster_delete(w->roster, event.kv.key);
-        else if (rota_etcd_roster_put(w->roster, &event.kv) < 0)
+            w->class->delete(w->keep, event.kv.key);
+        else if (w->class->put(w->keep, &event.kv) < 0)
             w->out_of_memory = true;
     }
     if (answer->fragment)
         return;
-    rota_etcd_roster_settle(w->roster, now_ns);
+    if (w->class->settle != NULL)
+        w->class->settle(w->keep, now_ns);
     if (w->batch_revision > w->revision)
         w->revision = w->batch_revision;
     w->cmds |= ROTA_ETCD_CMD_PUBLISH;
@@ -246,11 +247,9 @@ static void tick_watching(struct rota_etcd_watch *w, int64_t now_ns)
 
 void rota_etcd_watch_tick(struct rota_etcd_watch *w, int64_t now_ns)
 {
-    size_t suspects = w->roster->suspects;
     struct rota_status why;
 
-    rota_etcd_roster_tick(w->roster, now_ns);
-    if (w->roster->suspects < suspects)
+    if (w->class->tick != NULL && w->class->tick(w->keep, now_ns))
         w->cmds |= ROTA_ETCD_CMD_PUBLISH;
     if (now_ns < w->wake_ns)
         return;
@@ -280,7 +279,7 @@ unsigned rota_etcd_watch_take(struct rota_etcd_watch *w)
 
 int64_t rota_etcd_watch_deadline_ns(const struct rota_etcd_watch *w)
 {
-    int64_t roster_ns = rota_etcd_roster_deadline_ns(w->roster);
+    int64_t keep_ns = w->class->deadline_ns == NULL ? INT64_MAX : w->class->deadline_ns(w->keep);
 
-    return roster_ns < w->wake_ns ? roster_ns : w->wake_ns;
+    return keep_ns < w->wake_ns ? keep_ns : w->wake_ns;
 }

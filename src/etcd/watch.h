@@ -29,8 +29,21 @@ enum rota_etcd_watch_cmd { /* bits; carried out in this order */
     ROTA_ETCD_CMD_ERROR = 32,   /* tell `why` */
 };
 
+/* What is kept of the keys that are followed: the functions of a roster, or of a single key (config_key.h). */
+struct rota_etcd_keep_class {
+    rota_err (*put)(void *keep, const struct rota_etcd_kv *kv); /* ROTA_ENOMEM */
+    void (*delete)(void *keep, struct rota_slice key);
+    void (*settle)(void *keep, int64_t now_ns); /* may be NULL, as tick and deadline_ns may */
+    void (*doubt)(void *keep);
+    void (*list_begin)(void *keep);
+    void (*list_end)(void *keep, int64_t now_ns);
+    bool (*tick)(void *keep, int64_t now_ns); /* true: something to publish */
+    int64_t (*deadline_ns)(const void *keep);
+};
+
 struct rota_etcd_watch {
-    struct rota_etcd_roster *roster;
+    const struct rota_etcd_keep_class *class;
+    void *keep;
     struct rota_rng *rng;
     uint8_t state;
     unsigned cmds;
@@ -71,7 +84,7 @@ struct rota_etcd_watch_answer {
     const void *events;
 };
 
-void rota_etcd_watch_init(struct rota_etcd_watch *w, struct rota_etcd_roster *roster, struct rota_rng *rng);
+void rota_etcd_watch_init(struct rota_etcd_watch *w, const struct rota_etcd_keep_class *class, void *keep, struct rota_rng *rng);
 void rota_etcd_watch_start(struct rota_etcd_watch *w, int64_t now_ns);
 
 /* An answer to LIST: list_begin, a kv each, list_end; or list_failed. After false from list_begin nothing follows: the list is not

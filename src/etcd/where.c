@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define MAX_PREFIX 1024
+#define CONFIG_KEYS "/rota/config/"
 #define DEFAULT_PORT ":2379"
 #define DEFAULT_MEMBERS "127.0.0.1:2379"
 
@@ -115,9 +116,30 @@ static rota_err read_prefix(struct rota_etcd_where *where, const struct rota_tar
     return where->prefix == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "out of memory") : 0;
 }
 
+static rota_err read_config_key(struct rota_etcd_where *where, const struct rota_target *target, struct rota_errinfo *info)
+{
+    const char *given = rota_target_param(target, "config"), *name = where->prefix;
+    size_t room = sizeof(CONFIG_KEYS) + strlen(where->prefix), size;
+
+    if (given != NULL) {
+        where->config_key = rota_alloc_text(where->alloc, rota_slice_str(given));
+        return where->config_key == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "out of memory") : 0;
+    }
+    while (*name == '/')
+        name++;
+    size = strlen(name);
+    while (size > 0 && name[size - 1] == '/')
+        size--;
+    where->config_key = rota_alloc_get(where->alloc, room);
+    if (where->config_key == NULL)
+        return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
+    snprintf(where->config_key, room, CONFIG_KEYS "%.*s", (int)size, name);
+    return 0;
+}
+
 static bool is_known(const char *key)
 {
-    static const char *const known[] = {"dialect", "prefix", "tls", "cacert", "cert", "key", "servername"};
+    static const char *const known[] = {"dialect", "prefix", "config", "tls", "cacert", "cert", "key", "servername"};
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (strcmp(key, known[i]) == 0)
@@ -132,7 +154,7 @@ static rota_err read_params(struct rota_etcd_where *where, const struct rota_tar
     for (size_t i = 0; i < target->n_params; i++) {
         const char *key = target->params[i].key;
         if (!is_known(key))
-            return rota_errinfo_set(info, ROTA_EINVAL, "%s: unknown parameter \"%s\"; there are dialect, prefix, tls, cacert, cert, key, servername",
+            return rota_errinfo_set(info, ROTA_EINVAL, "%s: unknown parameter \"%s\"; there are dialect, prefix, config, tls, cacert, cert, key, servername",
                                     target->text, key);
     }
     where->dialect = name == NULL ? &rota_etcd_grpclb : rota_etcd_dialect_named(name);
@@ -231,6 +253,8 @@ rota_err rota_etcd_where_read(const struct rota_target *target, const struct rot
     if (err == 0)
         err = read_prefix(&where, target, info);
     if (err == 0)
+        err = read_config_key(&where, target, info);
+    if (err == 0)
         err = read_secure(&where, target, info);
     if (err == 0)
         err = read_members(&where, members == NULL || members[0] == '\0' ? DEFAULT_MEMBERS : members, &why);
@@ -257,6 +281,7 @@ void rota_etcd_where_fini(struct rota_etcd_where *where)
     rota_alloc_free(where->alloc, where->password);
     rota_alloc_free(where->alloc, where->members);
     rota_alloc_free(where->alloc, where->prefix);
+    rota_alloc_free(where->alloc, where->config_key);
     rota_alloc_free(where->alloc, where->ca_file);
     rota_alloc_free(where->alloc, where->cert_file);
     rota_alloc_free(where->alloc, where->key_file);

@@ -4,6 +4,8 @@
  * Members without a port are on 2379, 32 at most. No members: the environment's ETCDCTL_ENDPOINTS (a comma-separated list, http://, https:// and
  * a last slash allowed), else 127.0.0.1:2379. Slashes around the service do not count. prefix= names the key prefix outright, with the slash
  * that it should end in, and takes the service's place.
+ * The service config of a service stands under /rota/config/ and the service's prefix without the slashes around that, outside the prefix, where
+ * no dialect's readers look; config= names another key, and config= with nothing behind it says that there is none.
  * Login: userinfo before the members (etcd://user:password@member1,member2/service, percent-encoded where it must be), or the environment's
  * ETCDCTL_USER (user or user:password) and ETCDCTL_PASSWORD.
  * TLS: when the members of the environment are https://, or the URI has cacert=, cert=, key=, servername= or tls=true. Files that the URI
@@ -25,6 +27,7 @@ struct rota_etcd_where {
     char *ca_file, *cert_file, *key_file, *server_name; /* with secure; NULL: not given */
     char *user, *password; /* user NULL: no login. Not for messages */
     char *prefix;  /* all keys of the service begin with it */
+    char *config_key; /* where its service config stands; "": nowhere */
 };
 
 /* ROTA_EINVAL (info: which part and what was expected), ROTA_ENOMEM. */

@@ -96,6 +96,31 @@ static const struct secure_case {
     {"empty is not given", NULL, "etcd://a/s?cacert=", true, "/env/ca", "/env/cert", "/env/key", NULL},
 };
 
+static const struct config_case {
+    const char *rule, *target, *key;
+} config_cases[] = {
+    {"outside the prefix, named after it", "etcd://a/orders", "/rota/config/grpclb/orders"},
+    {"of another dialect", "etcd://a/orders?dialect=official", "/rota/config/orders"},
+    {"of a prefix named outright", "etcd://a/?prefix=//x/y/", "/rota/config/x/y"},
+    {"of everything", "etcd://a/?prefix=/", "/rota/config/"},
+    {"a key named outright", "etcd://a/orders?config=/mine", "/mine"},
+    {"none", "etcd://a/orders?config=", ""},
+};
+
+static void a_service_config_has_a_key(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(config_cases); i++) {
+        const struct config_case *c = &config_cases[i];
+        struct rota_etcd_where where;
+
+        print_message("  %s\n", c->rule);
+        assert_int_equal(read_text(c->target, NULL, &where, NULL), 0);
+        assert_string_equal(where.config_key, c->key);
+        rota_etcd_where_fini(&where);
+    }
+}
+
 static void check_text(const char *got, const char *want)
 {
     if (want == NULL)
@@ -140,7 +165,7 @@ static const struct refuse_case {
 } refusals[] = {
     {"no service", NULL, "etcd://a:1", "no service; expected etcd://members/service"},
     {"slashes alone are none", NULL, "etcd://a:1///", "no service"},
-    {"an unknown parameter", NULL, "etcd:///s?dialct=official", "unknown parameter \"dialct\"; there are dialect, prefix, tls, cacert, cert, key, servername"},
+    {"an unknown parameter", NULL, "etcd:///s?dialct=official", "unknown parameter \"dialct\"; there are dialect, prefix, config, tls, cacert, cert, key, servername"},
     {"an unknown dialect", NULL, "etcd:///s?dialect=zk", "unknown dialect \"zk\"; there are grpclb, official"},
     {"an empty dialect", NULL, "etcd:///s?dialect=", "unknown dialect \"\""},
     {"an empty member", NULL, "etcd://a,,b/s", "an empty name between commas"},
@@ -278,9 +303,9 @@ static rota_err one_read(const struct rota_alloc *alloc, void *ctx)
 static void out_of_memory_is_an_error(void **state)
 {
     (void)state;
-    assert_int_equal(rota_alloc_sweep(one_read, (void *)(uintptr_t) "etcd://a:1,b/s"), 2);
-    assert_int_equal(rota_alloc_sweep(one_read, (void *)(uintptr_t) "etcd://a?prefix=p"), 2);
-    assert_int_equal(rota_alloc_sweep(one_read, (void *)(uintptr_t) "etcd://zoe:pass@a?prefix=p"), 4);
+    assert_int_equal(rota_alloc_sweep(one_read, (void *)(uintptr_t) "etcd://a:1,b/s"), 3);
+    assert_int_equal(rota_alloc_sweep(one_read, (void *)(uintptr_t) "etcd://a?prefix=p"), 3);
+    assert_int_equal(rota_alloc_sweep(one_read, (void *)(uintptr_t) "etcd://zoe:pass@a?prefix=p"), 5);
 }
 
 static void ranges_end_behind_the_prefix(void **state)
@@ -308,7 +333,8 @@ static void ranges_end_behind_the_prefix(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(uris_are_taken_apart),         cmocka_unit_test(others_are_refused_with_a_sentence),
+        cmocka_unit_test(uris_are_taken_apart),
+        cmocka_unit_test(a_service_config_has_a_key),         cmocka_unit_test(others_are_refused_with_a_sentence),
         cmocka_unit_test(long_parts_are_refused),       cmocka_unit_test(out_of_memory_is_an_error),
         cmocka_unit_test(ranges_end_behind_the_prefix), cmocka_unit_test(tls_is_asked_for),
         cmocka_unit_test(logins_are_read),              cmocka_unit_test(passwords_are_not_told),

@@ -147,6 +147,8 @@ rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop
     loop->host.wall_clock = wall_clock_ns;
     loop->host.cpu_clock = cpu_clock_ns;
     loop->host.n_cpus = count_cpus();
+    if (uv_os_gethostname(loop->host_name, &(size_t){sizeof(loop->host_name)}) == 0)
+        loop->host.name = loop->host_name;
     loop->host.now_ns = clock_ns(&loop->host);
     rota_list_init(&loop->flushes);
     atomic_init(&loop->posts, NULL);

@@ -20,6 +20,7 @@ struct rota_loop {
     uv_idle_t nudge; /* started: the next poll does not sleep */
     unsigned n_handles; /* of the five above, not yet closed */
 
+    char host_name[UV_MAXHOSTNAMESIZE];
     struct rota_link flushes;
     uint8_t *read_buffer;
 

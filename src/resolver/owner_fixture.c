@@ -35,12 +35,14 @@ static void on_error(void *owner, const struct rota_status *why)
     write_down(owner, ";", "");
 }
 
-static void on_service_config(void *owner, struct rota_slice json)
+static void on_service_config(void *owner, const struct rota_found_config *config)
 {
     char text[64];
 
-    snprintf(text, sizeof(text), "%.*s;", (int)json.size, (const char *)json.data);
-    write_down(owner, "config ", text);
+    snprintf(text, sizeof(text), "%.*s;", (int)config->json.size, config->json.size == 0 ? "" : (const char *)config->json.data);
+    write_down(owner, config->problem != NULL ? "bad config " : "config ", config->problem != NULL ? config->problem : text);
+    if (config->problem != NULL)
+        write_down(owner, ";", "");
 }
 
 static void on_released(void *owner)

@@ -14,13 +14,25 @@ static void deliver_list(struct rota_resolver_sink *sink)
     sink->class->on_endpoints(sink->owner, sink->endpoints, sink->n_endpoints, &source);
 }
 
+static bool is_bad(const struct rota_resolver_sink *sink)
+{
+    return sink->problem.text[0] != '\0';
+}
+
 static void deliver_config(struct rota_resolver_sink *sink)
 {
-    char *config = sink->config;
+    struct rota_errinfo problem = sink->problem;
+    struct rota_found_config found = {
+        .json = is_bad(sink) ? rota_slice(NULL, 0) : rota_slice(sink->config, sink->config_size),
+        .origin = sink->origin[0] == '\0' ? NULL : sink->origin,
+        .problem = is_bad(sink) ? problem.text : NULL,
+    };
 
+    rota_alloc_free(sink->alloc, sink->last_config);
+    sink->last_config = sink->config;
+    sink->last_size = sink->config_size;
     sink->config = NULL;
-    sink->class->on_service_config(sink->owner, rota_slice(config, sink->config_size));
-    rota_alloc_free(sink->alloc, config);
+    sink->class->on_service_config(sink->owner, &found);
 }
 
 static void run(struct rota_host_task *task)
@@ -48,7 +60,8 @@ void rota_resolver_sink_init(struct rota_resolver_sink *sink, const struct rota_
     const struct rota_alloc *alloc, const struct rota_log *log)
 {
     *sink = (struct rota_resolver_sink){
-        .class = owner_class, .owner = owner, .host = host, .alloc = rota_alloc_or_default(alloc), .log = log, .task.run = run};
+        .class = owner_class, .owner = owner, .host = host, .alloc = rota_alloc_or_default(alloc), .log = log, .task.run = run,
+        .client.hostname = host->name};
 }
 
 void rota_resolver_sink_fini(struct rota_resolver_sink *sink)
@@ -58,9 +71,10 @@ void rota_resolver_sink_fini(struct rota_resolver_sink *sink)
     rota_host_unpost(sink->host, &sink->task);
     rota_endpoint_list_free(sink->alloc, sink->endpoints, sink->n_endpoints);
     rota_alloc_free(sink->alloc, sink->config);
+    rota_alloc_free(sink->alloc, sink->last_config);
     sink->endpoints = NULL;
     sink->n_endpoints = 0;
-    sink->config = NULL;
+    sink->config = sink->last_config = NULL;
 }
 
 static void release_when_free(struct rota_resolver_sink *sink)
@@ -166,22 +180,83 @@ void rota_resolver_sink_error(struct rota_resolver_sink *sink, const struct rota
     rota_host_post(sink->host, &sink->task);
 }
 
-void rota_resolver_sink_service_config(struct rota_resolver_sink *sink, struct rota_slice json)
+/* --- Service configs --- */
+
+static void no_memory(struct rota_resolver_sink *sink, size_t size_bytes)
+{
+    struct rota_status why;
+
+    rota_status_set(&why, ROTA_RESOURCE_EXHAUSTED, "out of memory for a service config of %zu bytes", size_bytes);
+    rota_resolver_sink_error(sink, &why);
+}
+
+static bool is_last_config(const struct rota_resolver_sink *sink, struct rota_slice json)
+{
+    if (sink->last_config == NULL)
+        return false;
+    return json.size == sink->last_size && (json.size == 0 || memcmp(json.data, sink->last_config, json.size) == 0);
+}
+
+/* json: good, or what the problem is with. */
+static void offer(struct rota_resolver_sink *sink, struct rota_slice json, const char *origin, const struct rota_errinfo *problem)
 {
     char *config;
 
-    if (sink->closed)
+    if (is_last_config(sink, json)) {
+        rota_alloc_free(sink->alloc, sink->config); /* what came in between is taken back */
+        sink->config = NULL;
         return;
+    }
     config = rota_alloc_text(sink->alloc, json);
     if (config == NULL) {
-        struct rota_status why;
-
-        rota_status_set(&why, ROTA_RESOURCE_EXHAUSTED, "out of memory for a service config of %zu bytes", json.size);
-        rota_resolver_sink_error(sink, &why);
+        no_memory(sink, json.size);
         return;
     }
     rota_alloc_free(sink->alloc, sink->config);
     sink->config = config;
     sink->config_size = json.size;
+    sink->problem = *problem;
+    snprintf(sink->origin, sizeof(sink->origin), "%s", origin);
     rota_host_post(sink->host, &sink->task);
+}
+
+void rota_resolver_sink_service_config(struct rota_resolver_sink *sink, struct rota_slice json)
+{
+    static const struct rota_errinfo none = {""};
+
+    if (!sink->closed)
+        offer(sink, json, "", &none);
+}
+
+static void draw(struct rota_resolver_sink *sink)
+{
+    uint32_t *kept = sink->draw != NULL ? sink->draw : &sink->client.draw;
+
+    if (*kept == 0)
+        *kept = rota_rng_below(&sink->host->rng, ROTA_CONFIG_DRAWS) + 1;
+    sink->client.draw = *kept;
+}
+
+void rota_resolver_sink_config_choices(struct rota_resolver_sink *sink, struct rota_slice json, const char *origin)
+{
+    struct rota_errinfo problem = {""};
+    char *config = NULL;
+    rota_err err;
+
+    if (sink->closed)
+        return;
+    draw(sink);
+    err = rota_config_choose(json, &sink->client, sink->alloc, &config, &problem);
+    if (err == ROTA_ENOMEM)
+        no_memory(sink, json.size);
+    else if (err < 0)
+        offer(sink, json, origin, &problem);
+    else
+        offer(sink, config == NULL ? rota_slice(NULL, 0) : rota_slice_str(config), origin, &problem);
+    rota_alloc_free(sink->alloc, config);
+}
+
+bool rota_resolver_sink_wants_config(const struct rota_resolver_sink *sink, bool by_default)
+{
+    return sink->lookup == ROTA_CONFIG_LOOKUP_DEFAULT ? by_default : sink->lookup == ROTA_CONFIG_LOOKUP_ON;
 }

@@ -8,6 +8,7 @@
 #include <etcd.rota.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct app {
     struct rota_loop *loop;
@@ -18,6 +19,7 @@ struct app {
     long long *ttl_seconds; /* of each one's lease; -1: not known */
     int64_t revision;
     uint64_t skipped;
+    char *config, *origin, *problem; /* the service config found beside them; NULL: none */
     bool listed;
     struct rota_status why; /* the last error */
 };
@@ -52,6 +54,25 @@ static void on_error(void *arg, const struct rota_status *why)
     struct app *app = arg;
 
     app->why = *why;
+}
+
+static char *copy(const char *text, size_t size)
+{
+    return text == NULL ? NULL : strndup(text, size);
+}
+
+static void on_service_config(void *arg, struct rota_slice json, const char *origin, const char *problem)
+{
+    struct app *app = arg;
+
+    if (app->listed)
+        return;
+    free(app->config);
+    free(app->origin);
+    free(app->problem);
+    app->config = json.size == 0 ? NULL : copy((const char *)json.data, json.size);
+    app->origin = origin == NULL ? NULL : copy(origin, strlen(origin));
+    app->problem = problem == NULL ? NULL : copy(problem, strlen(problem));
 }
 
 static void on_timeout(void *arg)
@@ -143,6 +164,12 @@ static void show_json(const struct app *app, const char *target)
         json_array_append_new(list, object);
     }
     root = json_pack("{s:s,s:I,s:I,s:o}", "target", rota_target_show(target, shown, sizeof(shown)), "revision", (json_int_t)app->revision, "skipped", (json_int_t)app->skipped, "endpoints", list);
+    if (app->config != NULL)
+        json_object_set_new(root, "service_config", json_loads(app->config, 0, NULL));
+    if (app->problem != NULL)
+        json_object_set_new(root, "service_config_problem", json_string(app->problem));
+    if (app->origin != NULL)
+        json_object_set_new(root, "service_config_origin", json_string(app->origin));
     text = json_dumps(root, JSON_INDENT(2));
     json_decref(root);
     if (text != NULL)
@@ -153,6 +180,14 @@ static void show_json(const struct app *app, const char *target)
 static const char *or_dash(const char *text)
 {
     return text == NULL || text[0] == '\0' ? "-" : text;
+}
+
+static void show_config(const struct app *app)
+{
+    if (app->config == NULL && app->problem == NULL)
+        return;
+    printf("service config%s%s%s: %s\n", app->origin != NULL ? " of " : "", app->origin != NULL ? app->origin : "",
+        app->problem != NULL ? ", which makes no sense" : "", app->problem != NULL ? app->problem : app->config);
 }
 
 static void show_table(const struct app *app)
@@ -178,11 +213,12 @@ static void show_table(const struct app *app)
     if (app->skipped > 0)
         printf(app->skipped == 1 ? "%llu entry is unreadable and was skipped\n" : "%llu entries are unreadable and were skipped\n",
                (unsigned long long)app->skipped);
+    show_config(app);
 }
 
 static int find_out(struct app *app, const char *target, bool json, long long timeout_ms)
 {
-    static const struct rota_watch_events events = {.on_endpoints = on_endpoints, .on_error = on_error};
+    static const struct rota_watch_events events = {.on_endpoints = on_endpoints, .on_error = on_error, .on_service_config = on_service_config};
     char shown[ROTA_TARGET_SHOW_SIZE];
     struct rota_errinfo info;
 
@@ -231,6 +267,9 @@ static int run(int argc, char **argv)
         rota_endpoint_unref(app.found[i]);
     free(app.found);
     free(app.ttl_seconds);
+    free(app.config);
+    free(app.origin);
+    free(app.problem);
     rota_loop_free(app.loop);
     return code;
 }
@@ -239,7 +278,8 @@ const struct rota_command rota_command_endpoints = {
     .verb = "endpoints",
     .summary = "list the servers of a target",
     .usage = "usage: rota endpoints TARGET [--json] [--timeout MS]\n\n"
-             "Resolves the target once and lists its servers: address, weight, zone, version, lease and what is left of it, revision.\n\n"
+             "Resolves the target once and lists its servers: address, weight, zone, version, lease and what is left of it, revision;\n"
+             "and the service config found beside them.\n\n"
              "  --json        one JSON object\n"
              "  --timeout MS  how long to wait for an answer; default 5000\n\n"
              "TARGET: etcd://members/service, dns:///host:port, ipv4:address:port,...\n"

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 struct app {
@@ -149,6 +150,33 @@ static void on_error(void *arg, const struct rota_status *why)
     fflush(stdout);
 }
 
+static void on_service_config(void *arg, struct rota_slice json, const char *origin, const char *problem)
+{
+    const struct app *app = arg;
+    json_t *object;
+    char time[16];
+
+    if (app->json) {
+        object = json_pack("{}");
+        if (origin != NULL)
+            json_object_set_new(object, "origin", json_string(origin));
+        if (problem != NULL)
+            json_object_set_new(object, "problem", json_string(problem));
+        else
+            json_object_set_new(object, "config", json.size == 0 ? json_null() : json_loadb((const char *)json.data, json.size, 0, NULL));
+        show_json("service_config", object);
+    } else if (problem != NULL || json.size > 0) {
+        stamp(time, sizeof(time));
+        printf("%s %c service config%s%s%s: %.*s\n", time, problem != NULL ? '!' : '*', origin != NULL ? " of " : "", origin != NULL ? origin : "",
+            problem != NULL ? " makes no sense, clients keep what they have" : "", problem != NULL ? (int)strlen(problem) : (int)json.size,
+            problem != NULL ? problem : (const char *)json.data);
+    } else {
+        stamp(time, sizeof(time));
+        printf("%s * no service config\n", time);
+    }
+    fflush(stdout);
+}
+
 static void on_signal(void *arg, int signum)
 {
     (void)signum;
@@ -157,7 +185,7 @@ static void on_signal(void *arg, int signum)
 
 static int follow(struct app *app, const char *target)
 {
-    static const struct rota_watch_events events = {.on_endpoints = on_endpoints, .on_error = on_error};
+    static const struct rota_watch_events events = {.on_endpoints = on_endpoints, .on_error = on_error, .on_service_config = on_service_config};
     struct rota_errinfo info;
 
     if (rota_watch_open(app->loop, target, NULL, &events, app, &app->watch, &info) < 0)
@@ -241,8 +269,8 @@ const struct rota_command rota_command_watch = {
     .summary = "show the servers of a target, and changes as they happen",
     .usage = "usage: rota watch TARGET [--json]\n"
              "       rota watch TARGET --picks [METHOD] [--policy NAME | --service-config JSON] [--every MS] [--count N] [--json] [--tls ...]\n\n"
-             "Shows a line for each server added (+), changed (~) or removed (-), for each new list (=) and for each failure of the\n"
-             "registry (!), until SIGINT or SIGTERM. --json: an object a line. \"suspect\": the entry is gone, together with most of\n"
+             "Shows a line for each server added (+), changed (~) or removed (-), for each new list (=), for the service config found\n"
+             "beside them (*) and for each failure of the registry (!), until SIGINT or SIGTERM. --json: an object a line. \"suspect\": the entry is gone, together with most of\n"
              "the others, and clients go on using the address for a while.\n\n"
              "With --picks it opens a channel as a client would, and shows what sample picks considered, how that was rated and who won (*).\n"
              "Each is a health check, so that policies learn how the servers are; with METHOD (package.Service/Method) only the pick is made.\n\n"
