@@ -311,7 +311,8 @@ struct rota_fake_conn *rota_fake_lb_picked(const struct rota_pick *pick)
 
 enum rota_pick_verdict rota_fake_lb_pick(struct rota_fake_lb *f, struct rota_pick *ret_pick)
 {
-    struct rota_call_info call = {.path = "/package.Service/Method", .now_ns = f->now_ns, .deadline_ns = INT64_MAX, .metadata = f->metadata, .trace = f->pick_trace};
+    struct rota_call_info call = {.path = "/package.Service/Method", .now_ns = f->now_ns, .deadline_ns = INT64_MAX, .metadata = f->metadata,
+        .attempt = f->n_avoid, .n_avoid = f->n_avoid, .avoid = f->avoid, .streaming = f->streaming, .trace = f->pick_trace};
     enum rota_pick_verdict verdict = rota_lb_tree_pick(f->tree, &call, ret_pick);
 
     assert_false(ret_pick->exit_idle);

@@ -55,6 +55,9 @@ struct rota_fake_lb {
     struct rota_status why;     /* with TRANSIENT_FAILURE */
     uint64_t n_updates, n_reresolves, n_gets, n_puts;
     const struct rota_metadata *metadata; /* of the calls that pick; NULL: none */
+    const void *const *avoid; /* connections where the calls that pick have been; n_avoid of them */
+    uint32_t n_avoid;
+    bool streaming; /* the calls that pick are */
     struct rota_pick_trace *pick_trace;   /* of the calls that pick; NULL: none */
     enum rota_code call_code; /* how calls end */
     bool connect_at_once; /* a connect makes the connection READY inside the owner's function */

@@ -14,6 +14,7 @@
 
 #define MAX_POLICIES 32
 #define MAX_PICKS 64
+#define MAX_AVOID 4
 #define SETTLE_TURNS 200
 
 static const char *const words[] = {"a", "b", "c", "d", "e", "f", "4g+6g", "6h+4h+i", "a+b", "c!", "d!", "4j*5", "6k*100", "l", "o@target:x", "p@target:y", "q@priority:1"};
@@ -25,6 +26,12 @@ static struct watch {
     uint64_t n_ok, n_done;
 } watch;
 
+struct call {
+    struct rota_pick pick;
+    int64_t started_ns;
+    bool avoided; /* a further attempt */
+};
+
 struct run {
     const struct rota_lb_conformance *c;
     struct rota_rng *dice;
@@ -32,8 +39,9 @@ struct run {
     struct rota_fake_lb lb;
     struct rota_lb_class watcher;
     const struct rota_lb_class *policies[MAX_POLICIES + 1];
-    struct rota_pick picks[MAX_PICKS]; /* OK, not done */
-    uint32_t n_picks;
+    struct call calls[MAX_PICKS]; /* picked OK, not done */
+    uint32_t n_calls;
+    struct rota_metadata *report, *broken_report; /* as trailers */
     bool had_list;
 };
 
@@ -94,26 +102,62 @@ static void check_verdict(const struct run *r, enum rota_conn_state before, enum
                  r->had_list ? "" : " (no list has come yet)");
 }
 
-static void check_pick(struct run *r, bool keep)
+/* Ended in any way a call may: failed, cancelled because another attempt won, never sent, with a load report in its trailers or rubbish. */
+static void finish(struct run *r, const struct call *call)
 {
-    struct rota_pick pick;
-    enum rota_conn_state before = r->lb.state; /* a pick may lead out of IDLE; it was answered before that */
-    enum rota_pick_verdict verdict = rota_fake_lb_pick(&r->lb, &pick);
+    static const enum rota_code codes[] = {ROTA_OK, ROTA_OK, ROTA_OK, ROTA_UNAVAILABLE, ROTA_CANCELLED, ROTA_DEADLINE_EXCEEDED};
+    const struct rota_metadata *trailers[] = {NULL, NULL, r->report, r->broken_report};
+    struct rota_outcome outcome = {
+        .status = {codes[roll(r, ROTA_COUNT(codes))], ""},
+        .started_ns = call->started_ns,
+        .ended_ns = r->lb.now_ns,
+        .sent = roll(r, 8) > 0,
+        .trailers = trailers[roll(r, ROTA_COUNT(trailers))],
+        .attempt = call->avoided,
+    };
 
-    check_verdict(r, before, verdict);
-    if (verdict != ROTA_PICK_OK)
-        return;
-    r->lb.call_code = roll(r, 3) == 0 ? ROTA_UNAVAILABLE : ROTA_OK;
-    if (keep && r->n_picks < MAX_PICKS)
-        r->picks[r->n_picks++] = pick;
-    else
-        rota_fake_lb_done(&r->lb, &pick);
+    outcome.superseded = outcome.status.code == ROTA_CANCELLED && roll(r, 2) == 0;
+    rota_lb_tree_done(r->lb.tree, &call->pick, &outcome);
 }
 
-static void finish_pick(struct run *r, uint32_t which)
+/* Where a further attempt has been: some connections, READY or not, or given back long ago. */
+static uint32_t roll_avoid(struct run *r, const void **avoid)
 {
-    rota_fake_lb_done(&r->lb, &r->picks[which]);
-    r->picks[which] = r->picks[--r->n_picks];
+    uint32_t count = r->lb.n_conns > 0 && roll(r, 4) == 0 ? 1 + roll(r, MAX_AVOID) : 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        avoid[i] = r->lb.by_number[roll(r, (uint32_t)r->lb.n_conns)];
+    return count;
+}
+
+static void check_pick(struct run *r, bool keep)
+{
+    const void *avoid[MAX_AVOID];
+    struct call call = {.started_ns = r->lb.now_ns};
+    enum rota_conn_state before = r->lb.state; /* a pick may lead out of IDLE; it was answered before that */
+    enum rota_pick_verdict verdict;
+
+    r->lb.n_avoid = roll_avoid(r, avoid);
+    r->lb.avoid = avoid;
+    r->lb.streaming = roll(r, 8) == 0;
+    call.avoided = r->lb.n_avoid > 0;
+    verdict = rota_fake_lb_pick(&r->lb, &call.pick);
+    r->lb.n_avoid = 0;
+    check_verdict(r, before, verdict); /* to be avoided is no reason to fail or to wait */
+    if (verdict != ROTA_PICK_OK)
+        return;
+    if (keep && r->n_calls < MAX_PICKS)
+        r->calls[r->n_calls++] = call;
+    else
+        finish(r, &call);
+}
+
+static void finish_call(struct run *r, uint32_t which)
+{
+    struct call call = r->calls[which];
+
+    r->calls[which] = r->calls[--r->n_calls];
+    finish(r, &call);
 }
 
 static void random_list(struct run *r)
@@ -192,8 +236,8 @@ static void random_event(struct run *r)
             rota_lb_tree_resolver_error(r->lb.tree, &why, r->lb.now_ns);
         break;
     case 4:
-        if (r->n_picks > 0)
-            finish_pick(r, roll(r, r->n_picks));
+        if (r->n_calls > 0)
+            finish_call(r, roll(r, r->n_calls));
         break;
     case 5:
         r->lb.connect_at_once = roll(r, 4) == 0;
@@ -246,13 +290,25 @@ static void must_recover(struct run *r)
         check_pick(r, false);
 }
 
+static struct rota_metadata *trailers_with(struct rota_slice report)
+{
+    struct rota_metadata *trailers;
+
+    assert_int_equal(rota_metadata_new(NULL, &trailers), 0);
+    assert_int_equal(rota_metadata_add(trailers, ROTA_SLICE("endpoint-load-metrics-bin"), report, NULL), 0);
+    return trailers;
+}
+
 static void start(struct run *r)
 {
+    static const uint8_t report[] = {0x31, 0, 0, 0, 0, 0, 0, 0x59, 0x40, 0x49, 0, 0, 0, 0, 0, 0, 0xE0, 0x3F}; /* rps 100, utilization 0.5 */
     struct rota_lb_config *config;
     uint32_t n_policies = 0;
     uint64_t seed = rota_rng_next(r->dice);
 
     rota_leak_alloc_init(&r->memory);
+    r->report = trailers_with(rota_slice(report, sizeof(report)));
+    r->broken_report = trailers_with(rota_slice(report, 5));
     /* Parsed once to learn which class it chooses. */
     r->lb.env = (struct rota_lb_env){.alloc = &r->memory.alloc, .rng = r->dice, .classes = r->c->policies};
     assert_int_equal(rota_lb_config_parse(&r->lb.env, rota_slice_str(r->c->config), &config, NULL), 0);
@@ -290,10 +346,12 @@ void rota_lb_conformance_play(const struct rota_lb_conformance *c, struct rota_r
         check_pick(r, false);
     }
     must_recover(r);
-    while (r->n_picks > 0)
-        finish_pick(r, 0);
+    while (r->n_calls > 0)
+        finish_call(r, 0);
     assert_int_equal(watch.n_ok, watch.n_done);
     rota_fake_lb_fini(&r->lb);
+    rota_metadata_free(r->report);
+    rota_metadata_free(r->broken_report);
     rota_leak_alloc_fini(&r->memory);
     test_free(r);
 }
