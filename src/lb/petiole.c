@@ -354,6 +354,8 @@ bool rota_petiole_child(struct rota_petiole *p, struct rota_leaf *leaf, enum rot
 
     if (conn == ROTA_CONN_TRANSIENT_FAILURE && why != NULL)
         p->failure = *why;
+    if (conn == ROTA_CONN_READY && leaf->ready_place != 0)
+        p->ready[leaf->ready_place - 1].subchannel = rota_lb_child_sole(leaf->child); /* READY anew, perhaps by another address */
     if (leaf->is_retired) {
         if (conn != ROTA_CONN_READY)
             leaf_drop(p, leaf, cmds);

@@ -43,7 +43,10 @@ struct rota_leaf_hooks {
     void (*drop)(struct rota_petiole *p, struct rota_leaf *leaf); /* undoes take_endpoint; not called by rota_petiole_fini */
 };
 
+/* All that most picks read of a leaf: two to a line of cache, where the leaf, its child and that one's state are a line or two each, and seldom at hand when
+ * there are thousands. */
 struct rota_ready {
+    struct rota_lb_subchannel *subchannel; /* of every pick of the child until it changes; NULL: ask it */
     struct rota_lb_child *child;
     struct rota_leaf *leaf;
     uint32_t weight; /* for the policy's use; 0 when it comes in */
@@ -137,12 +140,19 @@ static inline uint32_t rota_petiole_sample(const struct rota_petiole *p, int64_t
 const struct rota_ready *rota_petiole_elsewhere(const struct rota_petiole *p, const struct rota_ready *winner, const struct rota_call_info *call,
                                                 struct rota_pick *ret_pick);
 
+/* The subchannel that every pick of this child chooses until its next update; NULL unless it is a pick_first of ours with a connection. (pick.c) */
+struct rota_lb_subchannel *rota_lb_child_sole(const struct rota_lb_child *child);
+
 /* Asks the winner's leaf, or one elsewhere; *winner is then who it was. */
 static inline enum rota_pick_verdict rota_petiole_ask(const struct rota_petiole *p, const struct rota_ready **winner, const struct rota_call_info *call,
                                                       struct rota_pick *ret_pick)
 {
-    enum rota_pick_verdict verdict = rota_lb_child_pick((*winner)->child, call, ret_pick);
+    enum rota_pick_verdict verdict = ROTA_PICK_OK;
 
+    if ((*winner)->subchannel != NULL && call->trace == NULL)
+        ret_pick->subchannel = (*winner)->subchannel;
+    else
+        verdict = rota_lb_child_pick((*winner)->child, call, ret_pick);
     if (call->n_avoid > 0 && verdict == ROTA_PICK_OK)
         *winner = rota_petiole_elsewhere(p, *winner, call, ret_pick);
     if (call->trace != NULL)

@@ -27,7 +27,7 @@ void rota_petiole_ready_add(struct rota_petiole *p, struct rota_leaf *leaf)
     }
     if (place != last)
         put(p, last, p->ready[place]);
-    put(p, place, (struct rota_ready){leaf->child, leaf, 0});
+    put(p, place, (struct rota_ready){rota_lb_child_sole(leaf->child), leaf->child, leaf, 0});
 }
 
 void rota_petiole_ready_remove(struct rota_petiole *p, struct rota_leaf *leaf)

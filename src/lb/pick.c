@@ -5,6 +5,8 @@
  */
 #include "base/assert.h"
 #include "lb/node.h"
+#include "lb/petiole.h"
+#include "lb/pick_first.h"
 #include <math.h>
 #include <rota/explain.h>
 
@@ -60,6 +62,11 @@ static inline enum rota_pick_verdict node_pick(struct rota_lb_child *node, const
 enum rota_pick_verdict rota_lb_child_pick(struct rota_lb_child *child, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
     return node_pick(child, call, ret_pick);
+}
+
+struct rota_lb_subchannel *rota_lb_child_sole(const struct rota_lb_child *child)
+{
+    return child->class == &rota_lb_pick_first ? rota_pick_first_selected(child->state) : NULL;
 }
 
 enum rota_pick_verdict rota_lb_tree_pick(struct rota_lb_tree *tree, const struct rota_call_info *call, struct rota_pick *ret_pick)

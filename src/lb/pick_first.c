@@ -449,6 +449,11 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
     return pf->state == ROTA_CONN_TRANSIENT_FAILURE ? ROTA_PICK_FAIL : ROTA_PICK_WAIT;
 }
 
+struct rota_lb_subchannel *rota_pick_first_selected(const void *state)
+{
+    return ((const struct pick_first *)state)->subchannel;
+}
+
 static rota_err init(void *state, const struct rota_lb_env *env, const void *config)
 {
     struct pick_first *pf = state;

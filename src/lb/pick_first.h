@@ -10,6 +10,9 @@ struct rota_pick_first_config {
 };
 
 rota_err rota_pick_first_parse(const struct rota_lb_env *env, struct rota_slice json, void **ret_config, struct rota_errinfo *info);
+/* What its picks choose; NULL when they do not. */
+struct rota_lb_subchannel *rota_pick_first_selected(const void *state);
+
 void rota_pick_first_free_config(const struct rota_lb_env *env, void *config);
 
 #endif

@@ -18,10 +18,21 @@ struct wrr_leaf {
     struct rota_wrr_weight reported;
 };
 
+#define AHEAD 16
+
+/* Turns found before they are due: whether a candidate is passed over is no more predictable than dice, so asking one by one would cost a mispredicted
+ * branch or two a pick. They hold until the schedule or the READY set changes. */
+struct ahead {
+    uint32_t next, count;
+    uint32_t place[AHEAD]; /* in `ready` */
+    uint64_t turn[AHEAD];
+};
+
 struct weighted_round_robin {
     struct rota_petiole_policy policy;
     const struct rota_wrr_config *config;
-    struct rota_stride stride;
+    struct rota_stride stride; /* behind the turns in `ahead` */
+    struct ahead ahead;
     uint32_t newcomer; /* the scaled weight of one that has just come */
     bool weighted;     /* false: plain turns */
     bool changed, lost_greatest; /* in the READY set since the last schedule */
@@ -36,6 +47,46 @@ static struct weighted_round_robin *wrr_of(struct rota_petiole *p)
 static struct wrr_leaf *wrr_leaf(struct rota_leaf *leaf)
 {
     return ROTA_CONTAINER(leaf, struct wrr_leaf, leaf);
+}
+
+/* --- Turns --- */
+
+/* AHEAD candidates at a time, without a branch on the answer. The greatest weight takes every turn it is asked for, so this ends. */
+static void look_ahead(struct weighted_round_robin *wrr)
+{
+    const struct rota_ready *ready = wrr->policy.leaves.ready;
+    struct ahead *a = &wrr->ahead;
+    struct rota_stride s = wrr->stride;
+    uint32_t count = 0;
+
+    do
+        for (int i = 0; i < AHEAD; i++) {
+            a->place[count] = s.at;
+            a->turn[count] = s.turn;
+            count += rota_stride_takes(&s, ready[s.at].weight);
+            rota_stride_step(&s);
+        }
+    while (count == 0);
+    wrr->stride = s;
+    a->count = count;
+    a->next = 0;
+}
+
+/* Back to behind the last turn taken; rota_stride_resize must follow. */
+static void look_again(struct weighted_round_robin *wrr)
+{
+    struct ahead *a = &wrr->ahead;
+
+    if (a->next > 0)
+        wrr->stride.turn = a->turn[a->next - 1] + 1;
+    a->next = a->count = 0;
+}
+
+static const struct rota_ready *turn(struct weighted_round_robin *wrr)
+{
+    if (wrr->ahead.next == wrr->ahead.count)
+        look_ahead(wrr);
+    return &wrr->policy.leaves.ready[wrr->ahead.place[wrr->ahead.next++]];
 }
 
 /* --- The schedule --- */
@@ -61,6 +112,7 @@ static void schedule(struct weighted_round_robin *wrr, int64_t now_ns)
     struct rota_stride_scale scale;
     bool reported = sums.count >= 2;
 
+    look_again(wrr);
     if (!reported)
         sums = sum_up(wrr, false, now_ns);
     wrr->weighted = rota_stride_scale(&sums, &scale);
@@ -82,10 +134,12 @@ static void settle(struct weighted_round_robin *wrr, int64_t now_ns, struct rota
     wrr->timer_set = true;
     if (!wrr->changed)
         return;
-    if (n_ready <= SMALL_SET || (wrr->weighted && wrr->lost_greatest))
+    if (n_ready <= SMALL_SET || (wrr->weighted && wrr->lost_greatest)) {
         schedule(wrr, now_ns);
-    else if (wrr->weighted)
+    } else if (wrr->weighted) {
+        look_again(wrr);
         rota_stride_resize(&wrr->stride, n_ready);
+    }
     wrr->changed = wrr->lost_greatest = false;
 }
 
@@ -165,15 +219,16 @@ static void explain(struct weighted_round_robin *wrr, const struct rota_ready *r
         passed ? "; passed over this turn" : "");
 }
 
-static const struct rota_ready *turn(struct weighted_round_robin *wrr, const struct rota_call_info *call)
+/* The same turn, one candidate after the other. */
+static const struct rota_ready *turn_explained(struct weighted_round_robin *wrr, const struct rota_call_info *call)
 {
     const struct rota_ready *ready = wrr->policy.leaves.ready;
     const struct rota_ready *winner;
 
-    /* The greatest weight takes every turn it is asked for, so this ends. */
+    look_again(wrr);
+    rota_stride_resize(&wrr->stride, wrr->policy.leaves.n_ready);
     while (!rota_stride_takes(&wrr->stride, ready[wrr->stride.at].weight)) {
-        if (call->trace != NULL)
-            explain(wrr, &ready[wrr->stride.at], true, call);
+        explain(wrr, &ready[wrr->stride.at], true, call);
         rota_stride_step(&wrr->stride);
     }
     winner = &ready[wrr->stride.at];
@@ -188,9 +243,11 @@ static const struct rota_ready *take_turn(struct weighted_round_robin *wrr, cons
 
     if (!wrr->weighted)
         return rota_petiole_next(leaves, call->now_ns);
-    winner = turn(wrr, call);
-    for (int i = 1; i < ROTA_SLOW_START_TRIES && !rota_petiole_takes(leaves, winner->leaf, call->now_ns); i++)
-        winner = turn(wrr, call);
+    for (int i = 0; i < ROTA_SLOW_START_TRIES; i++) {
+        winner = call->trace == NULL ? turn(wrr) : turn_explained(wrr, call);
+        if (rota_petiole_takes(leaves, winner->leaf, call->now_ns))
+            break;
+    }
     return winner;
 }
 

@@ -240,6 +240,30 @@ static void many_endpoints(void **unused)
     lb_close(f);
 }
 
+/* Turns are found ahead of their time: an update must neither lose nor repeat any, wherever it falls. */
+static void an_update_changes_no_turn(void **unused)
+{
+    enum { PICKS = 2000 };
+
+    (void)unused;
+    for (int64_t gap = 1; gap <= 40; gap++) {
+        struct rota_fake_lb *still = lb_open_ready(WRR(""), "a*1,b*5,c*10,d*3", 1);
+        struct rota_fake_lb *updated = lb_open_ready(WRR(""), "a*1,b*5,c*10,d*3", 1);
+        for (int64_t i = 0; i < PICKS; i++) {
+            struct rota_pick a, b;
+            assert_int_equal(rota_fake_lb_pick(still, &a), ROTA_PICK_OK);
+            assert_int_equal(rota_fake_lb_pick(updated, &b), ROTA_PICK_OK);
+            assert_string_equal(rota_fake_lb_picked(&a)->text, rota_fake_lb_picked(&b)->text);
+            rota_fake_lb_done(still, &a);
+            rota_fake_lb_done(updated, &b);
+            if (i % gap == 0)
+                rota_fake_lb_advance(updated, S);
+        }
+        lb_close(still);
+        lb_close(updated);
+    }
+}
+
 static void updates_have_a_period(void **unused)
 {
     static const struct lb_row rows[] = {
@@ -263,6 +287,7 @@ int main(void)
         cmocka_unit_test(weights_are_usable_at_times),
         cmocka_unit_test(turns_follow_the_weights),
         cmocka_unit_test(many_endpoints),
+        cmocka_unit_test(an_update_changes_no_turn),
         cmocka_unit_test(updates_have_a_period),
     };
 
