@@ -7,7 +7,7 @@ static void check_method(const struct rota_method_config *method)
     if (method == NULL)
         return;
     ROTA_ASSERT(method->timeout_ns >= 0);
-    ROTA_ASSERT(method->retry.max_attempts == 0 || (method->retry.max_attempts >= 2 && method->retry.max_attempts <= 5));
+    ROTA_ASSERT(method->retry.max_attempts != 1 && method->hedging.max_attempts != 1); /* the channel bounds them from above */
     ROTA_ASSERT(method->hedging.max_attempts == 0 || method->retry.max_attempts == 0);
     ROTA_ASSERT(method->retry.max_attempts == 0 || (method->retry.initial_backoff_ns > 0 && method->retry.backoff_multiplier > 0));
 }
