@@ -14,12 +14,22 @@ static rota_err start_lookup(struct rota_loop *loop, struct rota_slice host, uin
     return err;
 }
 
+static rota_err start_txt(struct rota_loop *loop, const char *name, rota_dns_txt_done done, void *arg, void **ret_lookup)
+{
+    struct rota_lookup *lookup;
+    rota_err err = rota_lookup_txt_start(loop, name, done, arg, &lookup);
+
+    if (err == 0)
+        *ret_lookup = lookup;
+    return err;
+}
+
 static void cancel_lookup(void *lookup)
 {
     rota_lookup_cancel(lookup);
 }
 
-static const struct rota_dns_lookup_class lookup_class = {.start = start_lookup, .cancel = cancel_lookup};
+static const struct rota_dns_lookup_class lookup_class = {.start = start_lookup, .start_txt = start_txt, .cancel = cancel_lookup};
 
 static rota_err start(void *state, const struct rota_target *target, struct rota_loop *loop, struct rota_resolver_sink *sink)
 {

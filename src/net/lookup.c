@@ -1,8 +1,9 @@
-/* lookup.c - all addresses of a host name, by c-ares on the loop.
+/* lookup.c - all addresses of a host name, or its TXT records, by c-ares on the loop.
  *
  * A lookup owns its c-ares channel: names are looked up seldom, a new channel reads the system's present configuration, and
  * cancelling is destroying it. Literals and localhost are answered here.
- * Time: QUERY_TIMEOUT_MS for the first try, c-ares doubles it for the next ones; all of it at most LOOKUP_MAX_NS.
+ * Time: QUERY_TIMEOUT_MS for the first try, c-ares doubles it for the next ones; all of it at most LOOKUP_MAX_NS, or
+ * TXT_MAX_NS, since addresses wait for what the records say.
  * Invariants: the answer is given by the finish task alone, so never from within rota_lookup_start, and c-ares is never
  * destroyed from inside one of its callbacks.
  */
@@ -18,6 +19,9 @@
 #include <stdio.h>
 
 #define LOOKUP_MAX_NS INT64_C(20000000000)
+#define TXT_MAX_NS INT64_C(5000000000)
+#define CLASS_IN 1
+#define TYPE_TXT 16
 
 enum {
     HOST_MAX_BYTES = 255,
@@ -43,7 +47,8 @@ struct query_socket {
 struct rota_lookup {
     struct rota_loop *loop;
     struct rota_host *host;
-    rota_lookup_done done;
+    rota_lookup_done done; /* NULL: */
+    rota_lookup_txt_done txt_done;
     void *arg;
     uint16_t port;
     bool has_channel, over;
@@ -55,6 +60,7 @@ struct rota_lookup {
     struct rota_host_task finish;
     struct rota_address *addresses;
     char *texts; /* ROTA_IP_TEXT_SIZE bytes each */
+    struct rota_slice *values; /* of TXT: in `texts` */
     size_t count;
     rota_err err;
     char detail[DETAIL_BYTES];
@@ -89,6 +95,7 @@ static void drop(struct rota_lookup *lookup)
     rota_loop_release(lookup->loop);
     rota_alloc_free(alloc, lookup->addresses);
     rota_alloc_free(alloc, lookup->texts);
+    rota_alloc_free(alloc, lookup->values);
     rota_alloc_free(alloc, lookup);
 }
 
@@ -97,7 +104,10 @@ static void finish(struct rota_host_task *task)
     struct rota_lookup *lookup = ROTA_CONTAINER(task, struct rota_lookup, finish);
 
     lookup->answering = true;
-    lookup->done(lookup->arg, lookup->err, lookup->detail, lookup->addresses, lookup->count);
+    if (lookup->done != NULL)
+        lookup->done(lookup->arg, lookup->err, lookup->detail, lookup->addresses, lookup->count);
+    else
+        lookup->txt_done(lookup->arg, lookup->err, lookup->detail, lookup->values, lookup->count);
     drop(lookup);
 }
 
@@ -289,6 +299,61 @@ static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *
         ares_freeaddrinfo(info);
 }
 
+/* --- TXT records --- */
+
+/* Strings that continue a record are joined to it. ROTA_ENOMEM. */
+static rota_err join(struct rota_lookup *lookup, const struct ares_txt_ext *list)
+{
+    size_t count = 0, size = 0;
+    char *at;
+
+    for (const struct ares_txt_ext *string = list; string != NULL; string = string->next) {
+        count += string->record_start != 0;
+        size += string->length;
+    }
+    lookup->values = rota_alloc_zero(lookup->host->alloc, count, sizeof(*lookup->values));
+    lookup->texts = at = rota_alloc_get(lookup->host->alloc, size + 1);
+    if (lookup->values == NULL || at == NULL)
+        return ROTA_ENOMEM;
+    for (const struct ares_txt_ext *string = list; string != NULL; string = string->next) {
+        if (string->record_start)
+            lookup->values[lookup->count++] = rota_slice(at, 0);
+        if (lookup->count == 0)
+            continue;
+        memcpy(at, string->txt, string->length);
+        at += string->length;
+        lookup->values[lookup->count - 1].size += string->length;
+    }
+    return 0;
+}
+
+static void conclude_txt(struct rota_lookup *lookup, int status, const uint8_t *packet, int size)
+{
+    struct ares_txt_ext *list = NULL;
+
+    if (status == ARES_SUCCESS)
+        status = ares_parse_txt_reply_ext(packet, size, &list);
+    if (status == ARES_ENODATA || (status == ARES_SUCCESS && list == NULL))
+        conclude(lookup, ROTA_ENOTFOUND, "there is no such record");
+    else if (status != ARES_SUCCESS)
+        conclude(lookup, err_of_ares(status), sentence_of_ares(status));
+    else if (join(lookup, list) < 0)
+        conclude(lookup, ROTA_ENOMEM, "out of memory");
+    else
+        conclude(lookup, 0, "");
+    if (list != NULL)
+        ares_free_data(list);
+}
+
+static void answered_txt(void *arg, int status, int timeouts, unsigned char *packet, int size)
+{
+    struct rota_lookup *lookup = arg;
+
+    (void)timeouts;
+    if (!lookup->over)
+        conclude_txt(lookup, status, packet, size);
+}
+
 static void ask(struct rota_lookup *lookup, const char *servers)
 {
     struct ares_options options = {
@@ -306,12 +371,15 @@ static void ask(struct rota_lookup *lookup, const char *servers)
         conclude(lookup, ROTA_EINVAL, "the name servers given are no addresses");
         return;
     }
-    if (rota_host_timer_set(lookup->host, &lookup->limit, lookup->host->now_ns + LOOKUP_MAX_NS) < 0) {
+    if (rota_host_timer_set(lookup->host, &lookup->limit, lookup->host->now_ns + (lookup->done != NULL ? LOOKUP_MAX_NS : TXT_MAX_NS)) < 0) {
         conclude(lookup, ROTA_ENOMEM, "out of memory");
         return;
     }
     snprintf(service, sizeof(service), "%u", (unsigned)lookup->port);
-    ares_getaddrinfo(lookup->channel, lookup->name, service, &hints, answered, lookup);
+    if (lookup->done != NULL)
+        ares_getaddrinfo(lookup->channel, lookup->name, service, &hints, answered, lookup);
+    else
+        ares_query(lookup->channel, lookup->name, CLASS_IN, TYPE_TXT, answered_txt, lookup);
     look_at_clock_later(lookup);
 }
 
@@ -385,8 +453,7 @@ rota_err rota_lookup_start(struct rota_loop *loop, struct rota_slice host, uint1
     return rota_lookup_start_at(loop, NULL, host, port, done, arg, ret_lookup);
 }
 
-rota_err rota_lookup_start_at(struct rota_loop *loop, const char *servers, struct rota_slice host, uint16_t port, rota_lookup_done done, void *arg,
-                              struct rota_lookup **ret_lookup)
+static rota_err make(struct rota_loop *loop, struct rota_slice host, struct rota_lookup **ret_lookup)
 {
     struct rota_host *rota_host = rota_loop_host(loop);
     struct rota_lookup *lookup;
@@ -400,18 +467,53 @@ rota_err rota_lookup_start_at(struct rota_loop *loop, const char *servers, struc
     rota_loop_hold(loop);
     lookup->loop = loop;
     lookup->host = rota_host;
-    lookup->done = done;
-    lookup->arg = arg;
-    lookup->port = port;
     lookup->retry.fire = on_retry;
     lookup->limit.fire = on_limit;
     lookup->finish.run = finish;
     rota_list_init(&lookup->sockets);
     memcpy(lookup->name, host.data, host.size);
+    *ret_lookup = lookup;
+    return 0;
+}
+
+rota_err rota_lookup_start_at(struct rota_loop *loop, const char *servers, struct rota_slice host, uint16_t port, rota_lookup_done done, void *arg,
+                              struct rota_lookup **ret_lookup)
+{
+    struct rota_lookup *lookup;
+    rota_err err = make(loop, host, &lookup);
+
+    if (err < 0)
+        return err;
+    lookup->done = done;
+    lookup->arg = arg;
+    lookup->port = port;
     if (!answer_here(lookup))
         ask(lookup, servers);
     *ret_lookup = lookup;
     return 0;
+}
+
+rota_err rota_lookup_txt_start_at(struct rota_loop *loop, const char *servers, const char *name, rota_lookup_txt_done done, void *arg,
+                                  struct rota_lookup **ret_lookup)
+{
+    struct rota_lookup *lookup;
+    rota_err err = make(loop, rota_slice_str(name), &lookup);
+
+    if (err < 0)
+        return err;
+    lookup->txt_done = done;
+    lookup->arg = arg;
+    if (rota_lookup_is_localhost(name)) /* nobody is to be asked about it (RFC 6761) */
+        conclude(lookup, ROTA_ENOTFOUND, "there is no such record");
+    else
+        ask(lookup, servers);
+    *ret_lookup = lookup;
+    return 0;
+}
+
+rota_err rota_lookup_txt_start(struct rota_loop *loop, const char *name, rota_lookup_txt_done done, void *arg, struct rota_lookup **ret_lookup)
+{
+    return rota_lookup_txt_start_at(loop, NULL, name, done, arg, ret_lookup);
 }
 
 void rota_lookup_cancel(struct rota_lookup *lookup)

@@ -14,5 +14,7 @@ rota_err rota_lookup_in_hosts(const char *host, uint16_t port, char text[static 
 /* As rota_lookup_start, asking these name servers ("10.0.0.1:53,[::1]:5353"); NULL: the system's. */
 rota_err rota_lookup_start_at(struct rota_loop *loop, const char *servers, struct rota_slice host, uint16_t port, rota_lookup_done done, void *arg,
                               struct rota_lookup **ret_lookup);
+rota_err rota_lookup_txt_start_at(struct rota_loop *loop, const char *servers, const char *name, rota_lookup_txt_done done, void *arg,
+                                  struct rota_lookup **ret_lookup);
 
 #endif

@@ -33,7 +33,7 @@ static void note(void *arg, rota_err err, const char *detail, const struct rota_
 
 /* --- A name server --- */
 
-enum reply { SILENT, TWO_A_ONE_AAAA, NO_SUCH_NAME, ADDRESSLESS, ONLY_AAAA };
+enum reply { SILENT, TWO_A_ONE_AAAA, NO_SUCH_NAME, ADDRESSLESS, ONLY_AAAA, RECORDS };
 
 struct name_server {
     int fd;
@@ -62,6 +62,26 @@ static size_t put_address(uint8_t *out, bool v6, uint8_t last)
     return size + 4;
 }
 
+/* Two TXT records, the first of two strings, one of them 200 bytes long. */
+static size_t put_records(uint8_t *out)
+{
+    static const uint8_t head[] = {0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60, 0};
+    size_t size = 0;
+
+    memcpy(out, head, sizeof(head));
+    size = sizeof(head);
+    out[size++] = 201 + 4;
+    out[size++] = 200;
+    memset(out + size, 'x', 200);
+    size += 200;
+    memcpy(out + size, "\003end", 4);
+    size += 4;
+    memcpy(out + size, head, sizeof(head));
+    size += sizeof(head);
+    memcpy(out + size, "\007\006second", 8);
+    return size + 8;
+}
+
 static size_t answer(const struct name_server *server, uint8_t *packet, size_t size)
 {
     size_t question_end = 12;
@@ -80,6 +100,10 @@ static size_t answer(const struct name_server *server, uint8_t *packet, size_t s
         size += put_address(packet + size, v6, 1);
         if (!v6)
             size += put_address(packet + size, false, 2);
+    }
+    if (server->reply == RECORDS) {
+        packet[7] = 2;
+        size += put_records(packet + size);
     }
     return size;
 }
@@ -166,6 +190,68 @@ static void names_become_addresses(void **state)
     }
 }
 
+/* --- TXT records --- */
+
+static void note_txt(void *arg, rota_err err, const char *detail, const struct rota_slice *values, size_t count)
+{
+    struct result *result = arg;
+    size_t size = 0;
+
+    assert_false(result->done);
+    result->done = true;
+    result->err = err;
+    result->count = count;
+    snprintf(result->detail, sizeof(result->detail), "%s", detail);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(size + values[i].size + 2 < sizeof(result->addresses));
+        memcpy(result->addresses + size, values[i].data, values[i].size);
+        size += values[i].size;
+        result->addresses[size++] = '|';
+    }
+}
+
+static const struct txt_case {
+    const char *rule, *name;
+    enum reply reply;
+    rota_err want;
+    const char *says;
+    size_t n_asked;
+} txt_cases[] = {
+    {"strings of one record are joined, records are not", "_grpc_config.name.test", RECORDS, 0, "xxend|second|", 1},
+    {"no such name", "_grpc_config.name.test", NO_SUCH_NAME, ROTA_ENOTFOUND, "no such host", 1},
+    {"a name without records", "_grpc_config.name.test", ADDRESSLESS, ROTA_ENOTFOUND, "there is no such record", 1},
+    {"records of another kind", "_grpc_config.name.test", TWO_A_ONE_AAAA, ROTA_ENOTFOUND, "there is no such record", 1},
+    {"below localhost nobody is asked", "_grpc_config.localhost", RECORDS, ROTA_ENOTFOUND, "there is no such record", 0},
+    {"no name", "a..b", RECORDS, ROTA_ENOTFOUND, "a..b: not a host name", 0},
+};
+
+static void names_have_records(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(txt_cases); i++) {
+        const struct txt_case *c = &txt_cases[i];
+        struct result result = {.done = false};
+        struct rota_lookup *lookup;
+        struct name_server server;
+        struct net_fixture f;
+
+        print_message("%s\n", c->rule);
+        net_fixture_init(&f);
+        serve_names(&server, &f, c->reply);
+        assert_int_equal(rota_lookup_txt_start_at(f.loop, server.address, c->name, note_txt, &result, &lookup), 0);
+        assert_false(result.done);
+        turn_until(&f, &result.done);
+        const char *got = c->want < 0 ? result.detail : result.addresses;
+        if (result.err != c->want || strstr(got, c->says) == NULL)
+            fail_msg("%d \"%s\"", result.err, got);
+        if (c->want == 0)
+            assert_int_equal(strlen(result.addresses), 203 + 1 + strlen("second|"));
+        assert_int_equal(server.n_asked, c->n_asked);
+        serve_no_more(&server);
+        net_fixture_fini(&f);
+    }
+}
+
 static void lookup_may_be_cancelled_while_asking(void **state)
 {
     struct result result = {.done = false};
@@ -230,6 +316,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_become_addresses),
+        cmocka_unit_test(names_have_records),
         cmocka_unit_test(lookup_may_be_cancelled_while_asking),
         cmocka_unit_test(lookup_may_be_cancelled_by_its_answer),
         cmocka_unit_test(bad_arguments_are_refused),

@@ -1,7 +1,7 @@
 /* dns.c - when a name is looked up, and what becomes of the answer.
  *
  * Invariants: at most one of `lookup` and `timer` is set, and neither for a literal. With neither, the last answer was
- * good and the next lookup waits for a hint.
+ * good and the next lookup waits for a hint. `held` only while `txt` is under way.
  */
 #include "resolver/dns.h"
 #include "base/alloc.h"
@@ -12,6 +12,8 @@
 #include <stdio.h>
 
 #define DEFAULT_PORT 443
+#define CONFIG_NAME "_grpc_config."
+#define HOST_MAX_BYTES 255
 #define BACKOFF_FIRST_NS INT64_C(1000000000)
 #define BACKOFF_MAX_NS INT64_C(120000000000)
 #define BACKOFF_FACTOR 1.6
@@ -55,6 +57,24 @@ rota_err rota_dns_check(const struct rota_target *target, struct rota_errinfo *i
 
 /* --- Answers --- */
 
+static void drop_held(struct rota_dns *dns)
+{
+    for (size_t i = 0; i < dns->n_held; i++)
+        rota_endpoint_unref(dns->held[i]);
+    rota_alloc_free(rota_resolver_sink_alloc(dns->sink), (void *)dns->held);
+    dns->held = NULL;
+    dns->n_held = 0;
+}
+
+static void publish_held(struct rota_dns *dns)
+{
+    if (dns->held == NULL)
+        return;
+    rota_resolver_sink_endpoints(dns->sink, dns->held, dns->n_held, NULL);
+    drop_held(dns);
+}
+
+/* Now, or when the service config is known. ROTA_ENOMEM. */
 static rota_err publish(struct rota_dns *dns, const struct rota_address *addresses, size_t count)
 {
     const struct rota_alloc *alloc = rota_resolver_sink_alloc(dns->sink);
@@ -64,11 +84,13 @@ static rota_err publish(struct rota_dns *dns, const struct rota_address *address
 
     for (; err == 0 && made < count; made += err == 0)
         err = rota_endpoint_new(alloc, &(struct rota_endpoint){.addresses = &addresses[made], .n_addresses = 1}, &endpoints[made]);
-    if (err == 0)
-        rota_resolver_sink_endpoints(dns->sink, endpoints, count, NULL);
-    for (size_t i = 0; i < made; i++)
-        rota_endpoint_unref(endpoints[i]);
-    rota_alloc_free(alloc, (void *)endpoints);
+    drop_held(dns);
+    dns->held = endpoints;
+    dns->n_held = made;
+    if (err < 0)
+        drop_held(dns);
+    else if (dns->txt == NULL)
+        publish_held(dns);
     return err;
 }
 
@@ -108,10 +130,59 @@ static void on_done(void *arg, rota_err err, const char *detail, const struct ro
     }
 }
 
+/* --- The service config --- */
+
+static void take_records(struct rota_dns *dns, const struct rota_slice *values, size_t count)
+{
+    char origin[ROTA_ORIGIN_SIZE];
+    struct rota_slice json;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!rota_config_choice_txt(values[i], &json))
+            continue;
+        snprintf(origin, sizeof(origin), "the TXT record of " CONFIG_NAME "%.*s", (int)dns->host.size, (const char *)dns->host.data);
+        rota_resolver_sink_config_choices(dns->sink, json, origin);
+        return;
+    }
+    rota_resolver_sink_service_config(dns->sink, rota_slice(NULL, 0));
+}
+
+static void on_txt(void *arg, rota_err err, const char *detail, const struct rota_slice *values, size_t count)
+{
+    struct rota_dns *dns = arg;
+
+    dns->txt = NULL;
+    if (err == 0 || err == ROTA_ENOTFOUND)
+        take_records(dns, values, err == 0 ? count : 0);
+    else
+        rota_log_write(dns->sink->log, ROTA_LOG_WARN, "resolver", "%s: service config not looked up: %s", dns->target->text,
+            detail != NULL && detail[0] != '\0' ? detail : rota_err_text(err));
+    publish_held(dns);
+}
+
+static void look_up_config(struct rota_dns *dns)
+{
+    char name[HOST_MAX_BYTES + sizeof(CONFIG_NAME)];
+    rota_err err;
+
+    if (dns->txt != NULL || dns->class->start_txt == NULL || !rota_resolver_sink_wants_config(dns->sink, false))
+        return;
+    snprintf(name, sizeof(name), CONFIG_NAME "%.*s", (int)(dns->host.size < HOST_MAX_BYTES ? dns->host.size : HOST_MAX_BYTES), (const char *)dns->host.data);
+    err = dns->class->start_txt(dns->loop, name, on_txt, dns, &dns->txt);
+    if (err == 0)
+        return;
+    dns->txt = NULL;
+    rota_log_write(dns->sink->log, ROTA_LOG_WARN, "resolver", "%s: service config not looked up: %s", dns->target->text, rota_err_text(err));
+}
+
+/* --- Lookups --- */
+
 static void look_up(struct rota_dns *dns)
 {
-    rota_err err = dns->class->start(dns->loop, dns->host, dns->port, on_done, dns, &dns->lookup);
+    rota_err err;
 
+    look_up_config(dns);
+    err = dns->class->start(dns->loop, dns->host, dns->port, on_done, dns, &dns->lookup);
     if (err == 0)
         return;
     dns->lookup = NULL;
@@ -167,6 +238,9 @@ void rota_dns_stop(void *state)
 
     if (dns->lookup != NULL)
         dns->class->cancel(dns->lookup);
-    dns->lookup = NULL;
+    if (dns->txt != NULL)
+        dns->class->cancel(dns->txt);
+    dns->lookup = dns->txt = NULL;
+    drop_held(dns);
     rota_host_timer_clear(dns->sink->host, &dns->timer);
 }

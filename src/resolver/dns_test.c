@@ -16,6 +16,11 @@ static struct lookups {
     char asked[64];
     size_t n_started, n_canceled;
     rota_err start_err; /* what the next start returns */
+    rota_dns_txt_done txt_done; /* of the TXT lookup that runs; NULL: none does */
+    void *txt_arg;
+    char txt_asked[300];
+    size_t n_txt;
+    rota_err txt_start_err;
 } lookups;
 
 static rota_err start(struct rota_loop *loop, struct rota_slice host, uint16_t port, rota_dns_done done, void *arg, void **ret_lookup)
@@ -32,15 +37,34 @@ static rota_err start(struct rota_loop *loop, struct rota_slice host, uint16_t p
     return 0;
 }
 
+static rota_err start_txt(struct rota_loop *loop, const char *name, rota_dns_txt_done done, void *arg, void **ret_lookup)
+{
+    (void)loop;
+    lookups.n_txt++;
+    if (lookups.txt_start_err < 0)
+        return lookups.txt_start_err;
+    assert_null(lookups.txt_done);
+    lookups.txt_done = done;
+    lookups.txt_arg = arg;
+    snprintf(lookups.txt_asked, sizeof(lookups.txt_asked), "%s", name);
+    *ret_lookup = &lookups.txt_done;
+    return 0;
+}
+
 static void cancel(void *lookup)
 {
+    if (lookup == &lookups.txt_done) {
+        assert_non_null(lookups.txt_done);
+        lookups.txt_done = NULL;
+        return;
+    }
     assert_ptr_equal(lookup, &lookups);
     assert_non_null(lookups.done);
     lookups.done = NULL;
     lookups.n_canceled++;
 }
 
-static const struct rota_dns_lookup_class lookup_class = {.start = start, .cancel = cancel};
+static const struct rota_dns_lookup_class lookup_class = {.start = start, .start_txt = start_txt, .cancel = cancel};
 
 /* Answers the running lookup: "1.1.1.1:1 2.2.2.2:2", or an error. */
 static void answer(const char *addresses, rota_err err, const char *detail)
@@ -52,6 +76,17 @@ static void answer(const char *addresses, rota_err err, const char *detail)
     lookups.done = NULL;
     done(lookups.arg, err, detail, endpoint == NULL ? NULL : endpoint->addresses, endpoint == NULL ? 0 : endpoint->n_addresses);
     rota_endpoint_unref(endpoint);
+}
+
+/* Answers the running TXT lookup: values, NULL ends them; or an error. */
+static void answer_txt(const char *a, const char *b, rota_err err)
+{
+    const struct rota_slice values[] = {rota_slice_str(a), rota_slice_str(b)};
+    rota_dns_txt_done done = lookups.txt_done;
+
+    assert_non_null(done);
+    lookups.txt_done = NULL;
+    done(lookups.txt_arg, err, err < 0 ? "trouble" : "", values, b != NULL ? 2 : a != NULL);
 }
 
 struct fixture {
@@ -66,6 +101,17 @@ static void init(struct fixture *f, const char *target)
     owner_init(&f->owner);
     assert_int_equal(rota_target_parse(target, known, NULL, &f->target, NULL), 0);
     assert_int_equal(rota_dns_check(f->target, NULL), 0);
+    assert_int_equal(rota_dns_start(&f->dns, f->target, NULL, &f->owner.sink, &lookup_class, ROTA_DNS_MIN_INTERVAL_NS), 0);
+}
+
+/* The same, looking for a service config. */
+static void init_config(struct fixture *f, const char *target, rota_err txt_start_err)
+{
+    memset(&lookups, 0, sizeof(lookups));
+    lookups.txt_start_err = txt_start_err;
+    owner_init(&f->owner);
+    f->owner.sink.lookup = ROTA_CONFIG_LOOKUP_ON;
+    assert_int_equal(rota_target_parse(target, known, NULL, &f->target, NULL), 0);
     assert_int_equal(rota_dns_start(&f->dns, f->target, NULL, &f->owner.sink, &lookup_class, ROTA_DNS_MIN_INTERVAL_NS), 0);
 }
 
@@ -252,9 +298,135 @@ static void without_memory_for_a_timer_the_next_hint_looks_up(void **state)
     fini(&f);
 }
 
+/* --- Service configs in TXT records (gRFC A2) --- */
+
+#define CHOICES "grpc_config=[{\"serviceConfig\":{\"a\":1}}]"
+
+static const struct txt_case {
+    const char *rule, *first, *second; /* NULL: no such record */
+    rota_err err;
+    const char *heard;
+} txt_cases[] = {
+    {"a record", CHOICES, NULL, 0, "config {\"a\":1};list 1.1.1.1:1;"},
+    {"among others", "v=spf1 -all", CHOICES, 0, "config {\"a\":1};list 1.1.1.1:1;"},
+    {"only others: none", "v=spf1 -all", NULL, 0, "config ;list 1.1.1.1:1;"},
+    {"no record: none", NULL, NULL, ROTA_ENOTFOUND, "config ;list 1.1.1.1:1;"},
+    {"nothing for us: none", "grpc_config=[{\"clientLanguage\":[\"java\"],\"serviceConfig\":{}}]", NULL, 0, "config ;list 1.1.1.1:1;"},
+    {"a bad record is told, and the addresses are used", "grpc_config=[7]", NULL, 0,
+        "bad config [0]: expected an object with a serviceConfig;list 1.1.1.1:1;"},
+    {"that it cannot be looked up says nothing, and the addresses are used", NULL, NULL, ROTA_ETIMEDOUT, "list 1.1.1.1:1;"},
+};
+
+static void configs_come_from_txt_records(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(txt_cases); i++) {
+        const struct txt_case *c = &txt_cases[i];
+        struct fixture f;
+
+        print_message("  %s\n", c->rule);
+        init_config(&f, "dns:///h.example:1", 0);
+        assert_string_equal(lookups.txt_asked, "_grpc_config.h.example");
+        answer("1.1.1.1:1", 0, NULL);
+        owner_expect(&f.owner, ""); /* the policy is not known yet */
+        answer_txt(c->first, c->second, c->err);
+        owner_expect(&f.owner, c->heard);
+        fini(&f);
+
+        print_message("  %s, before the addresses\n", c->rule);
+        init_config(&f, "dns:///h.example:1", 0);
+        answer_txt(c->first, c->second, c->err);
+        answer("1.1.1.1:1", 0, NULL);
+        owner_expect(&f.owner, c->heard);
+        fini(&f);
+    }
+}
+
+static void configs_are_looked_up_when_addresses_are(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    init_config(&f, "dns:///h:1", 0);
+    answer_txt(CHOICES, NULL, 0);
+    answer("1.1.1.1:1", 0, NULL);
+    owner_expect(&f.owner, "config {\"a\":1};list 1.1.1.1:1;");
+    rota_virtual_host_advance(&f.owner.v, 31 * ROTA_S);
+    assert_int_equal(lookups.n_txt, 1);
+    rota_dns_refresh(&f.dns);
+    assert_int_equal(lookups.n_txt, 2);
+    answer_txt(NULL, NULL, ROTA_ETIMEDOUT); /* the last one stays */
+    answer("2.2.2.2:1", 0, NULL);
+    owner_expect(&f.owner, "list 2.2.2.2:1;");
+    rota_virtual_host_advance(&f.owner.v, 31 * ROTA_S);
+    rota_dns_refresh(&f.dns);
+    answer("2.2.2.2:1", 0, NULL);
+    answer_txt(NULL, NULL, ROTA_ENOTFOUND);
+    owner_expect(&f.owner, "config ;");
+    fini(&f);
+}
+
+static void addresses_fail_by_themselves(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    init_config(&f, "dns:///h:1", 0);
+    answer("", ROTA_ENOTFOUND, "no such host");
+    owner_expect(&f.owner, "error UNAVAILABLE cannot resolve dns:///h:1: no such host;");
+    answer_txt(CHOICES, NULL, 0);
+    owner_expect(&f.owner, "config {\"a\":1};");
+    fini(&f);
+}
+
+static void a_config_that_is_not_wanted_is_not_looked_up(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    init(&f, "dns:///h:1");
+    assert_int_equal(lookups.n_txt, 0);
+    fini(&f);
+    init_config(&f, "dns:///1.2.3.4:1", 0);
+    assert_int_equal(lookups.n_txt, 0);
+    owner_expect(&f.owner, "list 1.2.3.4:1;");
+    fini(&f);
+}
+
+static void a_txt_lookup_that_does_not_start_keeps_nothing_back(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    init_config(&f, "dns:///h:1", ROTA_ENOMEM);
+    assert_int_equal(lookups.n_txt, 1);
+    answer("1.1.1.1:1", 0, NULL);
+    owner_expect(&f.owner, "list 1.1.1.1:1;");
+    fini(&f);
+}
+
+static void stopping_drops_what_waits(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    init_config(&f, "dns:///h:1", 0);
+    answer("1.1.1.1:1", 0, NULL);
+    rota_dns_stop(&f.dns);
+    assert_null(lookups.txt_done);
+    owner_expect(&f.owner, "");
+    fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(configs_come_from_txt_records),
+        cmocka_unit_test(configs_are_looked_up_when_addresses_are),
+        cmocka_unit_test(addresses_fail_by_themselves),
+        cmocka_unit_test(a_config_that_is_not_wanted_is_not_looked_up),
+        cmocka_unit_test(a_txt_lookup_that_does_not_start_keeps_nothing_back),
+        cmocka_unit_test(stopping_drops_what_waits),
         cmocka_unit_test(names_are_asked_for_and_addresses_are_not),
         cmocka_unit_test(bad_targets_are_refused_with_the_reason),
         cmocka_unit_test(answers_keep_their_order),
