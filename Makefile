@@ -51,7 +51,7 @@ fuzz:
 coverage:
 	@dev/setup test
 	@cmake --workflow --preset coverage
-	@dev/coverage build/coverage src/base=90 src/wire=90 src/lb=90 src/channel=90 src/etcd=90
+	@dev/coverage build/coverage src/base=90 src/wire=95 src/lb=95 src/channel=95 src/etcd=90
 
 bench:
 	@dev/setup bench || dev/setup --check build

@@ -38,7 +38,7 @@ const char *const rota_test_lb_configs[] = {
     "[{\"outlier_detection\":{\"interval\":\"1s\",\"smallCluster\":true,\"childPolicy\":[{\"panic\":{\"childPolicy\":[{\"random\":{}}]}}]}}]",
     "[{\"peak_ewma\":{\"decayTime\":\"1s\"}}]",
     "[{\"adaptive\":{}}]",
-    "[{\"ring_hash\":{\"entriesPerWeight\":5,\"maxRingSize\":1024,\"requestHashHeader\":\"key\"}}]",
+    "[{\"ring_hash\":{\"entriesPerWeight\":3,\"minRingSize\":1,\"maxRingSize\":64,\"requestHashHeader\":\"key\"}}]",
     "[{\"outlier_detection\":{\"interval\":\"0.5s\",\"maxEjectionPercent\":100,\"baseEjectionTime\":\"1s\",\"successRateEjection\":{\"minimumHosts\":1,"
         "\"requestVolume\":1,\"stdevFactor\":500},\"childPolicy\":[{\"weighted_round_robin\":{\"blackoutPeriod\":\"0.1s\"}}]}}]",
     "[{\"priority\":{\"priorities\":[\"\",\"1\"],\"children\":{\"\":{\"config\":[{\"outlier_detection\":{\"smallCluster\":true,\"childPolicy\":[{\"random_subsetting\":{"

@@ -3,7 +3,7 @@
 #include "testing/cmocka.h"
 #include "testing/lb_policies.h"
 
-#define N_SEEDS 300
+#define N_SEEDS 200
 
 static bool decides_by_call(size_t i)
 {
