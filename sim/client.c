@@ -10,6 +10,7 @@
 #include "sim/exact.h"
 #include <rota/call.h>
 #include <rota/resolver.h>
+#include <stdio.h>
 
 #define NS_PER_S 1e9
 
@@ -285,6 +286,7 @@ rota_err rota_sim_client_init(struct rota_sim_client *client, struct rota_sim_wo
     struct rota_channel_parts parts = {.host = &client->host, .loop = (struct rota_loop *)(void *)client, .dialer = &client->dialer,
                                        .policies = world->policies, .resolvers = resolvers};
     struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    char zone[12];
     rota_err err;
 
     client->world = world;
@@ -301,6 +303,10 @@ rota_err rota_sim_client_init(struct rota_sim_client *client, struct rota_sim_wo
     options.idle_timeout_ms = -1;
     options.keepalive_time_ms = world->scenario->keepalive_ns / 1000000;
     options.keepalive_timeout_ms = world->scenario->keepalive_timeout_ns / 1000000;
+    if (world->scenario->n_client_zones > 0) {
+        snprintf(zone, sizeof(zone), "%u", index % world->scenario->n_client_zones);
+        options.zone = zone;
+    }
     err = rota_sim_places(world, 3);
     if (err == 0)
         err = rota_channel_make("sim:///servers", &options, &parts, &client->channel, info);

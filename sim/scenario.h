@@ -14,6 +14,7 @@
 #define ROTA_SIM_SERVERS_MAX 10000u
 #define ROTA_SIM_CLIENTS_MAX 10000u
 #define ROTA_SIM_POLICIES_MAX 24u
+#define ROTA_SIM_ZONES_MAX 1000u
 #define ROTA_SIM_ACTIONS_MAX 1000u
 #define ROTA_SIM_DURATION_MAX_NS INT64_C(3600000000000)
 
@@ -31,6 +32,7 @@ struct rota_sim_server_spec {
     uint32_t queue;     /* calls that may wait for a slot; UINT32_MAX: any number */
     uint32_t streams;   /* MAX_CONCURRENT_STREAMS of a connection; UINT32_MAX: any number */
     uint32_t weight;    /* as registered; 0: none */
+    uint32_t zone;      /* the same, and 1; 0: none */
     struct {
         double factor; /* of the service time at first, going down to 1. 1: never cold */
         int64_t ns;    /* how long that takes */
@@ -77,6 +79,7 @@ struct rota_sim_scenario {
     int64_t drain_ns;    /* afterwards, for what is still under way */
     int64_t window_ns;   /* of what is shown over time */
     uint32_t n_clients, n_servers;
+    uint32_t n_client_zones; /* client i is in zone i modulo this; 0: in none */
     struct rota_sim_server_spec *servers;
     int64_t jitter_ns;     /* a delivery takes up to that much longer */
     int64_t list_delay_ns; /* a client learns of a new list up to that much later */

@@ -80,7 +80,7 @@ static struct rota_sim_scenario *parse(const char *text)
 static void statements_are_read(void **unused)
 {
     struct rota_sim_scenario *s = parse("title  Some thing # not this\nseed 7\nduration 1m\nwarmup 1.5s\nclients 3\nservers 5\n"
-                                        "service bimodal 1ms 10% 20ms\nserver 1-3 service exponential 2ms\nserver 4 slots 8\nserver 4 cold 5 3s\n"
+                                        "service bimodal 1ms 10% 20ms\nclient-zones 2\nserver 1-3 zone 7\nserver 3 zone none\nserver 1-3 service exponential 2ms\nserver 4 slots 8\nserver 4 cold 5 3s\n"
                                         "load bursty 90/s on 1s off 2s\ndeadline 20ms\n"
                                         "at 3s each 2s server 1-2 fail 5% INTERNAL for 4s\nat 9s load 2.5 for 1s\n"
                                         "policy a\npolicy b round_robin\npolicy lr least_request\n  {\"choiceCount\":\n  3}\n");
@@ -95,6 +95,9 @@ static void statements_are_read(void **unused)
     assert_int_equal(s->servers[0].service.b_ns, 20000000);
     assert_int_equal(s->servers[1].service.shape, ROTA_SIM_EXPONENTIAL);
     assert_int_equal(s->servers[3].service.a_ns, 2000000);
+    assert_int_equal(s->n_client_zones, 2);
+    assert_int_equal(s->servers[2].zone, 8);
+    assert_int_equal(s->servers[0].zone + s->servers[3].zone, 0);
     assert_int_equal(s->servers[4].slots, 8);
     assert_int_equal(s->servers[3].slots, 0);
     assert_int_equal(s->servers[4].cold.ns, 3000000000);

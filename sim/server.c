@@ -245,13 +245,17 @@ void rota_sim_server_list(struct rota_sim_server *server, bool listed)
 
 static rota_err make_endpoint(struct rota_sim_server *server)
 {
-    char text[ROTA_ADDRESS_TEXT_SIZE];
+    char text[ROTA_ADDRESS_TEXT_SIZE], zone[12];
     uint8_t ip[4] = {10, (uint8_t)(server->index >> 16), (uint8_t)(server->index >> 8), (uint8_t)server->index};
     struct rota_address address = {.kind = ROTA_ADDRESS_IPV4, .port = 1, .text = text};
     struct rota_endpoint from = {.addresses = &address, .n_addresses = 1, .weight = server->spec->weight};
 
     snprintf(text, sizeof(text), "%u.%u.%u.%u:1", ip[0], ip[1], ip[2], ip[3]);
     memcpy(address.ip, ip, sizeof(ip));
+    if (server->spec->zone > 0) {
+        snprintf(zone, sizeof(zone), "%u", server->spec->zone - 1);
+        from.zone = zone;
+    }
     return rota_endpoint_new(server->world->alloc, &from, &server->endpoint);
 }
 

@@ -108,6 +108,17 @@ static rota_err read_weight(struct rota_sim_words *words, struct rota_sim_server
     return read_count(words, "the weight", "none", 0, 1, &spec->weight);
 }
 
+static rota_err read_zone(struct rota_sim_words *words, struct rota_sim_server_spec *spec)
+{
+    uint64_t number = 0;
+    bool none = rota_sim_take(words, "none");
+    rota_err err = none ? 0 : rota_sim_uint(words, "the number of the zone", 0, ROTA_SIM_ZONES_MAX - 1, &number);
+
+    if (err == 0)
+        spec->zone = none ? 0 : (uint32_t)number + 1;
+    return err;
+}
+
 static rota_err read_cold(struct rota_sim_words *words, struct rota_sim_server_spec *spec)
 {
     rota_err err = rota_sim_number(words, "how many times slower a cold server is", 1, 1000, &spec->cold.factor);
@@ -131,7 +142,7 @@ static const struct attribute {
 } attributes[] = {
     {"service", FIELD(service), read_service}, {"latency", FIELD(latency_ns), read_latency}, {"slots", FIELD(slots), read_slots},
     {"queue", FIELD(queue), read_queue},       {"streams", FIELD(streams), read_streams},    {"weight", FIELD(weight), read_weight},
-    {"cold", FIELD(cold), read_cold},          {"absent", FIELD(absent), read_absent},
+    {"cold", FIELD(cold), read_cold},          {"absent", FIELD(absent), read_absent},    {"zone", FIELD(zone), read_zone},
 };
 
 rota_err rota_sim_read_attribute(struct rota_sim_reading *r, struct rota_slice keyword, uint32_t first, uint32_t last)

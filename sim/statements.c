@@ -97,6 +97,16 @@ static rota_err read_clients(struct rota_sim_reading *r)
     return 0;
 }
 
+static rota_err read_client_zones(struct rota_sim_reading *r)
+{
+    uint64_t count;
+    rota_err err = rota_sim_uint(&r->words, "the number of the clients' zones", 1, ROTA_SIM_ZONES_MAX, &count);
+
+    if (err == 0)
+        r->scenario->n_client_zones = (uint32_t)count;
+    return err;
+}
+
 static rota_err read_servers(struct rota_sim_reading *r)
 {
     struct rota_sim_scenario *s = r->scenario;
@@ -280,7 +290,7 @@ rota_err rota_sim_read_setting(struct rota_sim_reading *r, struct rota_slice key
         {"drain", read_drain},       {"window", read_window}, {"jitter", read_jitter},         {"list-delay", read_list_delay},
         {"orca", read_orca},         {"load", read_load},     {"deadline", read_deadline},     {"keepalive", read_keepalive},
         {"clients", read_clients},   {"method", read_method}, {"servers", read_servers},       {"throttle", read_throttle},
-        {"policy", read_policy},
+        {"policy", read_policy},     {"client-zones", read_client_zones},
     };
 
     for (size_t i = 0; i < ROTA_COUNT(settings); i++)

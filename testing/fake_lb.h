@@ -7,7 +7,7 @@
  * A script is words separated by spaces:
  *   list=a,b+c*3   three addresses at two endpoints, the second of weight 3; a word used before names the same
  *                  endpoint object again, unless it ends in '!'. Addresses beginning with 4 are IPv4, with 6 IPv6.
- *                  a@key:value has an attribute.
+ *                  a@key:value has an attribute, a@zone:x is in a zone.
  *   a=C            the connection to a is CONNECTING (I, C, R, F); F fails with the message "a refused", F2 with "a refused 2"
  *   a~A            the server at a was asked whether it serves (A); it says that it does (S), or does not (N, "a is ill")
  *   a%40           a report out of band from a: 40 requests a second at full utilization

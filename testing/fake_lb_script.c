@@ -42,8 +42,9 @@ static const struct rota_endpoint *endpoint_make(const char *word)
         key = rota_alloc_text(NULL, rota_slice_str(at + 1));
         attribute.key = strtok_r(key, ":", &rest);
         attribute.value = rest;
+        from.zone = strcmp(attribute.key, "zone") == 0 ? attribute.value : NULL;
         from.attributes = &attribute;
-        from.n_attributes = 1;
+        from.n_attributes = from.zone == NULL;
     }
     assert_int_equal(rota_endpoint_new(NULL, &from, &endpoint), 0);
     free(key);

@@ -17,7 +17,7 @@
 #define MAX_AVOID 4
 #define SETTLE_TURNS 200
 
-static const char *const words[] = {"a", "b", "c", "d", "e", "f", "4g+6g", "6h+4h+i", "a+b", "c!", "d!", "4j*5", "6k*100", "l", "o@target:x", "p@target:y", "q@priority:1"};
+static const char *const words[] = {"a", "b", "c", "d", "e", "f", "4g+6g", "6h+4h+i", "a+b", "c!", "d!", "4j*5", "6k*100", "l", "o@target:x", "p@target:y", "q@priority:1", "m@zone:x", "n@zone:y"};
 
 static struct watch {
     const struct rota_lb_class *watched;

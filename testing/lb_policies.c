@@ -15,6 +15,7 @@ const struct rota_lb_class *const rota_test_policies[] = {
     &rota_lb_panic,
     &rota_lb_peak_ewma,
     &rota_lb_adaptive,
+    &rota_lb_zone_aware,
     NULL,
 };
 
@@ -37,6 +38,9 @@ const char *const rota_test_lb_configs[] = {
     "[{\"panic\":{\"thresholdPercent\":70,\"childPolicy\":[{\"outlier_detection\":{\"interval\":\"1s\",\"smallCluster\":true,\"childPolicy\":[{\"round_robin\":{}}]}}]}}]",
     "[{\"outlier_detection\":{\"interval\":\"1s\",\"smallCluster\":true,\"childPolicy\":[{\"panic\":{\"childPolicy\":[{\"random\":{}}]}}]}}]",
     "[{\"peak_ewma\":{\"decayTime\":\"1s\"}}]",
+    "[{\"zone_aware\":{\"zone\":\"x\",\"childPolicy\":[{\"adaptive\":{}}]}}]",
+    "[{\"zone_aware\":{\"childPolicy\":[{\"pick_first\":{}}]}}]",
+    "[{\"zone_aware\":{\"zone\":\"x\",\"probePercent\":50,\"childPolicy\":[{\"panic\":{\"childPolicy\":[{\"ring_hash\":{\"minRingSize\":16}}]}}]}}]",
     "[{\"adaptive\":{}}]",
     "[{\"ring_hash\":{\"entriesPerWeight\":3,\"minRingSize\":1,\"maxRingSize\":64,\"requestHashHeader\":\"key\"}}]",
     "[{\"outlier_detection\":{\"interval\":\"0.5s\",\"maxEjectionPercent\":100,\"baseEjectionTime\":\"1s\",\"successRateEjection\":{\"minimumHosts\":1,"

@@ -62,6 +62,7 @@ struct rota_channel_options {
     bool no_proxy; /* the HTTP proxies of the environment (docs/proxies.md) are not used */
     /* Default 10, 1 to 100; a service config's connectionScaling (gRFC A105), without which each address has one, may say less. */
     int32_t max_connections_per_subchannel;
+    const char *zone; /* where the program runs, as servers register it; default: ROTA_ZONE of the environment; "": nowhere */
 };
 #define ROTA_CHANNEL_OPTIONS_INIT {.size = sizeof(struct rota_channel_options)}
 

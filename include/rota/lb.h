@@ -86,6 +86,7 @@ struct rota_lb_env {
     struct rota_rng *rng;
     const struct rota_log *log;
     const struct rota_lb_class *const *classes; /* what a service config may name; NULL-terminated */
+    const char *zone; /* where the program runs; NULL: it was not told */
 };
 
 struct rota_lb_class {
@@ -231,6 +232,7 @@ ROTA_API extern const struct rota_lb_class rota_lb_priority;
 ROTA_API extern const struct rota_lb_class rota_lb_outlier_detection;
 ROTA_API extern const struct rota_lb_class rota_lb_panic;
 ROTA_API extern const struct rota_lb_class rota_lb_peak_ewma;
+ROTA_API extern const struct rota_lb_class rota_lb_zone_aware;
 ROTA_API extern const struct rota_lb_class rota_lb_adaptive;
 
 ROTA_END_DECLS

@@ -20,6 +20,7 @@ const struct rota_lb_class *const rota_builtin_policies[] = {
     &rota_lb_panic,
     &rota_lb_peak_ewma,
     &rota_lb_adaptive,
+    &rota_lb_zone_aware,
     NULL,
 };
 

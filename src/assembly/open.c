@@ -17,6 +17,7 @@
 #include "loop/loop.h"
 #include "net/tls.h"
 #include "wire/target.h"
+#include <stdlib.h>
 
 /* How the channel is being closed. */
 struct closing {
@@ -153,6 +154,8 @@ rota_err rota_channel_open(const char *target, const struct rota_channel_options
         return rota_errinfo_set(info, ROTA_EINVAL, "no target given");
     if (options != NULL)
         memcpy(&o.options, options, options->size < sizeof(o.options) ? options->size : sizeof(o.options));
+    if (o.options.zone == NULL)
+        o.options.zone = getenv("ROTA_ZONE");
     err = rota_plaintext_asked(o.options.tls, &o.plaintext, info);
     if (err < 0)
         return err;

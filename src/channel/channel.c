@@ -136,6 +136,7 @@ void rota_channel_unref(struct rota_channel *channel)
         rota_target_free(channel->alloc, channel->target);
     rota_alloc_free(channel->alloc, channel->authority);
     rota_alloc_free(channel->alloc, channel->user_agent);
+    rota_alloc_free(channel->alloc, channel->zone);
     rota_alloc_free(channel->alloc, channel->interceptors);
     rota_alloc_free(channel->alloc, channel->endpoints);
     rota_map_fini(&channel->subchannels);
@@ -246,8 +247,10 @@ static rota_err name_ourselves(struct rota_channel *channel, const struct rota_c
         return rota_errinfo_set(info, ROTA_EINVAL, "target \"%s\": too long for an :authority", channel->target->text);
     channel->authority = rota_alloc_text(channel->alloc, rota_slice_str(options->authority == NULL ? authority : options->authority));
     channel->user_agent = rota_alloc_get(channel->alloc, agent_size);
-    if (channel->authority == NULL || channel->user_agent == NULL)
+    channel->zone = rota_alloc_text(channel->alloc, rota_slice_str(options->zone == NULL ? "" : options->zone));
+    if (channel->authority == NULL || channel->user_agent == NULL || channel->zone == NULL)
         return ROTA_ENOMEM;
+    channel->env.zone = channel->zone[0] == '\0' ? NULL : channel->zone;
     snprintf(channel->user_agent, agent_size, "%s%s" AGENT, options->user_agent == NULL ? "" : options->user_agent, options->user_agent == NULL ? "" : " ");
     return 0;
 }

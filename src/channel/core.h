@@ -74,6 +74,7 @@ struct rota_channel {
     struct rota_target *target;
     const struct rota_resolver_class *resolver;
     char *authority, *user_agent;
+    char *zone; /* env's; "": none */
     bool secure; /* TLS, which the dialer speaks */
     struct rota_client_interceptor *interceptors; /* owned; NULL: none */
     size_t n_interceptors;
