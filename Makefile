@@ -56,7 +56,7 @@ coverage:
 bench:
 	@dev/setup bench || dev/setup --check build
 	@$(MAKE) --no-print-directory build
-	@bench/run $(release) $(if $(QUICK),--quick) $(if $(ROWS),--rows=$(ROWS)) $(if $(REPEATS),--repeats=$(REPEATS))
+	@bench/run $(release) $(if $(QUICK),--quick) $(if $(ROWS),--rows=$(ROWS)) $(if $(REPEATS),--repeats=$(REPEATS)) $(if $(EACH),--seconds=$(EACH))
 
 clean:
 	@rm -rf build

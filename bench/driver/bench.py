@@ -28,11 +28,11 @@ def numbers(text):
 class Bench:
     """options: quick, repeats, seconds. ours and peers: folders of programs. work: a folder of our own."""
 
-    def __init__(self, build, work, quick, repeats):
+    def __init__(self, build, work, quick, repeats=0, seconds=0):
         self.build, self.work, self.quick = build, work, quick
         self.peers = os.path.join(work, "peers")
         self.repeats = repeats or (1 if quick else 3)
-        self.seconds = 1 if quick else 4
+        self.seconds = seconds or (1 if quick else 4)
         self.warm = 0.5 if quick else 1
         self.tries = 1 if quick else TRIES
         self.results = {}  # cell -> contender -> list of dicts of numbers
