@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "lb/config_json.h"
 #include "lb/wrapper.h"
+#include <math.h>
 
 #define THRESHOLD_DEFAULT_PERCENT 50
 
@@ -78,6 +79,17 @@ static void on_child(void *state, struct rota_lb_child *child, void *tag, enum r
     rota_wrapper_on_child(state, child, tag, conn, why, now_ns, cmds);
 }
 
+static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
+{
+    struct panic *p = state;
+
+    if (call->trace != NULL && p->wrapper.child != NULL) {
+        struct rota_lb_census census = rota_lb_child_census(p->wrapper.child);
+        rota_lb_trace(call, NULL, NAN, "%u of %u healthy%s", census.endpoints - census.bad, census.endpoints, p->panics ? ": too few, health is not heeded" : "");
+    }
+    return rota_wrapper_pick(state, call, ret_pick);
+}
+
 static rota_err init(void *state, const struct rota_lb_env *env, const void *config)
 {
     struct panic *p = state;
@@ -104,5 +116,5 @@ const struct rota_lb_class rota_lb_panic = {
     .on_resolver_error = rota_wrapper_on_resolver_error,
     .on_child = on_child,
     .on_exit_idle = rota_wrapper_on_exit_idle,
-    .pick = rota_wrapper_pick,
+    .pick = pick,
 };

@@ -34,6 +34,12 @@ static const struct explain_case {
         {"random_subsetting: a subset of 1 of 3 endpoints", "* round_robin "}},
     {"outlier_detection: how many are ejected", "[{\"outlier_detection\":{\"failurePercentageEjection\":{},\"childPolicy\":[{\"round_robin\":{}}]}}]", "a,b", "", NULL,
         {"outlier_detection: 0 of 2 ejected", "* round_robin "}},
+    {"panic: how many are healthy", "[{\"panic\":{\"childPolicy\":[{\"round_robin\":{}}]}}]", "a,b", "a~N", NULL, {"panic: 1 of 2 healthy", "* round_robin b"}},
+    {"panic: that health is not heeded", "[{\"panic\":{\"childPolicy\":[{\"round_robin\":{}}]}}]", "a", "a~N", NULL,
+        {"panic: 0 of 1 healthy: too few, health is not heeded", "* round_robin a"}},
+    {"zone_aware: what each zone gets", "[{\"zone_aware\":{\"zone\":\"x\",\"overloadPercent\":0,\"childPolicy\":[{\"round_robin\":{}}]}}]", "a@zone:x,b@zone:y", "", NULL,
+        {"zone_aware: own zone \"x\": 1 of 1 endpoints usable, gets 100.0 % of the calls", "zone_aware: zone \"y\": 1 of 1 endpoints usable, gets 0.0 %", "* round_robin a"}},
+    {"zone_aware: no zone", "[{\"zone_aware\":{\"childPolicy\":[{\"round_robin\":{}}]}}]", "a", "", NULL, {"zone_aware: the own zone is not known", "* round_robin a"}},
     {"no endpoint: the verdict and the state", "[{\"round_robin\":{}}]", "a", "a=F", NULL, {"FAIL /package", "a refused", "round_robin: FAIL: TRANSIENT_FAILURE"}},
     {"a connection lost: it is waited for", "[{\"round_robin\":{}}]", "a", "a=I", NULL, {"WAIT /package", "round_robin: WAIT: CONNECTING"}},
 };

@@ -12,6 +12,7 @@
 #include "lb/config_json.h"
 #include "lb/zone_shares.h"
 #include "lb/zone_spill.h"
+#include <math.h>
 
 #define OVERLOAD_DEFAULT_PERCENT 200
 #define PROBE_DEFAULT_PERCENT 2
@@ -316,6 +317,20 @@ static struct zone *choose(struct zone_aware *za, const struct rota_call_info *c
     return draw(za, OWN, rota_lb_random_unit(za->env));
 }
 
+static void explain(const struct zone_aware *za, const struct rota_call_info *call)
+{
+    for (uint32_t i = 0; i < za->n_zones; i++) {
+        const struct zone *z = &za->zones[i];
+        if (z->child != NULL)
+            rota_lb_trace(call, NULL, NAN, "%s \"%s\": %u of %zu endpoints usable, gets %.1f %% of the calls", i == OWN ? "own zone" : "zone", z->name, z->usable, z->listed,
+                z->share * 100);
+    }
+    if (za->own == NULL)
+        rota_lb_trace(call, NULL, NAN, "the own zone is not known");
+    else if (za->spill.spill > 0)
+        rota_lb_trace(call, NULL, NAN, "the own zone is overloaded: %.0f %% of its calls go elsewhere", za->spill.spill * 100);
+}
+
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
     struct zone_aware *za = state;
@@ -324,6 +339,8 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
 
     if (call->now_ns >= za->spill.next_ns && rota_zone_compare(&za->spill, call->now_ns))
         share_out(za);
+    if (call->trace != NULL)
+        explain(za, call);
     z = choose(za, call);
     if (z == NULL)
         return za->state == ROTA_CONN_TRANSIENT_FAILURE ? ROTA_PICK_FAIL : ROTA_PICK_WAIT;
