@@ -118,7 +118,7 @@ static double spill_of(const struct zone_aware *za)
 static void share_out(struct zone_aware *za)
 {
     struct zone *with[MAX_ZONES];
-    uint32_t usable[MAX_ZONES];
+    uint32_t usable[MAX_ZONES] = {0};
     double shares[MAX_ZONES];
     size_t n = 0, own = ROTA_ZONE_NONE;
 
