@@ -36,7 +36,8 @@ struct rota_server_options {
      * &rota_tls_insecure: plaintext on any. */
     const struct rota_tls_options *tls;
     int64_t min_ping_interval_ms; /* gRFC A9: clients that ping more often lose the connection at the third; default 5 min; negative: no limit */
-    size_t max_pending_bytes;     /* per connection, of messages not yet whole or not yet wanted; a call beyond ends RESOURCE_EXHAUSTED; default 512 MiB */
+    size_t max_pending_bytes;     /* per connection, of messages not yet whole or not yet wanted; a call beyond ends RESOURCE_EXHAUSTED, and
+                                   * so does one that begins while these and the replies queued on the connection are beyond; default 512 MiB */
     bool permit_pings_without_calls; /* that often also with no call open, else every two hours */
     /* Servers that say so, on other loops or in other processes of the user, may listen on the same TCP port; the system spreads
      * connections over them (SO_REUSEPORT). Connections that one has not accepted when it stops listening are lost. */

@@ -31,6 +31,7 @@ static void limit_life(struct rota_net_link *link, const struct rota_serve_limit
 
     o->max_window_bytes = limits->max_window_bytes;
     o->queued_total = limits->queued_total;
+    o->queued_here = &link->conn.queued_bytes;
     o->keepalive_time_ns = limits->keepalive_time_ns;
     o->keepalive_timeout_ns = limits->keepalive_timeout_ns;
     o->keepalive_without_streams = true;

@@ -137,6 +137,8 @@ static void count_queued(const struct rota_h2 *h2, size_t bytes)
 {
     if (h2->options.queued_total != NULL)
         *h2->options.queued_total += bytes;
+    if (h2->options.queued_here != NULL)
+        *h2->options.queued_here += bytes;
 }
 
 static void queue_pop(struct rota_h2_stream *stream)

@@ -114,6 +114,10 @@ void rota_server_call_proceed(struct rota_server_call *call)
         refuse_with(call, ROTA_DEADLINE_EXCEEDED, "the deadline had passed when the call arrived");
         return;
     }
+    if (call->conn != NULL && call->conn->pending_bytes + call->conn->conn->queued_bytes > call->server->options.max_pending_bytes) {
+        refuse_with(call, ROTA_RESOURCE_EXHAUSTED, "what waits on the connection takes too much memory");
+        return;
+    }
     if (call->server->held_bytes > call->server->options.max_total_bytes) {
         refuse_with(call, ROTA_RESOURCE_EXHAUSTED, "the server's unfinished messages take too much memory");
         return;

@@ -167,6 +167,33 @@ static void unfinished_messages_are_bounded(void **unused)
 }
 
 /* The same bound over connections; what is over its bound also begins nothing. */
+/* Whoever lets no reply through is refused before all others are. */
+static void replies_that_wait_on_a_connection_are_bounded(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_fake_asker *other;
+    struct rota_fake_ask *ask;
+    struct server_fixture f;
+
+    (void)unused;
+    options.max_pending_bytes = 150;
+    server_fixture_init(&f, &options);
+    other = rota_fake_connect(&f.acceptor);
+    f.asker->conn.queued_bytes = 151; /* only the connection itself knows */
+    ask = rota_fake_ask(f.asker, "/t.S/Echo", NULL, NULL);
+    assert_string_equal(rota_fake_answer_status(ask), "RESOURCE_EXHAUSTED what waits on the connection takes too much memory");
+    ask = rota_fake_ask(other, "/t.S/Echo", NULL, NULL);
+    rota_fake_ask_message(ask, "a");
+    rota_fake_ask_end(ask);
+    assert_string_equal(rota_fake_answer_status(ask), "OK");
+    f.asker->conn.queued_bytes = 150;
+    ask = rota_fake_ask(f.asker, "/t.S/Echo", NULL, NULL);
+    rota_fake_ask_message(ask, "a");
+    rota_fake_ask_end(ask);
+    assert_string_equal(rota_fake_answer_status(ask), "OK");
+    server_fixture_fini(&f);
+}
+
 static void all_connections_together_are_bounded(void **unused)
 {
     struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
@@ -202,6 +229,7 @@ static void all_connections_together_are_bounded(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replies_that_wait_on_a_connection_are_bounded),
         cmocka_unit_test(all_connections_together_are_bounded),
         cmocka_unit_test(a_request_comes_to_its_end),
         cmocka_unit_test(what_is_no_grpc_gets_an_http_status),

@@ -83,6 +83,7 @@ struct rota_conn_class {
 
 struct rota_conn {
     const struct rota_conn_class *class;
+    size_t queued_bytes; /* server: sent on it and not yet on the wire */
 };
 
 struct rota_stream {
