@@ -46,10 +46,17 @@ def go_client(h, registry_addr, *flags):
     return h.spawn([h.peer("goclient"), "--registry=http://" + registry_addr, *flags], name="Go client")
 
 
-def turns(servers):
-    """Who received which call: server by the call's number. For one client's calls."""
-    return {int(match.group(1)): server for server in servers for match in
-            (re.search(RECEIVED, line) for line in list(server.lines)) if match}
+def turns(servers, count):
+    """Who received which call: server by the call's number. For one client's calls, of which there were so many."""
+    took = {}
+
+    def all_told():  # a server's line may be on its way still
+        took.update({int(match.group(1)): server for server in servers for match in
+                     (re.search(RECEIVED, line) for line in list(server.lines)) if match})
+        return len(took) >= count
+
+    harness.until("%d calls to be told of" % count, all_told, 5)
+    return took
 
 
 def port_of(server):

@@ -35,7 +35,7 @@ def pairs(h, registry):
                 assert client.wait() == 0, client.code
                 assert answers(client) == ["hello grpc%d" % i for i in range(1, 21)], answers(client)
             with h.check(name + ": the calls are shared out"):
-                took = fleet.turns(servers)
+                took = fleet.turns(servers, 20)
                 order = [took[i].addr for i in range(1, 21)]
                 # grpc-go's client does not wait for all connections before its first calls.
                 begun = 0 if client_kind == "our" else 8
@@ -75,7 +75,7 @@ def together(h, registry):
     ours = fleet.our_client(h, registry.addr, "--count=40")
     with h.check("our client goes round both kinds"):
         assert ours.wait() == 0, ours.code
-        took = fleet.turns(servers)
+        took = fleet.turns(servers, 40)
         order = [took[i].addr for i in range(1, 41)]
         assert rotates(order, 4), order
     with h.check("our client names the value that is no address"):
