@@ -96,6 +96,9 @@ static const struct bounds {
     {"retry-storm.scenario", "least_request", 10, 500, 1, 1, 0.4, 1.1},
     {"rolling-restart.scenario", "least_request", 5, 50, 1, 0.01, 0, 1},
     {"mass-leave.scenario", "round_robin", 5, 30, 1, 0.001, 0, 1},
+    {"slow-start.scenario", "round_robin-slow", 5, 30, 1, 1, 0, 1},
+    {"half-dead.scenario", "panic", 20, 80, 1, 1, 0.09, 1},
+    {"zone-near.scenario", "zones-rr", 20, 80, 1, 1, 0, 1},
 };
 
 static struct rota_sim_policy policy_named(const struct rota_sim_scenario *s, const char *label)
