@@ -13,8 +13,10 @@ class Bound:
         sign = "≥" if self.at_least else "≤"
         if self.contender is None:
             return "%s %g %s" % (sign, self.factor, unit)
-        who = self.contender if self.contender != "rota" else "ours at %s" % self.cell.split("/")[1]
-        return "%s %g × %s" % (sign, self.factor, who)
+        return "%s %g × %s" % (sign, self.factor, self.whom())
+
+    def whom(self):
+        return self.contender if self.contender != "rota" else "ours at %s" % self.cell.split("/")[1]
 
     def judge(self, results, goal, ours):
         """(the ratio to what is compared with, whether it is kept); None, None: that was not measured."""

@@ -2,8 +2,9 @@
 
 import html
 import os
+import statistics
 
-from driver.bench import median
+from driver.bench import QUIET, median
 from driver.goals import GOALS
 
 NAMES = {"rota": "rota", "go": "grpc-go", "cpp": "gRPC C++", "js": "grpc-js", "bare": "bare nghttp2 + libuv", "raw": "bare epoll, TCP",
@@ -45,8 +46,7 @@ def goals_table(results):
         if judged is None:
             continue
         peers = ", ".join("%s %s" % (name, show(value)) for name, value in judged["peers"].items())
-        ratios = ", ".join("%.2f × %s" % (ratio, bound.contender) for ratio, bound in zip(judged["ratios"], goal.bounds)
-                           if ratio is not None and bound.contender != "rota")
+        ratios = ", ".join("%.2f × %s" % (ratio, bound.whom()) for ratio, bound in zip(judged["ratios"], goal.bounds) if ratio is not None)
         rows.append([goal.what, "; ".join(bound.text(goal.unit) for bound in goal.bounds), peers or "-", show(judged["limit"]),
                      "%s %s" % (show(judged["ours"]), goal.unit), ratios or "-", judged["verdict"]])
     return table(["what", "goal", "peers", "limit", "ours", "ratio", ""], rows)
@@ -98,6 +98,15 @@ def plot(run, folder):
                 file.write(bars(title, values))
 
 
+def disturbance(results):
+    runs = [got["disturbed"] for runs in results.values() for gots in runs.values() for got in gots if "disturbed" in got]
+    busy = sum(1 for value in runs if value > QUIET)
+    if busy == 0:
+        return "All %d runs were undisturbed." % len(runs)
+    return ("Of %d runs %d were disturbed, by %.1f cores in the median: CPU of a call holds nevertheless, but calls a second and what they took\n"
+            "(p50, p99, p99.9) say little where the column `disturbed` is not near 0." % (len(runs), busy, statistics.median(runs)))
+
+
 def performance(run):
     """docs/performance.md"""
     facts, results = run["facts"], run["results"]
@@ -107,10 +116,12 @@ def performance(run):
         "# Performance", "",
         "Made by `make bench` and `bench/report`; nothing here is written by hand. Figures of one machine drift by half between hours, so that what",
         "counts is the ratio to a peer or to a limit in the same run: contenders take turns inside each repetition, a run is repeated (up to 4",
-        "times, the calmest kept) when others used more than 0.08 cores meanwhile, and medians are shown; `disturbed` says what was left of that. CPU is that of the whole process.", "",
+        "times, the calmest kept) when others used more than 0.08 cores meanwhile, and medians are shown; `disturbed` says what was left of that. CPU is",
+        "that of the whole process.", "",
         "- when: %s, %d repetitions of %g s%s" % (facts["date"], run["repeats"], run["seconds"], ", a quick run" if run["quick"] else ""),
         "- machine: %s; %s; load %s at the beginning" % (facts["machine"], facts["system"], facts["load"]),
         "- beside it: %s; %s; %s" % (versions, facts["tools"]["h2load"], facts["tools"]["etcd"]), "",
+        disturbance(results), "",
         "## Goals", "", "`make bench`, or a row of it alone: `make bench ROWS=client,server`.", "", goals_table(results), "", counts(results) + ".", "",
         "Limits: bare_h2 is nghttp2 and libuv without anything of gRPC above them, raw and pingpong are epoll with as many bytes, nghttpd serves a",
         "file of the reply's size. Their sources are in [bench/peers](../bench/peers).", "",

@@ -25,6 +25,8 @@ def measure_endpoints(b, contender, port, count):
     times = ["-c", "64", "-dur", str(b.seconds), "-warm", str(b.warm)]
     if contender == "rota":
         got = b.run([b.ours("scale")] + where, timeout_s=200)
+        if count > LISTENERS_EACH:  # more addresses than a command line has room for
+            return got
         calls = b.run([b.ours("client"), "-target", targets(port, count, HOST)] + times)
         got.update({key: calls[key] for key in ("rps", "cpu_us", "p50", "p99", "p999", "failed")})
         return got
