@@ -9,6 +9,7 @@ import fleet
 import harness
 
 NOTICED_S = 0.1  # from a put to the first call
+RETURN_S = 0.3   # of a server that clients have tried in vain: they come back within a tenth of a second, by chance
 
 
 def first_call_after(load, server, mark):
@@ -88,7 +89,7 @@ def restart(h, registry, load, server):
         with h.check("a server that starts again after %s has traffic again" % how):
             took_s = first_call_after(load, server, mark)
             print("# first call after %.0f ms" % (took_s * 1000))
-            assert took_s <= NOTICED_S, took_s
+            assert took_s <= RETURN_S, took_s
             load.wait_calls(200)
             load.check_no_failure(mark)
     return server

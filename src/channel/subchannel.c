@@ -21,7 +21,7 @@
 #include <string.h>
 
 #define SHORT_LIVES 3
-#define HURRY_NS 200e6
+#define HURRY_NS 100e6
 
 #define BIT(state) (1u << ROTA_CONN_##state)
 

@@ -57,7 +57,7 @@ struct rota_connection {
 rota_err rota_subchannel_get(struct rota_channel *channel, unsigned slot, const struct rota_address *address, struct rota_lb_subchannel *hold);
 void rota_subchannel_put(unsigned slot, struct rota_lb_subchannel *hold);
 void rota_subchannel_connect(struct rota_subchannel *subchannel);
-/* Whether there is a subchannel to this address that waits out its period; and to end the waiting within a fifth of a second, by chance,
+/* Whether there is a subchannel to this address that waits out its period; and to end the waiting within a tenth of a second, by chance,
  * since thousands of clients may have the same news. */
 bool rota_subchannel_backs_off(const struct rota_channel *channel, const struct rota_address *address);
 void rota_subchannel_hurry(struct rota_channel *channel, const struct rota_address *address);

@@ -258,7 +258,7 @@ static void connections_that_serve_nobody_do_not_storm(void **unused)
         assert_int_equal(dialed, rows[i].waits ? 3 : 4);
         if (rows[i].news)
             rota_fixture_publish(&f, A "#2", NULL, NULL);
-        rota_virtual_host_advance(&f.v, rows[i].news ? 200 * ROTA_MS : ROTA_S);
+        rota_virtual_host_advance(&f.v, rows[i].news ? 100 * ROTA_MS : ROTA_S);
         assert_int_equal(f.transport.n_conns, 4);
         rota_channel_fixture_fini(&f);
     }
@@ -321,7 +321,7 @@ static void news_of_an_address_end_its_backoff(void **unused)
         bool waits;
     } rows[] = {
         {"the same list is no news", A "#1", true},
-        {"A registered anew: within 200 ms, by chance", A "#2", false},
+        {"A registered anew: within 100 ms, by chance", A "#2", false},
         {"another comes: A waits on", B, true},
     };
 
@@ -342,7 +342,7 @@ static void news_of_an_address_end_its_backoff(void **unused)
         rota_fake_lose(rota_fixture_conn(&f, A), "refused");
         rota_fixture_publish(&f, with_b ? A "#1" : rows[i].list, with_b ? B : NULL, NULL);
         assert_int_equal(f.transport.n_conns, 2 + with_b);
-        rota_virtual_host_advance(&f.v, 200 * ROTA_MS);
+        rota_virtual_host_advance(&f.v, 100 * ROTA_MS);
         assert_int_equal(f.transport.n_conns, 2 + with_b + !rows[i].waits);
         if (!rows[i].waits) { /* the periods begin again too */
             rota_fake_lose(rota_fixture_conn(&f, A), "refused");
