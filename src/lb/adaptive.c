@@ -143,28 +143,17 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
     return verdict;
 }
 
-static bool is_servers_fault(enum rota_code code)
-{
-    return code == ROTA_UNAVAILABLE || code == ROTA_INTERNAL || code == ROTA_RESOURCE_EXHAUSTED || code == ROTA_DEADLINE_EXCEEDED;
-}
-
 static void learn(const struct adaptive *a, struct adaptive_leaf *leaf, const struct rota_outcome *outcome)
 {
-    struct rota_ewma *ewma = &leaf->ewma;
-    bool fault = is_servers_fault(outcome->status.code);
-    double latency_ns = outcome->ended_ns > outcome->started_ns ? (double)(outcome->ended_ns - outcome->started_ns) : 0;
+    bool fault = rota_ewma_learn(&leaf->ewma, outcome, a->forget_ns);
 
-    if (fault || leaf->fault > 0) {
-        leaf->fault = fault_of(a, leaf, outcome->ended_ns);
-        leaf->fault += ((fault ? 1 : 0) - leaf->fault) * FAULT_WEIGHT;
-        if (leaf->fault < 0.001)
-            leaf->fault = 0;
-        leaf->fault_ns = outcome->ended_ns;
-    }
-    if (fault)
-        rota_ewma_failure(ewma, latency_ns, outcome->ended_ns, a->forget_ns);
-    else if (outcome->status.code != ROTA_CANCELLED || latency_ns > ewma->cost_ns)
-        rota_ewma_sample(ewma, latency_ns, outcome->ended_ns, a->forget_ns);
+    if (!fault && leaf->fault == 0)
+        return;
+    leaf->fault = fault_of(a, leaf, outcome->ended_ns);
+    leaf->fault += ((fault ? 1 : 0) - leaf->fault) * FAULT_WEIGHT;
+    if (leaf->fault < 0.001)
+        leaf->fault = 0;
+    leaf->fault_ns = outcome->ended_ns;
 }
 
 static void on_done(void *state, uint64_t cookie, const struct rota_outcome *outcome)

@@ -38,6 +38,23 @@ void rota_ewma_failure(struct rota_ewma *e, double latency_ns, int64_t now_ns, d
     rota_ewma_sample(e, fmin(fmax(worse_ns, FAILURE_MIN_NS), FAILURE_MAX_NS), now_ns, tau_ns);
 }
 
+static bool is_servers_fault(enum rota_code code)
+{
+    return code == ROTA_UNAVAILABLE || code == ROTA_INTERNAL || code == ROTA_RESOURCE_EXHAUSTED || code == ROTA_DEADLINE_EXCEEDED;
+}
+
+bool rota_ewma_learn(struct rota_ewma *e, const struct rota_outcome *outcome, double tau_ns)
+{
+    double latency_ns = outcome->ended_ns > outcome->started_ns ? (double)(outcome->ended_ns - outcome->started_ns) : 0;
+    bool fault = is_servers_fault(outcome->status.code);
+
+    if (fault)
+        rota_ewma_failure(e, latency_ns, outcome->ended_ns, tau_ns);
+    else if (outcome->status.code != ROTA_CANCELLED || latency_ns > e->cost_ns)
+        rota_ewma_sample(e, latency_ns, outcome->ended_ns, tau_ns);
+    return fault;
+}
+
 double rota_ewma_load(double cost_ns, uint32_t n_calls)
 {
     if (cost_ns == 0 && n_calls > 0)

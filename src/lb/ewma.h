@@ -5,7 +5,7 @@
 #ifndef ROTA_LB_EWMA_H
 #define ROTA_LB_EWMA_H
 
-#include <stdint.h>
+#include <rota/lb.h>
 
 /* Zeroed: nothing is known. */
 struct rota_ewma {
@@ -20,6 +20,10 @@ void rota_ewma_sample(struct rota_ewma *e, double latency_ns, int64_t now_ns, do
 /* A call that failed so fast or so slowly: twice the worse of that and what is known, within 10 ms and 30 s. A server that refuses everything at
  * once would else look the best of all. */
 void rota_ewma_failure(struct rota_ewma *e, double latency_ns, int64_t now_ns, double tau_ns);
+
+/* What a call's end tells of its server. Failures through the server's fault count as slow, those that the caller gave up only where they took
+ * longer than what is known. True: it was the server's fault. */
+bool rota_ewma_learn(struct rota_ewma *e, const struct rota_outcome *outcome, double tau_ns);
 
 /* What is compared: the cost for each call under way and one more. A server with calls and no answer yet comes after all others. */
 double rota_ewma_load(double cost_ns, uint32_t n_calls);

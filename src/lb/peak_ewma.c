@@ -100,28 +100,13 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
     return verdict;
 }
 
-static bool is_servers_fault(enum rota_code code)
-{
-    return code == ROTA_UNAVAILABLE || code == ROTA_INTERNAL || code == ROTA_RESOURCE_EXHAUSTED || code == ROTA_DEADLINE_EXCEEDED;
-}
-
-static void learn(const struct peak_ewma *pe, struct rota_ewma *ewma, const struct rota_outcome *outcome)
-{
-    double latency_ns = outcome->ended_ns > outcome->started_ns ? (double)(outcome->ended_ns - outcome->started_ns) : 0;
-
-    if (is_servers_fault(outcome->status.code))
-        rota_ewma_failure(ewma, latency_ns, outcome->ended_ns, pe->decay_ns);
-    else if (outcome->status.code != ROTA_CANCELLED || latency_ns > ewma->cost_ns)
-        rota_ewma_sample(ewma, latency_ns, outcome->ended_ns, pe->decay_ns);
-}
-
 static void on_done(void *state, uint64_t cookie, const struct rota_outcome *outcome)
 {
     struct peak_ewma *pe = state;
     struct rota_leaf *leaf = rota_leaf_of(cookie);
 
     if (outcome->sent)
-        learn(pe, ewma_of(leaf), outcome);
+        (void)rota_ewma_learn(ewma_of(leaf), outcome, pe->decay_ns);
     rota_petiole_end(&pe->policy.leaves, leaf);
 }
 

@@ -9,15 +9,12 @@
 #include <unistd.h>
 
 #define MAX_REPEATED 1000 /* of one flag */
-#define REFLECTION_MS 10000
 
 static const uint32_t quantiles[] = {500000, 900000, 990000, 999000, 999900}; /* per million */
 static const char *const quantile_names[] = {"p50", "p90", "p99", "p99.9", "p99.99"};
 
 struct app {
     const char *target, *name;
-    struct rota_loop *loop;
-    struct rota_pool pool;
     struct rota_lookup lookup;
     const char *data[MAX_REPEATED], *metadata[MAX_REPEATED], *sets[MAX_REPEATED];
     size_t n_data, n_metadata, n_sets;
@@ -120,7 +117,7 @@ static int run_load(struct app *app, const struct rota_dyn_method *what, const s
     if (metadata == NULL)
         return ROTA_EXIT_USAGE;
     app->options.metadata = metadata;
-    app->load.loop = app->loop;
+    app->load.loop = app->lookup.loop;
     app->load.channel = app->lookup.reflect.channel;
     app->load.method = &method;
     app->load.requests = requests;
@@ -136,11 +133,11 @@ static int run_load(struct app *app, const struct rota_dyn_method *what, const s
     return app->load.codes[ROTA_OK] > 0 ? ROTA_EXIT_OK : ROTA_EXIT_FAILED;
 }
 
-static int answer(struct app *app)
+static int answer(void *arg)
 {
-    static const char *const nothing[] = {"{}"};
+    struct app *app = arg;
     const struct rota_dyn_method *method;
-    struct rota_requests requests = {0};
+    struct rota_requests requests;
     char *slash;
     int code = ROTA_EXIT_USAGE;
 
@@ -154,34 +151,9 @@ static int answer(struct app *app)
     *slash = '/';
     if (method == NULL)
         return ROTA_EXIT_FAILED;
-    if (rota_requests_read(&requests, &app->pool, method->input, app->n_data > 0 ? app->data : nothing, app->n_data > 0 ? app->n_data : 1)) {
-        if (method->client_streaming || requests.n == 1)
-            code = run_load(app, method, &requests);
-        else
-            rota_fail("bench", "%s takes one message, here are %zu", method->name, requests.n);
-    }
+    if (rota_lookup_requests(&app->lookup, method, app->data, app->n_data, false, &requests))
+        code = run_load(app, method, &requests);
     rota_requests_fini(&requests);
-    return code;
-}
-
-static int run_on_loop(struct app *app, const struct rota_connect *connect)
-{
-    struct rota_channel *channel;
-    int code = ROTA_EXIT_FAILED;
-
-    if (rota_loop_new(NULL, &app->loop) < 0)
-        return rota_fail("bench", "no event loop");
-    rota_pool_init(&app->pool, NULL);
-    channel = rota_connect_open("bench", app->target, connect, app->loop);
-    if (channel != NULL) {
-        app->lookup = (struct rota_lookup){"bench", app->target, &app->pool, {.channel = channel, .pool = &app->pool, .timeout_ms = REFLECTION_MS},
-                                           app->sets, app->n_sets};
-        code = answer(app);
-        rota_reflect_close(&app->lookup.reflect);
-    }
-    rota_channel_free(channel);
-    rota_pool_fini(&app->pool);
-    rota_loop_free(app->loop);
     return code;
 }
 
@@ -234,7 +206,8 @@ static int run(int argc, char **argv)
     app.name = words[1];
     if (!quiet)
         app.load.on_second = on_second;
-    return run_on_loop(&app, &connect);
+    app.lookup = (struct rota_lookup){.verb = "bench", .target = app.target, .sets = app.sets, .n_sets = app.n_sets};
+    return rota_lookup_run(&app.lookup, &connect, answer, &app);
 }
 
 const struct rota_command rota_command_bench = {

@@ -10,12 +10,9 @@
 #include <stdlib.h>
 
 #define MAX_REPEATED 1000 /* of one flag */
-#define REFLECTION_MS 10000
 
 struct app {
     const char *target, *name; /* name: as given; NULL: list */
-    struct rota_loop *loop;
-    struct rota_pool pool;
     struct rota_lookup lookup;
     const char *data[MAX_REPEATED], *metadata[MAX_REPEATED], *sets[MAX_REPEATED];
     size_t n_data, n_metadata, n_sets;
@@ -37,7 +34,7 @@ static int list_services(struct app *app)
         const struct rota_dyn_service *service = NULL;
 
         if (rota_reflect_learn(&app->lookup.reflect, names[i], &why) == 0)
-            service = rota_pool_service(&app->pool, rota_slice_str(names[i]));
+            service = rota_pool_service(&app->lookup.pool, rota_slice_str(names[i]));
         else if (why.code != ROTA_NOT_FOUND)
             break;
         why.code = ROTA_OK;
@@ -59,9 +56,9 @@ static int list_set(const struct app *app)
 {
     struct rota_map_entry *at = NULL;
 
-    while ((at = rota_map_next(&app->pool.services, at)) != NULL)
+    while ((at = rota_map_next(&app->lookup.pool.services, at)) != NULL)
         rota_describe_service(at->value);
-    return app->pool.services.count == 0 ? ROTA_EXIT_NOTHING : ROTA_EXIT_OK;
+    return app->lookup.pool.services.count == 0 ? ROTA_EXIT_NOTHING : ROTA_EXIT_OK;
 }
 
 static int describe(struct app *app, const char *name)
@@ -71,10 +68,10 @@ static int describe(struct app *app, const char *name)
 
     if (rota_lookup_learn(&app->lookup, name, &why) < 0)
         return rota_lookup_fail(&app->lookup, &why);
-    service = rota_pool_service(&app->pool, rota_slice_str(name));
+    service = rota_pool_service(&app->lookup.pool, rota_slice_str(name));
     if (service != NULL)
         rota_describe_service(service);
-    else if (!rota_describe_type(&app->pool, name))
+    else if (!rota_describe_type(&app->lookup.pool, name))
         return rota_fail("call", "%s is no service, message or enum; a method is called as SERVICE/METHOD", name);
     return ROTA_EXIT_OK;
 }
@@ -83,7 +80,7 @@ static int describe(struct app *app, const char *name)
 
 static int call_with(struct app *app, const char *service, const struct rota_dyn_method *method, const struct rota_requests *requests)
 {
-    struct rota_caller caller = {.loop = app->loop, .channel = app->lookup.reflect.channel, .pool = &app->pool, .service = service,
+    struct rota_caller caller = {.loop = app->lookup.loop, .channel = app->lookup.reflect.channel, .pool = &app->lookup.pool, .service = service,
                                  .method = method, .requests = requests, .options = &app->options, .verbose = app->verbose};
     struct rota_metadata *metadata = rota_lookup_metadata(&app->lookup, app->metadata, app->n_metadata);
     int code = ROTA_EXIT_USAGE;
@@ -97,23 +94,18 @@ static int call_with(struct app *app, const char *service, const struct rota_dyn
 
 static int call_method(struct app *app, const char *service, const struct rota_dyn_method *method)
 {
-    static const char *const nothing[] = {"{}"};
-    bool given = app->n_data > 0 || method->client_streaming;
-    struct rota_requests requests = {0};
+    struct rota_requests requests;
     int code = ROTA_EXIT_USAGE;
 
-    if (rota_requests_read(&requests, &app->pool, method->input, given ? app->data : nothing, given ? app->n_data : 1)) {
-        if (method->client_streaming || requests.n == 1)
-            code = call_with(app, service, method, &requests);
-        else
-            rota_fail("call", "%s takes one message, here are %zu", method->name, requests.n);
-    }
+    if (rota_lookup_requests(&app->lookup, method, app->data, app->n_data, true, &requests))
+        code = call_with(app, service, method, &requests);
     rota_requests_fini(&requests);
     return code;
 }
 
-static int answer(struct app *app)
+static int answer(void *arg)
 {
+    struct app *app = arg;
     char *name, *slash;
     int code;
 
@@ -135,27 +127,6 @@ static int answer(struct app *app)
         code = method == NULL ? ROTA_EXIT_FAILED : call_method(app, name, method);
     }
     free(name);
-    return code;
-}
-
-static int run_on_loop(struct app *app, const struct rota_connect *connect)
-{
-    struct rota_channel *channel;
-    int code = ROTA_EXIT_FAILED;
-
-    if (rota_loop_new(NULL, &app->loop) < 0)
-        return rota_fail("call", "no event loop");
-    rota_pool_init(&app->pool, NULL);
-    channel = rota_connect_open("call", app->target, connect, app->loop);
-    if (channel != NULL) {
-        app->lookup = (struct rota_lookup){"call", app->target, &app->pool, {.channel = channel, .pool = &app->pool, .timeout_ms = REFLECTION_MS},
-                                           app->sets, app->n_sets};
-        code = answer(app);
-        rota_reflect_close(&app->lookup.reflect);
-    }
-    rota_channel_free(channel);
-    rota_pool_fini(&app->pool);
-    rota_loop_free(app->loop);
     return code;
 }
 
@@ -182,7 +153,8 @@ static int run(int argc, char **argv)
     app.target = words[0];
     app.name = words[1];
     app.options.timeout_ms = timeout_ms;
-    return run_on_loop(&app, &connect);
+    app.lookup = (struct rota_lookup){.verb = "call", .target = app.target, .sets = app.sets, .n_sets = app.n_sets};
+    return rota_lookup_run(&app.lookup, &connect, answer, &app);
 }
 
 const struct rota_command rota_command_call = {

@@ -2,7 +2,8 @@
 #include "lookup.h"
 #include "base/buffer.h"
 #include "caller.h"
-#include "connect.h"
+
+#define REFLECTION_MS 10000
 #include "wire/target.h"
 
 int rota_lookup_fail(const struct rota_lookup *lookup, const struct rota_status *why)
@@ -35,9 +36,9 @@ static bool load_set(struct rota_lookup *lookup, const char *path)
     if (file != NULL)
         fclose(file);
     if (err == 0)
-        err = rota_pool_add_set(lookup->pool, rota_buffer_peek(&bytes), &info);
+        err = rota_pool_add_set(&lookup->pool, rota_buffer_peek(&bytes), &info);
     if (err == 0)
-        err = rota_pool_link(lookup->pool, &info);
+        err = rota_pool_link(&lookup->pool, &info);
     rota_buffer_fini(&bytes);
     if (err < 0)
         rota_fail(lookup->verb, "%s: %s", path, info.text[0] != '\0' ? info.text : rota_err_text(err));
@@ -67,7 +68,7 @@ const struct rota_dyn_method *rota_lookup_method(struct rota_lookup *lookup, con
         rota_lookup_fail(lookup, &why);
         return NULL;
     }
-    found = rota_pool_service(lookup->pool, rota_slice_str(service));
+    found = rota_pool_service(&lookup->pool, rota_slice_str(service));
     what = found == NULL ? NULL : rota_dyn_service_method(found, rota_slice_str(method));
     if (found == NULL)
         rota_fail(lookup->verb, "%s is no service", service);
@@ -109,4 +110,39 @@ struct rota_metadata *rota_lookup_metadata(const struct rota_lookup *lookup, con
             return NULL;
         }
     return metadata;
+}
+
+bool rota_lookup_requests(const struct rota_lookup *lookup, const struct rota_dyn_method *method, const char *const *data, size_t n_data, bool none,
+                          struct rota_requests *ret_requests)
+{
+    static const char *const nothing[] = {"{}"};
+    bool given = n_data > 0 || (none && method->client_streaming);
+
+    *ret_requests = (struct rota_requests){0};
+    if (!rota_requests_read(ret_requests, &lookup->pool, method->input, given ? data : nothing, given ? n_data : 1))
+        return false;
+    if (method->client_streaming || ret_requests->n == 1)
+        return true;
+    rota_fail(lookup->verb, "%s takes one message, here are %zu", method->name, ret_requests->n);
+    return false;
+}
+
+int rota_lookup_run(struct rota_lookup *lookup, const struct rota_connect *connect, int (*answer)(void *arg), void *arg)
+{
+    struct rota_channel *channel;
+    int code = ROTA_EXIT_FAILED;
+
+    if (rota_loop_new(NULL, &lookup->loop) < 0)
+        return rota_fail(lookup->verb, "no event loop");
+    rota_pool_init(&lookup->pool, NULL);
+    channel = rota_connect_open(lookup->verb, lookup->target, connect, lookup->loop);
+    if (channel != NULL) {
+        lookup->reflect = (struct rota_reflect){.channel = channel, .pool = &lookup->pool, .timeout_ms = REFLECTION_MS};
+        code = answer(arg);
+        rota_reflect_close(&lookup->reflect);
+    }
+    rota_channel_free(channel);
+    rota_pool_fini(&lookup->pool);
+    rota_loop_free(lookup->loop);
+    return code;
 }

@@ -2,15 +2,21 @@
 #ifndef ROTA_TOOL_LOOKUP_H
 #define ROTA_TOOL_LOOKUP_H
 
+#include "connect.h"
 #include "reflect.h"
+#include "requests.h"
 
 struct rota_lookup {
     const char *verb, *target; /* for what is said on standard error */
-    struct rota_pool *pool;
+    struct rota_loop *loop;
+    struct rota_pool pool;
     struct rota_reflect reflect;
     const char *const *sets; /* files that protoc has made; with any, the server is not asked */
     size_t n_sets;
 };
+
+/* With verb, target and files filled in: opens the rest, has `answer` do the work, closes. The exit code. */
+int rota_lookup_run(struct rota_lookup *lookup, const struct rota_connect *connect, int (*answer)(void *arg), void *arg);
 
 /* Reads the files. False after having said what is wrong with one. */
 bool rota_lookup_load(struct rota_lookup *lookup);
@@ -23,6 +29,11 @@ int rota_lookup_fail(const struct rota_lookup *lookup, const struct rota_status 
 
 /* NULL after having said why. */
 const struct rota_dyn_method *rota_lookup_method(struct rota_lookup *lookup, const char *service, const char *method);
+
+/* The messages of a call from `data`; nothing given is {}, or nothing where the method takes a stream and `none` allows it. False after
+ * having said what is wrong; rota_requests_fini in either case. */
+bool rota_lookup_requests(const struct rota_lookup *lookup, const struct rota_dyn_method *method, const char *const *data, size_t n_data, bool none,
+                          struct rota_requests *ret_requests);
 
 /* Metadata from texts "key: value" or "key=value"; blanks before the value go. NULL after having said what is wrong. */
 struct rota_metadata *rota_lookup_metadata(const struct rota_lookup *lookup, const char *const *texts, size_t n);
