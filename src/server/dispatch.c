@@ -118,7 +118,7 @@ void rota_server_call_proceed(struct rota_server_call *call)
         refuse_with(call, ROTA_RESOURCE_EXHAUSTED, "what waits on the connection takes too much memory");
         return;
     }
-    if (call->server->held_bytes > call->server->options.max_total_bytes) {
+    if (call->conn != NULL && !rota_server_has_room(call->server) && !rota_server_make_room(call->server, call->conn)) {
         refuse_with(call, ROTA_RESOURCE_EXHAUSTED, "the server's unfinished messages take too much memory");
         return;
     }

@@ -166,7 +166,6 @@ static void unfinished_messages_are_bounded(void **unused)
     server_fixture_fini(&f);
 }
 
-/* The same bound over connections; what is over its bound also begins nothing. */
 /* Whoever lets no reply through is refused before all others are. */
 static void replies_that_wait_on_a_connection_are_bounded(void **unused)
 {
@@ -194,43 +193,10 @@ static void replies_that_wait_on_a_connection_are_bounded(void **unused)
     server_fixture_fini(&f);
 }
 
-static void all_connections_together_are_bounded(void **unused)
-{
-    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
-    uint8_t half[5 + 60] = {0, 0, 0, 0, 90};
-    struct rota_fake_ask *first, *second;
-    struct rota_fake_asker *other;
-    struct server_fixture f;
-
-    (void)unused;
-    options.max_total_bytes = 150;
-    server_fixture_init(&f, &options);
-    other = rota_fake_connect(&f.acceptor);
-    first = rota_fake_ask(f.asker, "/t.S/Chat", NULL, NULL);
-    rota_fake_ask_data(first, rota_slice(half, sizeof(half)));
-    second = rota_fake_ask(other, "/t.S/Chat", NULL, NULL);
-    rota_fake_ask_data(second, rota_slice(half, sizeof(half)));
-    assert_string_equal(rota_fake_answer_status(first), "open");
-    assert_string_equal(rota_fake_answer_status(second), "RESOURCE_EXHAUSTED the server's unfinished messages take too much memory");
-    /* What connections have queued counts too; only they know it. */
-    f.server->held_bytes += 100;
-    second = rota_fake_ask(other, "/t.S/Echo", NULL, NULL);
-    assert_string_equal(rota_fake_answer_status(second), "RESOURCE_EXHAUSTED the server's unfinished messages take too much memory");
-    f.server->held_bytes -= 100;
-    rota_fake_hang_up(f.asker);
-    assert_int_equal(f.server->held_bytes, 0);
-    second = rota_fake_ask(other, "/t.S/Echo", NULL, NULL);
-    rota_fake_ask_message(second, "a");
-    rota_fake_ask_end(second);
-    assert_string_equal(rota_fake_answer_status(second), "OK");
-    server_fixture_fini(&f);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replies_that_wait_on_a_connection_are_bounded),
-        cmocka_unit_test(all_connections_together_are_bounded),
         cmocka_unit_test(a_request_comes_to_its_end),
         cmocka_unit_test(what_is_no_grpc_gets_an_http_status),
         cmocka_unit_test(a_request_may_come_in_any_pieces),

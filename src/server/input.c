@@ -3,8 +3,8 @@
  * Invariants: credit is given back for a byte when the decoder has taken it, so a held call stops its client after one window,
  * while a message longer than the window still comes in. A method without client streaming is shown its request when the
  * client's half has ended and exactly one message came (the reply then never overtakes the request). What a call keeps
- * meanwhile is counted against its connection and the server, and the call that exceeds max_pending_bytes or max_total_bytes is ended: credit cannot bound it, since
- * each message must come in whole before the handler can take it.
+ * meanwhile is counted against its connection and the server; the call that exceeds max_pending_bytes is ended, and beyond max_total_bytes
+ * the connections that hold most (relief.c): credit cannot bound it, since each message must come in whole before the handler can take it.
  */
 #include "server/server.h"
 
@@ -55,7 +55,7 @@ static void count(struct rota_server_call *call)
         return;
     if (call->conn->pending_bytes > call->server->options.max_pending_bytes)
         fail(call, ROTA_RESOURCE_EXHAUSTED, "the connection's unfinished requests take too much memory");
-    else if (call->server->held_bytes > call->server->options.max_total_bytes)
+    else if (!rota_server_has_room(call->server) && !rota_server_make_room(call->server, call->conn))
         fail(call, ROTA_RESOURCE_EXHAUSTED, "the server's unfinished messages take too much memory");
     else
         return;

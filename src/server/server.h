@@ -1,8 +1,8 @@
 /* server.h - the inside of struct rota_server (rota/server.h): making one from parts, and what its files share.
  *
  * The server sees its loop as a struct rota_host and the network as a struct rota_acceptor, so it runs unchanged in tests.
- * Files: server.c (services, listeners, drain, close), conn.c (accepted connections), dispatch.c (from request headers to
- * handler), intercept.c (interceptors), call.c (a call's life), input.c (messages in), output.c (messages and status out),
+ * Files: server.c (services, listeners, drain, close), conn.c (accepted connections), relief.c (which of them go when memory is
+ * short), dispatch.c (from request headers to handler), intercept.c (interceptors), call.c (a call's life), input.c (messages in), output.c (messages and status out),
  * compression.c (of both).
  */
 #ifndef ROTA_SERVER_SERVER_H
@@ -76,6 +76,9 @@ struct rota_server {
     size_t n_interceptors;
     struct rota_server_stats stats;
     size_t held_bytes; /* messages waiting to be whole, wanted or sent, on all connections */
+    size_t leaving_bytes; /* what of them connections held that are being ended for it */
+    int64_t quiet_until_ns; /* relief.c says no more until then */
+    uint32_t n_untold;
     struct rota_server_reporter *reporter; /* of a service of our own; NULL: none */
     struct rota_zip zip;
     bool draining, closing;
@@ -99,6 +102,7 @@ struct rota_server_conn {
     struct rota_server *server;
     struct rota_conn *conn;
     size_t pending_bytes; /* of its calls */
+    size_t leaving_bytes; /* what it held when it was ended for that; 0: it was not */
     uint32_t n_orphans;   /* calls whose streams are gone and whose handlers are not done: they keep this in memory */
     bool closed;
     char peer[ROTA_ADDRESS_TEXT_SIZE];
@@ -148,6 +152,15 @@ struct rota_server_call {
 extern const struct rota_listener_events rota_server_listener_events; /* conn.c */
 void rota_server_conn_release(struct rota_server_conn *conn); /* when it is closed and has no orphans: frees it */
 extern const struct rota_stream_events rota_server_stream_events;     /* call.c */
+
+/* relief.c: whether all connections together hold no more than max_total_bytes, those apart that are being ended. */
+static inline bool rota_server_has_room(const struct rota_server *server)
+{
+    return server->held_bytes <= server->options.max_total_bytes || server->held_bytes - server->options.max_total_bytes <= server->leaving_bytes;
+}
+/* When there is none: ends connections that hold most. False: this one among them. */
+bool rota_server_make_room(struct rota_server *server, const struct rota_server_conn *conn);
+void rota_server_conn_left(struct rota_server_conn *conn); /* it has closed */
 
 /* dispatch.c: a new stream with its headers. */
 void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end);

@@ -1,0 +1,176 @@
+/* relief_test.c - connections that hold too much together: which of them are ended, and that nobody else notices. */
+#include "server/server_fixture.h"
+#include "testing/cmocka.h"
+#include <stdio.h>
+#include <string.h>
+
+#define CONNS 5
+
+/* What is queued on connections, oldest first, under a bound of 800 (a new call frees down to 700); which go when one comes on the last. */
+static const struct relief_case {
+    const char *rule;
+    size_t held[CONNS];
+    const char *want; /* a letter a connection: Ended, Kept */
+} cases[] = {
+    {"at the bound nobody goes", {400, 300, 100, 0, 0}, "KKKKK"},
+    {"beyond it the one that holds most", {100, 600, 101, 0, 0}, "KEKKK"},
+    {"as many as it takes to free an eighth", {260, 20, 280, 270, 0}, "EKKKK"},
+    {"all of the largest before the next", {30, 600, 40, 550, 50}, "KEKKK"},
+    {"two when one is not enough", {30, 590, 40, 840, 50}, "KEKEK"},
+    {"those that hold nothing stay", {0, 0, 1600, 0, 0}, "KKEKK"},
+    {"many that hold little go by age", {162, 162, 162, 162, 162}, "EKKKK"},
+    {"one alone that holds all", {0, 0, 0, 0, 801}, "KKKKE"},
+};
+
+static void settle_queue(struct server_fixture *f, struct rota_fake_asker *asker, size_t bytes)
+{
+    f->server->held_bytes += bytes - asker->conn.queued_bytes;
+    asker->conn.queued_bytes = bytes;
+}
+
+static void who_holds_most_goes_first(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(cases); i++) {
+        struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+        struct rota_fake_asker *askers[CONNS];
+        struct rota_fake_ask *ask;
+        struct server_fixture f;
+        char got[CONNS + 1] = "";
+        print_message("  %s\n", cases[i].rule);
+        options.max_total_bytes = 800;
+        server_fixture_init(&f, &options);
+        for (size_t k = 0; k < CONNS; k++) {
+            askers[k] = k == 0 ? f.asker : rota_fake_connect(&f.acceptor);
+            settle_queue(&f, askers[k], cases[i].held[k]);
+        }
+        ask = rota_fake_ask(askers[CONNS - 1], "/t.S/Echo", NULL, NULL);
+        for (size_t k = 0; k < CONNS; k++) {
+            got[k] = askers[k]->closed ? 'E' : 'K';
+            settle_queue(&f, askers[k], 0); /* as the transport does when streams go */
+        }
+        rota_fake_ask_message(ask, "a");
+        rota_fake_ask_end(ask);
+        assert_string_equal(got, cases[i].want);
+        assert_string_equal(rota_fake_answer_status(ask), got[CONNS - 1] == 'K'
+                                                              ? "OK"
+                                                              : "RESOURCE_EXHAUSTED the server's unfinished messages take too much memory");
+        assert_int_equal(f.server->held_bytes, 0);
+        assert_int_equal(f.server->leaving_bytes, 0);
+        server_fixture_fini(&f);
+    }
+}
+
+static struct rota_fake_ask *begin_message(struct rota_fake_asker *asker, size_t bytes)
+{
+    struct rota_fake_ask *ask = rota_fake_ask(asker, "/t.S/Chat", NULL, NULL);
+    uint8_t half[200] = {0, 0, 0, 0, 250}; /* counts for all that it will be */
+
+    rota_fake_ask_data(ask, rota_slice(half, bytes));
+    return ask;
+}
+
+/* Messages that are not whole, not queues: the one that makes it too much is itself served when others hold more. */
+static void unfinished_messages_are_relieved_too(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_fake_ask *hoard, *small, *late;
+    struct rota_fake_asker *other;
+    struct server_fixture f;
+
+    (void)unused;
+    options.max_total_bytes = 700;
+    server_fixture_init(&f, &options);
+    other = rota_fake_connect(&f.acceptor);
+    hoard = begin_message(f.asker, 195);
+    (void)begin_message(f.asker, 195);
+    small = begin_message(other, 40);
+    assert_string_equal(rota_fake_answer_status(hoard), "lost");
+    assert_string_equal(rota_fake_answer_status(small), "open");
+    assert_true(f.asker->closed);
+    assert_int_equal(f.server->leaving_bytes, 0);
+    assert_int_equal(f.server->held_bytes, 250);
+    late = rota_fake_ask(other, "/t.S/Echo", NULL, NULL);
+    rota_fake_ask_message(late, "a");
+    rota_fake_ask_end(late);
+    assert_string_equal(rota_fake_answer_status(late), "OK");
+    server_fixture_fini(&f);
+}
+
+/* Its own call is the one that adds too much: answered, and its memory is free at once. */
+static void a_hoard_that_grows_ends_itself(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_fake_ask *first, *second;
+    struct server_fixture f;
+
+    (void)unused;
+    options.max_total_bytes = 300;
+    server_fixture_init(&f, &options);
+    first = begin_message(f.asker, 195);
+    second = begin_message(f.asker, 195);
+    assert_string_equal(rota_fake_answer_status(first), "lost");
+    assert_string_equal(rota_fake_answer_status(second), "RESOURCE_EXHAUSTED the server's unfinished messages take too much memory");
+    assert_true(f.asker->closed);
+    assert_int_equal(f.server->held_bytes, 0);
+    server_fixture_fini(&f);
+}
+
+struct lines {
+    unsigned n;
+    char last[300];
+};
+
+static void note_line(void *ctx, enum rota_log_level level, const char *area, const char *text)
+{
+    struct lines *lines = ctx;
+
+    if (level != ROTA_LOG_WARN)
+        return;
+    assert_string_equal(area, "server");
+    lines->n++;
+    snprintf(lines->last, sizeof(lines->last), "%s", text);
+}
+
+/* Two ends at once are one line; a second later the next says how many it has not told of. */
+static void the_log_has_a_line_a_second(void **unused)
+{
+    struct lines lines = {0};
+    const struct rota_log log = {.write = note_line, .ctx = &lines, .level = ROTA_LOG_WARN};
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_fake_asker *other, *third;
+    struct server_fixture f;
+
+    (void)unused;
+    options.max_total_bytes = 100;
+    options.log = &log;
+    server_fixture_init(&f, &options);
+    other = rota_fake_connect(&f.acceptor);
+    third = rota_fake_connect(&f.acceptor);
+    settle_queue(&f, f.asker, 1000);
+    settle_queue(&f, other, 600);
+    (void)rota_fake_ask(third, "/t.S/Echo", NULL, NULL);
+    assert_true(f.asker->closed && other->closed);
+    assert_int_equal(lines.n, 1);
+    settle_queue(&f, f.asker, 0);
+    settle_queue(&f, other, 0);
+    rota_virtual_host_advance(&f.v, INT64_C(1000000000));
+    settle_queue(&f, third, 101);
+    (void)rota_fake_ask(third, "/t.S/Echo", NULL, NULL);
+    assert_true(third->closed);
+    assert_int_equal(lines.n, 2);
+    assert_string_equal(lines.last, "192.0.2.1:5000: ended, it held 101 of the 100 bytes that may wait on all connections (and 1 more like it)");
+    settle_queue(&f, third, 0);
+    server_fixture_fini(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_holds_most_goes_first),
+        cmocka_unit_test(unfinished_messages_are_relieved_too),
+        cmocka_unit_test(a_hoard_that_grows_ends_itself),
+        cmocka_unit_test(the_log_has_a_line_a_second),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
