@@ -1,0 +1,277 @@
+/* sent.c - a ring of fields over one run of text, with chains by field and by name.
+ *
+ * Fields leave in the order they came in, so their text does too: it is appended, and moved down when the end is reached and half is free.
+ * A chain holds ring positions + 1, newest first, 0 ends it; hence the oldest field is the last one of its chains. There are as many chains
+ * as places in the ring. A chain is never longer than the ring, which ends at 128 fields: values that collide on purpose make a look slower,
+ * but not without bound.
+ * Losing fields that the peer still has does no harm: indices count from the newest, and what we keep is always the end of what it keeps.
+ */
+#include "hpack/sent.h"
+#include "base/alloc.h"
+#include "hpack/hpack.h"
+
+#define FIRST_CAP 8
+#define FIRST_TEXT_BYTES 256
+#define FIELD_OVERHEAD 32 /* RFC 7541, 4.1 */
+
+struct sent_field {
+    uint32_t hash; /* of name and value */
+    uint16_t at, name_size, value_size;
+    uint8_t next, next_named; /* in its chains */
+};
+
+struct rota_hpack_sent {
+    uint8_t *text;
+    uint32_t text_cap, text_end;
+    uint32_t used_bytes;
+    uint16_t cap, first, count; /* of the ring; cap is a power of 2 */
+    struct sent_field fields[]; /* behind them the heads: cap by field, cap by name */
+};
+
+static uint8_t *chains_by_field(const struct rota_hpack_sent *table)
+{
+    return (uint8_t *)(table->fields + table->cap);
+}
+
+static uint8_t *chains_by_name(const struct rota_hpack_sent *table)
+{
+    return chains_by_field(table) + table->cap;
+}
+
+static uint64_t get_8(const uint8_t *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+static uint32_t get_4(const uint8_t *at)
+{
+    uint32_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+static bool same(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    if (size > 16)
+        return memcmp(a, b, size) == 0;
+    if (size >= 8)
+        return ((get_8(a) ^ get_8(b)) | (get_8(a + size - 8) ^ get_8(b + size - 8))) == 0;
+    if (size >= 4)
+        return ((get_4(a) ^ get_4(b)) | (get_4(a + size - 4) ^ get_4(b + size - 4))) == 0;
+    return size == 0 || (a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1]);
+}
+
+/* Of the size, the beginning, the middle and the end. */
+static uint64_t hash_text(struct rota_slice text, uint64_t seed)
+{
+    uint64_t a = 0, b = 0;
+
+    if (text.size >= 8) {
+        a = get_8(text.data) ^ get_8(text.data + text.size / 2 - 4) * UINT64_C(0x9e3779b97f4a7c15);
+        b = get_8(text.data + text.size - 8);
+    } else if (text.size >= 4) {
+        a = get_4(text.data);
+        b = get_4(text.data + text.size - 4);
+    } else if (text.size > 0) {
+        a = (uint64_t)text.data[0] << 16 | (uint64_t)text.data[text.size / 2] << 8 | text.data[text.size - 1];
+    }
+    a = (a ^ seed ^ (uint64_t)text.size << 56) * UINT64_C(0xff51afd7ed558ccd);
+    a = (a ^ a >> 32 ^ b) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return a ^ a >> 32;
+}
+
+static uint32_t hash_field(struct rota_slice name, struct rota_slice value)
+{
+    return (uint32_t)hash_text(value, hash_text(name, 0));
+}
+
+static uint32_t hash_name(struct rota_slice name)
+{
+    return (uint32_t)hash_text(name, 0);
+}
+
+static uint32_t index_of(const struct rota_hpack_sent *table, uint32_t position)
+{
+    return table->count - ((position - table->first) & (table->cap - 1u));
+}
+
+uint32_t rota_hpack_sent_find(const struct rota_hpack_sent *table, struct rota_slice name, struct rota_slice value)
+{
+    const struct sent_field *field;
+    uint32_t hash;
+
+    if (table == NULL)
+        return 0;
+    hash = hash_field(name, value);
+    for (uint8_t link = chains_by_field(table)[hash & (table->cap - 1u)]; link != 0; link = field->next) {
+        field = &table->fields[link - 1];
+        if (field->hash == hash && field->name_size == name.size && field->value_size == value.size &&
+            same(table->text + field->at, name.data, name.size) && same(table->text + field->at + name.size, value.data, value.size))
+            return index_of(table, link - 1u);
+    }
+    return 0;
+}
+
+uint32_t rota_hpack_sent_find_name(const struct rota_hpack_sent *table, struct rota_slice name)
+{
+    const struct sent_field *field;
+
+    if (table == NULL)
+        return 0;
+    for (uint8_t link = chains_by_name(table)[hash_name(name) & (table->cap - 1u)]; link != 0; link = field->next_named) {
+        field = &table->fields[link - 1];
+        if (field->name_size == name.size && same(table->text + field->at, name.data, name.size))
+            return index_of(table, link - 1u);
+    }
+    return 0;
+}
+
+static struct rota_slice name_of(const struct rota_hpack_sent *table, const struct sent_field *field)
+{
+    return rota_slice(table->text + field->at, field->name_size);
+}
+
+/* Puts the field, whose text is there, at the front of its chains. */
+static void chain(struct rota_hpack_sent *table, uint32_t position)
+{
+    struct sent_field *field = &table->fields[position];
+    uint8_t *by_field = &chains_by_field(table)[field->hash & (table->cap - 1u)];
+    uint8_t *by_name = &chains_by_name(table)[hash_name(name_of(table, field)) & (table->cap - 1u)];
+
+    field->next = *by_field;
+    *by_field = (uint8_t)(position + 1);
+    field->next_named = *by_name;
+    *by_name = (uint8_t)(position + 1);
+}
+
+static void unchain_oldest(struct rota_hpack_sent *table)
+{
+    const struct sent_field *field = &table->fields[table->first];
+    uint8_t *link = &chains_by_field(table)[field->hash & (table->cap - 1u)];
+
+    while (*link != table->first + 1)
+        link = &table->fields[*link - 1].next;
+    *link = 0;
+    link = &chains_by_name(table)[hash_name(name_of(table, field)) & (table->cap - 1u)];
+    while (*link != table->first + 1)
+        link = &table->fields[*link - 1].next_named;
+    *link = 0;
+}
+
+void rota_hpack_sent_evict_to(struct rota_hpack_sent *table, uint32_t limit_bytes)
+{
+    while (table->used_bytes > limit_bytes) {
+        const struct sent_field *oldest = &table->fields[table->first];
+
+        unchain_oldest(table);
+        table->used_bytes -= (uint32_t)oldest->name_size + oldest->value_size + FIELD_OVERHEAD;
+        table->first = (table->first + 1u) & (table->cap - 1u);
+        table->count--;
+    }
+}
+
+static struct rota_hpack_sent *new_ring(const struct rota_alloc *alloc, uint16_t cap)
+{
+    struct rota_hpack_sent *table = rota_alloc_zero(alloc, 1, sizeof(*table) + cap * (sizeof(struct sent_field) + 2));
+
+    if (table != NULL)
+        table->cap = cap;
+    return table;
+}
+
+/* Room for one field more. */
+static bool grow_ring(struct rota_hpack_sent **table, const struct rota_alloc *alloc)
+{
+    struct rota_hpack_sent *old = *table, *grown;
+
+    if (old != NULL && old->count < old->cap)
+        return true;
+    grown = new_ring(alloc, old == NULL ? FIRST_CAP : old->cap * 2u);
+    if (grown == NULL)
+        return false;
+    *table = grown;
+    if (old == NULL)
+        return true;
+    grown->text = old->text;
+    grown->text_cap = old->text_cap;
+    grown->text_end = old->text_end;
+    grown->used_bytes = old->used_bytes;
+    for (; grown->count < old->count; grown->count++) {
+        grown->fields[grown->count] = old->fields[(old->first + grown->count) & (old->cap - 1u)];
+        chain(grown, grown->count);
+    }
+    rota_alloc_free(alloc, old);
+    return true;
+}
+
+/* Room for so much text. All of it is less than ROTA_HPACK_TABLE_BYTES, so that half of twice as much always holds it. */
+static bool make_text_room(struct rota_hpack_sent *table, const struct rota_alloc *alloc, uint32_t need_bytes)
+{
+    uint32_t start = table->count == 0 ? 0 : table->fields[table->first].at;
+    uint32_t live = table->count == 0 ? 0 : table->text_end - start, cap = table->text_cap;
+    uint8_t *text = table->text;
+
+    if (text != NULL && cap - start - live >= need_bytes) {
+        table->text_end = start + live;
+        return true;
+    }
+    if (text == NULL || live + need_bytes > cap / 2) {
+        cap = text == NULL ? FIRST_TEXT_BYTES : cap * 2;
+        while (cap - live < need_bytes)
+            cap *= 2;
+        text = rota_alloc_get(alloc, cap);
+        if (text == NULL)
+            return false;
+    }
+    if (live > 0)
+        memmove(text, table->text + start, live);
+    if (text != table->text)
+        rota_alloc_free(alloc, table->text);
+    table->text = text;
+    table->text_cap = cap;
+    table->text_end = live;
+    for (uint32_t i = 0; i < table->count; i++)
+        table->fields[(table->first + i) & (table->cap - 1u)].at -= (uint16_t)start;
+    return true;
+}
+
+bool rota_hpack_sent_add(struct rota_hpack_sent **table, const struct rota_alloc *alloc, uint32_t max_bytes, struct rota_slice name, struct rota_slice value)
+{
+    struct rota_hpack_sent *t = *table;
+    struct sent_field *field;
+    uint32_t position, size_bytes;
+
+    if (name.size > max_bytes || value.size > max_bytes || name.size + value.size + FIELD_OVERHEAD > max_bytes)
+        return false;
+    size_bytes = (uint32_t)(name.size + value.size + FIELD_OVERHEAD);
+    if (t != NULL)
+        rota_hpack_sent_evict_to(t, max_bytes - size_bytes);
+    if (!grow_ring(table, alloc) || !make_text_room(*table, alloc, (uint32_t)(name.size + value.size)))
+        return false;
+    t = *table;
+    position = (t->first + t->count) & (t->cap - 1u);
+    field = &t->fields[position];
+    *field = (struct sent_field){
+        .hash = hash_field(name, value), .at = (uint16_t)t->text_end, .name_size = (uint16_t)name.size, .value_size = (uint16_t)value.size};
+    if (name.size > 0)
+        memcpy(t->text + t->text_end, name.data, name.size);
+    if (value.size > 0)
+        memcpy(t->text + t->text_end + name.size, value.data, value.size);
+    t->text_end += (uint32_t)(name.size + value.size);
+    t->used_bytes += size_bytes;
+    t->count++;
+    chain(t, position);
+    return true;
+}
+
+void rota_hpack_sent_free(struct rota_hpack_sent *table, const struct rota_alloc *alloc)
+{
+    if (table == NULL)
+        return;
+    rota_alloc_free(alloc, table->text);
+    rota_alloc_free(alloc, table);
+}
