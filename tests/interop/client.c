@@ -3,6 +3,7 @@
  * Exit code: 0 passed, 1 failed, 2 wrong arguments or a case that is not supported.
  */
 #include "client.h"
+#include "additional.h"
 #include "flags.h"
 
 #include <stdarg.h>
@@ -16,7 +17,8 @@ static const char usage[] =
     "                               else the system's\n"
     "  --soak_iterations=10 --soak_max_failures=0 --soak_per_iteration_max_acceptable_latency_ms=1000\n"
     "  --soak_overall_timeout_seconds=10 --soak_min_time_ms_between_rpcs=0 --soak_request_size=271828\n"
-    "  --soak_response_size=314159\n"
+    "  --soak_response_size=314159 --soak_num_threads=1\n"
+    "  --additional_metadata=KEY:VALUE;KEY:VALUE  sent with every call\n"
     "  --service_config_json=JSON   what calls and balancing follow, where the case has none of its own\n"
     "  CASE: list shows them\n";
 
@@ -90,6 +92,7 @@ struct rota_channel *open_channel(const struct interop *at)
     options.tls = at->tls;
     options.policies = at->policies;
     options.service_config = at->service_config;
+    options.interceptors = at->interceptors;
     if (rota_channel_open(target, &options, &channel, &info) == 0)
         return channel;
     printf("%s: %s\n", target, info.text);
@@ -131,10 +134,11 @@ static size_t find_case(const char *name)
 
 int main(int argc, char **argv)
 {
-    struct interop at = {.host = "localhost", .soak = {10, 0, 1000, 10, 0, LARGE_REQUEST, LARGE_REPLY}};
+    struct interop at = {.host = "localhost", .soak = {1, 10, 0, 1000, 10, 0, LARGE_REQUEST, LARGE_REPLY}};
     struct rota_tls_options tls = ROTA_TLS_OPTIONS_INIT;
     char test_ca[CERT_PATH_SIZE];
-    const char *test_case = NULL, *ca_file = NULL;
+    const char *test_case = NULL, *ca_file = NULL, *metadata = NULL;
+    struct rota_client_interceptor adding[] = {{&additional_metadata, NULL}, {NULL, NULL}};
     bool use_tls = false, use_test_ca = false;
     const struct flag flags[] = {
         {"server_host", &at.host, NULL, NULL},
@@ -145,6 +149,8 @@ int main(int argc, char **argv)
         {"use_test_ca", NULL, NULL, &use_test_ca},
         {"ca_file", &ca_file, NULL, NULL},
         {"service_config_json", &at.service_config, NULL, NULL},
+        {"additional_metadata", &metadata, NULL, NULL},
+        {"soak_num_threads", NULL, &at.soak.threads, NULL},
         {"soak_iterations", NULL, &at.soak.iterations, NULL},
         {"soak_max_failures", NULL, &at.soak.max_failures, NULL},
         {"soak_per_iteration_max_acceptable_latency_ms", NULL, &at.soak.max_latency_ms, NULL},
@@ -152,11 +158,10 @@ int main(int argc, char **argv)
         {"soak_min_time_ms_between_rpcs", NULL, &at.soak.min_ms_between, NULL},
         {"soak_request_size", NULL, &at.soak.request_bytes, NULL},
         {"soak_response_size", NULL, &at.soak.reply_bytes, NULL},
-        /* Of cases in Google's cloud, and of soaks with several calls at once. */
+        /* Of cases in Google's cloud. */
         {"default_service_account", NULL, NULL, NULL},
         {"oauth_scope", NULL, NULL, NULL},
         {"service_account_key_file", NULL, NULL, NULL},
-        {"soak_num_threads", NULL, NULL, NULL},
     };
     size_t chosen;
     int code;
@@ -170,6 +175,13 @@ int main(int argc, char **argv)
         flags_refuse("--server_port: expected a number from 1 to 65535");
     if (at.soak.request_bytes > MAX_PAYLOAD_BYTES)
         flags_refuse("--soak_request_size: at most %d", MAX_PAYLOAD_BYTES);
+    if (at.soak.threads < 1 || at.soak.threads > MAX_SOAK_THREADS)
+        flags_refuse("--soak_num_threads: from 1 to %d", MAX_SOAK_THREADS);
+    if (metadata != NULL) {
+        additional_check(metadata);
+        adding[0].arg = (void *)(uintptr_t)metadata;
+        at.interceptors = adding;
+    }
     code = run(&at, cases[chosen].run);
     printf("%s: %s\n", test_case, code == 0 ? "passed" : "failed");
     return code;

@@ -10,6 +10,7 @@
 
 #define LARGE_REQUEST 271828
 #define LARGE_REPLY 314159
+#define MAX_SOAK_THREADS 64
 
 struct interop {
     struct rota_loop *loop; /* the program's own: blocking calls turn it */
@@ -19,8 +20,9 @@ struct interop {
     const struct rota_tls_options *tls; /* NULL: plaintext */
     const struct rota_lb_class *const *policies; /* of a case's own; NULL: none */
     const char *service_config;                  /* NULL: none */
+    const struct rota_client_interceptor *interceptors; /* NULL: none */
     struct {
-        long iterations, max_failures, max_latency_ms, overall_timeout_s, min_ms_between, request_bytes, reply_bytes;
+        long threads, iterations, max_failures, max_latency_ms, overall_timeout_s, min_ms_between, request_bytes, reply_bytes;
     } soak;
 };
 
