@@ -8,6 +8,7 @@
     retry_test.py storm       three servers at 150 % of what they can do: the budget holds, goodput stays
 """
 
+import collections
 import json
 import re
 import sys
@@ -47,7 +48,7 @@ class Run:
             meanwhile(process)
         process.wait(timeout_s)
         assert process.code == 0, process.code
-        self.calls = [fleet.Call(line) for line in process.lines if line.startswith("call ")]
+        self.calls = sorted((fleet.Call(line) for line in process.lines if line.startswith("call ")), key=lambda call: call.number)
         self.failed = [call for call in self.calls if call.code != "OK"]
         words = next(line for line in process.lines if line.startswith("stats ")).split()[1:]
         self.stats = {name: int(number) for name, number in zip(words[::2], words[1::2])}
@@ -174,7 +175,11 @@ def storm(h):
         assert goodput[0] < len(plain.calls) * 0.8
     with h.check("at most 1.1 attempts a call"):
         assert stormy.stats["over_budget"] > 0
-        assert stormy.stats["attempts"] <= 1.1 * len(stormy.calls), stormy.stats
+        # Seconds with fewer than 100 calls, which only a machine that stands still makes here, have the floor of 10 retries.
+        first_s = stormy.calls[0].start_s
+        begun = collections.Counter(int(call.start_s - first_s) for call in stormy.calls)
+        floor = sum(max(0, 10 - begun[second] / 10) for second in range(12))
+        assert stormy.stats["attempts"] <= 1.1 * len(stormy.calls) + floor, (stormy.stats, floor)
     with h.check("goodput within 5 % of that without retries"):
         assert goodput[1] >= 0.95 * goodput[0], goodput
 

@@ -4,12 +4,13 @@
 
 #define NS_PER_S INT64_C(1000000000)
 #define SECONDS ROTA_RETRY_BUDGET_SECONDS
+#define FORGET_NS (2 * SECONDS * NS_PER_S)
 #define ONE 100 /* attempt */
 
 void rota_retry_budget_init(struct rota_retry_budget *budget, uint32_t ratio_percent, uint32_t floor_per_s)
 {
     *budget = (struct rota_retry_budget){.ratio = ratio_percent, .floor = (int64_t)floor_per_s * ONE};
-    budget->reserve = budget->floor * SECONDS;
+    budget->begun_ns = -FORGET_NS - 1;
 }
 
 static int64_t lesser(int64_t a, int64_t b)
@@ -21,8 +22,9 @@ static int64_t lesser(int64_t a, int64_t b)
 static void end_second(struct rota_retry_budget *budget)
 {
     int64_t missing = budget->income < budget->floor ? budget->floor - budget->income : 0;
-    int64_t i = ++budget->second % SECONDS;
+    size_t i = ++budget->second % SECONDS;
 
+    budget->begun_ns += NS_PER_S;
     budget->reserve = lesser(budget->reserve + missing, budget->floor * SECONDS);
     budget->owed -= lesser(budget->owed, missing);
     budget->income = 0;
@@ -31,15 +33,15 @@ static void end_second(struct rota_retry_budget *budget)
     budget->seconds[i].credit = budget->seconds[i].spent = 0;
 }
 
-static void move_to(struct rota_retry_budget *budget, int64_t second)
+static void move_to(struct rota_retry_budget *budget, int64_t now_ns)
 {
-    if (second - budget->second > 2 * SECONDS) { /* long enough to forget everything */
+    if (now_ns - budget->begun_ns > FORGET_NS) { /* the first use, or long enough to forget everything */
         memset(budget->seconds, 0, sizeof(budget->seconds));
         budget->credit = budget->spent = budget->income = budget->owed = 0;
         budget->reserve = budget->floor * SECONDS;
-        budget->second = second;
+        budget->begun_ns = now_ns;
     }
-    while (budget->second < second)
+    while (now_ns - budget->begun_ns >= NS_PER_S)
         end_second(budget);
 }
 
@@ -47,7 +49,7 @@ void rota_retry_budget_call(struct rota_retry_budget *budget, int64_t now_ns)
 {
     int64_t paid;
 
-    move_to(budget, now_ns / NS_PER_S);
+    move_to(budget, now_ns);
     paid = lesser(budget->owed, budget->ratio);
     budget->income += budget->ratio;
     budget->owed -= paid;
@@ -57,9 +59,9 @@ void rota_retry_budget_call(struct rota_retry_budget *budget, int64_t now_ns)
 
 bool rota_retry_budget_spend(struct rota_retry_budget *budget, int64_t now_ns)
 {
-    int64_t i;
+    size_t i;
 
-    move_to(budget, now_ns / NS_PER_S);
+    move_to(budget, now_ns);
     i = budget->second % SECONDS;
     if (budget->credit >= ONE) {
         budget->credit -= ONE;

@@ -9,6 +9,7 @@
 #define ROTA_CHANNEL_RETRY_BUDGET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define ROTA_RETRY_BUDGET_SECONDS 10
@@ -16,7 +17,8 @@
 struct rota_retry_budget {
     /* All in hundredths of an attempt. */
     int64_t ratio, floor; /* a deposit; the floor of a second */
-    int64_t second;       /* of the host's clock, the last of the window */
+    int64_t begun_ns;     /* when the window's last second did: the first is that of the first call, or it would seem to have few */
+    size_t second;        /* counts them */
     struct {
         int64_t credit; /* deposits, less what was spent of them */
         int64_t spent;

@@ -20,6 +20,7 @@ static const struct budget_case {
     {"which fills second by second", 10, 10, {{0, 0, 100, 100}, {11000, 0, 200, 100}, {13000, 0, 1, 0}, {22000, 0, 200, 100}}},
     {"it fills by what the deposits stay behind it", 10, 10, {{0, 0, 100, 100}, {500, 60, 0, 0}, {10000, 0, 200, 94}}},
     {"what it gave is paid back by the next calls", 10, 10, {{0, 0, 100, 100}, {100, 1000, 50, 0}, {200, 100, 50, 10}}},
+    {"also where they begin in the middle of a second", 10, 10, {{900, 20, 20, 20}, {1000, 980, 200, 80}}},
     {"neither: none", 0, 0, {{0, 1000, 10, 0}}},
     {"what is spent is missing for ten seconds", 10, 10, {{0, 1000, 100, 100}, {9999, 0, 10, 0}, {10000, 0, 200, 100}}},
     {"calls count for ten seconds", 10, 0, {{0, 1000, 0, 0}, {9999, 0, 50, 50}, {10000, 0, 50, 0}}},
