@@ -83,10 +83,10 @@ def cut_block(stream, size, *fields, end=False):
 
 
 class Link:
-    """One connection, seen from the server."""
+    """One connection, seen from the server. settled: the other side has acknowledged settings."""
 
     def __init__(self, server, sock):
-        self.server, self.sock, self.held = server, sock, []
+        self.server, self.sock, self.settled = server, sock, False
 
     def send(self, octets):
         self.sock.sendall(octets)
@@ -96,6 +96,7 @@ class Link:
         kind, flags, stream, payload = read_frame(self.sock)
         if kind in (SETTINGS, PING) and not flags & ACK:
             self.send(frame(kind, ACK, 0, payload if kind == PING else b""))
+        self.settled = self.settled or kind == SETTINGS and flags & ACK
         return kind, flags, stream, payload
 
     def question(self):
