@@ -25,7 +25,7 @@ def measure(scene, end):
     times = []
     while not end():
         times.append(scene.beside.call())
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_S)  # paces the calls, which leaves the cores to the others
     return p99(times)
 
 

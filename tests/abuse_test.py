@@ -86,7 +86,7 @@ class Scene:
         times = [self.beside.call()]
         while attacker.running():
             times.append(self.beside.call())
-            time.sleep(0.002)  # leaves the cores to the two others
+            time.sleep(0.002)  # paces the calls, which leaves the cores to the two others
         attacker.wait()
         with self.h.check("%s: %s" % (mode, attacker.lines[-1])):
             assert attacker.lines[-1].startswith(want), "want: " + want

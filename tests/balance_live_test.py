@@ -12,7 +12,7 @@ import time
 
 import harness
 
-CALL = re.compile(r"^call (\d+) (\d+) (\d+) (\w+) (\S+)", re.M)
+CALL = re.compile(r"^call (\d+) (\d+) (\d+) (\w+) (\S+)")
 
 
 class Load:
@@ -21,12 +21,31 @@ class Load:
     def __init__(self, h, addrs, config, rate, timeout_ms=5000):
         self.process = h.spawn([h.program("tests/load_client"), "ipv4:" + ",".join(addrs), "--rate=%d" % rate, "--timeout=%d" % timeout_ms,
                                 "--config=" + config], name="load")
-        self.process.wait_line(r"^call 10 ")
+        self.addrs, self._calls, self._read = addrs, {}, 0
 
-    def calls(self, from_us=0, to_us=1 << 62):
-        """(start, code, address) of the calls that began in between and have ended."""
-        found = ((int(m[2]), m[4], m[5]) for m in CALL.finditer(self.process.text()))
-        return [call for call in found if from_us <= call[0] < to_us]
+    def calls(self):
+        """(start, code, address) of the calls that have ended, by their numbers, which are in the order of their starts."""
+        lines = self.process.lines[self._read:]
+        self._read += len(lines)
+        for m in filter(None, map(CALL.match, lines)):
+            self._calls[int(m[1])] = (int(m[2]), m[4], m[5])
+        return self._calls
+
+    def after(self, from_us, count, timeout_s=20):
+        """The first so many calls that began from then on, once all of them have ended."""
+        def ended():
+            calls = self.calls()
+            first = 1 + max((number for number, call in calls.items() if call[0] < from_us), default=0)
+            window = [calls.get(number) for number in range(first, first + count)]
+            return None not in window and window
+        return harness.until("%d calls" % count, ended, timeout_s, step_s=0.05)
+
+    def wait_shares(self, good, count, timeout_s=10):
+        """Waits until the shares of so many calls, the last to end, are good."""
+        def now_good():
+            last = list(self.calls().values())[-count:]
+            return len(last) == count and good(shares(last, self.addrs))
+        harness.until("such shares", now_good, timeout_s, step_s=0.05)
 
     def finish(self):
         self.process.terminate()
@@ -55,21 +74,20 @@ def weights(h):
         load = Load(h, addrs, '{"loadBalancingConfig":[{"weighted_round_robin":{"blackoutPeriod":"0.5s","weightUpdatePeriod":"0.2s",'
                     '"enableOobLoadReport":%s,"oobReportingPeriod":"0.2s"}}]}' % oob, rate=1000)
 
-        def measure():
-            time.sleep(1.5)
-            begin = now_us()
-            time.sleep(3)
-            return shares(load.calls(begin, now_us()), addrs)
+        def measure(want):
+            """The shares, once what was reported last is what they follow."""
+            load.wait_shares(lambda got: near(got, want, 0.05), 500)
+            return shares(load.after(now_us(), 3000), addrs)
 
         with h.check("reports %s: shares are 10:20:40" % says):
-            got = measure()
+            got = measure(said)
             assert near(got, said, 0.01), got
         servers[0].signal(signal.SIGUSR1)
         servers[0].wait_line(r"^rps 20")
         servers[0].signal(signal.SIGUSR1)
         servers[0].wait_line(r"^rps 40")
         with h.check("reports %s: shares follow to 40:20:40" % says):
-            got = measure()
+            got = measure([40, 20, 40])
             assert near(got, [40, 20, 40], 0.01), got
         with h.check("reports %s: no call fails" % says):
             total, failed = load.finish()
@@ -82,9 +100,11 @@ def health(h):
     go = sys.argv[2] == "go"
     servers = [h.spawn([h.peer("gohealth")] if go else h.peer_py("pyhealth.py"), name="health %d" % i) for i in range(3)]
     addrs = [server.wait_line(r"^listening on (\S+)", timeout_s=20).group(1) for server in servers]
-    load = Load(h, addrs, '{"loadBalancingConfig":[{"round_robin":{}}],"healthCheckConfig":{"serviceName":"proto.HelloService"}}', rate=2000 if go else 300)
+    rate = 2000 if go else 300
+    count = rate * 4 // 5
+    load = Load(h, addrs, '{"loadBalancingConfig":[{"round_robin":{}}],"healthCheckConfig":{"serviceName":"proto.HelloService"}}', rate=rate)
     grace_us = 200000  # for the news to travel on a busy machine
-    time.sleep(1)
+    load.wait_shares(lambda got: min(got) > 0, 60)
 
     def turn(server, number, line):
         mark = server.mark()
@@ -96,17 +116,14 @@ def health(h):
         i = flip % 3
         with h.check("flip %d: no call begins at a server that does not serve" % flip):
             gone = turn(servers[i], signal.SIGUSR1, "NOT_SERVING")
-            time.sleep(1)
-            late = [call for call in load.calls(gone + grace_us, now_us()) if call[2] == addrs[i]]
-            others = load.calls(gone + grace_us, now_us())
-            assert len(others) > 150 and not late, (len(others), late[:3])
+            late = [call for call in load.after(gone + grace_us, count) if call[2] == addrs[i]]
+            assert not late, late[:3]
         with h.check("flip %d: it has its share again once it serves" % flip):
             back = turn(servers[i], signal.SIGUSR2, "SERVING")
-            time.sleep(1)
-            got = shares(load.calls(back + grace_us, now_us()), addrs)
+            got = shares(load.after(back + grace_us, count), addrs)
             assert near(got, [1, 1, 1], 0.02), got
     with h.check("all three stop serving: calls fail with what the server says, and none before"):
-        failed = [call for call in load.calls() if call[1] != "OK"]
+        failed = [call for call in load.calls().values() if call[1] != "OK"]
         assert not failed, failed[:3]
         for server in servers:
             turn(server, signal.SIGUSR1, "NOT_SERVING")
@@ -119,29 +136,23 @@ def hung(h):
     servers = [h.spawn([h.program("examples/hello/server"), "--port=127.0.0.1:%d" % port, "--registry=none"], ready="server starting on") for port in ports]
     addrs = ["127.0.0.1:%d" % port for port in ports]
     load = Load(h, addrs, '{"loadBalancingConfig":[{"adaptive":{}}]}', rate=1000, timeout_ms=1000)
-    time.sleep(2)
     with h.check("all are well: each has about its third"):
-        got = shares(load.calls(), addrs)
+        got = shares(load.after(0, 2000), addrs)
         # On a busy machine some do answer later than others, and get less for it.
         assert min(got) > 0.05, got
     servers[1].freeze()
     frozen = now_us()
-    time.sleep(6.5)
     with h.check("a second after it stopped it gets less than one call in 200"):
-        # Those that began until 5 s after have ended by now, by their deadline if not before.
-        calls = load.calls(frozen + 1000000, frozen + 5000000)
-        got = shares(calls, addrs)
-        assert len(calls) > 3000 and got[1] < 0.005, (len(calls), got)
+        got = shares(load.after(frozen + 1000000, 4000), addrs)
+        assert got[1] < 0.005, got
     with h.check("hardly a call is lost to it"):
-        calls = load.calls(frozen, frozen + 5000000)
+        calls = load.after(frozen, 5000)
         lost = [call for call in calls if call[1] != "OK"]
         assert len(lost) < len(calls) * 0.005, (len(lost), len(calls))
     servers[1].thaw()
-    time.sleep(10)
-    with h.check("10 s after it goes on it has its share again"):
-        begin = now_us()
-        time.sleep(2)
-        got = shares(load.calls(begin, now_us()), addrs)
+    with h.check("within 10 s of going on it has its share again, and keeps it"):
+        load.wait_shares(lambda got: got[1] > 0.1, 1000)
+        got = shares(load.after(now_us(), 2000), addrs)
         assert got[1] > 0.1, got
     load.process.terminate()
 

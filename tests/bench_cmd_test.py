@@ -4,8 +4,6 @@
 """
 
 import json
-import os
-import signal
 import threading
 import time
 
@@ -39,13 +37,13 @@ def test(h):
         # Poisson: 1000 calls, standard deviation 32.
         assert code == 0 and 840 < said["calls"] + said["unfinished"] < 1160, said
     with h.check("open loop: a stop of half a second shows in half a second's worth of calls"):
-        def stop():
-            time.sleep(1)
-            os.kill(server.pid, signal.SIGSTOP)
-            time.sleep(0.5)
-            os.kill(server.pid, signal.SIGCONT)
+        def stop(mark):
+            server.wait_line("receive:", after=mark, count=500)
+            server.freeze()
+            time.sleep(0.5)  # the stop is what is measured
+            server.thaw()
 
-        thread = threading.Thread(target=stop)
+        thread = threading.Thread(target=stop, args=(server.mark(),))
         thread.start()
         code, said = bench(h, target, method, "--rate", "500", "--duration", "3", "--warm-up", "0")
         thread.join()

@@ -50,7 +50,7 @@ class ConnectProxy:
         # The server's first bytes may come with the answer, which may come in pieces.
         for piece in (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 2", b"00 OK\r\nVia: test\r\n\r"):
             client.sendall(piece)
-            time.sleep(0.02)
+            time.sleep(0.02)  # so that each arrives by itself
         server.settimeout(0.2)
         try:
             first = server.recv(65536)
