@@ -25,6 +25,7 @@ function(rota_library)
     target_link_libraries(librota_shared PRIVATE ${libs} Threads::Threads m)
     target_link_libraries(librota_static PUBLIC ${libs} Threads::Threads m)
     target_link_options(librota_shared PRIVATE -Wl,--as-needed)
+    target_link_options(librota_static INTERFACE -Wl,--gc-sections)
     if(NOT ROTA_SANITIZE AND NOT ROTA_FUZZ)
         # Sanitizers' own symbols come from the program, at run time.
         target_link_options(librota_shared PRIVATE -Wl,--no-undefined)

@@ -17,13 +17,15 @@ function(rota_add_folder folder)
 endfunction()
 
 # rota_module(name [NOT_IN_LIBRARY] [SOURCES file ...] [PROTOS file.proto ...] [IMPORT_DIRS dir ...]
-#             [MESSAGES_ONLY] [DEPS module ...] [LIBS library ...] [TEST_DEPS module ...]
-#             [TEST_SOURCES file ...])
+#             [MESSAGES_ONLY] [DEPS module ...] [LIBS library ...] [HOT file ...] [COLD file ...|ALL]
+#             [TEST_DEPS module ...] [TEST_SOURCES file ...])
 #
 # SOURCES   default: every .c of the folder but *_test.c and *_fixture.c
 # PROTOS    .proto files whose generated code belongs to the module (IMPORT_DIRS, MESSAGES_ONLY: see rota_generate)
 # DEPS      modules it includes, by folder name; users of this module may include those too
 # LIBS      libraries outside of rota, by the names in RotaDependencies.cmake
+# HOT       sources that calls spend their time in: optimised for speed, -O3
+# COLD      sources that work at the start, when servers or settings change, or when something fails: for size, -Os
 # TEST_DEPS modules that only its tests use; `testing` is always there once it exists
 # TEST_SOURCES fixtures of other folders that all of its tests are linked with
 #
@@ -32,7 +34,7 @@ endfunction()
 # librota (testing, sim, codegen).
 function(rota_module name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "NOT_IN_LIBRARY;MESSAGES_ONLY" ""
-        "SOURCES;PROTOS;IMPORT_DIRS;DEPS;LIBS;TEST_DEPS;TEST_SOURCES")
+        "SOURCES;PROTOS;IMPORT_DIRS;DEPS;LIBS;HOT;COLD;TEST_DEPS;TEST_SOURCES")
     if(arg_UNPARSED_ARGUMENTS)
         message(FATAL_ERROR "rota_module(${name}): what is ${arg_UNPARSED_ARGUMENTS}?")
     endif()
@@ -54,6 +56,7 @@ function(rota_module name)
         add_library(${target} INTERFACE)
         set(scope INTERFACE)
     endif()
+    rota_optimise(HOT ${arg_HOT} COLD ${arg_COLD} OF ${arg_SOURCES})
     target_include_directories(${target} ${scope} ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
     if(arg_NOT_IN_LIBRARY)
         # testing/, sim/ and codegen/ are included by their path from the top.
@@ -72,6 +75,22 @@ function(rota_module name)
         cmake_path(GET test STEM stem)
         rota_test(${name}_${stem} SOURCES ${test} ${fixtures} ${arg_TEST_SOURCES} DEPS ${name} ${arg_TEST_DEPS} LABELS unit ${name})
     endforeach()
+endfunction()
+
+# rota_optimise([HOT file ...] [COLD file ...|ALL] OF file ...): another level than -O2 for some of the files
+function(rota_optimise)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "HOT;COLD;OF")
+    if(arg_COLD STREQUAL "ALL")
+        set(arg_COLD ${arg_OF})
+    endif()
+    foreach(file IN LISTS arg_HOT arg_COLD)
+        cmake_path(ABSOLUTE_PATH file NORMALIZE)
+        if(NOT EXISTS ${file})
+            message(FATAL_ERROR "HOT or COLD names a file that is not there: ${file}")
+        endif()
+    endforeach()
+    set_source_files_properties(${arg_HOT} PROPERTIES COMPILE_OPTIONS "$<$<NOT:$<CONFIG:Debug>>:-O3>")
+    set_source_files_properties(${arg_COLD} PROPERTIES COMPILE_OPTIONS "$<$<NOT:$<CONFIG:Debug>>:-Os>")
 endfunction()
 
 # rota_program(name [INSTALL] [OUTPUT file] SOURCES file ... [DEPS module ...] [LIBS library ...])
