@@ -39,7 +39,12 @@ struct rota_call_options {
     const struct rota_call_credentials *credentials; /* rota/credentials.h; beside the channel's; default: none */
     rota_explain explain; /* rota/explain.h; told of each pick of this call, in place of the channel's; default: none */
     void *explain_arg;
+    /* Blocking unary calls only: the whole status message, of which the status has the beginning, is written here, zero-terminated and cut
+     * at a character where message_size bytes do not hold it; ROTA_MESSAGE_SIZE do. NULL: not wanted. Always written. */
+    char *ret_message;
+    size_t message_size;
 };
+#define ROTA_MESSAGE_SIZE 8193
 #define ROTA_CALL_OPTIONS_INIT {.size = sizeof(struct rota_call_options)}
 
 /* --- Blocking --- */

@@ -40,7 +40,8 @@ enum rota_code {
 
 struct rota_status {
     enum rota_code code;
-    /* UTF-8, zero-terminated; a longer message is cut at a character (the whole of it: rota_call_message). */
+    /* UTF-8, zero-terminated; a longer message is cut at a character. The whole of it: rota_call_message, or ret_message
+     * in the options of a blocking unary call. */
     char message[ROTA_STATUS_MESSAGE_SIZE];
 };
 

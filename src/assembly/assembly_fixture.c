@@ -70,7 +70,7 @@ static void on_echo(struct rota_server_call *call, const void *message, const vo
 
 static void on_fail(struct rota_server_call *call, const void *message, const void *handlers, void *user)
 {
-    char text[200], *rest;
+    char text[4000], *rest;
     long code;
 
     (void)handlers;

@@ -7,6 +7,7 @@
 #include "assembly/blocking.h"
 
 #include "base/assert.h"
+#include "base/text.h"
 #include "loop/loop.h"
 #include "wire/frame.h"
 #include "wire/metadata.h"
@@ -21,6 +22,7 @@ struct unary {
     struct rota_chunk *request; /* it, packed */
     struct rota_chunk *reply;
     struct rota_status status;
+    bool has_message; /* ret_message is the call's, not the status's */
     bool no_memory; /* what cancelled the call */
     bool done;
 };
@@ -53,6 +55,20 @@ static void fail(struct unary *u, enum rota_code code, const char *text)
 
     rota_status_set(&status, code, "%s", text);
     finish(u, &status);
+}
+
+static void put_message(struct unary *u, struct rota_slice text)
+{
+    const struct rota_call_options *o = &u->options;
+    size_t size = text.size;
+
+    if (o->ret_message == NULL || o->message_size == 0)
+        return;
+    if (size >= o->message_size)
+        size = rota_text_cut((const char *)text.data, o->message_size - 1);
+    if (size > 0)
+        memcpy(o->ret_message, text.data, size);
+    o->ret_message[size] = '\0';
 }
 
 /* False: out of memory. */
@@ -98,8 +114,11 @@ static void on_done(struct rota_call *call, void *arg, const struct rota_status 
         fail(u, ROTA_RESOURCE_EXHAUSTED, "out of memory");
     else if (status->code == ROTA_OK && u->reply == NULL)
         fail(u, ROTA_INTERNAL, "the server said OK without a reply");
-    else
+    else {
+        put_message(u, rota_call_message(call));
+        u->has_message = true;
         finish(u, status);
+    }
 }
 
 static const struct rota_call_events events = {.on_message = on_message, .on_done = on_done};
@@ -145,6 +164,7 @@ static void unpack(struct unary *u, void **ret_reply)
     void *reply;
     rota_err err = type->codec->unpack(type->type, rota_chunk_slice(u->reply), NULL, &reply, &info);
 
+    u->has_message &= err == 0;
     if (err < 0)
         rota_status_set(&u->status, err == ROTA_ENOMEM || err == ROTA_ELIMIT ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "reply: %s",
                         info.text[0] == '\0' ? rota_err_text(err) : info.text);
@@ -169,6 +189,7 @@ struct rota_status rota_unary(struct rota_channel *channel, const struct rota_me
     u.request = rota_blocking_pack(channel, method, request);
     if (u.request == NULL) {
         rota_status_set(&u.status, ROTA_RESOURCE_EXHAUSTED, "out of memory");
+        put_message(&u, rota_slice_str(u.status.message));
         return u.status;
     }
     rota_handoff_init(&u.handoff, rota_channel_loop(channel));
@@ -185,6 +206,8 @@ struct rota_status rota_unary(struct rota_channel *channel, const struct rota_me
     rota_handoff_fini(&u.handoff);
     if (u.status.code == ROTA_OK)
         unpack(&u, ret_reply);
+    if (!u.has_message)
+        put_message(&u, rota_slice_str(u.status.message));
     rota_chunk_unref(u.reply);
     return u.status;
 }

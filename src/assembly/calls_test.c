@@ -360,6 +360,47 @@ static void metadata_both_ways(void **unused)
     rota_metadata_free(sent);
 }
 
+/* --- The whole status message --- */
+
+static void a_whole_message_of_a_blocking_call(void **unused)
+{
+    static char asked[3 + 2 * 1000] = "9 ";
+    static const struct {
+        const char *rule;
+        bool fails;
+        int64_t timeout_ms;
+        size_t size, want_size;
+        enum rota_code want;
+    } cases[] = {
+        {"all of it", true, 0, ROTA_MESSAGE_SIZE, 2000, ROTA_FAILED_PRECONDITION},
+        {"as much as there is room for", true, 0, 600, 598, ROTA_FAILED_PRECONDITION},
+        {"room for nothing", true, 0, 1, 0, ROTA_FAILED_PRECONDITION},
+        {"a call that went well", false, 0, 600, 0, ROTA_OK},
+        {"a call that never was", false, -1, 600, SIZE_MAX, ROTA_DEADLINE_EXCEEDED},
+    };
+
+    (void)unused;
+    for (size_t i = 2; i < sizeof(asked) - 1; i += 2)
+        memcpy(asked + i, "\xc3\xa9", 2);
+    for (size_t i = 0; i < ROTA_COUNT(cases); i++) {
+        struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+        struct rota_slice request = rota_slice_str(asked);
+        char message[ROTA_MESSAGE_SIZE] = "before";
+        struct rota_status status;
+        print_message("  %s\n", cases[i].rule);
+        options.timeout_ms = cases[i].timeout_ms;
+        options.ret_message = message;
+        options.message_size = cases[i].size;
+        status = rota_unary(at.channel, cases[i].fails ? &test_fail : &test_echo, &options, &request, NULL);
+        assert_int_equal(status.code, cases[i].want);
+        if (cases[i].want_size == SIZE_MAX)
+            assert_string_equal(message, status.message);
+        else
+            assert_int_equal(strlen(message), cases[i].want_size);
+        assert_memory_equal(message, cases[i].fails ? asked + 2 : message, strlen(message));
+    }
+}
+
 /* --- Sizes --- */
 
 static void big_messages(void **unused)
@@ -463,6 +504,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_call_may_be_finished_after_its_channel, setup, teardown),
         cmocka_unit_test_setup_teardown(blocking_in_a_callback_aborts, setup, teardown),
         cmocka_unit_test_setup_teardown(metadata_both_ways, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_whole_message_of_a_blocking_call, setup, teardown),
         cmocka_unit_test_setup_teardown(big_messages, setup, teardown),
         cmocka_unit_test_setup_teardown(other_kinds_of_sockets, setup, teardown),
         cmocka_unit_test_setup_teardown(one_server_many_listeners, setup, teardown),
