@@ -13,6 +13,7 @@
 #include <rota/slice.h>
 
 #define ROTA_HPACK_TABLE_BYTES 4096 /* SETTINGS_HEADER_TABLE_SIZE where nothing else is said; also our encoder's bound */
+#define ROTA_HPACK_OVERHEAD 32 /* what a field counts beside its name and value (4.1) */
 #define ROTA_HPACK_STRING_MAX_BYTES 65536 /* a longer name or value is an error */
 
 /* --- Decoding --- */

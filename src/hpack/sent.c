@@ -9,10 +9,10 @@
 #include "hpack/sent.h"
 #include "base/alloc.h"
 #include "hpack/hpack.h"
+#include "hpack/same.h"
 
 #define FIRST_CAP 8
-#define FIRST_TEXT_BYTES 256
-#define FIELD_OVERHEAD 32 /* RFC 7541, 4.1 */
+#define FIRST_TEXT_BYTES 128
 
 struct sent_field {
     uint32_t hash; /* of name and value */
@@ -38,60 +38,29 @@ static uint8_t *chains_by_name(const struct rota_hpack_sent *table)
     return chains_by_field(table) + table->cap;
 }
 
-static uint64_t get_8(const uint8_t *at)
+/* Of the beginning and the end; a shorter text is in it whole. */
+static uint64_t gist(struct rota_slice text)
 {
-    uint64_t word;
+    const uint8_t *end = text.data + text.size;
 
-    memcpy(&word, at, sizeof(word));
-    return word;
+    if (text.size >= 8)
+        return rota_get_8(text.data) + (rota_get_8(end - 8) << 19 | rota_get_8(end - 8) >> 45);
+    if (text.size >= 4)
+        return rota_get_4(text.data) | (uint64_t)rota_get_4(end - 4) << 32;
+    return text.size == 0 ? 0 : (uint32_t)text.data[0] << 16 | (uint32_t)text.data[text.size / 2] << 8 | end[-1];
 }
 
-static uint32_t get_4(const uint8_t *at)
+/* Equal gists of different sizes are no reason to differ: who looks compares. */
+static uint32_t hash_name(struct rota_slice name)
 {
-    uint32_t word;
-
-    memcpy(&word, at, sizeof(word));
-    return word;
-}
-
-static bool same(const uint8_t *a, const uint8_t *b, size_t size)
-{
-    if (size > 16)
-        return memcmp(a, b, size) == 0;
-    if (size >= 8)
-        return ((get_8(a) ^ get_8(b)) | (get_8(a + size - 8) ^ get_8(b + size - 8))) == 0;
-    if (size >= 4)
-        return ((get_4(a) ^ get_4(b)) | (get_4(a + size - 4) ^ get_4(b + size - 4))) == 0;
-    return size == 0 || (a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1]);
-}
-
-/* Of the size, the beginning, the middle and the end. */
-static uint64_t hash_text(struct rota_slice text, uint64_t seed)
-{
-    uint64_t a = 0, b = 0;
-
-    if (text.size >= 8) {
-        a = get_8(text.data) ^ get_8(text.data + text.size / 2 - 4) * UINT64_C(0x9e3779b97f4a7c15);
-        b = get_8(text.data + text.size - 8);
-    } else if (text.size >= 4) {
-        a = get_4(text.data);
-        b = get_4(text.data + text.size - 4);
-    } else if (text.size > 0) {
-        a = (uint64_t)text.data[0] << 16 | (uint64_t)text.data[text.size / 2] << 8 | text.data[text.size - 1];
-    }
-    a = (a ^ seed ^ (uint64_t)text.size << 56) * UINT64_C(0xff51afd7ed558ccd);
-    a = (a ^ a >> 32 ^ b) * UINT64_C(0xc4ceb9fe1a85ec53);
-    return a ^ a >> 32;
+    return (uint32_t)(gist(name) * UINT64_C(0xff51afd7ed558ccd) >> 32);
 }
 
 static uint32_t hash_field(struct rota_slice name, struct rota_slice value)
 {
-    return (uint32_t)hash_text(value, hash_text(name, 0));
-}
+    uint64_t mixed = gist(name) * UINT64_C(0xff51afd7ed558ccd) ^ (gist(value) + value.size) * UINT64_C(0xc4ceb9fe1a85ec53);
 
-static uint32_t hash_name(struct rota_slice name)
-{
-    return (uint32_t)hash_text(name, 0);
+    return (uint32_t)(mixed >> 32);
 }
 
 static uint32_t index_of(const struct rota_hpack_sent *table, uint32_t position)
@@ -110,7 +79,7 @@ uint32_t rota_hpack_sent_find(const struct rota_hpack_sent *table, struct rota_s
     for (uint8_t link = chains_by_field(table)[hash & (table->cap - 1u)]; link != 0; link = field->next) {
         field = &table->fields[link - 1];
         if (field->hash == hash && field->name_size == name.size && field->value_size == value.size &&
-            same(table->text + field->at, name.data, name.size) && same(table->text + field->at + name.size, value.data, value.size))
+            rota_same(table->text + field->at, name.data, name.size) && rota_same(table->text + field->at + name.size, value.data, value.size))
             return index_of(table, link - 1u);
     }
     return 0;
@@ -124,7 +93,7 @@ uint32_t rota_hpack_sent_find_name(const struct rota_hpack_sent *table, struct r
         return 0;
     for (uint8_t link = chains_by_name(table)[hash_name(name) & (table->cap - 1u)]; link != 0; link = field->next_named) {
         field = &table->fields[link - 1];
-        if (field->name_size == name.size && same(table->text + field->at, name.data, name.size))
+        if (field->name_size == name.size && rota_same(table->text + field->at, name.data, name.size))
             return index_of(table, link - 1u);
     }
     return 0;
@@ -168,7 +137,7 @@ void rota_hpack_sent_evict_to(struct rota_hpack_sent *table, uint32_t limit_byte
         const struct sent_field *oldest = &table->fields[table->first];
 
         unchain_oldest(table);
-        table->used_bytes -= (uint32_t)oldest->name_size + oldest->value_size + FIELD_OVERHEAD;
+        table->used_bytes -= (uint32_t)oldest->name_size + oldest->value_size + ROTA_HPACK_OVERHEAD;
         table->first = (table->first + 1u) & (table->cap - 1u);
         table->count--;
     }
@@ -208,7 +177,7 @@ static bool grow_ring(struct rota_hpack_sent **table, const struct rota_alloc *a
     return true;
 }
 
-/* Room for so much text. All of it is less than ROTA_HPACK_TABLE_BYTES, so that half of twice as much always holds it. */
+/* Room for so much text. All of it is less than ROTA_HPACK_TABLE_BYTES, so that it grows to three times that at most. */
 static bool make_text_room(struct rota_hpack_sent *table, const struct rota_alloc *alloc, uint32_t need_bytes)
 {
     uint32_t start = table->count == 0 ? 0 : table->fields[table->first].at;
@@ -220,9 +189,9 @@ static bool make_text_room(struct rota_hpack_sent *table, const struct rota_allo
         return true;
     }
     if (text == NULL || live + need_bytes > cap / 2) {
-        cap = text == NULL ? FIRST_TEXT_BYTES : cap * 2;
+        cap = text == NULL ? FIRST_TEXT_BYTES : cap + cap / 2;
         while (cap - live < need_bytes)
-            cap *= 2;
+            cap += cap / 2;
         text = rota_alloc_get(alloc, cap);
         if (text == NULL)
             return false;
@@ -245,9 +214,9 @@ bool rota_hpack_sent_add(struct rota_hpack_sent **table, const struct rota_alloc
     struct sent_field *field;
     uint32_t position, size_bytes;
 
-    if (name.size > max_bytes || value.size > max_bytes || name.size + value.size + FIELD_OVERHEAD > max_bytes)
+    if (name.size > max_bytes || value.size > max_bytes || name.size + value.size + ROTA_HPACK_OVERHEAD > max_bytes)
         return false;
-    size_bytes = (uint32_t)(name.size + value.size + FIELD_OVERHEAD);
+    size_bytes = (uint32_t)(name.size + value.size + ROTA_HPACK_OVERHEAD);
     if (t != NULL)
         rota_hpack_sent_evict_to(t, max_bytes - size_bytes);
     if (!grow_ring(table, alloc) || !make_text_room(*table, alloc, (uint32_t)(name.size + value.size)))

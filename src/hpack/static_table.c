@@ -4,6 +4,9 @@
  * the same name follow each other, so that the first one's index finds them all; a test looks for each.
  */
 #include "hpack/static_table.h"
+#include "hpack/same.h"
+
+#define LAST_OF_SEVERAL 14 /* the last index whose name another field has too */
 
 #define FIELDS(X) \
     X(1, ":authority", "") \
@@ -110,25 +113,24 @@ void rota_hpack_static_get(uint32_t index, struct rota_slice *ret_name, struct r
     *ret_value = rota_slice(text + place->name_size, place->value_size);
 }
 
+static bool name_is(const struct place *place, struct rota_slice name)
+{
+    return place->name_size == name.size && rota_same((const uint8_t *)&texts + place->at, name.data, name.size);
+}
+
 uint32_t rota_hpack_static_find(struct rota_slice name, struct rota_slice value, bool *ret_whole)
 {
     uint32_t first = name.size == 0 ? 0 : by_name[hash_name(name)];
-    struct rota_slice known_name, known_value;
+    const struct place *place = &places[first];
 
     *ret_whole = false;
-    if (first == 0)
+    if (first == 0 || !name_is(place, name))
         return 0;
-    rota_hpack_static_get(first, &known_name, &known_value);
-    if (!rota_slice_equal(name, known_name))
-        return 0;
-    for (uint32_t index = first; index <= ROTA_HPACK_STATICS; index++) {
-        rota_hpack_static_get(index, &known_name, &known_value);
-        if (index > first && !rota_slice_equal(name, known_name))
-            break;
-        if (rota_slice_equal(value, known_value)) {
-            *ret_whole = true;
-            return index;
-        }
-    }
+    do {
+        *ret_whole = place->value_size == value.size && rota_same((const uint8_t *)&texts + place->at + place->name_size, value.data, value.size);
+        if (*ret_whole)
+            return (uint32_t)(place - places);
+        place++;
+    } while (place <= &places[LAST_OF_SEVERAL] && name_is(place, name));
     return first;
 }
