@@ -173,6 +173,7 @@ static const struct long_case {
 } long_cases[] = {
     {"a value as long as can be", "0f 08 7f81 ff03", ROTA_HPACK_STRING_MAX_BYTES, 'x', ROTA_HPACK_FIELD},
     {"its last byte is not there", "0f 08 7f81 ff03", ROTA_HPACK_STRING_MAX_BYTES - 1, 'x', ROTA_HPACK_CUT},
+    {"not even its length is whole", "0f 08 7f81 ff", 0, 'x', ROTA_HPACK_CUT},
     {"a byte longer is an error before it is there", "0f 08 7f82 ff03", 0, 'x', ROTA_HPACK_BAD},
     {"so is a name", "00 7f82 ff03", 0, 'x', ROTA_HPACK_BAD},
     {"so is a value that is to be added", "5f 7f82 ff03", 0, 'x', ROTA_HPACK_BAD},

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define MANY_FIELDS 1000
+#define COLLIDING_FIELDS 30
 #define LONG_VALUE "0123456789012345678901234567890123456789"
 
 static const struct form_case {
@@ -169,6 +170,28 @@ static void without_memory_a_field_is_plain(void **state)
     }
 }
 
+/* They have the same beginning, end and size, which is all that their hash is made of. */
+static void values_that_collide_are_told_apart(void **state)
+{
+    struct rota_hpack_encoder encoder;
+    static struct block block;
+    char line[64];
+
+    (void)state;
+    rota_hpack_encoder_init(&encoder, NULL);
+    for (int i = 0; i < 2 * COLLIDING_FIELDS; i++) {
+        snprintf(line, sizeof(line), "&: 12345678-%02d-12345678\n", i % COLLIDING_FIELDS);
+        block_encode(&encoder, line, ROTA_HPACK_ADD, &block);
+        if (i < COLLIDING_FIELDS)
+            assert_true(block.size > 1);
+        else
+            assert_int_equal(block.size, 1);
+        if (i >= COLLIDING_FIELDS)
+            assert_int_equal(block.bytes[0], 0xbe + 2 * COLLIDING_FIELDS - 1 - i);
+    }
+    rota_hpack_encoder_fini(&encoder);
+}
+
 /* Ten fields as every call has them, and many that come once. */
 static void memory_is_bounded(void **state)
 {
@@ -195,6 +218,28 @@ static void memory_is_bounded(void **state)
     rota_leak_alloc_fini(&leak);
 }
 
+static void a_long_field_has_room(void **state)
+{
+    static char line[4096];
+    static struct block block;
+    struct rota_hpack_encoder encoder;
+    struct rota_leak_alloc leak;
+
+    (void)state;
+    rota_leak_alloc_init(&leak);
+    rota_hpack_encoder_init(&encoder, &leak.alloc);
+    snprintf(line, sizeof(line), "&: %04060d\n", 0); /* with its name and what it counts more, 4093 */
+    block_encode(&encoder, "a: b\n", ROTA_HPACK_ADD, &block);
+    block_encode(&encoder, line, ROTA_HPACK_ADD, &block);
+    block_encode(&encoder, line, ROTA_HPACK_ADD, &block);
+    assert_block(&block, "be");
+    block_encode(&encoder, "a: b\n", ROTA_HPACK_PLAIN, &block);
+    assert_block(&block, "0001 6101 62");
+    rota_hpack_encoder_fini(&encoder);
+    rota_leak_alloc_fini(&leak);
+    rota_hpack_encoder_fini(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +248,8 @@ int main(void)
         cmocka_unit_test(a_smaller_table_forgets_the_oldest),
         cmocka_unit_test(what_is_too_large_is_not_added),
         cmocka_unit_test(without_memory_a_field_is_plain),
+        cmocka_unit_test(values_that_collide_are_told_apart),
+        cmocka_unit_test(a_long_field_has_room),
         cmocka_unit_test(memory_is_bounded),
     };
 

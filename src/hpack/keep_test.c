@@ -205,6 +205,42 @@ static void nothing_grows_that_is_not_kept(void **state)
     }
 }
 
+static rota_err all_that_takes_memory(const struct rota_alloc *alloc, void *ctx)
+{
+    /* Added, Huffman-coded and not added, and too large with a name from the table. */
+    static const char *const blocks[] = {"3f25 4001 6101 62 4081 1f81 1f", "0081 1f81 1f", "1f2f 0161",
+        "7e24 6161 6161 6161 6161 6161 6161 6161 6161 6161 6161 6161 6161 6161 6161 6161 6161 6161 6161"};
+    enum rota_hpack_result result = ROTA_HPACK_END;
+    struct rota_hpack_decoder decoder;
+    struct rota_hpack_field field;
+    struct rota_arena arena;
+
+    (void)ctx;
+    rota_hpack_decoder_init(&decoder, alloc);
+    for (size_t i = 0; i < ROTA_COUNT(blocks) && result == ROTA_HPACK_END; i++) {
+        static struct block block;
+        struct rota_slice bytes;
+
+        block_set_hex(&block, blocks[i]);
+        bytes = block_slice(&block);
+        rota_arena_init(&arena, alloc, 0);
+        rota_hpack_begin(&decoder);
+        while ((result = rota_hpack_decode(&decoder, &bytes, true, &arena, &field)) == ROTA_HPACK_FIELD)
+            continue;
+        rota_arena_fini(&arena);
+    }
+    rota_hpack_decoder_fini(&decoder);
+    assert_true(result == ROTA_HPACK_END || result == ROTA_HPACK_NOMEM);
+    return result == ROTA_HPACK_END ? 0 : ROTA_ENOMEM;
+}
+
+static void failing_memory_is_noticed(void **state)
+{
+    (void)state;
+    /* Two entries and their ring, an arena's chunk for the codes, one for the name. */
+    assert_int_equal(rota_alloc_sweep(all_that_takes_memory, NULL), 5);
+}
+
 static void an_unused_decoder_has_nothing(void **state)
 {
     struct side side;
@@ -216,6 +252,7 @@ static void an_unused_decoder_has_nothing(void **state)
     rota_hpack_let_go(&side.decoder);
     assert_int_equal(side.leak.allocs, 0);
     side_fini(&side);
+    rota_hpack_decoder_fini(NULL);
 }
 
 int main(void)
@@ -227,6 +264,7 @@ int main(void)
         cmocka_unit_test(what_was_let_go_goes_at_once),
         cmocka_unit_test(the_name_of_an_entry_that_goes_stays),
         cmocka_unit_test(nothing_grows_that_is_not_kept),
+        cmocka_unit_test(failing_memory_is_noticed),
         cmocka_unit_test(an_unused_decoder_has_nothing),
     };
 
