@@ -218,6 +218,24 @@ static void memory_is_bounded(void **state)
     rota_leak_alloc_fini(&leak);
 }
 
+static void nothing_may_be_null(void **state)
+{
+    struct rota_hpack_encoder encoder;
+    struct rota_slice nothing = {NULL, 0};
+    struct block block;
+    uint8_t *out = block.bytes;
+
+    (void)state;
+    rota_hpack_encoder_init(&encoder, NULL);
+    for (int i = 0; i < 2; i++) {
+        out = rota_hpack_encode(&encoder, nothing, nothing, ROTA_HPACK_ADD, out);
+        out = rota_hpack_encode(&encoder, ROTA_SLICE("&&"), nothing, ROTA_HPACK_PLAIN, out);
+    }
+    block.size = (size_t)(out - block.bytes);
+    assert_block(&block, "4000 00 0002 2626 00 be 0002 2626 00");
+    rota_hpack_encoder_fini(&encoder);
+}
+
 static void a_long_field_has_room(void **state)
 {
     static char line[4096];
@@ -249,6 +267,7 @@ int main(void)
         cmocka_unit_test(what_is_too_large_is_not_added),
         cmocka_unit_test(without_memory_a_field_is_plain),
         cmocka_unit_test(values_that_collide_are_told_apart),
+        cmocka_unit_test(nothing_may_be_null),
         cmocka_unit_test(a_long_field_has_room),
         cmocka_unit_test(memory_is_bounded),
     };

@@ -41,13 +41,15 @@ static uint8_t *chains_by_name(const struct rota_hpack_sent *table)
 /* Of the beginning and the end; a shorter text is in it whole. */
 static uint64_t gist(struct rota_slice text)
 {
-    const uint8_t *end = text.data + text.size;
+    uint64_t last;
 
-    if (text.size >= 8)
-        return rota_get_8(text.data) + (rota_get_8(end - 8) << 19 | rota_get_8(end - 8) >> 45);
+    if (text.size >= 8) {
+        last = rota_get_8(text.data + text.size - 8);
+        return rota_get_8(text.data) + (last << 19 | last >> 45);
+    }
     if (text.size >= 4)
-        return rota_get_4(text.data) | (uint64_t)rota_get_4(end - 4) << 32;
-    return text.size == 0 ? 0 : (uint32_t)text.data[0] << 16 | (uint32_t)text.data[text.size / 2] << 8 | end[-1];
+        return rota_get_4(text.data) | (uint64_t)rota_get_4(text.data + text.size - 4) << 32;
+    return text.size == 0 ? 0 : (uint32_t)text.data[0] << 16 | (uint32_t)text.data[text.size / 2] << 8 | text.data[text.size - 1];
 }
 
 /* Equal gists of different sizes are no reason to differ: who looks compares. */
