@@ -39,6 +39,7 @@ struct rota_leaf_hooks {
     /* A new leaf, or one whose endpoint is to be another object from now on. ROTA_ENOMEM: nothing has changed. */
     rota_err (*take_endpoint)(struct rota_petiole *p, struct rota_leaf *leaf, const struct rota_endpoint *endpoint);
     void (*come)(struct rota_petiole *p, struct rota_leaf *leaf); /* into `ready` */
+    void (*move)(struct rota_petiole *p, struct rota_leaf *leaf); /* to another place of it, since another one comes or leaves */
     void (*leave)(struct rota_petiole *p, struct rota_leaf *leaf); /* is about to leave `ready` */
     void (*drop)(struct rota_petiole *p, struct rota_leaf *leaf); /* undoes take_endpoint; not called by rota_petiole_fini */
 };

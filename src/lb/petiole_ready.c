@@ -7,10 +7,14 @@
 #include "lb/petiole_ready.h"
 #include <math.h>
 
-static void put(struct rota_petiole *p, uint32_t place, struct rota_ready ready)
+static void move(struct rota_petiole *p, uint32_t from, uint32_t to)
 {
-    p->ready[place] = ready;
-    ready.leaf->ready_place = place + 1;
+    struct rota_leaf *leaf = p->ready[from].leaf;
+
+    p->ready[to] = p->ready[from];
+    leaf->ready_place = to + 1;
+    if (p->hooks->move != NULL)
+        p->hooks->move(p, leaf);
 }
 
 void rota_petiole_ready_add(struct rota_petiole *p, struct rota_leaf *leaf)
@@ -26,8 +30,9 @@ void rota_petiole_ready_add(struct rota_petiole *p, struct rota_leaf *leaf)
         p->cursor = rota_lb_random_below(p->env, p->n_ready);
     }
     if (place != last)
-        put(p, last, p->ready[place]);
-    put(p, place, (struct rota_ready){rota_lb_child_sole(leaf->child), leaf->child, leaf, 0});
+        move(p, place, last);
+    p->ready[place] = (struct rota_ready){rota_lb_child_sole(leaf->child), leaf->child, leaf, 0};
+    leaf->ready_place = place + 1;
 }
 
 void rota_petiole_ready_remove(struct rota_petiole *p, struct rota_leaf *leaf)
@@ -40,7 +45,7 @@ void rota_petiole_ready_remove(struct rota_petiole *p, struct rota_leaf *leaf)
     last = --p->n_ready;
     leaf->ready_place = 0;
     if (place != last)
-        put(p, place, p->ready[last]);
+        move(p, last, place);
     if (p->cursor == 0 && place == 0 && last > 1)
         p->cursor = 1; /* who served last has just moved to where the turn is */
     else if (p->cursor >= last)

@@ -1,6 +1,7 @@
 /* random.c - each call goes to a READY endpoint by chance, in proportion to the endpoints' weights.
  *
- * An endpoint without a weight has weight 1 (as in gRFC A113). Picks are independent of each other and of the past. Elsewhere: the draw (weighted_set.c).
+ * An endpoint without a weight has weight 1 (as in gRFC A113). Picks are independent of each other and of the past.
+ * Invariant: the tag of a leaf in the set is its place in `ready`. Elsewhere: the draw (weighted_set.c).
  */
 #include "base/list.h"
 #include "lb/config_json.h"
@@ -34,7 +35,12 @@ static rota_err take_endpoint(struct rota_petiole *p, struct rota_leaf *leaf, co
 
 static void come(struct rota_petiole *p, struct rota_leaf *leaf)
 {
-    rota_weighted_add(set_of(p), item_of(leaf));
+    rota_weighted_add(set_of(p), item_of(leaf), leaf->ready_place - 1);
+}
+
+static void move(struct rota_petiole *p, struct rota_leaf *leaf)
+{
+    rota_weighted_retag(set_of(p), item_of(leaf), leaf->ready_place - 1);
 }
 
 static void leave(struct rota_petiole *p, struct rota_leaf *leaf)
@@ -51,6 +57,7 @@ static const struct rota_leaf_hooks hooks = {
     .leaf_size = sizeof(struct random_leaf),
     .take_endpoint = take_endpoint,
     .come = come,
+    .move = move,
     .leave = leave,
     .drop = drop,
 };
@@ -58,14 +65,14 @@ static const struct rota_leaf_hooks hooks = {
 static const struct rota_ready *draw(const struct random *r, int64_t now_ns)
 {
     const struct rota_petiole *leaves = &r->policy.leaves;
-    const struct rota_leaf *drawn = NULL;
+    const struct rota_ready *drawn = NULL;
 
     for (int i = 0; i < ROTA_SLOW_START_TRIES; i++) {
-        drawn = &ROTA_CONTAINER(rota_weighted_draw(&r->set), struct random_leaf, item)->leaf;
-        if (rota_petiole_takes(leaves, drawn, now_ns))
+        drawn = &leaves->ready[rota_weighted_draw(&r->set)->tag];
+        if (rota_petiole_takes(leaves, drawn->leaf, now_ns))
             break;
     }
-    return &leaves->ready[drawn->ready_place - 1];
+    return drawn;
 }
 
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)

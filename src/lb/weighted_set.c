@@ -11,7 +11,7 @@ void rota_weighted_init(struct rota_weighted_set *set, const struct rota_lb_env 
 void rota_weighted_fini(struct rota_weighted_set *set)
 {
     for (int i = 0; set->env != NULL && i < ROTA_WEIGHTED_LEVELS; i++)
-        rota_alloc_free(set->env->alloc, set->levels[i].items);
+        rota_alloc_free(set->env->alloc, set->levels[i].entries);
 }
 
 static unsigned level_of(uint32_t weight)
@@ -23,13 +23,13 @@ static unsigned level_of(uint32_t weight)
     return level;
 }
 
-void rota_weighted_add(struct rota_weighted_set *set, struct rota_weighted *item)
+void rota_weighted_add(struct rota_weighted_set *set, struct rota_weighted *item, uint32_t tag)
 {
     unsigned at = level_of(item->weight);
     struct rota_weighted_level *level = &set->levels[at];
 
     ROTA_ASSERT(item->place == 0 && level->count < level->n_known);
-    level->items[level->count++] = item;
+    level->entries[level->count++] = (struct rota_weighted_entry){item, item->weight, tag};
     item->place = level->count;
     level->sum += item->weight;
     set->sum += item->weight;
@@ -40,10 +40,10 @@ void rota_weighted_remove(struct rota_weighted_set *set, struct rota_weighted *i
 {
     unsigned at = level_of(item->weight);
     struct rota_weighted_level *level = &set->levels[at];
-    struct rota_weighted *last = level->items[level->count - 1];
+    struct rota_weighted_entry last = level->entries[level->count - 1];
 
-    level->items[item->place - 1] = last;
-    last->place = item->place;
+    level->entries[item->place - 1] = last;
+    last.item->place = item->place;
     item->place = 0;
     level->sum -= item->weight;
     set->sum -= item->weight;
@@ -51,22 +51,30 @@ void rota_weighted_remove(struct rota_weighted_set *set, struct rota_weighted *i
         set->levels_in_use &= ~(UINT64_C(1) << at);
 }
 
+void rota_weighted_retag(struct rota_weighted_set *set, const struct rota_weighted *item, uint32_t tag)
+{
+    set->levels[level_of(item->weight)].entries[item->place - 1].tag = tag;
+}
+
 rota_err rota_weighted_know(struct rota_weighted_set *set, struct rota_weighted *item, uint32_t weight)
 {
     struct rota_weighted_level *level = &set->levels[level_of(weight)];
     bool inside = item->place != 0;
-    rota_err err = rota_alloc_reserve(set->env->alloc, &level->items, &level->cap, level->n_known + 1, sizeof(struct rota_weighted *));
+    uint32_t tag = 0;
+    rota_err err = rota_alloc_reserve(set->env->alloc, &level->entries, &level->cap, level->n_known + 1, sizeof(*level->entries));
 
     if (err < 0)
         return err;
-    if (inside)
+    if (inside) {
+        tag = set->levels[level_of(item->weight)].entries[item->place - 1].tag;
         rota_weighted_remove(set, item);
+    }
     if (item->weight != 0)
         rota_weighted_forget(set, item);
     level->n_known++;
     item->weight = weight;
     if (inside)
-        rota_weighted_add(set, item);
+        rota_weighted_add(set, item, tag);
     return 0;
 }
 
@@ -92,15 +100,15 @@ static unsigned draw_level(const struct rota_weighted_set *set)
     return at; /* the last level should rounding have carried the roll past it */
 }
 
-struct rota_weighted *rota_weighted_draw(const struct rota_weighted_set *set)
+const struct rota_weighted_entry *rota_weighted_draw(const struct rota_weighted_set *set)
 {
     unsigned at = draw_level(set);
     const struct rota_weighted_level *level = &set->levels[at];
     double bound = (double)(UINT64_C(1) << at);
 
     for (;;) {
-        struct rota_weighted *item = level->items[level->count == 1 ? 0 : rota_lb_random_below(set->env, level->count)];
-        if (level->count == 1 || (double)item->weight == bound || rota_lb_random_unit(set->env) * bound < item->weight)
-            return item;
+        const struct rota_weighted_entry *entry = &level->entries[level->count == 1 ? 0 : rota_lb_random_below(set->env, level->count)];
+        if (level->count == 1 || (double)entry->weight == bound || rota_lb_random_unit(set->env) * bound < entry->weight)
+            return entry;
     }
 }

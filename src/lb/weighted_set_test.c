@@ -39,14 +39,22 @@ static void draws_in_proportion(void **unused)
         for (size_t k = 0; k < rows[i].count; k++) {
             weights[k] = rows[i].weights[k];
             assert_int_equal(rota_weighted_know(&set, &items[k], rows[i].weights[k]), 0);
-            rota_weighted_add(&set, &items[k]);
+            rota_weighted_add(&set, &items[k], (uint32_t)k);
         }
         for (int k = 0; k < DRAWS; k++)
-            counts[rota_weighted_draw(&set) - items]++;
+            counts[rota_weighted_draw(&set)->tag]++;
         lb_shares_check(rows[i].rule, counts, weights, rows[i].count, 0.01, true);
         rota_weighted_fini(&set);
         rota_leak_alloc_fini(&memory);
     }
+}
+
+/* What a draw finds says the same as the item. */
+static void check_entry(const struct rota_weighted_entry *drawn, const struct rota_weighted *items)
+{
+    assert_int_not_equal(drawn->item->place, 0);
+    assert_int_equal(drawn->weight, drawn->item->weight);
+    assert_int_equal(drawn->tag, drawn->item - items);
 }
 
 /* A model in the plainest form: who is in, with which weight. */
@@ -79,13 +87,13 @@ static void changes_keep_the_sums(void **unused)
         } else if (rota_rng_below(&rng, 8) == 0) {
             rota_weighted_forget(&set, item);
         } else {
-            rota_weighted_add(&set, item);
+            rota_weighted_add(&set, item, (uint32_t)(item - items));
         }
         for (size_t i = 0; i < ROTA_COUNT(items); i++)
             sum += items[i].place != 0 ? items[i].weight : 0;
         assert_int_equal(set.sum, sum);
         if (sum > 0)
-            assert_int_not_equal(rota_weighted_draw(&set)->place, 0);
+            check_entry(rota_weighted_draw(&set), items);
     }
     rota_weighted_fini(&set);
     rota_leak_alloc_fini(&memory);

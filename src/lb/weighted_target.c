@@ -185,7 +185,7 @@ static void on_child(void *state, struct rota_lb_child *child, void *tag, enum r
         return;
     if ((conn == ROTA_CONN_READY) != (t->item.place != 0)) {
         if (conn == ROTA_CONN_READY)
-            rota_weighted_add(&wt->ready, &t->item);
+            rota_weighted_add(&wt->ready, &t->item, 0);
         else
             rota_weighted_remove(&wt->ready, &t->item);
     }
@@ -205,7 +205,7 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
 
     if (wt->ready.sum == 0)
         return wt->state == ROTA_CONN_TRANSIENT_FAILURE ? ROTA_PICK_FAIL : ROTA_PICK_WAIT;
-    drawn = ROTA_CONTAINER(rota_weighted_draw(&wt->ready), struct target, item);
+    drawn = ROTA_CONTAINER(rota_weighted_draw(&wt->ready)->item, struct target, item);
     if (call->trace != NULL)
         rota_lb_trace(call, NULL, NAN, "target \"%s\", weight %u of %llu READY", wt->config->targets[drawn - wt->targets].name,
             (unsigned)drawn->item.weight, (unsigned long long)wt->ready.sum);
