@@ -76,27 +76,42 @@ static double rate(const struct adaptive *a, const struct rota_ready *ready, con
     return load;
 }
 
+/* Who is considered: the first by chance, the others by chance among the rest. What is known of them is on its way from memory when it is read. */
+static uint32_t draw(const struct rota_petiole *leaves, int64_t now_ns, const struct rota_ready *drawn[CHOICES])
+{
+    uint32_t n = leaves->n_ready < CHOICES ? leaves->n_ready : CHOICES, at = rota_petiole_sample(leaves, now_ns);
+
+    drawn[0] = &leaves->ready[at];
+    for (uint32_t i = 1; i < n; i++)
+        drawn[i] = &leaves->ready[(at + 1 + rota_lb_random_below(leaves->env, leaves->n_ready - 1)) % leaves->n_ready];
+    for (uint32_t i = 0; i < n; i++) {
+        __builtin_prefetch(&drawn[i]->leaf->n_calls, 1);
+        __builtin_prefetch(&adaptive_leaf_of(drawn[i]->leaf)->since_us, 1);
+    }
+    return n;
+}
+
 static const struct rota_ready *choose(const struct adaptive *a, const struct rota_call_info *call)
 {
     const struct rota_petiole *leaves = &a->policy.leaves;
-    uint32_t n = leaves->n_ready < CHOICES ? leaves->n_ready : CHOICES, at = rota_petiole_sample(leaves, call->now_ns);
-    const struct rota_ready *best = &leaves->ready[at];
+    const struct rota_ready *drawn[CHOICES], *best;
+    uint32_t n = draw(leaves, call->now_ns, drawn);
     double least;
 
+    best = drawn[0];
     if (n == 1 && call->trace == NULL)
         return best;
     least = rate(a, best, call);
     for (uint32_t i = 1; i < n; i++) {
-        uint32_t other = (at + 1 + rota_lb_random_below(leaves->env, leaves->n_ready - 1)) % leaves->n_ready;
         double load;
-        if (!rota_petiole_takes(leaves, leaves->ready[other].leaf, call->now_ns)) {
-            rota_lb_trace(call, leaves->ready[other].leaf->endpoint, NAN, "spared: it has just come up");
+        if (!rota_petiole_takes(leaves, drawn[i]->leaf, call->now_ns)) {
+            rota_lb_trace(call, drawn[i]->leaf->endpoint, NAN, "spared: it has just come up");
             continue;
         }
-        load = rate(a, &leaves->ready[other], call);
+        load = rate(a, drawn[i], call);
         if (load < least) {
             least = load;
-            best = &leaves->ready[other];
+            best = drawn[i];
         }
     }
     return best;

@@ -21,13 +21,14 @@ struct rota_leaf {
     struct rota_leaf *same_hash;          /* another leaf with this identity hash */
     uint64_t hash;
     struct rota_link retired; /* or, of one that is gone, in the list of those */
-    uint32_t ready_place; /* 1 + index in ready; 0: not READY */
-    uint32_t n_calls;     /* under way, of policies that count them */
     int64_t cold_since_ns; /* when it last came up cold; 0: never, or there is no slow start */
+    uint32_t ready_place; /* 1 + index in ready; 0: not READY */
     uint8_t conn;         /* as counted: TRANSIENT_FAILURE until READY */
     bool unmatched;       /* in an update: listed so far, not yet met in the new list */
     bool is_retired;
+    /* What picks read and write comes last, beside what the policy adds. */
     bool is_gone; /* dropped, and kept only because calls are under way */
+    uint32_t n_calls; /* under way, of policies that count them */
 };
 
 struct rota_petiole;
