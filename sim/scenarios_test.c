@@ -90,6 +90,7 @@ static const struct bounds {
     {"hung-no-deadline.scenario", "adaptive", 5, 20, 1, 0.005, 0, 1},
     {"failing.scenario", "adaptive", 5, 20, 0.2, 0.005, 0.001, 1},
     {"machine-stall.scenario", "adaptive", 1, 10, 0.015, 1, 0, 1},
+    {"busy-machine.scenario", "adaptive", 1, 30, 0.009, 1, 0, 1},
     {"tail-b.scenario", "least_request", 15, 60, 0.022, 1, 0, 1},
     {"tail-b.scenario", "peak_ewma", 1, 8, 0.015, 1, 0, 1},
     {"hung.scenario", "peak_ewma", 5, 20, 1, 0.005, 0.001, 1},

@@ -1,10 +1,12 @@
 /* adaptive.c - the policy for whoever does not want to choose one: of a few READY endpoints the one that promises the fastest answer.
  *
  * What an endpoint promises is its latency times the calls it has from here and one more. Its latency is the greater of two: a moving average
- * that jumps to a peak and comes down within a second (ewma.c), and the mean age of the calls that it has not answered, so that a server that
+ * that jumps to a peak and comes down within a second, or ten samples (ewma.c), and the mean age of the calls that it has not answered, so that a server that
  * hangs is left alone before any call of it ends. Nothing is ever ejected, so nobody can be ejected wrongly: a server that was bad is
  * asked again when its average has come down, by a call or two. Failures through the server's fault count as slow, and for some seconds more
  * make it FAULT_FACTOR times as dear by their share of its calls: who fails at once would else look the fastest.
+ * When the machine stands still for a moment, calls to good servers look slow, all together: who answers fast again is believed by his samples, not
+ * by the clock, or a slow one, of whom nothing new is known, would look as good as they do for most of a second after each such moment.
  * How fast the past is forgotten follows the traffic: FORGET_MIN_NS, or longer where fewer calls than SAMPLES come to an endpoint in that time.
  * Calls with streams count as load, but how long they last says nothing of the server. Measured in docs/lb/choosing.md.
  */
@@ -18,6 +20,7 @@
 #define FORGET_MIN_NS 500e6
 #define FORGET_MAX_NS 10e9
 #define SAMPLES 4.0
+#define SAMPLE_WEIGHT 0.1
 #define GAP_WEIGHT 0.02
 #define FAULT_WEIGHT 0.3
 #define FAULT_FACTOR 50
@@ -160,7 +163,7 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
 
 static void learn(const struct adaptive *a, struct adaptive_leaf *leaf, const struct rota_outcome *outcome)
 {
-    bool fault = rota_ewma_learn(&leaf->ewma, outcome, a->forget_ns);
+    bool fault = rota_ewma_learn(&leaf->ewma, outcome, a->forget_ns, SAMPLE_WEIGHT);
 
     if (!fault && leaf->fault == 0)
         return;

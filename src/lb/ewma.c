@@ -21,9 +21,9 @@ double rota_ewma_read(struct rota_ewma *e, int64_t now_ns, double tau_ns)
     return e->cost_ns;
 }
 
-void rota_ewma_sample(struct rota_ewma *e, double latency_ns, int64_t now_ns, double tau_ns)
+void rota_ewma_sample(struct rota_ewma *e, double latency_ns, int64_t now_ns, double tau_ns, double least)
 {
-    double left = weight_left(e, now_ns, tau_ns);
+    double left = fmin(weight_left(e, now_ns, tau_ns), 1 - least);
 
     if (latency_ns > e->cost_ns)
         e->cost_ns = latency_ns;
@@ -31,11 +31,11 @@ void rota_ewma_sample(struct rota_ewma *e, double latency_ns, int64_t now_ns, do
         e->cost_ns = e->cost_ns * left + latency_ns * (1 - left);
 }
 
-void rota_ewma_failure(struct rota_ewma *e, double latency_ns, int64_t now_ns, double tau_ns)
+void rota_ewma_failure(struct rota_ewma *e, double latency_ns, int64_t now_ns, double tau_ns, double least)
 {
     double worse_ns = 2 * fmax(latency_ns, e->cost_ns);
 
-    rota_ewma_sample(e, fmin(fmax(worse_ns, FAILURE_MIN_NS), FAILURE_MAX_NS), now_ns, tau_ns);
+    rota_ewma_sample(e, fmin(fmax(worse_ns, FAILURE_MIN_NS), FAILURE_MAX_NS), now_ns, tau_ns, least);
 }
 
 static bool is_servers_fault(enum rota_code code)
@@ -43,15 +43,15 @@ static bool is_servers_fault(enum rota_code code)
     return code == ROTA_UNAVAILABLE || code == ROTA_INTERNAL || code == ROTA_RESOURCE_EXHAUSTED || code == ROTA_DEADLINE_EXCEEDED;
 }
 
-bool rota_ewma_learn(struct rota_ewma *e, const struct rota_outcome *outcome, double tau_ns)
+bool rota_ewma_learn(struct rota_ewma *e, const struct rota_outcome *outcome, double tau_ns, double least)
 {
     double latency_ns = outcome->ended_ns > outcome->started_ns ? (double)(outcome->ended_ns - outcome->started_ns) : 0;
     bool fault = is_servers_fault(outcome->status.code);
 
     if (fault)
-        rota_ewma_failure(e, latency_ns, outcome->ended_ns, tau_ns);
+        rota_ewma_failure(e, latency_ns, outcome->ended_ns, tau_ns, least);
     else if (outcome->status.code != ROTA_CANCELLED || latency_ns > e->cost_ns)
-        rota_ewma_sample(e, latency_ns, outcome->ended_ns, tau_ns);
+        rota_ewma_sample(e, latency_ns, outcome->ended_ns, tau_ns, least);
     return fault;
 }
 

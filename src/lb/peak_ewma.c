@@ -106,7 +106,7 @@ static void on_done(void *state, uint64_t cookie, const struct rota_outcome *out
     struct rota_leaf *leaf = rota_leaf_of(cookie);
 
     if (outcome->sent)
-        (void)rota_ewma_learn(ewma_of(leaf), outcome, pe->decay_ns);
+        (void)rota_ewma_learn(ewma_of(leaf), outcome, pe->decay_ns, 0);
     rota_petiole_end(&pe->policy.leaves, leaf);
 }
 
