@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "lb/identity.h"
-#include "lb/wrapper.h"
 #include <math.h>
 
 struct host {
@@ -247,7 +246,7 @@ static rota_err init(void *state, const struct rota_lb_env *env, const void *con
     struct outlier_detection *od = state;
     const struct rota_outlier_detection_config *c = config;
 
-    rota_wrapper_init(&od->wrapper, env, c->child);
+    rota_wrapper_init(&od->wrapper, env, &c->wrapper);
     od->config = &c->sweep;
     od->seed = rota_lb_random_below(env, UINT32_MAX);
     rota_idmap_init(&od->by_hash, env->alloc);
@@ -271,7 +270,7 @@ const struct rota_lb_class rota_lb_outlier_detection = {
     .name = "outlier_detection",
     .state_size = sizeof(struct outlier_detection),
     .parse = rota_outlier_detection_parse,
-    .free_config = rota_outlier_detection_free_config,
+    .free_config = rota_wrapper_free_config,
     .init = init,
     .fini = fini,
     .on_endpoints = on_endpoints,

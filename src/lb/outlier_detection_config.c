@@ -3,7 +3,6 @@
  * With A50's defaults nothing is found among fewer than five hosts, and among three none can be 1.9 standard deviations off. So `smallCluster`,
  * ours, turns on the failures' rule with numbers that act from two hosts on, unless the config has that rule itself.
  */
-#include "base/alloc.h"
 #include "base/errinfo.h"
 #include "lb/config_json.h"
 #include "lb/outlier_detection.h"
@@ -76,19 +75,10 @@ static rota_err read_config(const struct rota_lb_env *env, const json_t *object,
     err = read_times(object, &c->sweep, info);
     if (err == 0)
         err = read_rules(object, &c->sweep, info);
-    return err < 0 ? err : rota_lb_json_policy(env, object, "childPolicy", &c->child, info);
-}
-
-void rota_outlier_detection_free_config(const struct rota_lb_env *env, void *config)
-{
-    struct rota_outlier_detection_config *c = config;
-
-    rota_lb_config_free(c->child);
-    rota_alloc_free(env->alloc, c);
+    return err < 0 ? err : rota_wrapper_read_config(env, object, &c->wrapper, info);
 }
 
 rota_err rota_outlier_detection_parse(const struct rota_lb_env *env, struct rota_slice json, void **ret_config, struct rota_errinfo *info)
 {
-    return rota_lb_json_config(env, json, sizeof(struct rota_outlier_detection_config), read_config, rota_outlier_detection_free_config, ret_config,
-        info);
+    return rota_lb_json_config(env, json, sizeof(struct rota_outlier_detection_config), read_config, rota_wrapper_free_config, ret_config, info);
 }

@@ -74,7 +74,7 @@ static void reads_parameters(void **unused)
         assert_int_equal(got->max_ejection_percent, want->max_ejection_percent);
         check_rule(&got->success_rate, &want->success_rate);
         check_rule(&got->failures, &want->failures);
-        rota_outlier_detection_free_config(&env, config);
+        rota_wrapper_free_config(&env, config);
     }
 }
 

@@ -4,7 +4,6 @@
  * connected to count as unhealthy too, though nothing can be sent there; those of which nothing is known yet count as healthy (Envoy's panic threshold).
  * Elsewhere: counting them, and trust (census.c), the child's state (wrapper.c).
  */
-#include "base/alloc.h"
 #include "base/errinfo.h"
 #include "base/log.h"
 #include "lb/config_json.h"
@@ -14,8 +13,8 @@
 #define THRESHOLD_DEFAULT_PERCENT 50
 
 struct panic_config {
+    struct rota_wrapper_config wrapper;
     uint32_t threshold_percent;
-    struct rota_lb_config *child;
 };
 
 struct panic {
@@ -33,20 +32,12 @@ static rota_err read_config(const struct rota_lb_env *env, const json_t *object,
     err = rota_lb_json_u32(object, "thresholdPercent", &c->threshold_percent, info);
     if (err == 0 && c->threshold_percent > 100)
         err = rota_errinfo_set(info, ROTA_EPARSE, "\"thresholdPercent\" must be from 0 to 100");
-    return err < 0 ? err : rota_lb_json_policy(env, object, "childPolicy", &c->child, info);
-}
-
-static void free_config(const struct rota_lb_env *env, void *config)
-{
-    struct panic_config *c = config;
-
-    rota_lb_config_free(c->child);
-    rota_alloc_free(env->alloc, c);
+    return err < 0 ? err : rota_wrapper_read_config(env, object, &c->wrapper, info);
 }
 
 static rota_err parse(const struct rota_lb_env *env, struct rota_slice json, void **ret_config, struct rota_errinfo *info)
 {
-    return rota_lb_json_config(env, json, sizeof(struct panic_config), read_config, free_config, ret_config, info);
+    return rota_lb_json_config(env, json, sizeof(struct panic_config), read_config, rota_wrapper_free_config, ret_config, info);
 }
 
 static rota_err on_endpoints(void *state, const struct rota_endpoint *const *endpoints, size_t count, int64_t now_ns,
@@ -95,23 +86,18 @@ static rota_err init(void *state, const struct rota_lb_env *env, const void *con
     struct panic *p = state;
     const struct panic_config *c = config;
 
-    rota_wrapper_init(&p->wrapper, env, c->child);
+    rota_wrapper_init(&p->wrapper, env, &c->wrapper);
     p->threshold_percent = c->threshold_percent;
     return 0;
-}
-
-static void fini(void *state)
-{
-    (void)state; /* the child is the tree's to free */
 }
 
 const struct rota_lb_class rota_lb_panic = {
     .name = "panic",
     .state_size = sizeof(struct panic),
     .parse = parse,
-    .free_config = free_config,
+    .free_config = rota_wrapper_free_config,
     .init = init,
-    .fini = fini,
+    .fini = rota_wrapper_fini,
     .on_endpoints = on_endpoints,
     .on_resolver_error = rota_wrapper_on_resolver_error,
     .on_child = on_child,

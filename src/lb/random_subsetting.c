@@ -11,8 +11,8 @@
 #include <math.h>
 
 struct subsetting_config {
+    struct rota_wrapper_config wrapper;
     uint32_t size;
-    struct rota_lb_config *child;
 };
 
 struct random_subsetting {
@@ -29,20 +29,12 @@ static rota_err read_config(const struct rota_lb_env *env, const json_t *object,
 
     if (err == 0 && c->size == 0)
         err = rota_errinfo_set(info, ROTA_EPARSE, "\"subsetSize\" must be there, and more than 0");
-    return err < 0 ? err : rota_lb_json_policy(env, object, "childPolicy", &c->child, info);
-}
-
-static void free_config(const struct rota_lb_env *env, void *config)
-{
-    struct subsetting_config *c = config;
-
-    rota_lb_config_free(c->child);
-    rota_alloc_free(env->alloc, c);
+    return err < 0 ? err : rota_wrapper_read_config(env, object, &c->wrapper, info);
 }
 
 static rota_err parse(const struct rota_lb_env *env, struct rota_slice json, void **ret_config, struct rota_errinfo *info)
 {
-    return rota_lb_json_config(env, json, sizeof(struct subsetting_config), read_config, free_config, ret_config, info);
+    return rota_lb_json_config(env, json, sizeof(struct subsetting_config), read_config, rota_wrapper_free_config, ret_config, info);
 }
 
 static rota_err on_endpoints(void *state, const struct rota_endpoint *const *endpoints, size_t count, int64_t now_ns,
@@ -84,25 +76,20 @@ static rota_err init(void *state, const struct rota_lb_env *env, const void *con
     struct random_subsetting *rs = state;
     const struct subsetting_config *c = config;
 
-    rota_wrapper_init(&rs->wrapper, env, c->child);
+    rota_wrapper_init(&rs->wrapper, env, &c->wrapper);
     rs->size = c->size;
     rs->seed = (uint64_t)rota_lb_random_below(env, UINT32_MAX) << 32;
     rs->seed |= rota_lb_random_below(env, UINT32_MAX);
     return 0;
 }
 
-static void fini(void *state)
-{
-    (void)state; /* the child is the tree's to free */
-}
-
 const struct rota_lb_class rota_lb_random_subsetting = {
     .name = "random_subsetting",
     .state_size = sizeof(struct random_subsetting),
     .parse = parse,
-    .free_config = free_config,
+    .free_config = rota_wrapper_free_config,
     .init = init,
-    .fini = fini,
+    .fini = rota_wrapper_fini,
     .on_endpoints = on_endpoints,
     .on_resolver_error = rota_wrapper_on_resolver_error,
     .on_child = rota_wrapper_on_child,

@@ -1,12 +1,13 @@
 /* weighted_target.c - divides calls among children by chance and weight: so many in a hundred to the canary, say (gRFC A28).
  *
  * Each endpoint belongs to the target that its attribute names (parts.h): "target", unless the config says another. Calls go to
- * children that are READY; one that failed counts as failed until it is READY; one that went IDLE is told to connect.
- * READY if any child is, else CONNECTING if any may come up, else TRANSIENT_FAILURE. Elsewhere: the draw (weighted_set.c).
+ * children that are READY. READY if any child is, else CONNECTING if any may come up, else TRANSIENT_FAILURE.
+ * Elsewhere: the draw (weighted_set.c), how a child's state counts (branches.c).
  */
 #include "base/alloc.h"
 #include "base/errinfo.h"
 #include "base/list.h"
+#include "lb/branches.h"
 #include "lb/config_json.h"
 #include "lb/parts.h"
 #include "lb/weighted_set.h"
@@ -32,13 +33,12 @@ struct target {
 };
 
 struct weighted_target {
+    struct rota_branches branches;
     const struct rota_lb_env *env;
     const struct weighted_target_config *config;
     struct target *targets;
     struct rota_part *parts;
     struct rota_weighted_set ready;
-    struct rota_status failure; /* the last of any child's */
-    uint8_t state;              /* as last reported */
 };
 
 /* --- Parameters --- */
@@ -117,12 +117,6 @@ static enum rota_conn_state aggregate(const struct weighted_target *wt)
     return ROTA_CONN_TRANSIENT_FAILURE;
 }
 
-static void report(struct weighted_target *wt, struct rota_lb_cmds *cmds)
-{
-    wt->state = (uint8_t)aggregate(wt);
-    rota_lb_update(cmds, wt->state, &wt->failure);
-}
-
 static rota_err give(struct weighted_target *wt, size_t i, struct rota_lb_cmds *cmds)
 {
     struct target *t = &wt->targets[i];
@@ -155,17 +149,8 @@ static rota_err on_endpoints(void *state, const struct rota_endpoint *const *end
         if (one < 0)
             failure = one;
     }
-    report(wt, cmds);
+    rota_branches_report(&wt->branches, aggregate(wt), cmds);
     return failure == 0 && count == 0 ? ROTA_EINVAL : failure;
-}
-
-static void on_resolver_error(void *state, const struct rota_status *why, int64_t now_ns, struct rota_lb_cmds *cmds)
-{
-    struct weighted_target *wt = state;
-
-    (void)now_ns;
-    wt->state = ROTA_CONN_TRANSIENT_FAILURE;
-    rota_lb_update(cmds, ROTA_CONN_TRANSIENT_FAILURE, why);
 }
 
 static void on_child(void *state, struct rota_lb_child *child, void *tag, enum rota_conn_state conn, const struct rota_status *why,
@@ -175,13 +160,7 @@ static void on_child(void *state, struct rota_lb_child *child, void *tag, enum r
     struct target *t = tag;
 
     (void)now_ns;
-    if (why != NULL)
-        wt->failure = *why;
-    if (conn == ROTA_CONN_IDLE) {
-        rota_lb_child_exit_idle(cmds, child);
-        conn = ROTA_CONN_CONNECTING;
-    }
-    if (t->conn == ROTA_CONN_TRANSIENT_FAILURE && conn == ROTA_CONN_CONNECTING)
+    if (!rota_branches_child(&wt->branches, &t->conn, child, conn, why, cmds))
         return;
     if ((conn == ROTA_CONN_READY) != (t->item.place != 0)) {
         if (conn == ROTA_CONN_READY)
@@ -189,13 +168,7 @@ static void on_child(void *state, struct rota_lb_child *child, void *tag, enum r
         else
             rota_weighted_remove(&wt->ready, &t->item);
     }
-    t->conn = (uint8_t)conn;
-    report(wt, cmds);
-}
-
-static void on_exit_idle(void *state, int64_t now_ns, struct rota_lb_cmds *cmds)
-{
-    (void)state, (void)now_ns, (void)cmds; /* no child is left IDLE */
+    rota_branches_report(&wt->branches, aggregate(wt), cmds);
 }
 
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
@@ -204,7 +177,7 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
     struct target *drawn;
 
     if (wt->ready.sum == 0)
-        return wt->state == ROTA_CONN_TRANSIENT_FAILURE ? ROTA_PICK_FAIL : ROTA_PICK_WAIT;
+        return rota_branches_none_ready(&wt->branches);
     drawn = ROTA_CONTAINER(rota_weighted_draw(&wt->ready)->item, struct target, item);
     if (call->trace != NULL)
         rota_lb_trace(call, NULL, NAN, "target \"%s\", weight %u of %llu READY", wt->config->targets[drawn - wt->targets].name,
@@ -219,8 +192,7 @@ static rota_err init(void *state, const struct rota_lb_env *env, const void *con
 
     wt->env = env;
     wt->config = config;
-    wt->state = ROTA_CONN_IDLE;
-    rota_status_set(&wt->failure, ROTA_UNAVAILABLE, "no target is connected");
+    rota_branches_init(&wt->branches, "no target is connected");
     rota_weighted_init(&wt->ready, env);
     wt->targets = rota_alloc_zero(env->alloc, wt->config->n_targets, sizeof(*wt->targets));
     wt->parts = rota_alloc_zero(env->alloc, wt->config->n_targets, sizeof(*wt->parts));
@@ -254,8 +226,8 @@ const struct rota_lb_class rota_lb_weighted_target = {
     .init = init,
     .fini = fini,
     .on_endpoints = on_endpoints,
-    .on_resolver_error = on_resolver_error,
+    .on_resolver_error = rota_branches_on_resolver_error,
     .on_child = on_child,
-    .on_exit_idle = on_exit_idle,
+    .on_exit_idle = rota_branches_on_exit_idle,
     .pick = pick,
 };

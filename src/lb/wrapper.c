@@ -1,5 +1,7 @@
 /* wrapper.c - contract in wrapper.h. */
 #include "lb/wrapper.h"
+#include "base/alloc.h"
+#include "lb/config_json.h"
 
 static const struct rota_status no_memory = {ROTA_UNAVAILABLE, "out of memory while taking over the list of servers"};
 
@@ -9,11 +11,29 @@ static void report(struct rota_wrapper *w, enum rota_conn_state conn, const stru
     rota_lb_update(cmds, conn, why);
 }
 
-void rota_wrapper_init(struct rota_wrapper *w, const struct rota_lb_env *env, const struct rota_lb_config *child_config)
+rota_err rota_wrapper_read_config(const struct rota_lb_env *env, const json_t *object, struct rota_wrapper_config *c, struct rota_errinfo *info)
+{
+    return rota_lb_json_policy(env, object, "childPolicy", &c->child, info);
+}
+
+void rota_wrapper_free_config(const struct rota_lb_env *env, void *config)
+{
+    struct rota_wrapper_config *c = config;
+
+    rota_lb_config_free(c->child);
+    rota_alloc_free(env->alloc, c);
+}
+
+void rota_wrapper_init(struct rota_wrapper *w, const struct rota_lb_env *env, const struct rota_wrapper_config *config)
 {
     w->env = env;
-    w->child_config = child_config;
+    w->child_config = config->child;
     w->state = ROTA_CONN_IDLE;
+}
+
+void rota_wrapper_fini(void *state)
+{
+    (void)state; /* the child is the tree's to free */
 }
 
 rota_err rota_wrapper_endpoints(struct rota_wrapper *w, const struct rota_endpoint *const *endpoints, size_t count, struct rota_lb_cmds *cmds)

@@ -1,11 +1,17 @@
 /* wrapper.h - all of a policy with one child below it but what it is for: the child's state is its own, picks are the child's.
  *
- * The functions stand in the policy's class table as they are; its state begins with struct rota_wrapper.
+ * The functions stand in the policy's class table as they are; its state begins with struct rota_wrapper, its parameters with
+ * struct rota_wrapper_config.
  */
 #ifndef ROTA_LB_WRAPPER_H
 #define ROTA_LB_WRAPPER_H
 
+#include <jansson.h>
 #include <rota/lb.h>
+
+struct rota_wrapper_config {
+    struct rota_lb_config *child;
+};
 
 struct rota_wrapper {
     const struct rota_lb_env *env;
@@ -14,7 +20,12 @@ struct rota_wrapper {
     uint8_t state;               /* as last reported */
 };
 
-void rota_wrapper_init(struct rota_wrapper *w, const struct rota_lb_env *env, const struct rota_lb_config *child_config);
+/* `childPolicy`, which has to be there. */
+rota_err rota_wrapper_read_config(const struct rota_lb_env *env, const json_t *object, struct rota_wrapper_config *c, struct rota_errinfo *info);
+void rota_wrapper_free_config(const struct rota_lb_env *env, void *config); /* of a policy whose other parameters own nothing */
+
+void rota_wrapper_init(struct rota_wrapper *w, const struct rota_lb_env *env, const struct rota_wrapper_config *config);
+void rota_wrapper_fini(void *state); /* fini, when the policy has nothing of its own */
 /* Makes the child if need be. ROTA_ENOMEM and what rota_lb_child_new has. */
 rota_err rota_wrapper_endpoints(struct rota_wrapper *w, const struct rota_endpoint *const *endpoints, size_t count, struct rota_lb_cmds *cmds);
 /* A list could not be taken over: calls hear of it, unless there is a child that serves on. */

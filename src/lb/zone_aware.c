@@ -5,10 +5,12 @@
  * without an endpoint in it, calls are divided by endpoints. A retry of a call that has seen all of the own zone goes elsewhere.
  * Invariants: zones[OWN] and zones[REST] are always there; zones beyond the number there is room for are part of REST, as are endpoints without one;
  * a zone has a child while it has endpoints; shares sum to 1 while a zone is READY.
- * Elsewhere: how calls are divided (zone_shares.c), when the own zone is overloaded (zone_spill.c), counting (census.c).
+ * Elsewhere: how calls are divided (zone_shares.c), when the own zone is overloaded (zone_spill.c), counting (census.c), how a child's state counts
+ * (branches.c).
  */
 #include "base/alloc.h"
 #include "base/errinfo.h"
+#include "lb/branches.h"
 #include "lb/config_json.h"
 #include "lb/zone_shares.h"
 #include "lb/zone_spill.h"
@@ -36,15 +38,14 @@ struct zone {
 };
 
 struct zone_aware {
+    struct rota_branches branches;
     struct zone zones[MAX_ZONES];
     uint32_t n_zones;
-    uint8_t state; /* as last reported */
     double probe;
     struct rota_zone_spill spill;
     const struct rota_lb_env *env;
     const struct zone_config *config;
     const char *own; /* NULL: none */
-    struct rota_status failure; /* the last of any child's */
 };
 
 /* --- Parameters --- */
@@ -155,8 +156,7 @@ static enum rota_conn_state aggregate(const struct zone_aware *za)
 static void report(struct zone_aware *za, struct rota_lb_cmds *cmds)
 {
     share_out(za);
-    za->state = (uint8_t)aggregate(za);
-    rota_lb_update(cmds, za->state, &za->failure);
+    rota_branches_report(&za->branches, aggregate(za), cmds);
 }
 
 /* --- A new list --- */
@@ -248,21 +248,12 @@ static rota_err on_endpoints(void *state, const struct rota_endpoint *const *end
 
     (void)now_ns;
     if (count == 0)
-        rota_status_set(&za->failure, ROTA_UNAVAILABLE, "no addresses: name resolution gave an empty list");
+        rota_status_set(&za->branches.failure, ROTA_UNAVAILABLE, "no addresses: name resolution gave an empty list");
     report(za, cmds);
     return err == 0 && count == 0 ? ROTA_EINVAL : err;
 }
 
 /* --- Events --- */
-
-static void on_resolver_error(void *state, const struct rota_status *why, int64_t now_ns, struct rota_lb_cmds *cmds)
-{
-    struct zone_aware *za = state;
-
-    (void)now_ns;
-    za->state = ROTA_CONN_TRANSIENT_FAILURE;
-    rota_lb_update(cmds, ROTA_CONN_TRANSIENT_FAILURE, why);
-}
 
 static void on_child(void *state, struct rota_lb_child *child, void *tag, enum rota_conn_state conn, const struct rota_status *why,
                      int64_t now_ns, struct rota_lb_cmds *cmds)
@@ -271,20 +262,8 @@ static void on_child(void *state, struct rota_lb_child *child, void *tag, enum r
     struct zone *z = tag;
 
     (void)now_ns;
-    if (why != NULL)
-        za->failure = *why;
-    if (conn == ROTA_CONN_IDLE) {
-        rota_lb_child_exit_idle(cmds, child);
-        conn = ROTA_CONN_CONNECTING;
-    }
-    if (z->conn != ROTA_CONN_TRANSIENT_FAILURE || conn != ROTA_CONN_CONNECTING)
-        z->conn = (uint8_t)conn;
-    report(za, cmds);
-}
-
-static void on_exit_idle(void *state, int64_t now_ns, struct rota_lb_cmds *cmds)
-{
-    (void)state, (void)now_ns, (void)cmds; /* no child is left IDLE */
+    (void)rota_branches_child(&za->branches, &z->conn, child, conn, why, cmds);
+    report(za, cmds); /* in any case: how many it can use is news too */
 }
 
 /* --- Picks --- */
@@ -343,7 +322,7 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
         explain(za, call);
     z = choose(za, call);
     if (z == NULL)
-        return za->state == ROTA_CONN_TRANSIENT_FAILURE ? ROTA_PICK_FAIL : ROTA_PICK_WAIT;
+        return rota_branches_none_ready(&za->branches);
     verdict = rota_lb_child_pick(z->child, call, ret_pick);
     if (verdict != ROTA_PICK_OK)
         return verdict;
@@ -387,12 +366,11 @@ static rota_err init(void *state, const struct rota_lb_env *env, const void *con
 
     za->env = env;
     za->config = c;
-    za->state = ROTA_CONN_IDLE;
     za->own = c->zone != NULL ? c->zone : env->zone;
     za->spill.factor = c->overload_percent / 100.0;
     za->probe = c->overload_percent == 0 ? 0 : c->probe_percent / 100.0;
     za->n_zones = REST + 1;
-    rota_status_set(&za->failure, ROTA_UNAVAILABLE, "no zone is connected");
+    rota_branches_init(&za->branches, "no zone is connected");
     za->zones[REST].name = rota_alloc_text(env->alloc, ROTA_SLICE(""));
     if (za->own != NULL)
         za->zones[OWN].name = rota_alloc_text(env->alloc, rota_slice_str(za->own));
@@ -415,9 +393,9 @@ const struct rota_lb_class rota_lb_zone_aware = {
     .init = init,
     .fini = fini,
     .on_endpoints = on_endpoints,
-    .on_resolver_error = on_resolver_error,
+    .on_resolver_error = rota_branches_on_resolver_error,
     .on_child = on_child,
-    .on_exit_idle = on_exit_idle,
+    .on_exit_idle = rota_branches_on_exit_idle,
     .pick = pick,
     .on_done = on_done,
 };
