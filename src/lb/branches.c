@@ -4,7 +4,7 @@
 void rota_branches_init(struct rota_branches *b, const char *failure)
 {
     b->state = ROTA_CONN_IDLE;
-    rota_status_set(&b->failure, ROTA_UNAVAILABLE, failure);
+    rota_status_set(&b->failure, ROTA_UNAVAILABLE, "%s", failure);
 }
 
 bool rota_branches_child(struct rota_branches *b, uint8_t *conn, struct rota_lb_child *child, enum rota_conn_state fresh, const struct rota_status *why,
