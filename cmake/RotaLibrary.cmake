@@ -15,8 +15,8 @@ function(rota_library)
         message(FATAL_ERROR "Libraries not found by pkg-config: ${rota_libs_missing}. `make setup` installs them on Debian.")
     endif()
     list(TRANSFORM modules REPLACE "(.+)" "$<TARGET_OBJECTS:rota_\\1>" OUTPUT_VARIABLE objects)
-    list(TRANSFORM ROTA_LIBS PREPEND "PkgConfig::rota_" OUTPUT_VARIABLE libs)
-    list(REMOVE_ITEM libs PkgConfig::rota_protobuf-c)
+    rota_linked_libs(linked)
+    list(TRANSFORM linked PREPEND "PkgConfig::rota_" OUTPUT_VARIABLE libs)
 
     add_library(librota_shared SHARED ${objects})
     add_library(librota_static STATIC ${objects})
@@ -45,6 +45,16 @@ function(rota_library)
     rota_install()
 endfunction()
 
+# rota_linked_libs(ret): what librota itself is linked with, of ROTA_LIBS
+function(rota_linked_libs ret)
+    set(linked ${ROTA_LIBS})
+    list(REMOVE_ITEM linked protobuf-c)
+    if(NOT ROTA_LINK_OPENSSL)
+        list(REMOVE_ITEM linked openssl) # loaded: src/net/openssl.h
+    endif()
+    set(${ret} ${linked} PARENT_SCOPE)
+endfunction()
+
 function(rota_install)
     set(package ${CMAKE_INSTALL_LIBDIR}/cmake/rota)
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/rota DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
@@ -62,8 +72,7 @@ function(rota_install)
         ${PROJECT_SOURCE_DIR}/cmake/RotaDependencies.cmake ${PROJECT_SOURCE_DIR}/cmake/RotaGenerate.cmake
         DESTINATION ${package})
 
-    set(private ${ROTA_LIBS})
-    list(REMOVE_ITEM private protobuf-c)
+    rota_linked_libs(private)
     list(TRANSFORM private REPLACE "(.+)" "rota_pc_\\1")
     set(requires "")
     foreach(name IN LISTS private)

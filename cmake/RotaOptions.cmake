@@ -3,6 +3,7 @@
 option(ROTA_WERROR "Treat warnings as errors (CI does)" OFF)
 option(ROTA_FUZZ "Build the fuzz targets with libFuzzer (needs clang) instead of as replays of their corpora" OFF)
 option(ROTA_COVERAGE "Count executed lines with gcov" OFF)
+option(ROTA_LINK_OPENSSL "Link OpenSSL instead of loading it when TLS is first asked for (for programs linked with -static)" OFF)
 set(ROTA_SANITIZE "" CACHE STRING "Sanitizers for everything built, as in -fsanitize=: address,undefined or thread")
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
@@ -27,6 +28,9 @@ add_compile_definitions(_GNU_SOURCE)
 add_compile_options(
     -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Wundef)
 
+if(ROTA_LINK_OPENSSL)
+    add_compile_definitions(ROTA_LINK_OPENSSL)
+endif()
 if(ROTA_SANITIZE)
     add_compile_options(-fsanitize=${ROTA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${ROTA_SANITIZE})

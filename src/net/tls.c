@@ -7,8 +7,6 @@
 #include "base/alloc.h"
 #include "base/errinfo.h"
 #include <arpa/inet.h>
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 
 enum {

@@ -6,6 +6,7 @@
  * Decides: versions (1.2 and 1.3), ciphers (none of RFC 9113 appendix A), ALPN (h2 or nothing), whom to trust and by which name
  * (RFC 9525), sessions to resume, when files are looked at again, when keys are renewed, what a failure is called.
  * Elsewhere: sockets and the time a handshake may take (assembly).
+ * OpenSSL is loaded by the first rota_tls_config_new (openssl.h).
  * Files: tls.c (a connection), tls_config.c (files and contexts), tls_session.c (what clients resume), tls_cert.c (what stands
  * in certificates), tls_why.c (failures as sentences).
  */
@@ -20,7 +21,7 @@ struct rota_tls_config;
 struct rota_tls;
 
 /* What the connections of one channel or server share. ROTA_EINVAL (an option, or a file that does not serve: info says which),
- * ROTA_ENOMEM. */
+ * ROTA_EUNSUPPORTED (OpenSSL cannot be loaded), ROTA_ENOMEM. */
 rota_err rota_tls_config_new(const struct rota_tls_options *options, bool server, const struct rota_alloc *alloc, const struct rota_log *log,
                              struct rota_tls_config **ret_config, struct rota_errinfo *info);
 struct rota_tls_config *rota_tls_config_ref(struct rota_tls_config *config);

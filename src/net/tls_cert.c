@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "net/tls_inside.h"
 #include <arpa/inet.h>
-#include <openssl/x509v3.h>
 
 static rota_err append_text(struct rota_buffer *to, const char *kind, const char *text, size_t size)
 {

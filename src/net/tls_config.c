@@ -8,7 +8,6 @@
 #include "base/errinfo.h"
 #include "base/log.h"
 #include "net/tls_inside.h"
-#include <openssl/err.h>
 #include <sys/stat.h>
 
 #define NS_PER_MS INT64_C(1000000)
@@ -227,6 +226,8 @@ rota_err rota_tls_config_new(const struct rota_tls_options *options, bool server
     err = server ? check_server(&o, info) : check_client(&o, info);
     if (err == 0 && o.reload_ms < -1)
         err = rota_errinfo_set(info, ROTA_EINVAL, "tls.reload_ms is %lld; expected at least -1", (long long)o.reload_ms);
+    if (err == 0)
+        err = rota_openssl_load(info);
     if (err < 0)
         return err;
     config = rota_alloc_zero(alloc, 1, sizeof(*config));

@@ -3,8 +3,8 @@
 #define ROTA_NET_TLS_INSIDE_H
 
 #include "base/list.h"
+#include "net/openssl.h"
 #include "net/tls.h"
-#include <openssl/ssl.h>
 #include <time.h>
 
 /* What tells that a file is another one than before. */

@@ -2,8 +2,6 @@
 #include "base/errinfo.h"
 #include "net/address.h"
 #include "net/tls_inside.h"
-#include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 
 enum { NAMES_SHOWN_BYTES = 240 };
