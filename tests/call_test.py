@@ -230,6 +230,16 @@ def test_json(h):
             got = rota.replies("--descriptors", descriptors, "sample.Sampler/Echo", "-d", any_text)
             want = json_format.MessageToDict(json_format.Parse(any_text, sample_pb2.Known()))
             assert got == [want], "%s, not %s" % (got[0], want)
+    with h.check("whole numbers that need all 64 bits, without quotes"):
+        for text in ('{"ulong":18446744073709551615,"f64":9223372036854775808,"text":"18446744073709551616\\""}', '{"real":100000000000000000000}',
+                     '{"real":-100000000000000000000,"ulong":0}'):
+            any_text = text.replace("{", '{"any":{"@type":"a.b/sample.Scalars",', 1) + "}"
+            got = rota.replies("--descriptors", descriptors, "sample.Sampler/Echo", "-d", any_text)
+            want = json_format.MessageToDict(json_format.Parse(any_text, sample_pb2.Known()))
+            assert got == [want], "%s, not %s" % (got[0], want)
+        for text in ('{"ulong":18446744073709551616}', '{"long":9223372036854775808}', '{"real":1e999}'):
+            words = ["--descriptors", descriptors, "sample.Sampler/Up", "-d", text]
+            assert rota.run("call", *words).code == 2, text
     with h.check("streams"):
         assert rota.replies("--descriptors", descriptors, "sample.Sampler/Up", "-d", '{"number":1}{"number":2}') == [{"numbers": [1, 2]}]
         assert rota.replies("--descriptors", descriptors, "sample.Sampler/Down", "-d", '{"numbers":[1,0]}') == [{"number": 1}, {}]

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/errinfo.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -430,6 +431,15 @@ static rota_err write_only_field(struct rota_dyn_writer *w, const struct rota_dy
     return err;
 }
 
+/* A Value's NaN or infinity. */
+static bool is_no_number(const struct found *found)
+{
+    double real;
+
+    memcpy(&real, &found->value.value, sizeof(real));
+    return found->field->type == ROTA_DYN_DOUBLE && !isfinite(real);
+}
+
 /* The last member of a Value that is set; JSON's null is one of them. */
 static rota_err write_any_value(struct rota_dyn_writer *w, const struct rota_dyn_message *type, struct rota_slice bytes)
 {
@@ -438,6 +448,8 @@ static rota_err write_any_value(struct rota_dyn_writer *w, const struct rota_dyn
 
     if (err == 0 && (g.n == 0 || g.all[g.n - 1].field->number == 1))
         err = rota_dyn_put(w, "null");
+    else if (err == 0 && is_no_number(&g.all[g.n - 1]))
+        err = rota_errinfo_set(w->info, ROTA_EPARSE, "a Value that is no number, which JSON would bring back as a text");
     else if (err == 0)
         err = write_value(w, g.all[g.n - 1].field, &g.all[g.n - 1].value);
     rota_alloc_free(w->alloc, g.all);
