@@ -94,9 +94,9 @@ def pushback(h):
 
 
 class Refusing(hostile.Server):
-    """Refuses each third stream, or what `every` says; the eightieth of a connection is above its GOAWAY."""
+    """Refuses each stream of a connection that `every` divides; the eightieth is above its GOAWAY."""
 
-    every = 3
+    every = 1000
 
     def _talk(self, link):
         if read_exactly(link.sock, len(PREFACE)) != PREFACE:
@@ -120,7 +120,14 @@ def refusing(h):
     refuser = Refusing(hostile.Row("refusing", "OK", hostile.ANY, None))
     good = server(h)
     addrs = ["127.0.0.1:%d" % refuser.port, good.addr]
-    run = Run(h, addrs, PLAIN, "--rate=400", "--count=2000")
+
+    def begin(load):
+        """A call is refused but once without a policy: there has to be another server from the first refusal on."""
+        for addr in addrs:
+            load.wait_line("^call .* OK %s " % addr)
+        refuser.every = 3
+
+    run = Run(h, addrs, PLAIN, "--rate=400", "--count=2000", meanwhile=begin)
     with h.check("no call is lost without any policy"):
         run.check_no_failure()
         assert run.stats["retries"] == 0 and run.stats["transparent"] > 200, run.stats
