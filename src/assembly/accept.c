@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "base/errinfo.h"
-#include <stdio.h>
 
 struct rota_listener {
     struct rota_net_acceptor *acceptor;
@@ -19,7 +18,7 @@ static bool secure(struct rota_net_link *link, const struct rota_listener *liste
 {
     link->ready = false;
     link->shaking = true;
-    link->timer_at_ns = link->connect_deadline_ns = link->h2_options.handshake_deadline_ns;
+    link->timer_at_ns = link->connect_deadline_ns = link->h2_options->handshake_deadline_ns;
     return rota_host_timer_set(link->host, &link->timer, link->timer_at_ns) == 0 &&
            rota_tls_new(listener->acceptor->tls, rota_slice(NULL, 0), NULL, &link->out->cipher, link->host->now_ns, &link->tls) == 0;
 }
@@ -27,7 +26,7 @@ static bool secure(struct rota_net_link *link, const struct rota_listener *liste
 /* The age varies by a tenth, so that clients that came together do not all come again together. */
 static void limit_life(struct rota_net_link *link, const struct rota_serve_limits *limits)
 {
-    struct rota_h2_options *o = &link->h2_options;
+    struct rota_h2_options *o = link->h2_options;
 
     o->max_window_bytes = limits->max_window_bytes;
     o->queued_total = limits->queued_total;
@@ -45,23 +44,21 @@ static void *on_accept(void *owner, struct rota_socket *socket, const struct rot
 {
     struct rota_listener *listener = owner;
     struct rota_net_acceptor *a = listener->acceptor;
-    struct rota_net_link *link = rota_alloc_zero(a->alloc, 1, sizeof(*link));
+    struct rota_net_link *link = rota_net_link_new(a->loop, a->alloc, &a->out, rota_socket_peer(socket));
 
     if (link == NULL)
         return NULL;
-    rota_net_link_init(link, a->loop, a->alloc, &a->out);
     link->socket = socket;
     link->ready = true;
-    link->h2_options.server = true;
-    link->h2_options.max_concurrent_streams = listener->limits.max_concurrent_streams;
-    link->h2_options.max_header_bytes = listener->limits.max_header_bytes;
-    link->h2_options.high_mark_bytes = listener->limits.high_mark_bytes;
-    link->h2_options.handshake_deadline_ns = link->host->now_ns + listener->limits.handshake_timeout_ns;
-    link->h2_options.header_timeout_ns = listener->limits.handshake_timeout_ns;
-    link->h2_options.min_ping_ns = listener->limits.min_ping_ns;
-    link->h2_options.pings_without_streams = listener->limits.pings_without_calls;
+    link->h2_options->server = true;
+    link->h2_options->max_concurrent_streams = listener->limits.max_concurrent_streams;
+    link->h2_options->max_header_bytes = listener->limits.max_header_bytes;
+    link->h2_options->high_mark_bytes = listener->limits.high_mark_bytes;
+    link->h2_options->handshake_deadline_ns = link->host->now_ns + listener->limits.handshake_timeout_ns;
+    link->h2_options->header_timeout_ns = listener->limits.handshake_timeout_ns;
+    link->h2_options->min_ping_ns = listener->limits.min_ping_ns;
+    link->h2_options->pings_without_streams = listener->limits.pings_without_calls;
     limit_life(link, &listener->limits);
-    snprintf(link->peer, sizeof(link->peer), "%s", rota_socket_peer(socket));
     if (listener->secure && !secure(link, listener)) {
         rota_net_link_free(link);
         return NULL;

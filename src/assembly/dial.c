@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "wire/target.h"
-#include <stdio.h>
 
 static rota_err secure(struct rota_net_link *link, struct rota_tls_config *tls, const struct rota_dial *dial)
 {
@@ -18,26 +17,24 @@ static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *dial, c
                      struct rota_conn **ret_conn)
 {
     struct rota_net_dialer *d = ROTA_CONTAINER(dialer, struct rota_net_dialer, dialer);
-    struct rota_net_link *link = rota_alloc_zero(d->alloc, 1, sizeof(*link));
+    struct rota_net_link *link = rota_net_link_new(d->loop, d->alloc, &d->out, dial->address->text);
     struct rota_socket_rules rules = {.local_only = d->tls == NULL && !d->insecure,
                                       .user_timeout_ms = rota_net_user_timeout_ms(dial->keepalive_time_ns, dial->keepalive_timeout_ns)};
     rota_err err;
 
     if (link == NULL)
         return ROTA_ENOMEM;
-    rota_net_link_init(link, d->loop, d->alloc, &d->out);
     link->client = true;
     link->events = events;
     link->owner = owner;
     link->connect_deadline_ns = dial->deadline_ns;
-    link->h2_options.high_mark_bytes = dial->high_mark_bytes;
-    link->h2_options.max_window_bytes = d->max_window_bytes;
-    link->h2_options.keepalive_time_ns = dial->keepalive_time_ns;
-    link->h2_options.keepalive_timeout_ns = dial->keepalive_timeout_ns;
-    link->h2_options.keepalive_without_streams = dial->keepalive_without_calls;
+    link->h2_options->high_mark_bytes = dial->high_mark_bytes;
+    link->h2_options->max_window_bytes = d->max_window_bytes;
+    link->h2_options->keepalive_time_ns = dial->keepalive_time_ns;
+    link->h2_options->keepalive_timeout_ns = dial->keepalive_timeout_ns;
+    link->h2_options->keepalive_without_streams = dial->keepalive_without_calls;
     link->proxy = d->proxy;
     link->exposed = d->proxy != NULL && rules.local_only;
-    snprintf(link->peer, sizeof(link->peer), "%s", dial->address->text);
     err = link->connect_deadline_ns == INT64_MAX ? 0 : rota_host_timer_set(link->host, &link->timer, link->connect_deadline_ns);
     link->timer_at_ns = link->connect_deadline_ns;
     if (err == 0 && d->tls != NULL)

@@ -16,6 +16,8 @@
 #define SOCKET_BACKLOG_BYTES ((size_t)256 << 10)
 #define QUIET_NS INT64_C(1000000000)
 
+static const struct rota_status no_memory = {.code = ROTA_UNAVAILABLE, .message = "out of memory"};
+
 /* A timer that is early is left as it is: keepalive puts its deadline off with each read, and finds nothing to do at the old one. */
 static void set_timer(struct rota_net_link *link)
 {
@@ -212,24 +214,31 @@ static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
 
 void rota_net_link_fail(struct rota_net_link *link, const char *detail)
 {
+    struct rota_status *why;
+
     if (link->closing)
         return;
     link->closing = true;
     rota_net_link_bye(link);
-    rota_status_set(&link->why, ROTA_UNAVAILABLE, "%s: %s", link->peer, detail);
+    why = rota_alloc_get(link->alloc, sizeof(*why));
+    if (why != NULL)
+        rota_status_set(why, ROTA_UNAVAILABLE, "%s: %s", link->peer, detail);
+    link->why = why != NULL ? why : &no_memory;
     rota_socket_close(link->socket);
     if (link->h2 == NULL)
         return;
-    rota_h2_abort(link->h2, link->why.message);
+    rota_h2_abort(link->h2, link->why->message);
     rota_net_link_dispatch(link);
 }
 
 rota_err rota_net_link_start(struct rota_net_link *link)
 {
-    rota_err err = rota_h2_new(&link->h2_options, link->host->now_ns, &link->h2);
+    rota_err err = rota_h2_new(link->h2_options, link->host->now_ns, &link->h2);
 
     if (err < 0)
         return err;
+    rota_alloc_free(link->alloc, link->h2_options);
+    link->h2_options = NULL;
     rota_net_link_touch(link);
     set_timer(link);
     return 0;
@@ -316,16 +325,19 @@ static const char *phase_of(const struct rota_net_link *link)
 static void on_closed(void *owner, rota_err err, const char *detail)
 {
     struct rota_net_link *link = owner;
+    struct rota_status why = {.code = ROTA_OK};
 
     link->closing = true;
-    if (link->why.code == ROTA_OK && !link->closed_here)
-        rota_status_set(&link->why, ROTA_UNAVAILABLE, "%s%s%s%s", err == 0 ? link->peer : "", err == 0 ? ": " : "", detail, /* errors name it */
+    if (link->why != NULL)
+        why = *link->why;
+    else if (!link->closed_here)
+        rota_status_set(&why, ROTA_UNAVAILABLE, "%s%s%s%s", err == 0 ? link->peer : "", err == 0 ? ": " : "", detail, /* errors name it */
                         phase_of(link));
     if (link->h2 != NULL) {
-        rota_h2_abort(link->h2, link->closed_here ? "the connection was closed" : link->why.message);
+        rota_h2_abort(link->h2, link->closed_here ? "the connection was closed" : why.message);
         rota_net_link_dispatch(link);
     }
-    link->events->on_closed(link->owner, &link->why);
+    link->events->on_closed(link->owner, &why);
     rota_net_link_free(link);
 }
 
@@ -358,8 +370,22 @@ uint32_t rota_net_user_timeout_ms(int64_t keepalive_time_ns, int64_t keepalive_t
     return ms < 1 ? 1 : (uint32_t)ms;
 }
 
-void rota_net_link_init(struct rota_net_link *link, struct rota_loop *loop, const struct rota_alloc *alloc, struct rota_out_buffer *out)
+struct rota_net_link *rota_net_link_new(struct rota_loop *loop, const struct rota_alloc *alloc, struct rota_out_buffer *out, const char *peer)
 {
+    size_t peer_size = strlen(peer) + 1;
+    struct rota_net_link *link = rota_alloc_zero(alloc, 1, sizeof(*link) + peer_size);
+    struct rota_h2_options *h2_options = rota_alloc_zero(alloc, 1, sizeof(*h2_options));
+
+    if (link == NULL || h2_options == NULL) {
+        rota_alloc_free(alloc, link);
+        rota_alloc_free(alloc, h2_options);
+        return NULL;
+    }
+    memcpy(link->peer, peer, peer_size);
+    link->h2_options = h2_options;
+    h2_options->alloc = alloc;
+    h2_options->keepalive_time_ns = h2_options->keepalive_timeout_ns = INT64_MAX;
+    h2_options->handshake_deadline_ns = INT64_MAX;
     link->conn.class = &rota_net_conn_class;
     link->loop = loop;
     link->host = rota_loop_host(loop);
@@ -370,10 +396,8 @@ void rota_net_link_init(struct rota_net_link *link, struct rota_loop *loop, cons
     link->timer.fire = on_timer;
     link->timer_at_ns = INT64_MAX;
     link->connect_deadline_ns = link->write_timeout_ns = link->stall_at_ns = INT64_MAX;
-    link->h2_options.alloc = alloc;
-    link->h2_options.keepalive_time_ns = link->h2_options.keepalive_timeout_ns = INT64_MAX;
-    link->h2_options.handshake_deadline_ns = INT64_MAX;
     rota_list_init(&link->spare);
+    return link;
 }
 
 void rota_net_link_free(struct rota_net_link *link)
@@ -385,6 +409,9 @@ void rota_net_link_free(struct rota_net_link *link)
     rota_h2_free(link->h2);
     rota_tls_free(link->tls);
     rota_alloc_free(link->alloc, link->tunnel);
+    rota_alloc_free(link->alloc, link->h2_options);
+    if (link->why != &no_memory)
+        rota_alloc_free(link->alloc, (void *)link->why);
     while ((spare = rota_list_pop(&link->spare)) != NULL)
         rota_alloc_free(link->alloc, ROTA_CONTAINER(spare, struct rota_net_stream, link));
     rota_alloc_free(link->alloc, link);

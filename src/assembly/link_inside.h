@@ -32,7 +32,7 @@ struct rota_net_link {
     const struct rota_proxy *proxy; /* NULL: none */
     struct rota_tunnel *tunnel; /* the proxy's answer is awaited; else NULL */
     struct rota_h2 *h2;   /* NULL until connected and, with TLS, the handshake is over */
-    struct rota_h2_options h2_options;
+    struct rota_h2_options *h2_options; /* until the session begins */
     const struct rota_conn_events *events;
     void *owner;
     struct rota_flush flush;
@@ -44,21 +44,20 @@ struct rota_net_link {
     uint64_t written_bytes, gone_bytes; /* given to the socket; of them no longer there, when last looked at */
     struct rota_link spare;      /* streams to use again */
     struct rota_net_stream *offered; /* server: inside on_stream */
-    struct rota_status why;
+    const struct rota_status *why; /* of a failure: owned, unless there was no memory for it. NULL: none */
     bool client, ready, dispatching;
     bool exposed;       /* a proxy would carry plaintext that was not asked for */
     bool shaking;       /* the TLS handshake is on */
     bool drain_at_once; /* asked for while shaking */
     bool closing;     /* the socket is on its way out; only on_closed is left */
     bool closed_here; /* the owner asked for it */
-    char peer[ROTA_ADDRESS_TEXT_SIZE];
+    char peer[];
 };
 
 extern const struct rota_conn_class rota_net_conn_class;             /* link_stream.c */
 extern const struct rota_socket_events rota_net_link_socket_events; /* link.c */
 
-/* For a zeroed link. */
-void rota_net_link_init(struct rota_net_link *link, struct rota_loop *loop, const struct rota_alloc *alloc, struct rota_out_buffer *out);
+struct rota_net_link *rota_net_link_new(struct rota_loop *loop, const struct rota_alloc *alloc, struct rota_out_buffer *out, const char *peer); /* NULL: no memory */
 /* TCP_USER_TIMEOUT (gRFC A18): what keepalive waits for an answer, the system waits for an acknowledgement. 0: no keepalive. */
 uint32_t rota_net_user_timeout_ms(int64_t keepalive_time_ns, int64_t keepalive_timeout_ns);
 void rota_net_link_free(struct rota_net_link *link);

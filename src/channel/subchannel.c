@@ -35,6 +35,27 @@ static const uint32_t state_moves[] = {
 };
 static const struct rota_moves moves = {"subchannel", state_names, state_moves, ROTA_CONN_SHUTDOWN + 1};
 
+static const struct rota_status no_memory = {.code = ROTA_UNAVAILABLE, .message = "out of memory"};
+
+static void note_why(struct rota_subchannel *sub, const struct rota_status *why)
+{
+    if (sub->why == NULL)
+        sub->why = rota_alloc_get(sub->channel->alloc, sizeof(*sub->why));
+    if (sub->why != NULL && sub->why != why)
+        *sub->why = *why;
+}
+
+static const struct rota_status *why_of(const struct rota_subchannel *sub)
+{
+    return sub->why != NULL ? sub->why : &no_memory;
+}
+
+static void forget_why(struct rota_subchannel *sub)
+{
+    rota_alloc_free(sub->channel->alloc, sub->why);
+    sub->why = NULL;
+}
+
 /* Telling a tree may make it let go of the subchannel that is telling. */
 static void hold_on(struct rota_subchannel *sub)
 {
@@ -43,8 +64,10 @@ static void hold_on(struct rota_subchannel *sub)
 
 static void let_go(struct rota_subchannel *sub)
 {
-    if (--sub->busy == 0 && sub->dropped)
-        rota_alloc_free(sub->channel->alloc, sub);
+    if (--sub->busy > 0 || !sub->dropped)
+        return;
+    forget_why(sub);
+    rota_alloc_free(sub->channel->alloc, sub);
 }
 
 static void tell_untold(struct rota_subchannel *sub)
@@ -59,7 +82,7 @@ static void tell_untold(struct rota_subchannel *sub)
             sub->told[slot] = hold;
             if (sub->state == ROTA_CONN_READY && (hold->heeds || hold->report_ns != 0))
                 rota_sides_welcome(sub, hold);
-            rota_balance_tell(sub->channel, slot, hold, sub->state, sub->state == ROTA_CONN_TRANSIENT_FAILURE ? &sub->why : NULL);
+            rota_balance_tell(sub->channel, slot, hold, sub->state, sub->state == ROTA_CONN_TRANSIENT_FAILURE ? why_of(sub) : NULL);
         }
     }
     let_go(sub);
@@ -116,8 +139,7 @@ static void fail(struct rota_subchannel *sub, const struct rota_status *why)
 {
     struct rota_host *host = sub->channel->host;
 
-    if (why != &sub->why)
-        sub->why = *why;
+    note_why(sub, why);
     sub->wanted = sub->waits = false;
     (void)rota_host_timer_set(host, &sub->timer, sub->next_attempt_ns); /* it is in the heap, so this is a move */
     rota_log_write(sub->channel->log, ROTA_LOG_WARN, "channel", "%s; next attempt in %lld ms", why->message,
@@ -137,13 +159,16 @@ static rota_err dial(struct rota_subchannel *sub, struct rota_connection **ret_c
     struct rota_channel *channel = sub->channel;
     int64_t period_ns = rota_backoff_next(&sub->backoff, &channel->host->rng);
     int64_t patience_ns = period_ns > channel->limits.connect_timeout_ns ? period_ns : channel->limits.connect_timeout_ns;
+    struct rota_status why;
     rota_err err;
 
     sub->next_attempt_ns = channel->host->now_ns + period_ns;
     sub->wanted = false;
     err = rota_connection_dial(sub, channel->host->now_ns + patience_ns, ret_connection);
-    if (err < 0)
-        rota_status_set(&sub->why, ROTA_UNAVAILABLE, "%s: cannot connect: %s", sub->text, rota_err_text(err));
+    if (err < 0) {
+        rota_status_set(&why, ROTA_UNAVAILABLE, "%s: cannot connect: %s", sub->text, rota_err_text(err));
+        note_why(sub, &why);
+    }
     return err;
 }
 
@@ -189,7 +214,7 @@ void rota_subchannel_scale(struct rota_subchannel *sub)
     if (is_in_vain(sub)) {
         wait_out(sub);
     } else if (dial(sub, &sub->dialing) < 0) {
-        rota_log_write(log, ROTA_LOG_WARN, "channel", "%s", sub->why.message);
+        rota_log_write(log, ROTA_LOG_WARN, "channel", "%s", why_of(sub)->message);
         wait_out(sub);
     } else {
         rota_log_write(log, ROTA_LOG_INFO, "channel", "%s: calls wait for streams; connects once more, beside %u", sub->text, 1U + sub->n_extras);
@@ -214,7 +239,7 @@ static void backoff_over(struct rota_host_timer *timer, int64_t now_ns)
     /* It has just left the heap, so there is room for it. */
     (void)rota_host_timer_set(sub->channel->host, timer, INT64_MAX);
     if (sub->state == ROTA_CONN_CONNECTING && sub->connection == NULL)
-        fail(sub, &sub->why);
+        fail(sub, why_of(sub));
     else if (sub->state == ROTA_CONN_TRANSIENT_FAILURE && sub->wanted)
         start_attempt(sub);
     else if (sub->state == ROTA_CONN_TRANSIENT_FAILURE)
@@ -259,6 +284,7 @@ void rota_subchannel_on_ready(struct rota_subchannel *sub, struct rota_connectio
     if (sub->short_lives < SHORT_LIVES)
         rota_backoff_reset(&sub->backoff);
     rota_log_write(sub->channel->log, ROTA_LOG_INFO, "channel", "connected to %s", sub->text);
+    forget_why(sub);
     if (connection == sub->connection) {
         go(sub, ROTA_CONN_READY);
         return;
@@ -291,7 +317,7 @@ static void fall(struct rota_subchannel *sub, const struct rota_status *why)
         return;
     }
     rota_log_write(sub->channel->log, ROTA_LOG_INFO, "channel", "%s", why->message);
-    sub->why = *why;
+    note_why(sub, why);
     go(sub, sub->connection != NULL ? ROTA_CONN_CONNECTING : ROTA_CONN_IDLE);
 }
 

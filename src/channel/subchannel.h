@@ -33,7 +33,7 @@ struct rota_subchannel {
     struct rota_host_timer timer; /* always in the heap, at INT64_MAX when it is not wanted: setting it cannot fail */
     int64_t next_attempt_ns;
     uint32_t short_lives; /* connections in a row that were up, served nobody and were gone within an initial period */
-    struct rota_status why; /* the last failure */
+    struct rota_status *why; /* the last failure since it was READY; NULL: none, or no memory for it */
     struct rota_address address;
     char text[];
 };

@@ -24,8 +24,8 @@ enum {
 struct attempt {
     struct rota_dial_attempts *dial;
     struct rota_poll *watch; /* NULL: not started, or failed */
-    struct rota_address address;
-    char text[ROTA_ADDRESS_TEXT_SIZE];
+    struct rota_address address; /* its text is the one below, or of the address as given */
+    char text[ROTA_IP_TEXT_SIZE];
 };
 
 struct rota_dial_attempts {
@@ -35,14 +35,14 @@ struct rota_dial_attempts {
     void *arg;
     struct rota_socket_rules rules;
     struct rota_address address; /* as given; its text is target */
-    char target[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_host_task begin;
     struct rota_host_timer delay;
     struct rota_lookup *lookup;
     struct attempt *attempts;
     size_t count, next, running;
     bool says_much; /* the failure noted is about the peer and not about our own network */
-    char detail[DETAIL_BYTES];
+    char *detail; /* of the failure noted; NULL: none, or no memory for it */
+    char target[];
 };
 
 static void drop(struct rota_dial_attempts *dial)
@@ -56,6 +56,7 @@ static void drop(struct rota_dial_attempts *dial)
     rota_host_unpost(dial->host, &dial->begin);
     rota_host_timer_clear(dial->host, &dial->delay);
     rota_alloc_free(alloc, dial->attempts);
+    rota_alloc_free(alloc, dial->detail);
     rota_alloc_free(alloc, dial);
 }
 
@@ -78,9 +79,10 @@ static bool is_ours(int code)
 static void note_failure(struct attempt *attempt, int code)
 {
     struct rota_dial_attempts *dial = attempt->dial;
-    char text[128];
+    const struct rota_alloc *alloc = dial->host->alloc;
+    char text[128], detail[DETAIL_BYTES];
 
-    if (dial->detail[0] != '\0' && (dial->says_much || is_ours(code)))
+    if (dial->detail != NULL && (dial->says_much || is_ours(code)))
         return;
     dial->says_much = !is_ours(code);
     if (code == NOT_LOCAL)
@@ -88,9 +90,11 @@ static void note_failure(struct attempt *attempt, int code)
     else
         rota_errno_text(code, text, sizeof(text));
     if (dial->address.kind == ROTA_ADDRESS_NAME)
-        snprintf(dial->detail, sizeof(dial->detail), "%s (%s): %s", dial->target, attempt->text, text);
+        snprintf(detail, sizeof(detail), "%s (%s): %s", dial->target, attempt->text, text);
     else
-        snprintf(dial->detail, sizeof(dial->detail), "%s: %s", dial->target, text);
+        snprintf(detail, sizeof(detail), "%s: %s", dial->target, text);
+    rota_alloc_free(alloc, dial->detail);
+    dial->detail = rota_alloc_text(alloc, rota_slice_str(detail));
 }
 
 /* A socket may meet itself when nobody listens on a port the system hands out to clients. */
@@ -182,7 +186,7 @@ static void start_next(struct rota_dial_attempts *dial)
             return;
     }
     if (dial->running == 0)
-        end(dial, NULL, ROTA_ECONN, dial->detail);
+        end(dial, NULL, ROTA_ECONN, dial->detail != NULL ? dial->detail : "out of memory");
 }
 
 static void delay_over(struct rota_host_timer *timer, int64_t now_ns)
@@ -235,6 +239,8 @@ static void attempt_all(struct rota_dial_attempts *dial, const struct rota_addre
     for (size_t i = 0; i < tried; i++) {
         struct attempt *attempt = &dial->attempts[i];
         attempt->dial = dial;
+        if (addresses == &dial->address)
+            continue;
         snprintf(attempt->text, sizeof(attempt->text), "%s", attempt->address.text);
         attempt->address.text = attempt->text;
     }
@@ -263,8 +269,9 @@ static void begin(struct rota_host_task *task)
     }
     err = rota_lookup_start(dial->loop, rota_address_host(&dial->address), dial->address.port, looked_up, dial, &dial->lookup);
     if (err < 0) {
-        snprintf(dial->detail, sizeof(dial->detail), "%s: %s", dial->target, rota_err_text(err));
-        end(dial, NULL, err, dial->detail);
+        char detail[DETAIL_BYTES];
+        snprintf(detail, sizeof(detail), "%s: %s", dial->target, rota_err_text(err));
+        end(dial, NULL, err, detail);
     }
 }
 
@@ -272,7 +279,8 @@ rota_err rota_dial_start(struct rota_loop *loop, const struct rota_address *addr
                          rota_dial_done *done, void *arg, struct rota_dial_attempts **ret_dial)
 {
     struct rota_host *host = rota_loop_host(loop);
-    struct rota_dial_attempts *dial = rota_alloc_zero(host->alloc, 1, sizeof(*dial));
+    size_t target_size = strlen(address->text) + 1;
+    struct rota_dial_attempts *dial = rota_alloc_zero(host->alloc, 1, sizeof(*dial) + target_size);
 
     if (dial == NULL)
         return ROTA_ENOMEM;
@@ -284,7 +292,7 @@ rota_err rota_dial_start(struct rota_loop *loop, const struct rota_address *addr
     dial->arg = arg;
     dial->begin.run = begin;
     dial->delay.fire = delay_over;
-    snprintf(dial->target, sizeof(dial->target), "%s", address->text);
+    memcpy(dial->target, address->text, target_size);
     dial->address = *address;
     dial->address.text = dial->target;
     rota_host_post(host, &dial->begin);

@@ -21,7 +21,7 @@ enum {
     READS_PER_EVENT = 1,   /* a buffer, before others get their turn: small frames in it keep the processor busy for milliseconds */
     READS_PER_SALVAGE = 64, /* after a failed write */
     IDLE_BUFFER_BYTES = 65536, /* a drained buffer larger than this is given back */
-    DETAIL_BYTES = 2 * ROTA_ADDRESS_TEXT_SIZE + 144,
+    DETAIL_BYTES = ROTA_ADDRESS_TEXT_SIZE + 144,
 };
 
 enum socket_state { DIALING, OPEN, ENDING, OVER };
@@ -41,31 +41,41 @@ struct rota_socket {
     bool paused;
     bool closed_here; /* by rota_socket_close */
     bool at_eof, shut;
+    bool rename; /* once connected the peer has another name than what was dialed */
     int write_errno;
     rota_err err; /* with detail: what on_closed will say */
-    char detail[DETAIL_BYTES];
-    char peer[ROTA_ADDRESS_TEXT_SIZE];
+    char *detail; /* of a failure; NULL: no memory for it */
+    char peer[];  /* room for an IP address where rename */
 };
+
+static const char *detail_of(const struct rota_socket *s)
+{
+    if (s->err == 0)
+        return s->closed_here ? "closed from here" : "closed by the peer";
+    return s->detail != NULL ? s->detail : "out of memory";
+}
 
 static void report(struct rota_host_task *task)
 {
     struct rota_socket *s = ROTA_CONTAINER(task, struct rota_socket, report);
     struct rota_loop *loop = s->loop;
 
-    s->events->on_closed(s->owner, s->err, s->detail);
+    s->events->on_closed(s->owner, s->err, detail_of(s));
     rota_buffer_fini(&s->kept);
+    rota_alloc_free(s->host->alloc, s->detail);
     rota_alloc_free(s->host->alloc, s);
     rota_loop_release(loop);
 }
 
-/* The one way out: on_closed follows. */
+/* The one way out: on_closed follows. detail: of a failure. */
 static void finish(struct rota_socket *s, rota_err err, const char *detail)
 {
     if (s->state == OVER)
         return;
     s->state = OVER;
     s->err = err;
-    snprintf(s->detail, sizeof(s->detail), "%s", detail);
+    if (err != 0)
+        s->detail = rota_alloc_text(s->host->alloc, rota_slice_str(detail));
     rota_dial_cancel(s->dial);
     s->dial = NULL;
     rota_poll_close(s->watch);
@@ -86,7 +96,7 @@ static void finish_errno(struct rota_socket *s, int code)
 
 static void finish_ending(struct rota_socket *s)
 {
-    finish(s, 0, s->closed_here ? "closed from here" : "closed by the peer");
+    finish(s, 0, NULL);
 }
 
 static bool has_kept(const struct rota_socket *s)
@@ -323,10 +333,12 @@ const char *rota_socket_peer(const struct rota_socket *s)
 
 /* --- Beginning --- */
 
-static struct rota_socket *make(struct rota_loop *loop, const char *peer)
+/* at_least: room for a peer's text, beside that of this one. */
+static struct rota_socket *make(struct rota_loop *loop, const char *peer, size_t at_least)
 {
     struct rota_host *host = rota_loop_host(loop);
-    struct rota_socket *s = rota_alloc_zero(host->alloc, 1, sizeof(*s));
+    size_t size = strlen(peer) + 1;
+    struct rota_socket *s = rota_alloc_zero(host->alloc, 1, sizeof(*s) + (size > at_least ? size : at_least));
 
     if (s == NULL)
         return NULL;
@@ -336,7 +348,7 @@ static struct rota_socket *make(struct rota_loop *loop, const char *peer)
     s->salvage.run = salvage;
     s->report.run = report;
     rota_buffer_init(&s->kept, host->alloc, 0);
-    snprintf(s->peer, sizeof(s->peer), "%s", peer);
+    memcpy(s->peer, peer, size);
     rota_loop_hold(loop);
     return s;
 }
@@ -348,7 +360,12 @@ static void unmake(struct rota_socket *s)
     rota_alloc_free(s->host->alloc, s);
 }
 
-/* A name was dialed, an address answered. */
+/* A name was dialed, or an address with more than one text; an address answered. */
+static bool has_other_name(const struct rota_address *address)
+{
+    return address->kind == ROTA_ADDRESS_NAME || address->kind == ROTA_ADDRESS_IPV6 || rota_address_is_any(address);
+}
+
 static void name_peer(struct rota_socket *s)
 {
     struct rota_sockaddr peer = {.size = sizeof(peer.u)};
@@ -356,7 +373,7 @@ static void name_peer(struct rota_socket *s)
     char text[ROTA_IP_TEXT_SIZE];
 
     if (getpeername(rota_poll_fd(s->watch), &peer.u.any, &peer.size) == 0 && rota_address_from_system(&peer.u.any, text, &address))
-        snprintf(s->peer, sizeof(s->peer), "%s", text);
+        memcpy(s->peer, text, strlen(text) + 1);
 }
 
 static void dialed(void *arg, struct rota_poll *watch, rota_err err, const char *detail)
@@ -370,7 +387,8 @@ static void dialed(void *arg, struct rota_poll *watch, rota_err err, const char 
     }
     s->watch = watch;
     s->state = OPEN;
-    name_peer(s);
+    if (s->rename)
+        name_peer(s);
     s->events->on_connected(s->owner);
     flush_kept(s);
     update_watch(s);
@@ -379,12 +397,14 @@ static void dialed(void *arg, struct rota_poll *watch, rota_err err, const char 
 rota_err rota_socket_dial(struct rota_loop *loop, const struct rota_address *address, const struct rota_socket_rules *rules,
                           const struct rota_socket_events *events, void *owner, struct rota_socket **ret_socket)
 {
-    struct rota_socket *s = make(loop, address->text);
+    bool rename = has_other_name(address);
+    struct rota_socket *s = make(loop, address->text, rename ? ROTA_IP_TEXT_SIZE : 0);
     rota_err err;
 
     if (s == NULL)
         return ROTA_ENOMEM;
     s->state = DIALING;
+    s->rename = rename;
     s->events = events;
     s->owner = owner;
     err = rota_dial_start(loop, address, rules, dialed, s, &s->dial);
@@ -398,7 +418,7 @@ rota_err rota_socket_dial(struct rota_loop *loop, const struct rota_address *add
 
 rota_err rota_socket_accept(struct rota_loop *loop, struct rota_poll *watch, const char *peer, struct rota_socket **ret_socket)
 {
-    struct rota_socket *s = make(loop, peer);
+    struct rota_socket *s = make(loop, peer, 0);
 
     if (s == NULL)
         return ROTA_ENOMEM;
