@@ -70,6 +70,8 @@ static void on_stream_closed(struct rota_net_link *link, const struct rota_h2_ev
     struct rota_stream_end end = {
         .cause = (enum rota_stream_cause)event->cause, .h2_code = event->h2_code, .unsent = event->unsent, .detail = event->detail};
 
+    if (event->cause == ROTA_H2_PROTOCOL && !link->client) /* a client's failure is told by its channel */
+        rota_net_link_complain(link, "", event->detail);
     stream->h2 = NULL;
     stream->events->on_closed(stream->owner, &end);
     rota_net_stream_drop(link, stream);
@@ -193,12 +195,16 @@ static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
     if (link->closing)
         return;
     if (!link->ready && now_ns >= link->connect_deadline_ns) {
+        if (!link->client)
+            rota_net_link_complain(link, "", "timed out in the TLS handshake");
         rota_net_link_fail(link, link->shaking ? "timed out in the TLS handshake" : link->tunnel != NULL ? "timed out waiting for the proxy" : "timed out connecting");
         return;
     }
     if (link->h2 == NULL)
         return;
     if (rota_h2_tick(link->h2, now_ns, &info) < 0) {
+        if (!link->client)
+            rota_net_link_complain(link, "cut off, ", info.text);
         rota_net_link_fail(link, info.text);
         return;
     }

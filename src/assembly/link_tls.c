@@ -64,8 +64,8 @@ void rota_net_link_read_tls(struct rota_net_link *link, struct rota_slice bytes)
             rota_net_link_take(link, rota_slice(link->out->data, size));
     } while (err == 0 && size > 0 && !link->closing);
     /* A client's failure is told by its channel. */
-    if (err < 0 && link->shaking && !link->client)
-        rota_net_link_complain(link, "TLS handshake: ", info.text);
+    if (err < 0 && err != ROTA_ECLOSED && !link->client)
+        rota_net_link_complain(link, link->shaking ? "TLS handshake: " : "TLS: ", info.text);
     if (err < 0)
         rota_net_link_fail(link, info.text);
 }
