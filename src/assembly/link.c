@@ -12,8 +12,9 @@
 #include "base/log.h"
 #include <stdarg.h>
 
-/* While this much waits in the socket no more is put together: the streams' queues hold it and the high mark does its work. */
-#define SOCKET_BACKLOG_BYTES ((size_t)256 << 10)
+/* While anything waits in the socket no more is put together: the streams' queues hold it and the high mark does its work, and no byte
+ * is copied once more to wait. But a GOAWAY goes behind what waits, within reason. */
+#define GOAWAY_BACKLOG_BYTES ((size_t)256 << 10)
 #define QUIET_NS INT64_C(1000000000)
 
 static const struct rota_status no_memory = {.code = ROTA_UNAVAILABLE, .message = "out of memory"};
@@ -146,12 +147,12 @@ void rota_net_link_complain(const struct rota_net_link *link, const char *during
         rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: %s%s (and %u more like it)", link->peer, during, what, n_untold);
 }
 
-/* Puts frames together and writes them; false when the connection has failed. */
-static bool write_out(struct rota_net_link *link)
+/* Puts frames together and writes them while no more than `backlog_bytes` wait; false when the connection has failed. */
+static bool write_out(struct rota_net_link *link, size_t backlog_bytes)
 {
     size_t size = 1;
 
-    while (size > 0 && rota_socket_pending(link->socket) < SOCKET_BACKLOG_BYTES) {
+    while (size > 0 && rota_socket_pending(link->socket) <= backlog_bytes) {
         rota_err err = rota_h2_pull(link->h2, link->out->data, ROTA_OUT_BUFFER_BYTES, &size);
 
         if (err == ROTA_EPROTO)
@@ -170,7 +171,7 @@ static void on_flush(struct rota_flush *flush)
 {
     struct rota_net_link *link = ROTA_CONTAINER(flush, struct rota_net_link, flush);
 
-    if (link->closing || link->h2 == NULL || !write_out(link))
+    if (link->closing || link->h2 == NULL || !write_out(link, 0))
         return;
     /* Sending may have ended streams. */
     rota_net_link_dispatch(link);
@@ -283,7 +284,7 @@ void rota_net_link_take(struct rota_net_link *link, struct rota_slice bytes)
     if (link->closing)
         return;
     if (err < 0) {
-        if (write_out(link)) /* the GOAWAY that tells the peer why */
+        if (write_out(link, GOAWAY_BACKLOG_BYTES)) /* the GOAWAY that tells the peer why */
             rota_net_link_fail(link, info.text);
         return;
     }
