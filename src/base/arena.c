@@ -11,7 +11,6 @@
 
 #define UNIT alignof(max_align_t)
 #define FIRST_DEFAULT_BYTES 1024
-#define CHUNK_MAX_BYTES ((size_t)64 * 1024) /* doubling stops here; a larger request gets a chunk of its size */
 
 struct rota_arena_chunk {
     struct rota_arena_chunk *older;
@@ -28,16 +27,21 @@ static size_t round_up(size_t size_bytes)
     return (size_bytes + UNIT - 1) / UNIT * UNIT;
 }
 
+static const struct rota_alloc *source_of(const struct rota_arena *arena, size_t cap)
+{
+    return cap > ROTA_ARENA_CHUNK_MAX_BYTES ? arena->bulk : arena->alloc;
+}
+
 static struct rota_arena_chunk *add_chunk(struct rota_arena *arena, size_t need)
 {
     struct rota_arena_chunk *chunk;
     size_t cap = arena->first_size_bytes;
 
     if (arena->chunks != NULL)
-        cap = arena->chunks->cap >= CHUNK_MAX_BYTES / 2 ? CHUNK_MAX_BYTES : arena->chunks->cap * 2;
+        cap = arena->chunks->cap >= ROTA_ARENA_CHUNK_MAX_BYTES / 2 ? ROTA_ARENA_CHUNK_MAX_BYTES : arena->chunks->cap * 2;
     if (cap < need)
         cap = need;
-    chunk = rota_alloc_get(arena->alloc, sizeof(*chunk) + cap);
+    chunk = rota_alloc_get(source_of(arena, cap), sizeof(*chunk) + cap);
     if (chunk == NULL)
         return NULL;
     chunk->older = arena->chunks;
@@ -107,6 +111,7 @@ void rota_arena_init(struct rota_arena *arena, const struct rota_alloc *alloc, s
     ROTA_ASSERT(first_size_bytes <= PTRDIFF_MAX / 2);
     *arena = (struct rota_arena){
         .alloc = rota_alloc_or_default(alloc),
+        .bulk = rota_alloc_or_default(alloc),
         .first_size_bytes = round_up(first_size_bytes == 0 ? FIRST_DEFAULT_BYTES : first_size_bytes),
         .as_alloc = {.resize = resize, .ctx = arena},
     };
@@ -114,10 +119,12 @@ void rota_arena_init(struct rota_arena *arena, const struct rota_alloc *alloc, s
 
 static void free_chunks(struct rota_arena *arena, bool keep_first)
 {
-    while (arena->chunks != NULL && !(keep_first && arena->chunks->older == NULL)) {
-        struct rota_arena_chunk *older = arena->chunks->older;
-        rota_alloc_free(arena->alloc, arena->chunks);
-        arena->chunks = older;
+    struct rota_arena_chunk *chunk = arena->chunks;
+
+    while (chunk != NULL && !(keep_first && chunk->older == NULL && chunk->cap <= ROTA_ARENA_CHUNK_MAX_BYTES)) {
+        arena->chunks = chunk->older;
+        rota_alloc_free(source_of(arena, chunk->cap), chunk);
+        chunk = arena->chunks;
     }
 }
 

@@ -1,7 +1,7 @@
 /* arena.h - memory that goes all at once: a call's metadata, names, small copies.
  *
  * Chunks double up to a bound; reset keeps the first chunk so that a reused arena allocates nothing in
- * steady state. Returned memory is aligned for any type. It also poses as a struct rota_alloc whose frees do nothing;
+ * steady state; chunks for what is larger than the bound go back at every reset. Returned memory is aligned for any type. It also poses as a struct rota_alloc whose frees do nothing;
  * that table points back at the arena, which therefore stays where it was initialised.
  */
 #ifndef ROTA_BASE_ARENA_H
@@ -10,11 +10,14 @@
 #include <rota/alloc.h>
 #include <rota/slice.h>
 
+#define ROTA_ARENA_CHUNK_MAX_BYTES ((size_t)64 * 1024) /* doubling stops here; a larger request gets a chunk of its size */
+
 struct rota_arena_chunk;
 
 struct rota_arena {
     const struct rota_alloc *alloc;
-    struct rota_arena_chunk *chunks; /* newest first; the last is kept by reset */
+    const struct rota_alloc *bulk;   /* where chunks larger than ROTA_ARENA_CHUNK_MAX_BYTES come from: `alloc`, unless changed after init */
+    struct rota_arena_chunk *chunks; /* newest first; the last is kept by reset, unless it is one of those */
     size_t first_size_bytes;
     size_t used_bytes; /* handed out since init or reset */
     struct rota_alloc as_alloc; /* for decoders that take an allocator; resize copies */

@@ -84,6 +84,27 @@ static void a_reset_arena_allocates_nothing(void **state)
     fixture_fini(&f);
 }
 
+static void large_chunks_come_from_elsewhere_and_go_back(void **state)
+{
+    struct rota_leak_alloc bulk;
+    struct fixture f;
+
+    (void)state;
+    rota_leak_alloc_init(&bulk);
+    fixture_init(&f, 64);
+    f.arena.bulk = &bulk.alloc;
+    for (int i = 0; i < 2; i++) { /* also when the first thing asked for is large */
+        assert_non_null(rota_arena_get(&f.arena, ROTA_ARENA_CHUNK_MAX_BYTES + 1));
+        assert_int_equal(bulk.live_blocks, 1);
+        assert_non_null(rota_arena_get(&f.arena, ROTA_ARENA_CHUNK_MAX_BYTES));
+        assert_int_equal(bulk.live_blocks, 1);
+        rota_arena_reset(&f.arena);
+        assert_int_equal(bulk.live_blocks, 0);
+    }
+    fixture_fini(&f);
+    rota_leak_alloc_fini(&bulk);
+}
+
 static void sizes_beyond_reason_are_out_of_memory(void **state)
 {
     struct rota_slice copy = ROTA_SLICE("old");
@@ -183,6 +204,7 @@ int main(void)
         cmocka_unit_test(blocks_are_aligned_and_apart),
         cmocka_unit_test(chunks_double_up_to_a_bound),
         cmocka_unit_test(a_reset_arena_allocates_nothing),
+        cmocka_unit_test(large_chunks_come_from_elsewhere_and_go_back),
         cmocka_unit_test(sizes_beyond_reason_are_out_of_memory),
         cmocka_unit_test(copies_are_copies),
         cmocka_unit_test(as_an_allocator_it_resizes_by_copy),

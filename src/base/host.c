@@ -23,6 +23,7 @@ void rota_host_init(struct rota_host *host, const struct rota_alloc *alloc, cons
         .alloc = rota_alloc_or_default(alloc),
         .log = log,
     };
+    host->bulk = host->alloc;
     rota_heap_init(&host->timers, host->alloc);
     rota_list_init(&host->tasks);
     rota_rng_init(&host->rng, seed);

@@ -15,6 +15,8 @@
 #include "base/rng.h"
 #include <rota/log.h>
 
+#define ROTA_BULK_MIN_BYTES ((size_t)64 << 10)
+
 struct rota_host_timer {
     struct rota_heap_node node;
     void (*fire)(struct rota_host_timer *timer, int64_t now_ns);
@@ -35,6 +37,7 @@ struct rota_host {
     struct rota_heap timers;
     struct rota_link tasks;
     const struct rota_alloc *alloc; /* never NULL */
+    const struct rota_alloc *bulk;  /* for blocks that may have ROTA_BULK_MIN_BYTES and more and do not stay; on any thread. `alloc` unless the driver keeps some */
     const struct rota_log *log;     /* may be NULL */
     struct rota_rng rng;
     const char *name; /* as the machine calls itself; "" until the driver says */
@@ -54,6 +57,12 @@ static inline void rota_host_enter(struct rota_host *host)
 /* Sets or moves the timer; a time that has passed counts as now_ns. ROTA_ENOMEM only when it was not set before. */
 rota_err rota_host_timer_set(struct rota_host *host, struct rota_host_timer *timer, int64_t at_ns);
 void rota_host_timer_clear(struct rota_host *host, struct rota_host_timer *timer);
+
+/* What takes the place of `bulk` for an object that has an allocator of its own. */
+static inline const struct rota_alloc *rota_host_bulk(const struct rota_host *host, const struct rota_alloc *alloc)
+{
+    return alloc == host->alloc ? host->bulk : alloc;
+}
 
 static inline bool rota_host_timer_is_set(const struct rota_host_timer *timer)
 {

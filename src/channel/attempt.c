@@ -41,7 +41,7 @@ void rota_attempt_init(struct rota_attempt *attempt, struct rota_call *call)
     attempt->stream = NULL;
     attempt->n_sent = 0;
     attempt->response = (struct rota_response){0};
-    rota_frame_decoder_init(&attempt->decoder, call->channel->alloc, call->max_reply_bytes);
+    rota_frame_decoder_init(&attempt->decoder, call->channel->bulk, call->max_reply_bytes);
 }
 
 void rota_attempt_fini(struct rota_attempt *attempt)
@@ -335,7 +335,7 @@ void rota_attempt_restart(struct rota_attempt *attempt)
     attempt->n_sent = 0;
     attempt->response = (struct rota_response){0};
     rota_frame_decoder_fini(&attempt->decoder);
-    rota_frame_decoder_init(&attempt->decoder, attempt->call->channel->alloc, attempt->call->max_reply_bytes);
+    rota_frame_decoder_init(&attempt->decoder, attempt->call->channel->bulk, attempt->call->max_reply_bytes);
     rota_attempt_start(attempt);
 }
 

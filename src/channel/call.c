@@ -66,6 +66,7 @@ static struct rota_call *take_struct(struct rota_channel *channel)
     call->task.run = run_task;
     rota_arena_init(&call->arena, channel->alloc, ARENA_BYTES);
     rota_arena_init(&call->message_arena, channel->alloc, ARENA_BYTES);
+    call->arena.bulk = call->message_arena.bulk = channel->bulk;
     return call;
 }
 

@@ -277,7 +277,7 @@ static rota_err fill(struct rota_channel *channel, const char *target, const str
     rota_throttle_set(&channel->throttle, channel->config->service->throttle_max_tokens_milli, channel->config->service->throttle_ratio_milli);
     rota_retry_budget_init(&channel->retry_budget, options->retry_ratio_percent < 0 ? 0 : (uint32_t)options->retry_ratio_percent,
         options->retry_floor_per_s < 0 ? 0 : (uint32_t)options->retry_floor_per_s);
-    channel->chunks = rota_chunk_pool_new(channel->alloc);
+    channel->chunks = rota_chunk_pool_new(channel->alloc, channel->bulk);
     return channel->chunks == NULL ? ROTA_ENOMEM : 0;
 }
 
@@ -297,6 +297,7 @@ rota_err rota_channel_make(const char *target, const struct rota_channel_options
     channel->parts = *parts;
     channel->host = parts->host;
     channel->alloc = alloc;
+    channel->bulk = rota_host_bulk(parts->host, alloc);
     channel->log = options.log == NULL ? parts->host->log : options.log;
     channel->env = (struct rota_lb_env){.alloc = alloc, .rng = &parts->host->rng, .log = channel->log, .classes = parts->policies};
     channel->secure = options.tls != NULL;

@@ -16,6 +16,7 @@ struct spare {
 
 struct rota_chunk_pool {
     const struct rota_alloc *alloc; /* where blocks come from */
+    const struct rota_alloc *bulk;  /* the same for large ones */
     struct rota_alloc as_alloc;
     struct spare *spares;
     size_t n_spares, out;
@@ -41,7 +42,7 @@ static void give_back(struct rota_chunk_pool *pool, struct rota_chunk *chunk)
         pool->spares = spare;
         pool->n_spares++;
     } else {
-        rota_alloc_free(pool->alloc, chunk);
+        rota_alloc_free(chunk->cap <= SMALL_CAP_BYTES ? pool->alloc : pool->bulk, chunk);
     }
     if (pool->orphaned && pool->out == 0)
         free_pool(pool);
@@ -59,7 +60,7 @@ static void *resize(void *ctx, void *ptr, size_t size_bytes)
         return NULL;
     }
     if (size_bytes > sizeof(struct rota_chunk) + SMALL_CAP_BYTES) {
-        block = rota_alloc_get(pool->alloc, size_bytes);
+        block = rota_alloc_get(pool->bulk, size_bytes);
     } else if (spare != NULL) {
         pool->spares = spare->next;
         pool->n_spares--;
@@ -72,13 +73,14 @@ static void *resize(void *ctx, void *ptr, size_t size_bytes)
     return block;
 }
 
-struct rota_chunk_pool *rota_chunk_pool_new(const struct rota_alloc *alloc)
+struct rota_chunk_pool *rota_chunk_pool_new(const struct rota_alloc *alloc, const struct rota_alloc *bulk)
 {
     struct rota_chunk_pool *pool = rota_alloc_zero(alloc, 1, sizeof(*pool));
 
     if (pool == NULL)
         return NULL;
     pool->alloc = alloc;
+    pool->bulk = bulk;
     pool->as_alloc = (struct rota_alloc){.resize = resize, .ctx = pool};
     return pool;
 }

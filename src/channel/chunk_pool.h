@@ -10,7 +10,7 @@
 
 struct rota_chunk_pool;
 
-struct rota_chunk_pool *rota_chunk_pool_new(const struct rota_alloc *alloc); /* NULL when out of memory */
+struct rota_chunk_pool *rota_chunk_pool_new(const struct rota_alloc *alloc, const struct rota_alloc *bulk); /* bulk: for those that are not small. NULL when out of memory */
 void rota_chunk_pool_free(struct rota_chunk_pool *pool); /* now, or when the last chunk has come back; NULL is fine */
 struct rota_chunk *rota_chunk_pool_get(struct rota_chunk_pool *pool, size_t cap); /* as rota_chunk_new */
 

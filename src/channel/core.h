@@ -125,6 +125,7 @@ struct rota_channel {
     struct rota_retry_budget retry_budget;
     struct rota_channel_counts counts;
     size_t kept_bytes; /* in the outboxes of all calls */
+    const struct rota_alloc *bulk; /* for messages that may be large */
     struct rota_chunk_pool *chunks;
     struct rota_zip zip;
     struct rota_arena scratch; /* request headers, until the transport has copied them */

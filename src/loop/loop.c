@@ -73,6 +73,7 @@ static void free_loop(struct rota_loop *loop)
 {
     const struct rota_alloc *alloc = loop->host.alloc;
 
+    rota_spares_close(loop->spares);
     rota_host_fini(&loop->host);
     rota_alloc_free(alloc, loop->read_buffer);
     rota_alloc_free(alloc, loop);
@@ -156,10 +157,12 @@ rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop
     atomic_init(&loop->n_waking, 0);
     atomic_init(&loop->owner, rota_loop_thread_mark());
     loop->read_buffer = rota_alloc_get(alloc, ROTA_LOOP_READ_BYTES);
-    if (loop->read_buffer == NULL || (err = open_uv(loop, full.uv_loop)) < 0) {
+    loop->spares = rota_spares_new(alloc);
+    if (loop->read_buffer == NULL || loop->spares == NULL || (err = open_uv(loop, full.uv_loop)) < 0) {
         free_loop(loop);
         return err;
     }
+    loop->host.bulk = rota_spares_alloc(loop->spares);
     init_handles(loop);
     *ret_loop = loop;
     return 0;

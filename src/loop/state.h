@@ -3,6 +3,7 @@
 #define ROTA_LOOP_STATE_H
 
 #include "loop/loop.h"
+#include "loop/spares.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -23,6 +24,7 @@ struct rota_loop {
     char host_name[UV_MAXHOSTNAMESIZE];
     struct rota_link flushes;
     uint8_t *read_buffer;
+    struct rota_spares *spares;
 
     size_t n_held;    /* rota_loop_hold */
     size_t n_objects; /* timers and signals that must be freed before the loop */

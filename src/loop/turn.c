@@ -63,9 +63,11 @@ static void run_flushes(struct rota_loop *loop)
 /* Sleeping may end at the deadline's millisecond or later, never before it: libuv counts whole ones. */
 static void arm(struct rota_loop *loop)
 {
-    int64_t next_ns = rota_host_next_ns(&loop->host);
     bool armed = uv_is_active((uv_handle_t *)&loop->timer);
+    int64_t next_ns;
 
+    rota_spares_watch(loop->spares, &loop->host);
+    next_ns = rota_host_next_ns(&loop->host);
     if (has_work(loop) || next_ns <= loop->host.now_ns) {
         nudge(loop);
         return;

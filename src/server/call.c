@@ -28,8 +28,9 @@ struct rota_server_call *rota_server_call_make(struct rota_server *server)
             return NULL;
         call->server = server;
         rota_arena_init(&call->arena, server->alloc, ARENA_BYTES);
+        call->arena.bulk = server->bulk;
         rota_buffer_init(&call->pending, server->alloc, 0);
-        rota_frame_decoder_init(&call->decoder, server->alloc, server->options.max_request_bytes);
+        rota_frame_decoder_init(&call->decoder, server->bulk, server->options.max_request_bytes);
         call->deadline.fire = on_deadline;
         call->pump.run = rota_server_call_pump;
     }
@@ -73,7 +74,7 @@ static void recycle(struct rota_server_call *call)
     rota_buffer_fini(&call->pending);
     rota_buffer_init(&call->pending, server->alloc, 0);
     rota_frame_decoder_fini(&call->decoder);
-    rota_frame_decoder_init(&call->decoder, server->alloc, server->options.max_request_bytes);
+    rota_frame_decoder_init(&call->decoder, server->bulk, server->options.max_request_bytes);
     call->method = NULL;
     call->chain = NULL;
     call->sent_bytes = call->received_bytes = 0;

@@ -111,6 +111,7 @@ static bool let_in(struct rota_server_call *call, const void *message)
 static void take_message(struct rota_server_call *call, const struct rota_frame *frame)
 {
     const struct rota_server_method *m = call->method;
+    const struct rota_alloc *alloc = frame->message.size < ROTA_BULK_MIN_BYTES ? call->server->alloc : call->server->bulk;
     size_t before_bytes = call->arena.used_bytes;
     void *message;
 
@@ -123,13 +124,13 @@ static void take_message(struct rota_server_call *call, const struct rota_frame 
         call->message_bytes = call->arena.used_bytes - before_bytes;
         return;
     }
-    if (!unpack(call, frame, call->server->alloc, &message))
+    if (!unpack(call, frame, alloc, &message))
         return;
     if (let_in(call, message)) {
         call->shown = true;
         m->handler->on_message(call, message, m->handlers, m->user);
     }
-    m->handler->method->request.codec->free(m->handler->method->request.type, message, call->server->alloc);
+    m->handler->method->request.codec->free(m->handler->method->request.type, message, alloc);
 }
 
 static bool may_read(const struct rota_server_call *call)

@@ -76,7 +76,7 @@ rota_err rota_server_call_send(struct rota_server_call *call, const void *messag
     err = send_headers(call);
     if (err < 0)
         return err;
-    chunk = rota_chunk_new(call->server->alloc, ROTA_FRAME_PREFIX + size);
+    chunk = rota_chunk_new(size < ROTA_BULK_MIN_BYTES ? call->server->alloc : call->server->bulk, ROTA_FRAME_PREFIX + size);
     if (chunk == NULL)
         return ROTA_ENOMEM;
     rota_frame_put_prefix(chunk->data, false, (uint32_t)size);

@@ -35,6 +35,7 @@ rota_err rota_server_make(const struct rota_server_options *options, const struc
     s->options = full;
     s->parts = *parts;
     s->alloc = alloc;
+    s->bulk = rota_host_bulk(parts->host, alloc);
     s->log = full.log != NULL ? full.log : parts->host->log;
     rota_map_init(&s->methods, alloc, rota_rng_next(&parts->host->rng));
     rota_map_init(&s->services, alloc, rota_rng_next(&parts->host->rng));

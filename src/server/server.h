@@ -63,6 +63,7 @@ struct rota_server {
     struct rota_server_options options; /* defaults filled in */
     struct rota_server_parts parts;
     const struct rota_alloc *alloc;
+    const struct rota_alloc *bulk; /* for messages that may be large */
     const struct rota_log *log;
     struct rota_map methods;    /* path to struct rota_server_method */
     struct rota_map services;   /* name to struct rota_service */

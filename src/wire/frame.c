@@ -7,6 +7,7 @@
 #include "base/errinfo.h"
 
 #define GATHER_MIN_BYTES 4096
+#define GATHER_GAIN 8
 
 void rota_frame_decoder_init(struct rota_frame_decoder *d, const struct rota_alloc *alloc, size_t max_bytes)
 {
@@ -51,18 +52,18 @@ static rota_err check_prefix(struct rota_frame_decoder *d, struct rota_errinfo *
     return 0;
 }
 
-/* Room for `more` bytes behind those gathered. At least doubles, so that all the copying stays linear. */
+/* Room for `more` bytes behind those gathered, and for a multiple of them: a megabyte in frames of 16 KiB moves once, and no peer makes
+ * us take more than that multiple of what it has sent. */
 static rota_err grow(struct rota_frame_decoder *d, size_t more)
 {
     struct rota_chunk *old = d->partial, *chunk;
-    size_t have = old == NULL ? 0 : old->size, cap = old == NULL ? GATHER_MIN_BYTES : old->cap;
+    size_t have = old == NULL ? 0 : old->size, cap;
 
     if (old != NULL && old->cap - have >= more)
         return 0;
-    while (cap < have + more)
-        cap = cap > SIZE_MAX / 2 ? have + more : cap * 2;
-    if (cap > d->want)
-        cap = d->want;
+    cap = have + more > d->want / GATHER_GAIN ? d->want : GATHER_GAIN * (have + more);
+    if (cap < GATHER_MIN_BYTES)
+        cap = d->want < GATHER_MIN_BYTES ? d->want : GATHER_MIN_BYTES;
     chunk = rota_chunk_new(d->alloc, cap);
     if (chunk == NULL)
         return ROTA_ENOMEM;

@@ -18,7 +18,7 @@ struct rota_frame_decoder {
     uint8_t have_prefix;
     struct rota_chunk *partial; /* grows as bytes arrive, not by what the prefix claims */
     size_t want;                /* message length by the prefix */
-    struct rota_chunk *ready;   /* last gathered message, kept until the next call */
+    struct rota_chunk *ready;   /* last gathered message and nothing else, kept until the next call unless taken; NULL: the message lies in the input */
 };
 
 struct rota_frame {

@@ -162,6 +162,39 @@ static void memory_follows_the_bytes_and_not_the_prefix(void **state)
     rota_leak_alloc_fini(&leak);
 }
 
+#define BULK_BYTES ((size_t)1 << 20)
+#define PIECE_BYTES ((size_t)16 << 10) /* what HTTP/2 frames bring */
+
+/* So that a megabyte is moved once at most, and a sender has to send something for what it makes us take. */
+static void a_large_message_takes_few_chunks(void **state)
+{
+    static uint8_t piece[PIECE_BYTES];
+    uint8_t prefix[ROTA_FRAME_PREFIX];
+    struct rota_slice input = rota_slice(prefix, sizeof(prefix));
+    struct rota_leak_alloc leak;
+    struct rota_frame_decoder d;
+    struct rota_frame frame;
+    int got = 0;
+
+    (void)state;
+    rota_leak_alloc_init(&leak);
+    rota_frame_decoder_init(&d, &leak.alloc, SIZE_MAX);
+    rota_frame_put_prefix(prefix, false, BULK_BYTES);
+    assert_int_equal(rota_frame_decode(&d, &input, &frame, NULL), 0);
+    for (size_t at = 0; at < BULK_BYTES; at += PIECE_BYTES) {
+        assert_int_equal(got, 0);
+        input = rota_slice(piece, PIECE_BYTES);
+        got = rota_frame_decode(&d, &input, &frame, NULL);
+        assert_true(rota_frame_decoder_held(&d) <= 8 * (at + PIECE_BYTES));
+    }
+    assert_int_equal(got, 1);
+    assert_int_equal(frame.message.size, BULK_BYTES);
+    assert_ptr_equal(frame.message.data, d.ready->data);
+    assert_int_equal(leak.allocs, 2);
+    rota_frame_decoder_fini(&d);
+    rota_leak_alloc_fini(&leak);
+}
+
 static void an_error_stays(void **state)
 {
     struct rota_slice input = ROTA_SLICE("\2\0\0\0\1a");
@@ -214,6 +247,7 @@ int main(void)
         cmocka_unit_test(frames_come_out_however_they_are_cut),
         cmocka_unit_test(a_whole_message_is_not_copied),
         cmocka_unit_test(memory_follows_the_bytes_and_not_the_prefix),
+        cmocka_unit_test(a_large_message_takes_few_chunks),
         cmocka_unit_test(an_error_stays),
         cmocka_unit_test(a_prefix_is_read_as_it_was_written),
         cmocka_unit_test(running_out_of_memory_is_an_error),
