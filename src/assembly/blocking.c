@@ -27,11 +27,18 @@ struct unary {
     bool done;
 };
 
+const struct rota_alloc *rota_blocking_alloc(const struct rota_channel *channel, size_t size_bytes)
+{
+    const struct rota_host *host = rota_channel_host(channel);
+
+    return size_bytes < ROTA_BULK_MIN_BYTES ? host->alloc : host->bulk;
+}
+
 struct rota_chunk *rota_blocking_pack(struct rota_channel *channel, const struct rota_method *method, const void *request)
 {
     const struct rota_codec *codec = method->request.codec;
     size_t size = codec->packed_size(method->request.type, request);
-    struct rota_chunk *chunk = rota_chunk_new(rota_channel_host(channel)->alloc, ROTA_FRAME_PREFIX + size);
+    struct rota_chunk *chunk = rota_chunk_new(rota_blocking_alloc(channel, size), ROTA_FRAME_PREFIX + size);
 
     if (chunk == NULL)
         return NULL;
@@ -94,7 +101,10 @@ static void on_message(struct rota_call *call, void *arg, const void *message)
     struct unary *u = arg;
 
     ROTA_ASSERT(u->reply == NULL);
-    u->reply = rota_chunk_new(rota_channel_host(u->channel)->alloc, bytes->size);
+    u->reply = rota_call_take_packed(call);
+    if (u->reply != NULL)
+        return;
+    u->reply = rota_chunk_new(rota_blocking_alloc(u->channel, bytes->size), bytes->size);
     if (u->reply == NULL) {
         u->no_memory = true;
         rota_call_cancel(call);

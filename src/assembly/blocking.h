@@ -7,6 +7,9 @@
 #include "base/list.h"
 #include "channel/channel.h"
 
+/* Where the chunk of a message comes from. Any thread. */
+const struct rota_alloc *rota_blocking_alloc(const struct rota_channel *channel, size_t size_bytes);
+
 /* The request packed with room for the frame prefix; NULL: out of memory. Any thread. */
 struct rota_chunk *rota_blocking_pack(struct rota_channel *channel, const struct rota_method *method, const void *request);
 

@@ -1,7 +1,8 @@
 /* blocking_stream.c - rota_call_open, send, recv, finish: streaming calls from a thread that may wait.
  *
  * Messages received wait in a queue, filled by the loop's thread and emptied by the caller's, both under the hand-off's lock. At
- * QUEUE_BYTES the call is held, so a slow caller slows the server down; it is resumed at half of that.
+ * QUEUE_BYTES the call is held, so a slow caller slows the server down; it is resumed at half of that. A single message may have more:
+ * while the caller looks at one the next one comes in.
  * One message at a time is on its way out: it is the loop's from the errand that writes it until it has been taken. So one thread
  * may send while another receives; everything the loop and a caller share is either under the lock or handed over with an errand.
  */
@@ -22,32 +23,39 @@ struct received {
 
 struct rota_blocking {
     struct rota_handoff handoff;
-    struct rota_loop_post resume;
+    struct rota_loop_post resume, send;
     struct rota_channel *channel;
     const struct rota_method *method;
     const struct rota_call_options *options;
     const struct rota_alloc *alloc;
     struct rota_attachments *attachments; /* the channel's, held: its loop stays until the call is finished */
     struct rota_call *call;
+    struct rota_chunk *handed;  /* on its way to the loop, with `send` */
     struct rota_chunk *sending; /* the loop's */
-    const void *sending_message; /* what was packed into it; the caller waits */
+    const void *sending_message; /* what was packed into either; the caller waits */
     rota_err send_err;          /* how it went; ROTA_EAGAIN while it waits */
     rota_err start_err;
     bool no_memory; /* the loop's: what cancelled the call */
     struct rota_link queue; /* struct received */
-    size_t queue_bytes;
+    size_t queue_bytes, n_queued;
     bool held, resuming;
     bool came_compressed; /* the caller's: the message taken last */
     bool done;
     struct rota_status status;
 };
 
+/* Without the lock, which who is woken needs at once. The caller's last errand makes sure that we have returned before it is all freed. */
+static void wake_caller(struct rota_blocking *b)
+{
+    rota_handoff_signal(&b->handoff);
+}
+
 static void signal_send(struct rota_blocking *b, rota_err err)
 {
     rota_handoff_lock(&b->handoff);
     b->send_err = err;
-    rota_handoff_signal(&b->handoff);
     rota_handoff_unlock(&b->handoff);
+    wake_caller(b);
 }
 
 /* On the loop: writes what is to be sent, now or when there is room. */
@@ -66,33 +74,47 @@ static void try_send(struct rota_blocking *b)
     signal_send(b, err);
 }
 
+/* NULL: out of memory. */
+static struct rota_chunk *keep(struct rota_call *call, const struct rota_blocking *b, const struct rota_slice *bytes)
+{
+    struct rota_chunk *chunk = rota_call_take_packed(call);
+
+    if (chunk != NULL)
+        return chunk;
+    chunk = rota_chunk_new(rota_blocking_alloc(b->channel, bytes->size), bytes->size);
+    if (chunk == NULL)
+        return NULL;
+    if (bytes->size > 0)
+        memcpy(chunk->data, bytes->data, bytes->size);
+    chunk->size = bytes->size;
+    return chunk;
+}
+
 static void on_message(struct rota_call *call, void *arg, const void *message)
 {
     const struct rota_slice *bytes = message;
     struct rota_blocking *b = arg;
     struct received *r = rota_alloc_get(b->alloc, sizeof(*r));
-    struct rota_chunk *chunk = r == NULL ? NULL : rota_chunk_new(b->alloc, bytes->size);
 
-    if (chunk == NULL) {
+    if (r != NULL)
+        r->chunk = keep(call, b, bytes);
+    if (r == NULL || r->chunk == NULL) {
         rota_alloc_free(b->alloc, r);
         b->no_memory = true;
         rota_call_cancel(call);
         return;
     }
-    if (bytes->size > 0)
-        memcpy(chunk->data, bytes->data, bytes->size);
-    chunk->size = bytes->size;
-    r->chunk = chunk;
     r->compressed = rota_call_came_compressed(call);
     rota_handoff_lock(&b->handoff);
     rota_list_append(&b->queue, &r->link);
     b->queue_bytes += bytes->size + sizeof(*r);
-    if (b->queue_bytes >= QUEUE_BYTES && !b->held) {
+    b->n_queued++;
+    if (b->queue_bytes >= QUEUE_BYTES && b->n_queued > 1 && !b->held) {
         b->held = true;
         rota_call_hold(call);
     }
-    rota_handoff_signal(&b->handoff);
     rota_handoff_unlock(&b->handoff);
+    wake_caller(b);
 }
 
 static void on_writable(struct rota_call *call, void *arg)
@@ -129,6 +151,14 @@ static void start(void *arg)
     b->attachments = rota_attachments_hold(b->channel);
     rota_call_keep(b->call);
     rota_call_set_facade(b->call, b);
+}
+
+static void send_on_loop(struct rota_loop_post *post)
+{
+    struct rota_blocking *b = ROTA_CONTAINER(post, struct rota_blocking, send);
+
+    b->sending = b->handed;
+    try_send(b);
 }
 
 static void resume(struct rota_loop_post *post)
@@ -172,6 +202,7 @@ rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *
     b->method = method;
     b->options = options;
     b->resume.run = resume;
+    b->send.run = send_on_loop;
     rota_list_init(&b->queue);
     rota_handoff_init(&b->handoff, rota_channel_loop(channel));
     rota_handoff_run(&b->handoff, start, b);
@@ -184,33 +215,23 @@ rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *
     return 0;
 }
 
-struct sending {
-    struct rota_blocking *blocking;
-    struct rota_chunk *chunk;
-    const void *message;
-};
-
-static void send_on_loop(void *arg)
-{
-    struct sending *s = arg;
-
-    s->blocking->sending = s->chunk;
-    s->blocking->sending_message = s->message;
-    try_send(s->blocking);
-}
-
 rota_err rota_call_send(struct rota_call *call, const void *message)
 {
     struct rota_blocking *b = rota_call_facade(call);
-    struct sending sending = {b, rota_blocking_pack(b->channel, b->method, message), message};
+    struct rota_chunk *chunk = rota_blocking_pack(b->channel, b->method, message);
     rota_err err;
 
-    if (sending.chunk == NULL)
+    if (chunk == NULL)
         return ROTA_ENOMEM;
+    b->handed = chunk;
+    b->sending_message = message;
     rota_handoff_lock(&b->handoff);
     b->send_err = ROTA_EAGAIN;
     rota_handoff_unlock(&b->handoff);
-    rota_handoff_run(&b->handoff, send_on_loop, &sending);
+    if (rota_loop_is_mine(b->handoff.loop))
+        send_on_loop(&b->send);
+    else
+        rota_loop_post(b->handoff.loop, &b->send);
     rota_handoff_lock(&b->handoff);
     while (b->send_err == ROTA_EAGAIN)
         rota_handoff_wait(&b->handoff);
@@ -286,9 +307,10 @@ static struct rota_chunk *take(struct rota_blocking *b)
         chunk = r->chunk;
         b->came_compressed = r->compressed;
         b->queue_bytes -= chunk->size + sizeof(*r);
+        b->n_queued--;
         rota_alloc_free(b->alloc, r);
     }
-    if (b->held && !b->resuming && b->queue_bytes <= QUEUE_BYTES / 2) {
+    if (b->held && !b->resuming && (b->queue_bytes <= QUEUE_BYTES / 2 || b->n_queued <= 1)) {
         b->resuming = true;
         rota_loop_post(b->handoff.loop, &b->resume);
     }

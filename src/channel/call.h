@@ -67,6 +67,7 @@ struct rota_call {
     struct rota_metadata *metadata; /* to send; in the arena */
     struct rota_arena arena;        /* what the application may read until the end */
     struct rota_arena message_arena; /* the message it is being shown */
+    struct rota_chunk **shown;      /* PACKED, while a message is shown: where the chunk is that holds it */
     struct rota_buffer backlog;     /* received and not looked at, because the call is held */
     struct rota_outbox outbox;
     void *reply; /* UNARY */

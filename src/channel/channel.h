@@ -35,6 +35,8 @@ struct rota_host *rota_channel_host(const struct rota_channel *channel);
 ROTA_MUST_USE rota_err rota_call_start_packed(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                               const struct rota_call_events *events, void *arg, struct rota_call **ret_call);
 ROTA_MUST_USE rota_err rota_call_write_packed(struct rota_call *call, struct rota_chunk *chunk, const void *message);
+/* During on_message: the chunk that holds the message and nothing else, the caller's from then on; NULL: the bytes are only borrowed. */
+struct rota_chunk *rota_call_take_packed(struct rota_call *call);
 /* As rota_call_set_compression and rota_call_was_compressed, on the loop. */
 ROTA_MUST_USE rota_err rota_call_compress(struct rota_call *call, enum rota_compression compression);
 bool rota_call_came_compressed(const struct rota_call *call);

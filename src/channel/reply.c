@@ -219,8 +219,26 @@ static void show_typed(struct rota_call *call, struct rota_slice bytes)
     rota_arena_reset(&call->message_arena);
 }
 
-static void show(struct rota_call *call, const struct rota_frame *frame)
+static void show_packed(struct rota_call *call, struct rota_slice bytes, struct rota_chunk **holder)
 {
+    if (call->chain != NULL && !show_interceptors(call, bytes))
+        return;
+    call->shown = holder;
+    call->events->on_message(call, call->arg, &bytes);
+    call->shown = NULL;
+}
+
+struct rota_chunk *rota_call_take_packed(struct rota_call *call)
+{
+    struct rota_chunk *chunk = *call->shown;
+
+    *call->shown = NULL;
+    return chunk;
+}
+
+static void show(struct rota_attempt *attempt, const struct rota_frame *frame)
+{
+    struct rota_call *call = attempt->call;
     struct rota_slice bytes = frame->message;
     struct rota_chunk *plain = NULL;
 
@@ -238,8 +256,8 @@ static void show(struct rota_call *call, const struct rota_frame *frame)
     call->n_replies++;
     if (call->kind != ROTA_CALL_PACKED)
         show_typed(call, bytes);
-    else if (call->chain == NULL || show_interceptors(call, bytes))
-        call->events->on_message(call, call->arg, &bytes);
+    else
+        show_packed(call, bytes, plain != NULL ? &plain : &attempt->decoder.ready);
     rota_chunk_unref(plain);
 }
 
@@ -266,7 +284,7 @@ static size_t feed(struct rota_attempt *attempt, struct rota_slice data, bool *r
     while (call->state == ROTA_CALL_RUNNING && !call->held && got > 0) {
         got = rota_frame_decode(&attempt->decoder, &rest, &frame, &info);
         if (got > 0)
-            show(call, &frame);
+            show(attempt, &frame);
         else if (got < 0)
             fail_decode(call, got, &info);
     }

@@ -326,6 +326,53 @@ static void packed_messages_and_a_call_that_is_kept(void **unused)
     rota_leak_alloc_fini(&f.leaks);
 }
 
+static void taking_on_message(struct rota_call *call, void *arg, const void *message)
+{
+    const struct rota_slice *bytes = message;
+    struct rota_chunk **taken = arg;
+
+    assert_true(rota_slice_equal(*bytes, ROTA_SLICE("reply")));
+    *taken = rota_call_take_packed(call);
+    assert_true(*taken == NULL || rota_slice_equal(rota_chunk_slice(*taken), *bytes));
+    assert_null(rota_call_take_packed(call));
+}
+
+static void ignore_done(struct rota_call *call, void *arg, const struct rota_status *status)
+{
+    (void)call;
+    (void)arg;
+    assert_int_equal(status->code, ROTA_OK);
+}
+
+/* Then who is shown it need not copy it; it lives on without the call. */
+static void a_message_that_came_in_pieces_can_be_taken(void **unused)
+{
+    static const struct rota_call_events events = {.on_message = taking_on_message, .on_done = ignore_done};
+    static const uint8_t bytes[] = "\0\0\0\0\5reply";
+
+    (void)unused;
+    for (size_t first = 5; first <= sizeof(bytes) - 1; first++) {
+        struct rota_channel_fixture f;
+        struct rota_fake_stream *stream;
+        struct rota_chunk *taken = NULL;
+        struct rota_call *call;
+
+        rota_channel_fixture_init(&f, NULL);
+        rota_fixture_ready(&f, A);
+        assert_int_equal(rota_call_start_packed(f.channel, &rota_fixture_unary, NULL, &events, &taken, &call), 0);
+        assert_int_equal(rota_call_write_end(call), 0);
+        stream = rota_fake_stream_at(rota_fixture_conn(&f, A), 0);
+        rota_fake_headers(stream);
+        rota_fake_data(stream, rota_slice(bytes, first));
+        rota_fake_data(stream, rota_slice(bytes + first, sizeof(bytes) - 1 - first));
+        rota_fake_trailers(stream, ROTA_OK, "");
+        assert_int_equal(taken != NULL, first > 5 && first < sizeof(bytes) - 1);
+        rota_channel_fixture_close(&f);
+        rota_chunk_unref(taken);
+        rota_leak_alloc_fini(&f.leaks);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +389,7 @@ int main(void)
         cmocka_unit_test(the_servers_end_resets_what_we_have_not_ended),
         cmocka_unit_test(a_send_without_memory_ends_the_call),
         cmocka_unit_test(packed_messages_and_a_call_that_is_kept),
+        cmocka_unit_test(a_message_that_came_in_pieces_can_be_taken),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
