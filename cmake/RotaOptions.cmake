@@ -23,6 +23,9 @@ string(REPLACE "-O3" "-O2" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
 # So that a program that links librota.a takes from it what it can reach, and no more.
 add_compile_options(-ffunction-sections -fdata-sections)
 
+# What assertions say does not depend on where this was built.
+add_compile_options(-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
+
 # C11 without extensions hides POSIX and the GNU calls (accept4, getline) that the headers offer on demand.
 add_compile_definitions(_GNU_SOURCE)
 add_compile_options(
