@@ -164,8 +164,12 @@ static void on_deadline(struct rota_host_timer *timer, int64_t now_ns)
 
     (void)now_ns;
     rota_server_call_enter(call);
-    rota_server_call_expire(call);
-    rota_server_call_cancel(call);
+    if (call->request.http_status != 0) {
+        rota_server_call_answer_http(call);
+    } else {
+        rota_server_call_expire(call);
+        rota_server_call_cancel(call);
+    }
     rota_server_call_leave(call);
 }
 

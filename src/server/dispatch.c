@@ -2,7 +2,7 @@
  *
  * Order of refusals as gRPC servers have it: not HTTP POST or not gRPC (an HTTP status), headers gRPC cannot accept, unknown
  * method, a deadline already past. An HTTP status is said when the request has come to its end, which is what clients that know no
- * gRPC expect; a stream waits for that without a deadline, but it counts against max_concurrent_streams. Source: doc/PROTOCOL-HTTP2.md, doc/statuscodes.md in grpc/grpc.
+ * gRPC expect, or has let us wait for HTTP_PATIENCE_NS. Source: doc/PROTOCOL-HTTP2.md, doc/statuscodes.md in grpc/grpc.
  */
 #include "server/server.h"
 
@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #define H2_REFUSED_STREAM 7
+#define HTTP_PATIENCE_NS INT64_C(1000000000)
 
 /* For the person who has pointed a browser or curl at the port. */
 static const char explanation[] = "This is a gRPC server: it takes POST with content-type application/grpc and te trailers.\n";
@@ -42,10 +43,20 @@ void rota_server_call_answer_http(struct rota_server_call *call)
         return;
     call->answered = true;
     call->finished = true;
+    rota_host_timer_clear(call->server->parts.host, &call->deadline);
     if (send_http(call) < 0) {
         call->stream->conn->class->reset(call->stream, H2_REFUSED_STREAM);
         call->stream = NULL;
     }
+}
+
+/* The timer of a call's deadline serves here too. */
+static void await_end(struct rota_server_call *call)
+{
+    struct rota_host *host = call->server->parts.host;
+
+    if (rota_host_timer_set(host, &call->deadline, host->now_ns + HTTP_PATIENCE_NS) < 0)
+        rota_server_call_answer_http(call);
 }
 
 static bool is_head(const struct rota_header *headers, size_t count)
@@ -163,6 +174,8 @@ void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *str
         call->answered = call->finished = true;
     } else if (call->request.http_status != 0) {
         call->head_only = is_head(headers, count);
+        if (!end)
+            await_end(call);
     } else if (call->request.reject.code != ROTA_OK) {
         rota_server_call_refuse(call, &call->request.reject);
     } else {

@@ -116,6 +116,30 @@ static void what_is_no_grpc_gets_an_http_status(void **unused)
     }
 }
 
+/* Nor is one that does not end waited for without end. */
+static void what_is_no_grpc_and_does_not_end_is_answered_too(void **unused)
+{
+    const struct rota_header headers[] = {
+        {ROTA_SLICE(":method"), ROTA_SLICE("POST")}, {ROTA_SLICE(":path"), ROTA_SLICE("/t.S/Echo")}, {ROTA_SLICE("content-type"), ROTA_SLICE("text/html")}};
+    struct rota_fake_ask *ask, *gone;
+    struct server_fixture f;
+
+    (void)unused;
+    server_fixture_init(&f, NULL);
+    ask = rota_fake_ask_raw(f.asker, headers, ROTA_COUNT(headers), false);
+    gone = rota_fake_ask_raw(f.asker, headers, ROTA_COUNT(headers), false);
+    rota_virtual_host_advance(&f.v, 999999999);
+    server_fixture_run(&f);
+    assert_string_equal(rota_fake_answer_status(ask), "open");
+    rota_fake_ask_cancel(gone);
+    rota_virtual_host_advance(&f.v, 1);
+    server_fixture_run(&f);
+    assert_string_equal(rota_fake_answer_status(ask), "http 415");
+    rota_fake_ask_message(ask, "late");
+    rota_fake_ask_end(ask);
+    server_fixture_fini(&f);
+}
+
 static void a_request_may_come_in_any_pieces(void **unused)
 {
     static const uint8_t bytes[] = {0, 0, 0, 0, 2, 'a', 'b', 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'c'};
@@ -199,6 +223,7 @@ int main(void)
         cmocka_unit_test(replies_that_wait_on_a_connection_are_bounded),
         cmocka_unit_test(a_request_comes_to_its_end),
         cmocka_unit_test(what_is_no_grpc_gets_an_http_status),
+        cmocka_unit_test(what_is_no_grpc_and_does_not_end_is_answered_too),
         cmocka_unit_test(a_request_may_come_in_any_pieces),
         cmocka_unit_test(unfinished_messages_are_bounded),
     };

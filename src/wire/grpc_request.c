@@ -69,6 +69,7 @@ rota_err rota_request_headers(const struct rota_request_head *head, struct rota_
 /* What is looked at but not kept. */
 struct seen {
     struct rota_slice method, te, timeout;
+    bool has_timeout; /* an empty one is no timeout, and yet there */
 };
 
 static rota_err read_metadata(struct rota_request *request, const struct rota_header *field)
@@ -98,6 +99,7 @@ static rota_err read_field(struct rota_request *request, struct seen *seen, stru
         return rota_arena_slice(arena, field->value, &request->content_type);
     case ROTA_FIELD_TIMEOUT:
         seen->timeout = field->value;
+        seen->has_timeout = true;
         return 0;
     case ROTA_FIELD_ENCODING:
         return rota_arena_slice(arena, field->value, &request->encoding);
@@ -148,7 +150,7 @@ rota_err rota_request_read(struct rota_request *ret_request, struct rota_arena *
     if (request.authority.size == 0)
         rota_metadata_get(request.metadata, "host", &request.authority);
     request.http_status = http_status_of(&request, &seen);
-    if (seen.timeout.size > 0 && rota_timeout_parse(seen.timeout, &request.timeout_ns) < 0)
+    if (seen.has_timeout && rota_timeout_parse(seen.timeout, &request.timeout_ns) < 0)
         rota_status_set(&request.reject, ROTA_INTERNAL, "grpc-timeout \"%.*s\" is not 1 to 8 digits and a unit (H M S m u n)", SHOWN(seen.timeout));
     if (!is_method_path(request.path))
         rota_status_set(&request.reject, ROTA_UNIMPLEMENTED, "the path \"%.*s\" is not /service/method", SHOWN(request.path));

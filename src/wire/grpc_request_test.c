@@ -105,6 +105,7 @@ static const struct read_case {
     {"an empty method", ":method: POST\n:path: /service/\ncontent-type: application/grpc", 0, ROTA_UNIMPLEMENTED, INT64_MAX, 0, "not /service/method"},
     {"an empty service", ":method: POST\n:path: //m1\ncontent-type: application/grpc", 0, ROTA_UNIMPLEMENTED, INT64_MAX, 0, "not /service/method"},
     {"a timeout that is none", FIXED "\ngrpc-timeout: 3x", 0, ROTA_INTERNAL, INT64_MAX, 0, "\"3x\""},
+    {"an empty timeout", FIXED "\ngrpc-timeout: ", 0, ROTA_INTERNAL, INT64_MAX, 0, "\"\" is not"},
     {"gzip is an encoding", FIXED "\ngrpc-encoding: gzip", 0, ROTA_OK, INT64_MAX, 0, NULL},
     {"deflate is an encoding", FIXED "\ngrpc-encoding: deflate", 0, ROTA_OK, INT64_MAX, 0, NULL},
     {"any other is none", FIXED "\ngrpc-encoding: snappy", 0, ROTA_UNIMPLEMENTED, INT64_MAX, 0, "\"snappy\" is not supported"},

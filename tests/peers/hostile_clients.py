@@ -64,6 +64,9 @@ for _path, _reactions in (("http://x" + PATH, REFUSED), ("*", REFUSED), ("", REF
 row("path_of_64_kib", REFUSED + " " + GONE, lambda sock: sock.sendall(long_block(("x", "y"), (":path", "/" + "a" * 65536))), True)
 for _type in ("application/grpcfoo", "text/html", "", "application/grpc-web", "APPLICATION/GRPC2"):
     row("content_type_%s" % (_type.replace("/", "_") or "empty"), REFUSED, call(1, content_type=_type), True)
+row("content_type_text_html_without_end", REFUSED, request(1, content_type="text/html"), True)
+row("no_content_type", REFUSED, call(1, content_type=None), True)
+row("get_without_end", REFUSED, request(1, method="GET"), True)
 row("content_type_with_json", "ok " + REFUSED, call(1, content_type="application/grpc+json"), True)
 row("te_of_another_kind", "ok " + REFUSED, call(1, te="gzip"), True)
 for _name, _value in (("connection", "close"), ("transfer-encoding", "chunked"), ("upgrade", "h2c"), ("keep-alive", "1"), ("proxy-connection", "x"),
@@ -78,6 +81,7 @@ row("cookies", "ok", call(1, None, *[("cookie", "a=%d" % i) for i in range(50)])
 
 for _timeout in ("1", "S", "1s", "1X", "999999999S", "0x1S", " 1S", "1.5S", "1S1S", "", "-1S", "99999999999999999999H"):
     row("timeout_%r" % _timeout, "ok " + REFUSED, call(1, None, ("grpc-timeout", _timeout)), True)
+row("timeout_of_nothing", "http status rst", call(1, None, ("grpc-timeout", "")), True)
 row("timeout_99999999H", "ok", call(1, None, ("grpc-timeout", "99999999H")), True)
 row("timeout_twice", "ok " + REFUSED, call(1, None, ("grpc-timeout", "0n"), ("grpc-timeout", "1H")), True)
 for _flag in (2, 3, 128, 255):
