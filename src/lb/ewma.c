@@ -23,12 +23,12 @@ double rota_ewma_read(struct rota_ewma *e, int64_t now_ns, double tau_ns)
 
 void rota_ewma_sample(struct rota_ewma *e, double latency_ns, int64_t now_ns, double tau_ns, double least)
 {
-    double left = fmin(weight_left(e, now_ns, tau_ns), 1 - least);
+    double left = weight_left(e, now_ns, tau_ns);
 
     if (latency_ns > e->cost_ns)
         e->cost_ns = latency_ns;
     else
-        e->cost_ns = e->cost_ns * left + latency_ns * (1 - left);
+        e->cost_ns += (latency_ns - e->cost_ns) * (1 - left > least ? 1 - left : least);
 }
 
 void rota_ewma_failure(struct rota_ewma *e, double latency_ns, int64_t now_ns, double tau_ns, double least)
