@@ -15,6 +15,7 @@
 #define ROTA_INTERCEPTOR_H
 
 #include <rota/call.h>
+#include <rota/measure.h>
 #include <rota/server.h>
 
 ROTA_BEGIN_DECLS
@@ -40,6 +41,8 @@ struct rota_client_interceptor_class {
     enum rota_intercept (*on_message)(void *state, void *arg, struct rota_call *call, const void *message, struct rota_status *ret_status);
     /* Before the application is told; may change *status. A failure made OK is INTERNAL when there is no reply to give. */
     void (*on_done)(void *state, void *arg, struct rota_call *call, struct rota_status *status);
+    /* Not of a call. Of the channel it may use rota_channel_target alone, and nothing that starts, ends or closes. */
+    void (*on_measure)(void *arg, const struct rota_channel *channel, enum rota_measure what, double value);
 };
 
 struct rota_client_interceptor {

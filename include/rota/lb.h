@@ -13,6 +13,7 @@
 #include <rota/endpoint.h>
 #include <rota/load.h>
 #include <rota/log.h>
+#include <rota/measure.h>
 #include <rota/metadata.h>
 #include <rota/status.h>
 
@@ -87,6 +88,8 @@ struct rota_lb_env {
     const struct rota_log *log;
     const struct rota_lb_class *const *classes; /* what a service config may name; NULL-terminated */
     const char *zone; /* where the program runs; NULL: it was not told */
+    void (*measure)(void *arg, enum rota_measure what, double value); /* NULL: nobody wants to know */
+    void *measure_arg;
 };
 
 struct rota_lb_class {

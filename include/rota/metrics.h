@@ -6,6 +6,12 @@
  * | grpc.client.call.duration | histogram, s | grpc.method, grpc.target, grpc.status |
  * | grpc.client.attempt.started | counter, {attempt} | grpc.method, grpc.target |
  * | grpc.client.attempt.sent_total_compressed_message_size, .rcvd_... | histogram, By | grpc.method, grpc.target, grpc.status |
+ * | grpc.subchannel.connection_attempts_succeeded, ..._failed | counter, {attempt} | grpc.target |
+ * | grpc.subchannel.disconnections | counter, {disconnection} | grpc.target |
+ * | grpc.subchannel.open_connections | gauge, {connection} | grpc.target |
+ * | grpc.lb.wrr.rr_fallback | counter, {update} | grpc.target |
+ * | grpc.lb.wrr.endpoint_weight_not_yet_usable, ..._stale | counter, {endpoint} | grpc.target |
+ * | grpc.lb.wrr.endpoint_weights | histogram, {weight} | grpc.target |
  * | grpc.server.call.started | counter, {call} | grpc.method |
  * | grpc.server.call.duration | histogram, s | grpc.method, grpc.status |
  * | grpc.server.call.sent_total_compressed_message_size, .rcvd_... | histogram, By | grpc.method, grpc.status |
@@ -13,7 +19,7 @@
  * or "other" for methods that a server does not have.
  * Threading: one sink serves any number of loops and may be read from any thread; it has no locks, so what is read while calls end may
  * be a call apart from one number to the next. Ownership: it must outlive the channels and servers that it is given to.
- * Source: gRFC A66.
+ * Source: gRFCs A66, A78 and A94.
  */
 #ifndef ROTA_METRICS_H
 #define ROTA_METRICS_H
@@ -42,6 +48,7 @@ ROTA_API extern const struct rota_server_interceptor_class rota_metrics_server;
 enum rota_metric_kind {
     ROTA_METRIC_COUNTER,
     ROTA_METRIC_HISTOGRAM,
+    ROTA_METRIC_GAUGE, /* a count that goes up and down */
 };
 
 struct rota_metric_label {
@@ -54,7 +61,7 @@ struct rota_metric {
     enum rota_metric_kind kind;
     const struct rota_metric_label *labels;
     size_t n_labels;
-    uint64_t count;         /* the counter's value, or how many values the histogram has seen */
+    uint64_t count;         /* the counter's or gauge's value, or how many values the histogram has seen */
     double sum;             /* of those values */
     const double *bounds;   /* ascending; bucket i has the values up to bounds[i] that are in none before it */
     const uint64_t *counts; /* n_bounds + 1, the last those above all bounds */

@@ -16,6 +16,7 @@
 #include <rota/load.h>
 #include <rota/log.h>
 #include <rota/loop.h>
+#include <rota/measure.h>
 #include <rota/message.h>
 #include <rota/metadata.h>
 #include <rota/metrics.h>

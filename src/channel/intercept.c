@@ -24,6 +24,30 @@ static struct rota_client_interceptor of_credentials(const struct rota_call_cred
     return (struct rota_client_interceptor){&rota_credentials_interceptor, (void *)(uintptr_t)credentials};
 }
 
+static void measure(void *arg, enum rota_measure what, double value)
+{
+    const struct rota_channel *channel = arg;
+
+    for (size_t i = 0; i < channel->n_interceptors; i++)
+        if (channel->interceptors[i].hooks->on_measure != NULL)
+            channel->interceptors[i].hooks->on_measure(channel->interceptors[i].arg, channel, what, value);
+}
+
+/* Its policies are asked to measure only where somebody listens. */
+static void listen(struct rota_channel *channel)
+{
+    for (size_t i = 0; i < channel->n_interceptors; i++)
+        if (channel->interceptors[i].hooks->on_measure != NULL)
+            channel->env.measure = measure;
+    channel->env.measure_arg = channel;
+}
+
+void rota_channel_measure(const struct rota_channel *channel, enum rota_measure what)
+{
+    if (channel->env.measure != NULL)
+        channel->env.measure(channel->env.measure_arg, what, 1);
+}
+
 rota_err rota_intercept_take(struct rota_channel *channel, const struct rota_channel_options *options)
 {
     size_t given = 0, count;
@@ -41,6 +65,7 @@ rota_err rota_intercept_take(struct rota_channel *channel, const struct rota_cha
     if (count > given)
         channel->interceptors[given] = of_credentials(options->credentials);
     channel->n_interceptors = count;
+    listen(channel);
     return 0;
 }
 

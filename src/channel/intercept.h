@@ -1,6 +1,6 @@
 /* intercept.h - where a channel's interceptors stand around a call (rota/interceptor.h).
  *
- * Everything but rota_intercept_take, begin and holds is only for calls that have a chain.
+ * Everything but rota_intercept_take, begin and holds, and rota_channel_measure, is only for calls that have a chain.
  */
 #ifndef ROTA_CHANNEL_INTERCEPT_H
 #define ROTA_CHANNEL_INTERCEPT_H
@@ -14,6 +14,9 @@ extern const struct rota_client_interceptor_class rota_credentials_interceptor; 
 
 /* Copies the options for interceptors, and that for credentials behind them. ROTA_ENOMEM. */
 rota_err rota_intercept_take(struct rota_channel *channel, const struct rota_channel_options *options);
+
+/* Not of a call: told to those that want to know. */
+void rota_channel_measure(const struct rota_channel *channel, enum rota_measure what);
 
 /* Makes the call's chain, with its own credentials at the end (NULL: none), and runs the on_starts, which may end the call. `inside` must be set. ROTA_ENOMEM: none has run. */
 rota_err rota_intercept_begin(struct rota_call *call, const struct rota_call_credentials *credentials);

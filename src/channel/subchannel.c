@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/moves.h"
 #include "channel/attempt.h"
+#include "channel/intercept.h"
 #include "channel/sides.h"
 #include "lb/tree.h"
 #include <string.h>
@@ -168,6 +169,7 @@ static rota_err dial(struct rota_subchannel *sub, struct rota_connection **ret_c
     if (err < 0) {
         rota_status_set(&why, ROTA_UNAVAILABLE, "%s: cannot connect: %s", sub->text, rota_err_text(err));
         note_why(sub, &why);
+        rota_channel_measure(channel, ROTA_MEASURE_CONNECT_FAILED);
     }
     return err;
 }
@@ -285,6 +287,7 @@ void rota_subchannel_on_ready(struct rota_subchannel *sub, struct rota_connectio
         rota_backoff_reset(&sub->backoff);
     rota_log_write(sub->channel->log, ROTA_LOG_INFO, "channel", "connected to %s", sub->text);
     forget_why(sub);
+    rota_channel_measure(sub->channel, ROTA_MEASURE_CONNECTED);
     if (connection == sub->connection) {
         go(sub, ROTA_CONN_READY);
         return;
@@ -334,6 +337,7 @@ static struct rota_connection *take_extra(struct rota_subchannel *sub)
 void rota_subchannel_on_lost(struct rota_subchannel *sub, struct rota_connection *lost, const struct rota_status *why)
 {
     judge_life(sub, lost);
+    rota_channel_measure(sub->channel, lost->up ? ROTA_MEASURE_DISCONNECTED : ROTA_MEASURE_CONNECT_FAILED);
     if (lost == sub->connection && sub->n_extras == 0) {
         fall(sub, why);
         return;
@@ -409,13 +413,17 @@ static bool unlink_hold(struct rota_lb_subchannel **list, const struct rota_lb_s
     return false;
 }
 
+/* An attempt given up counts as nothing (gRFC A94). */
 static void leave_all(struct rota_subchannel *sub)
 {
     struct rota_connection *connection = sub->connection;
 
     rota_attempt_leave_room(sub);
-    for (; connection != NULL; connection = take_extra(sub))
+    for (; connection != NULL; connection = take_extra(sub)) {
+        if (connection->up)
+            rota_channel_measure(sub->channel, ROTA_MEASURE_DISCONNECTED);
         rota_connection_leave(connection);
+    }
     if (sub->dialing != NULL)
         rota_connection_leave(sub->dialing);
     sub->connection = sub->dialing = NULL;

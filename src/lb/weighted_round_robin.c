@@ -105,6 +105,30 @@ static struct rota_stride_sums sum_up(struct weighted_round_robin *wrr, bool rep
     return sums;
 }
 
+/* What gRFC A78 wants to know of each schedule. */
+static void measure(struct weighted_round_robin *wrr, bool reported, int64_t now_ns)
+{
+    const struct rota_petiole *leaves = &wrr->policy.leaves;
+    const struct rota_lb_env *env = leaves->env;
+    uint32_t early = 0, stale = 0;
+
+    if (env->measure == NULL || leaves->n_ready == 0)
+        return;
+    for (uint32_t i = 0; i < leaves->n_ready; i++) {
+        struct rota_wrr_weight *w = &wrr_leaf(leaves->ready[i].leaf)->reported;
+        double weight = rota_wrr_usable(w, wrr->config, now_ns);
+        if (weight == 0)
+            (*(rota_wrr_is_stale(w) ? &stale : &early))++;
+        env->measure(env->measure_arg, ROTA_MEASURE_WRR_WEIGHT, weight);
+    }
+    if (!reported)
+        env->measure(env->measure_arg, ROTA_MEASURE_WRR_FALLBACK, 1);
+    if (early > 0)
+        env->measure(env->measure_arg, ROTA_MEASURE_WRR_NOT_YET_USABLE, early);
+    if (stale > 0)
+        env->measure(env->measure_arg, ROTA_MEASURE_WRR_STALE, stale);
+}
+
 static void schedule(struct weighted_round_robin *wrr, int64_t now_ns)
 {
     struct rota_petiole *leaves = &wrr->policy.leaves;
@@ -112,6 +136,7 @@ static void schedule(struct weighted_round_robin *wrr, int64_t now_ns)
     struct rota_stride_scale scale;
     bool reported = sums.count >= 2;
 
+    measure(wrr, reported, now_ns);
     look_again(wrr);
     if (!reported)
         sums = sum_up(wrr, false, now_ns);

@@ -28,12 +28,13 @@ struct rota_wrr_weight {
     double weight;     /* of the newest report; 0: none */
     int64_t since_ns;  /* of the first report since the blackout began anew */
     int64_t newest_ns; /* of the last */
-    bool has_since;
+    bool has_since, has_expired;
 };
 
 /* What a report says the weight is; 0: nothing, it is to be ignored. */
 double rota_wrr_weight_of(const struct rota_wrr_config *config, const struct rota_orca_report *report);
 void rota_wrr_report(struct rota_wrr_weight *w, double weight, int64_t now_ns); /* 0 is ignored */
+bool rota_wrr_is_stale(const struct rota_wrr_weight *w); /* of one that is not usable: there were reports, but they have expired */
 /* 0: not usable. Expired weights are forgotten here. */
 double rota_wrr_usable(struct rota_wrr_weight *w, const struct rota_wrr_config *config, int64_t now_ns);
 void rota_wrr_restart(struct rota_wrr_weight *w); /* connected anew: the blackout begins with the next report */

@@ -211,6 +211,57 @@ static void turns_follow_the_weights(void **unused)
     }
 }
 
+/* What the one schedule between half a second before that time and then measures (gRFC A78). */
+static const struct {
+    const char *rule;
+    double qps[3]; /* reported at 0 s and again at 9 s */
+    int64_t at_ms;
+    double want[ROTA_MEASURES], n_weights;
+} measured[] = {
+    {"no reports: none usable yet, and turns are plain", {0, 0, 0}, 2001, {[ROTA_MEASURE_WRR_FALLBACK] = 1, [ROTA_MEASURE_WRR_NOT_YET_USABLE] = 3}, 3},
+    {"in the blackout the same", {10, 20, 40}, 9501, {[ROTA_MEASURE_WRR_FALLBACK] = 1, [ROTA_MEASURE_WRR_NOT_YET_USABLE] = 3}, 3},
+    {"weights after it", {10, 20, 40}, 11001, {[ROTA_MEASURE_WRR_WEIGHT] = 70}, 3},
+    {"one without a report weighs 0", {10, 20, 0}, 11001, {[ROTA_MEASURE_WRR_WEIGHT] = 30, [ROTA_MEASURE_WRR_NOT_YET_USABLE] = 1}, 3},
+    {"one report is too few", {10, 0, 0}, 11001, {[ROTA_MEASURE_WRR_WEIGHT] = 10, [ROTA_MEASURE_WRR_NOT_YET_USABLE] = 2, [ROTA_MEASURE_WRR_FALLBACK] = 1}, 3},
+    {"expired ones are stale", {10, 20, 0}, 190001, {[ROTA_MEASURE_WRR_STALE] = 2, [ROTA_MEASURE_WRR_NOT_YET_USABLE] = 1, [ROTA_MEASURE_WRR_FALLBACK] = 1}, 3},
+};
+
+struct sums {
+    double of[ROTA_MEASURES], n_weights;
+};
+
+static void sum_up(void *arg, enum rota_measure what, double value)
+{
+    struct sums *sums = arg;
+
+    sums->of[what] += value;
+    sums->n_weights += what == ROTA_MEASURE_WRR_WEIGHT;
+}
+
+static void schedules_are_measured(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(measured); i++) {
+        struct rota_fake_lb *f = lb_open_ready(WRR(""), "a,b,c", i + 1);
+        int64_t start_ns = f->now_ns;
+        struct sums sums = {{0}, 0};
+        print_message("  %s\n", measured[i].rule);
+        report(f, measured[i].qps);
+        if (measured[i].at_ms > 10000) {
+            rota_fake_lb_advance(f, 9 * S);
+            report(f, measured[i].qps);
+        }
+        rota_fake_lb_advance(f, start_ns + (measured[i].at_ms - 600) * ROTA_MS - f->now_ns);
+        f->env.measure = sum_up;
+        f->env.measure_arg = &sums;
+        rota_fake_lb_advance(f, 600 * ROTA_MS);
+        for (int what = 0; what < ROTA_MEASURES; what++)
+            assert_true(sums.of[what] == measured[i].want[what]);
+        assert_true(sums.n_weights == measured[i].n_weights);
+        lb_close(f);
+    }
+}
+
 /* 300 endpoints are more than are scheduled at once: newcomers have the mean until the period is over. */
 static void many_endpoints(void **unused)
 {
@@ -286,6 +337,7 @@ int main(void)
         cmocka_unit_test(weights_are_computed),
         cmocka_unit_test(weights_are_usable_at_times),
         cmocka_unit_test(turns_follow_the_weights),
+        cmocka_unit_test(schedules_are_measured),
         cmocka_unit_test(many_endpoints),
         cmocka_unit_test(an_update_changes_no_turn),
         cmocka_unit_test(updates_have_a_period),

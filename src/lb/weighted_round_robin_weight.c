@@ -28,6 +28,7 @@ void rota_wrr_report(struct rota_wrr_weight *w, double weight, int64_t now_ns)
     if (!w->has_since)
         w->since_ns = now_ns;
     w->has_since = true;
+    w->has_expired = false;
     w->newest_ns = now_ns;
     w->weight = weight;
 }
@@ -37,12 +38,18 @@ double rota_wrr_usable(struct rota_wrr_weight *w, const struct rota_wrr_config *
     if (w->weight > 0 && now_ns - w->newest_ns >= config->expiration_ns) {
         w->weight = 0;
         w->has_since = false;
+        w->has_expired = true;
     }
     if (w->weight == 0)
         return 0;
     if (config->blackout_ns > 0 && (!w->has_since || now_ns - w->since_ns < config->blackout_ns))
         return 0;
     return w->weight;
+}
+
+bool rota_wrr_is_stale(const struct rota_wrr_weight *w)
+{
+    return w->has_expired;
 }
 
 void rota_wrr_restart(struct rota_wrr_weight *w)

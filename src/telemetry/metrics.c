@@ -1,4 +1,5 @@
-/* metrics.c - counts calls as they start and end (metrics.h says how without locks). Source: gRFC A66. */
+/* metrics.c - counts calls as they start and end (metrics.h says how without locks). Elsewhere: what is not a call's (metrics_target.c).
+ * Source: gRFC A66. */
 #include "telemetry/metrics.h"
 #include "base/alloc.h"
 #include "base/map.h"
@@ -102,7 +103,7 @@ static void add(atomic_uint_fast64_t *counter, uint64_t value)
     atomic_fetch_add_explicit(counter, value, memory_order_relaxed);
 }
 
-static void put(const double *bounds, size_t n_bounds, atomic_uint_fast64_t *counts, double value)
+void rota_metrics_put(const double *bounds, size_t n_bounds, atomic_uint_fast64_t *counts, double value)
 {
     size_t low = 0, high = n_bounds;
 
@@ -140,9 +141,9 @@ static void count_end(struct rota_metrics *metrics, const struct started *starte
     add(&tally->took_ns, (uint64_t)took_ns);
     add(&tally->sent_bytes, ended->sent_bytes);
     add(&tally->received_bytes, ended->received_bytes);
-    put(rota_metrics_seconds, ROTA_METRICS_SECONDS, tally->durations, (double)took_ns / 1e9);
-    put(rota_metrics_bytes, ROTA_METRICS_BYTES, tally->sent, (double)ended->sent_bytes);
-    put(rota_metrics_bytes, ROTA_METRICS_BYTES, tally->received, (double)ended->received_bytes);
+    rota_metrics_put(rota_metrics_seconds, ROTA_METRICS_SECONDS, tally->durations, (double)took_ns / 1e9);
+    rota_metrics_put(rota_metrics_bytes, ROTA_METRICS_BYTES, tally->sent, (double)ended->sent_bytes);
+    rota_metrics_put(rota_metrics_bytes, ROTA_METRICS_BYTES, tally->received, (double)ended->received_bytes);
 }
 
 static enum rota_intercept client_on_start(void *state, void *arg, struct rota_call *call, struct rota_status *ret_status)
@@ -165,7 +166,7 @@ static void client_on_done(void *state, void *arg, struct rota_call *call, struc
 }
 
 const struct rota_client_interceptor_class rota_metrics_client = {
-    .name = "metrics", .state_size = sizeof(struct started), .on_start = client_on_start, .on_done = client_on_done};
+    .name = "metrics", .state_size = sizeof(struct started), .on_start = client_on_start, .on_done = client_on_done, .on_measure = rota_metrics_measure};
 
 static enum rota_intercept server_on_start(void *state, void *arg, struct rota_server_call *call, struct rota_status *ret_status)
 {
@@ -228,5 +229,6 @@ void rota_metrics_free(struct rota_metrics *metrics)
     }
     free_series(metrics, metrics->others[0]);
     free_series(metrics, metrics->others[1]);
+    rota_metrics_free_targets(metrics);
     rota_alloc_free(metrics->alloc, metrics);
 }

@@ -246,6 +246,90 @@ static void without_memory_calls_are_others_or_lost(void **unused)
     assert_int_equal(n_lost, 1);
 }
 
+static void a_targets_connections_are_counted(void **unused)
+{
+    struct rota_metrics *metrics = make(0);
+    const struct rota_client_interceptor interceptors[] = {{&rota_metrics_client, metrics}, {NULL, NULL}};
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen;
+
+    (void)unused;
+    options.interceptors = interceptors;
+    rota_channel_fixture_init(&f, &options);
+    rota_fixture_unary_start(&f, "hello", NULL, &seen);
+    rota_fixture_publish(&f, A, NULL, NULL);
+    assert_text(metrics, "subchannel", false);
+    rota_fake_lose(rota_fixture_conn(&f, A), "refused");
+    assert_shown(metrics, "grpc.subchannel.connection_attempts_failed{test:x} 1\n");
+    assert_text(metrics, "open_connections", false); /* there never was one */
+    rota_fixture_unary_start(&f, "hello", NULL, &seen);
+    rota_virtual_host_advance(&f.v, 2 * ROTA_S);
+    rota_fake_up(rota_fixture_conn(&f, A));
+    assert_shown(metrics, "grpc.subchannel.connection_attempts_succeeded{test:x} 1\n");
+    assert_shown(metrics, "grpc.subchannel.open_connections{test:x} 1\n");
+    assert_text(metrics, "# TYPE grpc_subchannel_open_connections gauge\ngrpc_subchannel_open_connections{grpc_target=\"test:x\"} 1\n", true);
+    rota_fake_goaway(rota_fixture_conn(&f, A), 0);
+    assert_shown(metrics, "grpc.subchannel.disconnections{test:x} 1\n");
+    assert_shown(metrics, "grpc.subchannel.open_connections{test:x} 0\n");
+    rota_channel_fixture_fini(&f);
+    rota_metrics_free(metrics);
+}
+
+/* One given up counts too, with the channel; an attempt given up does not. */
+static void what_a_channel_gives_up_is_counted(void **unused)
+{
+    struct rota_metrics *metrics = make(0);
+    const struct rota_client_interceptor interceptors[] = {{&rota_metrics_client, metrics}, {NULL, NULL}};
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen;
+
+    (void)unused;
+    options.interceptors = interceptors;
+    options.policies = (const struct rota_lb_class *const[]){&rota_lb_weighted_round_robin, &rota_lb_pick_first, NULL};
+    options.service_config = "{\"loadBalancingConfig\":[{\"weighted_round_robin\":{}}]}";
+    rota_channel_fixture_init(&f, &options);
+    rota_fixture_unary_start(&f, "hello", NULL, &seen);
+    rota_fixture_publish(&f, A, "2.2.2.2:1", NULL);
+    rota_fake_up(rota_fixture_conn(&f, A));
+    rota_virtual_host_advance(&f.v, 1500 * ROTA_MS);
+    assert_shown(metrics, "grpc.lb.wrr.rr_fallback{test:x} 2\n");
+    assert_shown(metrics, "grpc.lb.wrr.endpoint_weight_not_yet_usable{test:x} 2\n");
+    assert_shown(metrics, "grpc.lb.wrr.endpoint_weights{test:x} 2 0 [0]\n");
+    rota_channel_fixture_fini(&f);
+    assert_shown(metrics, "grpc.subchannel.disconnections{test:x} 1\n");
+    assert_text(metrics, "attempts_failed", false);
+    rota_metrics_free(metrics);
+}
+
+static void weights_have_buckets_and_memory_may_lack(void **unused)
+{
+    struct rota_metrics_options metrics_options = ROTA_METRICS_OPTIONS_INIT;
+    struct rota_channel_fixture f;
+    struct rota_leak_alloc leaks;
+    struct rota_metrics *metrics;
+
+    (void)unused;
+    rota_leak_alloc_init(&leaks);
+    metrics_options.alloc = &leaks.alloc;
+    assert_int_equal(rota_metrics_new(&metrics_options, &metrics), 0);
+    rota_channel_fixture_init(&f, NULL);
+    rota_leak_alloc_fail_nth(&leaks, 1);
+    rota_metrics_client.on_measure(metrics, f.channel, ROTA_MEASURE_WRR_WEIGHT, 8);
+    assert_text(metrics, "grpc", false);
+    rota_metrics_client.on_measure(metrics, f.channel, ROTA_MEASURE_WRR_WEIGHT, 8);
+    rota_metrics_client.on_measure(metrics, f.channel, ROTA_MEASURE_WRR_WEIGHT, 1e9);
+    rota_metrics_client.on_measure(metrics, f.channel, ROTA_MEASURE_WRR_STALE, 3);
+    assert_shown(metrics, "grpc.lb.wrr.endpoint_weights{test:x} 2 1e+09 [10]\n");
+    assert_shown(metrics, "grpc.lb.wrr.endpoint_weight_stale{test:x} 3\n");
+    assert_text(metrics, "grpc_lb_wrr_endpoint_weights_bucket{grpc_target=\"test:x\",le=\"10000\"} 1\n"
+                         "grpc_lb_wrr_endpoint_weights_bucket{grpc_target=\"test:x\",le=\"+Inf\"} 2\n", true);
+    rota_channel_fixture_fini(&f);
+    rota_metrics_free(metrics);
+    rota_leak_alloc_fini(&leaks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +339,9 @@ int main(void)
         cmocka_unit_test(labels_are_escaped),
         cmocka_unit_test(methods_beyond_the_limit_are_others),
         cmocka_unit_test(without_memory_calls_are_others_or_lost),
+        cmocka_unit_test(a_targets_connections_are_counted),
+        cmocka_unit_test(what_a_channel_gives_up_is_counted),
+        cmocka_unit_test(weights_have_buckets_and_memory_may_lack),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* metrics_text.c - what was counted, as a snapshot and as Prometheus's text.
  *
- * Source: gRFC A66 (names, units), Prometheus's text format 0.0.4 and OpenTelemetry's rules for names in it.
+ * Source: gRFCs A66, A78 and A94 (names, units), Prometheus's text format 0.0.4 and OpenTelemetry's rules for names in it.
  */
 #include "telemetry/metrics.h"
 #include <stddef.h>
@@ -12,33 +12,53 @@
 struct instrument {
     const char *name, *unit, *description, *prometheus;
     enum rota_metrics_side side;
-    size_t sum, counts; /* where they stand in a tally; counts 0: it is the counter */
+    size_t sum, counts; /* of a histogram: where they stand in a tally. Of a target: sum is what was measured */
     const double *bounds;
     size_t n_bounds;
     double scale; /* a sum's unit in the tally's */
+    enum rota_metric_kind kind;
 };
 
 #define SECONDS(name_text, prometheus_text, side_value, text) \
     {name_text, "s", text, prometheus_text, side_value, offsetof(struct rota_metrics_tally, took_ns), offsetof(struct rota_metrics_tally, durations), \
-     rota_metrics_seconds, ROTA_METRICS_SECONDS, 1e9}
+     rota_metrics_seconds, ROTA_METRICS_SECONDS, 1e9, ROTA_METRIC_HISTOGRAM}
 #define SIZES(name_text, prometheus_text, side_value, sum_field, counts_field, text) \
     {name_text, "By", text, prometheus_text, side_value, offsetof(struct rota_metrics_tally, sum_field), \
-     offsetof(struct rota_metrics_tally, counts_field), rota_metrics_bytes, ROTA_METRICS_BYTES, 1}
+     offsetof(struct rota_metrics_tally, counts_field), rota_metrics_bytes, ROTA_METRICS_BYTES, 1, ROTA_METRIC_HISTOGRAM}
+#define OF_TARGET(name_text, unit_text, prometheus_text, measure, kind_value, text) \
+    {name_text, unit_text, text, prometheus_text, ROTA_METRICS_TARGET, measure, 0, NULL, 0, 1, kind_value}
 
 static const struct instrument instruments[] = {
     SECONDS("grpc.client.call.duration", "grpc_client_call_duration_seconds", ROTA_METRICS_CLIENT, "Time from a call's start to its end"),
     {"grpc.client.attempt.started", "{attempt}", "Streams opened for calls that have ended", "grpc_client_attempt_started_total", ROTA_METRICS_CLIENT, 0,
-     0, NULL, 0, 1},
+     0, NULL, 0, 1, ROTA_METRIC_COUNTER},
     SIZES("grpc.client.attempt.sent_total_compressed_message_size", "grpc_client_attempt_sent_total_compressed_message_size_bytes", ROTA_METRICS_CLIENT,
         sent_bytes, sent, "Bytes of a call's requests as they travelled"),
     SIZES("grpc.client.attempt.rcvd_total_compressed_message_size", "grpc_client_attempt_rcvd_total_compressed_message_size_bytes", ROTA_METRICS_CLIENT,
         received_bytes, received, "Bytes of a call's replies as they travelled"),
-    {"grpc.server.call.started", "{call}", "Calls that have come", "grpc_server_call_started_total", ROTA_METRICS_SERVER, 0, 0, NULL, 0, 1},
+    {"grpc.server.call.started", "{call}", "Calls that have come", "grpc_server_call_started_total", ROTA_METRICS_SERVER, 0, 0, NULL, 0, 1,
+     ROTA_METRIC_COUNTER},
     SIZES("grpc.server.call.sent_total_compressed_message_size", "grpc_server_call_sent_total_compressed_message_size_bytes", ROTA_METRICS_SERVER,
         sent_bytes, sent, "Bytes of a call's replies as they travelled"),
     SIZES("grpc.server.call.rcvd_total_compressed_message_size", "grpc_server_call_rcvd_total_compressed_message_size_bytes", ROTA_METRICS_SERVER,
         received_bytes, received, "Bytes of a call's requests as they travelled"),
     SECONDS("grpc.server.call.duration", "grpc_server_call_duration_seconds", ROTA_METRICS_SERVER, "Time from a call's headers to its status"),
+    OF_TARGET("grpc.subchannel.connection_attempts_succeeded", "{attempt}", "grpc_subchannel_connection_attempts_succeeded_total",
+        ROTA_MEASURE_CONNECTED, ROTA_METRIC_COUNTER, "Attempts at a connection that came up"),
+    OF_TARGET("grpc.subchannel.connection_attempts_failed", "{attempt}", "grpc_subchannel_connection_attempts_failed_total",
+        ROTA_MEASURE_CONNECT_FAILED, ROTA_METRIC_COUNTER, "Attempts at a connection that failed"),
+    OF_TARGET("grpc.subchannel.disconnections", "{disconnection}", "grpc_subchannel_disconnections_total", ROTA_MEASURE_DISCONNECTED, ROTA_METRIC_COUNTER,
+        "Connections that were lost, told to go or given up"),
+    OF_TARGET("grpc.subchannel.open_connections", "{connection}", "grpc_subchannel_open_connections", ROTA_MEASURE_CONNECTED, ROTA_METRIC_GAUGE,
+        "Connections that take calls"),
+    OF_TARGET("grpc.lb.wrr.rr_fallback", "{update}", "grpc_lb_wrr_rr_fallback_total", ROTA_MEASURE_WRR_FALLBACK, ROTA_METRIC_COUNTER,
+        "Schedules made of fewer than two usable reports"),
+    OF_TARGET("grpc.lb.wrr.endpoint_weight_not_yet_usable", "{endpoint}", "grpc_lb_wrr_endpoint_weight_not_yet_usable_total",
+        ROTA_MEASURE_WRR_NOT_YET_USABLE, ROTA_METRIC_COUNTER, "Endpoints in schedules, without a report or within the blackout period"),
+    OF_TARGET("grpc.lb.wrr.endpoint_weight_stale", "{endpoint}", "grpc_lb_wrr_endpoint_weight_stale_total", ROTA_MEASURE_WRR_STALE, ROTA_METRIC_COUNTER,
+        "Endpoints in schedules whose last report has expired"),
+    OF_TARGET("grpc.lb.wrr.endpoint_weights", "{weight}", "grpc_lb_wrr_endpoint_weights", ROTA_MEASURE_WRR_WEIGHT, ROTA_METRIC_HISTOGRAM,
+        "Weights of endpoints in schedules by their reports, 0 where there is none to use"),
 };
 
 typedef void visit_fn(void *arg, const struct instrument *instrument, const struct rota_metric *metric);
@@ -73,15 +93,14 @@ static void visit_series(const struct instrument *in, const struct rota_metrics_
     if (series->side != in->side)
         return;
     metric.n_labels = n_labels;
-    if (in->counts == 0) {
-        metric.kind = ROTA_METRIC_COUNTER;
+    metric.kind = in->kind;
+    if (in->kind == ROTA_METRIC_COUNTER) {
         metric.count = atomic_load_explicit(&series->started, memory_order_relaxed);
         metric.sum = (double)metric.count;
         if (metric.count > 0)
             visit(arg, in, &metric);
         return;
     }
-    metric.kind = ROTA_METRIC_HISTOGRAM;
     metric.n_labels++;
     for (int code = 0; code < ROTA_METRICS_CODES; code++) {
         const struct rota_metrics_tally *tally = atomic_load_explicit(&series->tallies[code], memory_order_acquire);
@@ -91,10 +110,50 @@ static void visit_series(const struct instrument *in, const struct rota_metrics_
     }
 }
 
+/* A gauge that has ever had a value is shown at 0 too. */
+static void visit_target(const struct instrument *in, const struct rota_metrics_target *target, visit_fn *visit, void *arg)
+{
+    struct rota_metric_label label = {"grpc.target", target->name};
+    struct rota_metric metric = {
+        .name = in->name, .unit = in->unit, .description = in->description, .kind = in->kind, .labels = &label, .n_labels = 1};
+    uint64_t counts[ROTA_METRICS_WEIGHTS + 1], value = atomic_load_explicit(&target->counts[in->sum], memory_order_relaxed);
+
+    if (in->kind == ROTA_METRIC_HISTOGRAM) {
+        for (size_t i = 0; i <= ROTA_METRICS_WEIGHTS; i++) {
+            counts[i] = atomic_load_explicit(&target->weights[i], memory_order_relaxed);
+            value += counts[i];
+        }
+        metric.sum = atomic_load_explicit(&target->sum_of_weights, memory_order_relaxed);
+        metric.bounds = rota_metrics_weights;
+        metric.counts = counts;
+        metric.n_bounds = ROTA_METRICS_WEIGHTS;
+    }
+    if (value == 0)
+        return;
+    metric.count = value;
+    if (in->kind == ROTA_METRIC_GAUGE) {
+        uint64_t gone = atomic_load_explicit(&target->counts[ROTA_MEASURE_DISCONNECTED], memory_order_relaxed);
+        metric.count = gone < value ? value - gone : 0;
+    }
+    if (in->kind != ROTA_METRIC_HISTOGRAM)
+        metric.sum = (double)metric.count;
+    visit(arg, in, &metric);
+}
+
+static void visit_targets(const struct instrument *in, const struct rota_metrics *metrics, visit_fn *visit, void *arg)
+{
+    for (const struct rota_metrics_target *t = atomic_load_explicit(&metrics->targets, memory_order_acquire); t != NULL; t = t->next)
+        visit_target(in, t, visit, arg);
+}
+
 static void visit_all(const struct rota_metrics *metrics, visit_fn *visit, void *arg)
 {
     for (size_t i = 0; i < sizeof(instruments) / sizeof(instruments[0]); i++) {
         const struct instrument *in = &instruments[i];
+        if (in->side == ROTA_METRICS_TARGET) {
+            visit_targets(in, metrics, visit, arg);
+            continue;
+        }
         visit_series(in, metrics->others[in->side], visit, arg);
         for (size_t slot = 0; slot < ROTA_METRICS_SLOTS; slot++)
             for (const struct rota_metrics_series *s = atomic_load_explicit(&metrics->slots[slot], memory_order_acquire); s != NULL; s = s->next)
@@ -167,15 +226,17 @@ static void sample(struct writer *w, const struct instrument *in, const struct r
     put_text(w, "\n");
 }
 
-static void head(struct writer *w, const struct instrument *in, bool counter)
+static void head(struct writer *w, const struct instrument *in)
 {
+    static const char *const types[] = {[ROTA_METRIC_COUNTER] = " counter\n", [ROTA_METRIC_HISTOGRAM] = " histogram\n", [ROTA_METRIC_GAUGE] = " gauge\n"};
+
     put_text(w, "# HELP ");
     put_text(w, in->prometheus);
     put_text(w, " ");
     put_text(w, in->description);
     put_text(w, "\n# TYPE ");
     put_text(w, in->prometheus);
-    put_text(w, counter ? " counter\n" : " histogram\n");
+    put_text(w, types[in->kind]);
 }
 
 /* With a point, whatever the program's locale writes between whole numbers and parts. */
@@ -211,7 +272,7 @@ static void write_metric(void *arg, const struct instrument *in, const struct ro
     char value[32];
 
     if (in != w->last)
-        head(w, in, metric->kind == ROTA_METRIC_COUNTER);
+        head(w, in);
     w->last = in;
     if (metric->kind == ROTA_METRIC_HISTOGRAM) {
         write_histogram(w, in, metric);
