@@ -25,6 +25,7 @@ import hostile  # noqa: E402
 import hostile_frames  # noqa: E402,F401
 import hostile_grpc  # noqa: E402,F401
 import hostile_life  # noqa: E402,F401
+import hostile_odd  # noqa: E402,F401
 
 RSS_MIB = 24  # gather a message of 4 MiB twice, a window of data, what a table may hold
 AT_ONCE = 6

@@ -13,8 +13,8 @@ import struct
 import threading
 
 from mischief_frames import (
-    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, data, frame, header_block, headers, message,
-    read_exactly, read_frame, settings)
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PING, PREFACE, RST_STREAM, SETTINGS, WINDOW_UPDATE, data, frame,
+    header_block, headers, message, read_exactly, read_frame, settings)
 
 CODES = ("OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED RESOURCE_EXHAUSTED "
          "FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED").split()
@@ -87,6 +87,7 @@ class Link:
 
     def __init__(self, server, sock):
         self.server, self.sock, self.settled = server, sock, False
+        self.window = self.initial = 65535  # the connection's window, and what streams begin with, for those who keep to them
 
     def send(self, octets):
         self.sock.sendall(octets)
@@ -96,6 +97,12 @@ class Link:
         kind, flags, stream, payload = read_frame(self.sock)
         if kind in (SETTINGS, PING) and not flags & ACK:
             self.send(frame(kind, ACK, 0, payload if kind == PING else b""))
+        if kind == SETTINGS:
+            for at in range(0, len(payload), 6):
+                name, value = struct.unpack(">HI", payload[at:at + 6])
+                self.initial = value if name == INITIAL_WINDOW_SIZE else self.initial
+        if kind == WINDOW_UPDATE and stream == 0:
+            self.window += struct.unpack(">I", payload)[0]
         self.settled = self.settled or kind == SETTINGS and flags & ACK
         return kind, flags, stream, payload
 
