@@ -178,6 +178,18 @@ void rota_stream_nodelay(int fd, int family)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
+/* BBR sends as fast as it has measured, by a timer for each piece: between two sockets of one machine that measures how soon the other
+ * program was given its processor, and the timers cost as much as all the copying (docs/decisions/0012-loopback.md). */
+void rota_stream_stays_here(int fd, int family)
+{
+    static const char pacing[] = "bbr", plain[] = "reno"; /* the one that is always there */
+    char name[16] = {0};
+    socklen_t size = sizeof(name);
+
+    if (family != AF_UNIX && getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &size) == 0 && strncmp(name, pacing, strlen(pacing)) == 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, plain, strlen(plain));
+}
+
 void rota_stream_user_timeout(int fd, uint32_t timeout_ms)
 {
     unsigned value = timeout_ms;

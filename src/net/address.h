@@ -41,6 +41,9 @@ void rota_errno_text(int code, char *ret_text, size_t cap);
 /* A non-blocking stream socket of this family, TCP without delay; -1 and errno. */
 int rota_stream_socket(int family);
 void rota_stream_nodelay(int fd, int family);
+/* The connection is to this machine itself: no network is between, so nothing of it needs to be spaced out in time. Before connect or listen
+ * if possible. */
+void rota_stream_stays_here(int fd, int family);
 void rota_stream_user_timeout(int fd, uint32_t timeout_ms); /* 0 and not TCP: nothing */
 
 #endif

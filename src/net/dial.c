@@ -157,6 +157,8 @@ static int start_attempt(struct attempt *attempt)
     fd = rota_stream_socket(system.u.any.sa_family);
     if (fd < 0)
         return errno;
+    if (stays_here(&attempt->address))
+        rota_stream_stays_here(fd, system.u.any.sa_family);
     if (connect(fd, &system.u.any, system.size) < 0 && errno != EINPROGRESS && errno != EINTR) {
         code = errno;
         close(fd);

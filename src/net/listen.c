@@ -117,6 +117,8 @@ static int open_address(const struct rota_address *address, bool shared)
         if (rota_address_to_system(&any4, &system) == 0)
             fd = bind_and_listen(&system, shared);
     }
+    if (fd >= 0 && rota_address_is_local(address))
+        rota_stream_stays_here(fd, system.u.any.sa_family); /* what is accepted inherits it */
     return fd;
 }
 
@@ -199,6 +201,8 @@ static void take(struct rota_listen *l, int fd, const struct rota_sockaddr *from
     /* Clients of unix sockets have no name. */
     if (!rota_address_from_system(&from->u.any, text, &peer))
         peer.text = l->text;
+    else if (rota_address_is_local(&peer))
+        rota_stream_stays_here(fd, from->u.any.sa_family);
     if (rota_socket_accept(l->loop, watch, peer.text, &socket) < 0) {
         rota_poll_close(watch);
         return;

@@ -1,11 +1,13 @@
-/* rules_test.c - the rules that sockets are made by: which addresses plaintext may have, and TCP_USER_TIMEOUT. */
+/* rules_test.c - the rules that sockets are made by: which addresses plaintext may have, TCP_USER_TIMEOUT, congestion control. */
 #include "base/assert.h"
+#include "net/address.h"
 #include "net/net_fixture.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static const struct local_case {
     const char *rule, *listen, *dial; /* ends in a colon: the bound port follows */
@@ -133,12 +135,79 @@ static void both_sides_get_the_user_timeout(void **state)
     }
 }
 
+static void set_congestion(int fd, const char *name)
+{
+    if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) < 0) {
+        print_message("  not done: this kernel has no %s\n", name);
+        skip();
+    }
+}
+
+static void get_congestion(int fd, char ret_name[static 16])
+{
+    socklen_t size = 16;
+
+    memset(ret_name, 0, 16);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, ret_name, &size), 0);
+}
+
+static void what_stays_here_is_not_spaced_out(void **state)
+{
+    char name[16];
+    int fd = rota_stream_socket(AF_INET);
+
+    (void)state;
+    assert_true(fd >= 0);
+    set_congestion(fd, "reno");
+    rota_stream_stays_here(fd, AF_INET);
+    get_congestion(fd, name);
+    assert_string_equal(name, "reno");
+    set_congestion(fd, "bbr");
+    rota_stream_stays_here(fd, AF_INET);
+    get_congestion(fd, name);
+    assert_string_equal(name, "reno");
+    close(fd);
+}
+
+static void no_socket_of_a_loopback_connection_has_bbr(void **state)
+{
+    static const char *const addresses[] = {"127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"};
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(addresses); i++) {
+        struct peer client = {.closed = false};
+        struct net_fixture f;
+        size_t n = 0;
+
+        print_message("  %s\n", addresses[i]);
+        net_fixture_init(&f);
+        listen_on(&f, addresses[i]);
+        connect_to(&f, f.bound, &client);
+        for (int fd = 3; fd < 256; fd++) {
+            struct sockaddr_storage there;
+            socklen_t size = sizeof(there);
+            char name[16];
+            if (getpeername(fd, (struct sockaddr *)&there, &size) < 0 || there.ss_family == AF_UNIX)
+                continue;
+            get_congestion(fd, name);
+            assert_string_not_equal(name, "bbr");
+            n++;
+        }
+        assert_int_equal(n, 2);
+        hang_up(&f, &client);
+        peer_fini(&client);
+        net_fixture_fini(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(local_only_dials_no_other_machine),
         cmocka_unit_test(local_only_listens_for_no_other_machine),
         cmocka_unit_test(both_sides_get_the_user_timeout),
+        cmocka_unit_test(what_stays_here_is_not_spaced_out),
+        cmocka_unit_test(no_socket_of_a_loopback_connection_has_bbr),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
