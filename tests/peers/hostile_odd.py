@@ -69,35 +69,37 @@ row("hpack_cut_anywhere", "OK", SAME, lambda s: (
 # Windows.
 
 
-def paced(link, stream, payload, piece, padding):
-    """DATA no further than the windows, which the client opens; each frame has so much of the payload and so much padding."""
-    credit, size = 0, piece + (padding + 1 if padding else 0)
-    spent = BODY_BYTES * 4  # of the connection's, by other answers
-    for at in range(0, len(payload), piece):
-        while link.initial + credit < size or link.window < size + spent:
-            kind, _, on, octets = link.frame()
-            credit += struct.unpack(">I", octets)[0] if kind == WINDOW_UPDATE and on == stream else 0
-        part = payload[at:at + piece]
-        link.send(frame(DATA, PADDED, stream, bytes([padding]) + part + bytes(padding)) if padding else data(stream, part))
-        credit -= size
-        link.window -= size
-
-
-def long_answer(body_bytes, piece, padding=0):
-    def act(link, stream):
-        size = _varint(body_bytes)
-        inner = b"\x12" + size + bytes(body_bytes)
-        link.send(begin(stream))
-        paced(link, stream, message(b"\x0a" + _varint(len(inner)) + inner), piece, padding)
-        return trailers(stream)
-    return act
-
-
 def _varint(number):
     out = b""
     while number > 127:
         out, number = out + bytes([number & 127 | 128]), number >> 7
     return out + bytes([number])
+
+
+def paced(link, stream, start, size, piece, padding):
+    """DATA no further than the windows, which the client opens: `start` and zeros behind it, `size` bytes, in frames of so much and so
+    much padding. They are made one by one: what this program holds counts for the clients that it forks off."""
+    credit, spent = 0, BODY_BYTES * 4  # of the connection's, by other answers
+    for at in range(0, size, piece):
+        part = (start + bytes(piece))[:piece] if at == 0 else bytes(min(piece, size - at))
+        taken = len(part) + (padding + 1 if padding else 0)
+        while link.initial + credit < taken or link.window < taken + spent:
+            kind, _, on, octets = link.frame()
+            credit += struct.unpack(">I", octets)[0] if kind == WINDOW_UPDATE and on == stream else 0
+        link.send(frame(DATA, PADDED, stream, bytes([padding]) + part + bytes(padding)) if padding else data(stream, part))
+        credit -= taken
+        link.window -= taken
+
+
+def long_answer(body_bytes, piece, padding=0):
+    inner = b"\x12" + _varint(body_bytes)
+    outer = b"\x0a" + _varint(len(inner) + body_bytes) + inner
+
+    def act(link, stream):
+        link.send(begin(stream))
+        paced(link, stream, message(outer, length=len(outer) + body_bytes), 5 + len(outer) + body_bytes, piece, padding)
+        return trailers(stream)
+    return act
 
 
 row("padding_beyond_the_windows", "OK", SAME, long_answer(200000, 100, 155), times=3)
