@@ -4,8 +4,7 @@
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 
-set(ROTA_LIBS nghttp2 uv protobuf-c openssl cares jansson lmdb zlib)
-set(rota_pc_nghttp2 "libnghttp2>=1.50")
+set(ROTA_LIBS uv protobuf-c openssl cares jansson lmdb zlib)
 set(rota_pc_uv "libuv>=1.42")
 set(rota_pc_protobuf-c "libprotobuf-c>=1.4")
 set(rota_pc_openssl "openssl>=3.0")

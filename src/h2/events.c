@@ -2,8 +2,7 @@
  *
  * CLOSED needs no room in the queue: closed streams stand in a list of their own, which is handed out once the queue is
  * empty. So a stream's CLOSED comes after its other events, and cannot be lost for want of memory.
- * Header fields are copied (the session's are gone when the callback returns) unless they are known (known.c), data is not (it lies in
- * the bytes fed).
+ * Header fields are copied only where they lie neither in a table of hpack.h nor in bytes that stay; data never is (it lies in the bytes fed).
  */
 #include "base/alloc.h"
 #include "h2/session.h"
@@ -44,71 +43,73 @@ void rota_h2_events_fini(struct rota_h2 *h2)
             rota_h2_stream_free(stream);
     }
     rota_alloc_free(h2->alloc, h2->events);
-    rota_alloc_free(h2->alloc, h2->block);
+    rota_alloc_free(h2->alloc, h2->block.fields);
     rota_arena_fini(&h2->arena);
 }
 
-void rota_h2_block_begin(struct rota_h2 *h2)
+void rota_h2_block_begin(struct rota_h2 *h2, int32_t id, enum rota_h2_block_kind kind)
 {
-    h2->block_count = 0;
-    h2->block_bytes = 0;
-    h2->block_open = true;
-    h2->block_since_ns = h2->now_ns;
+    struct rota_h2_block *block = &h2->block;
+
+    block->kind = kind;
+    block->id = id;
+    block->open = true;
+    block->continuations = 0;
+    block->since_ns = h2->now_ns;
+    block->count = 0;
+    block->bytes = 0;
+    rota_h2_fields_begin(block);
+    rota_hpack_begin(&h2->decoder);
 }
 
-enum rota_h2_block_verdict rota_h2_block_add(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value, bool copy)
+static bool copy(struct rota_h2 *h2, struct rota_slice *bytes)
 {
-    uint8_t *bytes;
+    return rota_arena_slice(&h2->arena, *bytes, bytes) == 0;
+}
 
-    h2->block_bytes += name.size + value.size + FIELD_OVERHEAD_BYTES;
-    if (h2->block_bytes > h2->options.max_header_bytes)
-        return ROTA_H2_BLOCK_TOO_LARGE;
-    if (h2->block_count == h2->block_cap &&
-        rota_alloc_reserve(h2->alloc, &h2->block, &h2->block_cap, h2->block_count + 1, sizeof(*h2->block)) < 0)
-        return ROTA_H2_BLOCK_NOMEM;
-    if (copy) {
-        bytes = rota_arena_get(&h2->arena, name.size + value.size);
-        if (bytes == NULL)
-            return ROTA_H2_BLOCK_NOMEM;
-        memcpy(bytes, name.data, name.size);
-        memcpy(bytes + name.size, value.data, value.size);
-        name.data = bytes;
-        value.data = bytes + name.size;
-    }
-    h2->block[h2->block_count++] = (struct rota_header){name, value};
-    return ROTA_H2_BLOCK_OK;
+bool rota_h2_block_count(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value)
+{
+    h2->block.bytes += name.size + value.size + FIELD_OVERHEAD_BYTES;
+    return h2->block.bytes <= h2->options.max_header_bytes;
+}
+
+bool rota_h2_block_add(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value, bool copy_name, bool copy_value)
+{
+    struct rota_h2_block *block = &h2->block;
+
+    if (block->count == block->cap && rota_alloc_reserve(h2->alloc, &block->fields, &block->cap, block->count + 1, sizeof(*block->fields)) < 0)
+        return rota_h2_out_of_memory(h2);
+    if ((copy_name && !copy(h2, &name)) || (copy_value && !copy(h2, &value)))
+        return rota_h2_out_of_memory(h2);
+    block->fields[block->count++] = (struct rota_header){name, value};
+    return true;
 }
 
 bool rota_h2_block_take(struct rota_h2 *h2, struct rota_h2_event *event)
 {
-    struct rota_header *headers = rota_arena_get(&h2->arena, h2->block_count * sizeof(*headers));
+    struct rota_h2_block *block = &h2->block;
+    struct rota_header *headers = rota_arena_get(&h2->arena, block->count * sizeof(*headers));
 
-    h2->block_open = false;
-    if (headers == NULL) {
-        h2->broken = ROTA_ENOMEM;
-        return false;
-    }
-    if (h2->block_count > 0)
-        memcpy(headers, h2->block, h2->block_count * sizeof(*headers));
+    if (headers == NULL)
+        return rota_h2_out_of_memory(h2);
+    if (block->count > 0)
+        memcpy(headers, block->fields, block->count * sizeof(*headers));
     event->headers = headers;
-    event->count = h2->block_count;
-    h2->block_count = 0;
+    event->count = block->count;
     return true;
 }
 
-static const char *closed_detail(struct rota_h2 *h2, const struct rota_h2_stream *stream)
+static const char *reset_detail(struct rota_h2 *h2, const struct rota_h2_stream *stream)
 {
-    switch (stream->cause) {
-    case ROTA_H2_RESET:
-        snprintf(h2->text, sizeof(h2->text), "the peer reset the stream: %s", nghttp2_http2_strerror(stream->h2_code));
-        return h2->text;
-    case ROTA_H2_PROTOCOL:
-        snprintf(h2->text, sizeof(h2->text), "stream reset with %s: %s", nghttp2_http2_strerror(stream->h2_code),
-            stream->why);
-        return h2->text;
-    default:
-        return stream->why;
-    }
+    char *text = rota_h2_words(h2, offsetof(struct rota_h2_words, text));
+
+    if (text == NULL)
+        return "the stream was reset";
+    if (stream->cause == ROTA_H2_RESET)
+        snprintf(text, ROTA_H2_WORDS_BYTES, "the peer reset the stream: %s", rota_h2_code_name(stream->h2_code));
+    else
+        snprintf(text, ROTA_H2_WORDS_BYTES, "stream reset with %s: %s", rota_h2_code_name(stream->h2_code), stream->why);
+    return text;
 }
 
 static void closed_event(struct rota_h2 *h2, struct rota_h2_stream *stream, struct rota_h2_event *ret_event)
@@ -121,7 +122,7 @@ static void closed_event(struct rota_h2 *h2, struct rota_h2_stream *stream, stru
         .cause = stream->cause,
         .unsent = stream->unsent,
         .h2_code = stream->h2_code,
-        .detail = closed_detail(h2, stream),
+        .detail = stream->cause == ROTA_H2_RESET || stream->cause == ROTA_H2_PROTOCOL ? reset_detail(h2, stream) : stream->why,
     };
 }
 
@@ -133,10 +134,10 @@ static void queue_emptied(struct rota_h2 *h2)
         h2->events = NULL;
         h2->events_cap = 0;
     }
-    if (h2->block_open)
+    if (h2->block.open)
         return;
     rota_arena_reset(&h2->arena);
-    rota_h2_known_let_go(h2);
+    rota_hpack_let_go(&h2->decoder);
 }
 
 /* The next queued event whose stream the owner still has. */
@@ -173,10 +174,12 @@ bool rota_h2_next(struct rota_h2 *h2, struct rota_h2_event *ret_event)
         closed_event(h2, ROTA_CONTAINER(h2->closing.next, struct rota_h2_stream, link), ret_event);
         return true;
     }
-    if (h2->want_room && h2->n_slots < h2->peer_max_streams && rota_h2_may_open(h2)) {
+    if (h2->want_room && rota_h2_slots(h2) < h2->peer_max_streams && rota_h2_may_open(h2)) {
         h2->want_room = false;
         *ret_event = (struct rota_h2_event){.type = ROTA_H2_ROOM};
         return true;
     }
+    if (h2->n_open == 0 && h2->rest_check_ns == INT64_MAX) /* nor was one lately */
+        rota_h2_rest(h2);
     return false;
 }

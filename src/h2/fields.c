@@ -1,44 +1,79 @@
-/* fields.c - is a request what HTTP/2 allows? (RFC 9113, 8.1 to 8.3.1)
+/* fields.c - are the fields of a request, a response, or of trailers what HTTP/2 allows? (RFC 9113, 8.1 to 8.3.2)
  *
- * The session's own check is off on servers: it refuses the stream for an :authority that is a whole URL, and that is what etcd's Go client
- * sends when it asks one member for its status. Everything else it looks at is looked at here; a client keeps the session's check.
- * What breaks a rule costs the stream; a plain field whose value has other control characters than NUL, CR and LF is left out, as
- * nghttp2 does.
+ * What breaks a rule costs the stream; a plain field whose value has other control characters than NUL, CR and LF is left out. An
+ * :authority may be a whole URL: that is what etcd's Go client sends when it asks one member for its status.
+ * A field that is in a table is looked at once; its note says which it is.
  */
 #include "h2/session.h"
 
-enum { METHOD = 1, SCHEME = 2, PATH = 4, AUTHORITY = 8, PLAIN = 16 };
+enum { METHOD = 1, SCHEME = 2, PATH = 4, AUTHORITY = 8, STATUS = 16, PLAIN = 32 };
 
-static enum rota_h2_field pseudo(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value, uint8_t *ret_kind)
+/* What may stand in a name (RFC 9110's tokens but for capitals), and in a value: all but control characters. */
+static bool is_name_byte(uint8_t c)
 {
-    static const struct {
-        struct rota_slice name;
-        uint8_t bit;
-    } known[] = {
-        {{(const uint8_t *)":method", 7}, METHOD},
-        {{(const uint8_t *)":scheme", 7}, SCHEME},
-        {{(const uint8_t *)":path", 5}, PATH},
-        {{(const uint8_t *)":authority", 10}, AUTHORITY},
-    };
+    static const uint32_t set[4] = {0, 0x03ff6cfa, 0xc0000000, 0x57ffffff};
 
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (!rota_slice_equal(name, known[i].name))
-            continue;
-        if (nghttp2_check_header_value(value.data, value.size) == 0 || (value.size == 0 && known[i].bit != AUTHORITY))
-            return ROTA_H2_FIELD_REFUSE;
-        *ret_kind = known[i].bit;
-        return rota_h2_field_again(h2, known[i].bit);
-    }
-    return ROTA_H2_FIELD_REFUSE;
+    return c < 128 && (set[c / 32] >> c % 32 & 1) != 0;
+}
+
+static bool is_name(struct rota_slice name)
+{
+    for (size_t i = 0; i < name.size; i++)
+        if (!is_name_byte(name.data[i]))
+            return false;
+    return name.size > 0;
+}
+
+static bool is_value(struct rota_slice value)
+{
+    for (size_t i = 0; i < value.size; i++)
+        if ((value.data[i] < 0x20 && value.data[i] != '\t') || value.data[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static bool is_status(struct rota_slice value)
+{
+    for (size_t i = 0; i < value.size; i++)
+        if (value.data[i] < '0' || value.data[i] > '9')
+            return false;
+    return value.size == 3 && !rota_slice_equal(value, ROTA_SLICE("101"));
+}
+
+static uint8_t pseudo(struct rota_slice name, struct rota_slice value)
+{
+    if (!is_value(value))
+        return 0;
+    if (rota_slice_equal(name, ROTA_SLICE(":authority")))
+        return AUTHORITY;
+    if (value.size == 0)
+        return 0;
+    if (rota_slice_equal(name, ROTA_SLICE(":path")))
+        return PATH;
+    if (rota_slice_equal(name, ROTA_SLICE(":method")))
+        return METHOD;
+    if (rota_slice_equal(name, ROTA_SLICE(":scheme")))
+        return SCHEME;
+    return rota_slice_equal(name, ROTA_SLICE(":status")) && is_status(value) ? STATUS : 0;
 }
 
 /* Fields of a connection that HTTP/2 has no use for. */
 static bool is_hop_by_hop(struct rota_slice name, struct rota_slice value)
 {
-    return rota_slice_equal(name, ROTA_SLICE("connection")) || rota_slice_equal(name, ROTA_SLICE("keep-alive")) ||
-           rota_slice_equal(name, ROTA_SLICE("proxy-connection")) || rota_slice_equal(name, ROTA_SLICE("transfer-encoding")) ||
-           rota_slice_equal(name, ROTA_SLICE("upgrade")) ||
-           (rota_slice_equal(name, ROTA_SLICE("te")) && !rota_slice_equal(value, ROTA_SLICE("trailers")));
+    switch (name.size) {
+    case 2:
+        return rota_slice_equal(name, ROTA_SLICE("te")) && !rota_slice_equal(value, ROTA_SLICE("trailers"));
+    case 7:
+        return rota_slice_equal(name, ROTA_SLICE("upgrade"));
+    case 10:
+        return rota_slice_equal(name, ROTA_SLICE("connection")) || rota_slice_equal(name, ROTA_SLICE("keep-alive"));
+    case 16:
+        return rota_slice_equal(name, ROTA_SLICE("proxy-connection"));
+    case 17:
+        return rota_slice_equal(name, ROTA_SLICE("transfer-encoding"));
+    default:
+        return false;
+    }
 }
 
 /* What an HTTP/1 hop behind us would take for more than one field (8.2.1). */
@@ -50,53 +85,76 @@ static bool splits(struct rota_slice value)
     return false;
 }
 
-static bool read_length(struct rota_h2 *h2, struct rota_slice value)
+static bool read_length(struct rota_h2_block *block, struct rota_slice value)
 {
     int64_t length = 0;
 
-    if (h2->body_bytes >= 0 || value.size == 0 || value.size > 18)
+    if (block->body_bytes >= 0 || value.size == 0 || value.size > 18)
         return false;
     for (size_t i = 0; i < value.size; i++) {
         if (value.data[i] < '0' || value.data[i] > '9')
             return false;
         length = length * 10 + (value.data[i] - '0');
     }
-    h2->body_bytes = length;
+    block->body_bytes = length;
     return true;
 }
 
-void rota_h2_fields_begin(struct rota_h2 *h2, bool trailers)
+void rota_h2_fields_begin(struct rota_h2_block *block)
 {
-    h2->fields_seen = trailers ? PLAIN : 0;
-    h2->body_bytes = -1;
+    block->seen = 0;
+    block->body_bytes = -1;
 }
 
-/* No pseudo field comes twice, or after a plain one. */
-enum rota_h2_field rota_h2_field_again(struct rota_h2 *h2, uint8_t kind)
+/* No pseudo field comes twice, or after a plain one, or where it has no meaning. */
+static enum rota_h2_field pass(struct rota_h2_block *block, uint8_t kind)
 {
-    if (kind != PLAIN && (h2->fields_seen & (kind | PLAIN)) != 0)
+    static const uint8_t allowed[] = {
+        [ROTA_H2_BLOCK_REQUEST] = METHOD | SCHEME | PATH | AUTHORITY,
+        [ROTA_H2_BLOCK_RESPONSE] = STATUS,
+        [ROTA_H2_BLOCK_TRAILERS] = 0,
+    };
+
+    if (kind != PLAIN && ((block->seen & (kind | PLAIN)) != 0 || (allowed[block->kind] & kind) == 0))
         return ROTA_H2_FIELD_REFUSE;
-    h2->fields_seen |= kind;
+    block->seen |= kind;
     return ROTA_H2_FIELD_KEEP;
 }
 
-enum rota_h2_field rota_h2_field_check(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value, uint8_t *ret_kind)
+enum rota_h2_field rota_h2_field_check(struct rota_h2_block *block, struct rota_slice name, struct rota_slice value, uint8_t *kind)
 {
-    *ret_kind = 0;
-    if (name.size > 0 && name.data[0] == ':')
-        return pseudo(h2, name, value, ret_kind);
-    h2->fields_seen |= PLAIN;
-    if (nghttp2_check_header_name(name.data, name.size) == 0 || is_hop_by_hop(name, value))
-        return ROTA_H2_FIELD_REFUSE;
-    if (nghttp2_check_header_value(value.data, value.size) == 0)
-        return splits(value) ? ROTA_H2_FIELD_REFUSE : ROTA_H2_FIELD_DROP;
-    if (rota_slice_equal(name, ROTA_SLICE("content-length")))
-        return read_length(h2, value) ? ROTA_H2_FIELD_KEEP : ROTA_H2_FIELD_REFUSE;
-    *ret_kind = PLAIN;
-    return ROTA_H2_FIELD_KEEP;
+    uint8_t is = PLAIN;
+
+    if (kind != NULL && *kind != 0)
+        return pass(block, *kind);
+    if (name.size > 0 && name.data[0] == ':') {
+        is = pseudo(name, value);
+        if (is == 0)
+            return ROTA_H2_FIELD_REFUSE;
+    } else {
+        block->seen |= PLAIN;
+        if (!is_name(name) || is_hop_by_hop(name, value))
+            return ROTA_H2_FIELD_REFUSE;
+        if (!is_value(value))
+            return splits(value) ? ROTA_H2_FIELD_REFUSE : ROTA_H2_FIELD_DROP;
+        if (rota_slice_equal(name, ROTA_SLICE("content-length")))
+            return read_length(block, value) ? ROTA_H2_FIELD_KEEP : ROTA_H2_FIELD_REFUSE;
+    }
+    if (kind != NULL)
+        *kind = is;
+    return pass(block, is);
 }
 
-bool rota_h2_fields_complete(const struct rota_h2 *h2, bool end)
+bool rota_h2_fields_complete(const struct rota_h2_block *block)
 {
-    return (h2->fields_seen & (METHOD | SCHEME | PATH)) == (METHOD | SCHEME | PATH) && !(end && h2->body_bytes > 0);
+    switch (block->kind) {
+    case ROTA_H2_BLOCK_REQUEST:
+        if ((block->seen & (METHOD | SCHEME | PATH)) != (METHOD | SCHEME | PATH))
+            return false;
+        return !(block->end_stream && block->body_bytes > 0);
+    case ROTA_H2_BLOCK_RESPONSE:
+        return (block->seen & STATUS) != 0 && !(block->end_stream && block->body_bytes > 0);
+    default:
+        return true;
+    }
 }

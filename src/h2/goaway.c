@@ -17,6 +17,7 @@
 
 static const uint8_t drain_ping[8] = {'r', 'o', 't', 'a', 'd', 'r', 'a', 'i'};
 
+/* The ping stands behind the notice, so its answer says that the notice was read. */
 void rota_h2_drain(struct rota_h2 *h2, int64_t now_ns)
 {
     h2->now_ns = now_ns;
@@ -28,12 +29,13 @@ void rota_h2_drain(struct rota_h2 *h2, int64_t now_ns)
     }
     h2->drain = ROTA_H2_NOTICED;
     h2->drain_deadline_ns = now_ns + NOTICE_WAIT_NS;
-    rota_h2_check(h2, nghttp2_submit_shutdown_notice(h2->session));
+    rota_h2_tx_goaway(h2, INT32_MAX, ROTA_H2_NO_ERROR, "");
+    rota_h2_tx_ping(h2, drain_ping, false);
 }
 
 bool rota_h2_may_open(const struct rota_h2 *h2)
 {
-    return h2->broken == 0 && h2->fault[0] == '\0' && !h2->refused && h2->drain == ROTA_H2_NOT_DRAINING;
+    return rota_h2_fine(h2) && !h2->refused && h2->drain == ROTA_H2_NOT_DRAINING;
 }
 
 void rota_h2_on_ping_ack(struct rota_h2 *h2, const uint8_t *opaque)
@@ -44,15 +46,22 @@ void rota_h2_on_ping_ack(struct rota_h2 *h2, const uint8_t *opaque)
 
 bool rota_h2_goaway_due(const struct rota_h2 *h2)
 {
-    return h2->drain == ROTA_H2_DUE && (h2->options.server || h2->n_slots == 0);
+    return h2->drain == ROTA_H2_DUE && (h2->options.server || rota_h2_slots(h2) == 0);
+}
+
+int32_t rota_h2_last_seen(const struct rota_h2 *h2)
+{
+    if (!h2->options.server)
+        return 0; /* no server opens streams here */
+    return h2->drain == ROTA_H2_DRAINED ? h2->last_served : h2->newest;
 }
 
 void rota_h2_goaway_final(struct rota_h2 *h2)
 {
+    h2->last_served = rota_h2_last_seen(h2);
     h2->drain = ROTA_H2_DRAINED;
-    h2->last_served = nghttp2_session_get_last_proc_stream_id(h2->session);
-    rota_h2_check(h2,
-        nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, h2->last_served, NGHTTP2_NO_ERROR, NULL, 0));
+    h2->away = true;
+    rota_h2_tx_goaway(h2, h2->last_served, ROTA_H2_NO_ERROR, "");
 }
 
 bool rota_h2_finished(const struct rota_h2 *h2)
@@ -61,110 +70,104 @@ bool rota_h2_finished(const struct rota_h2 *h2)
         return false;
     if (h2->broken != 0)
         return true;
-    return nghttp2_session_want_read(h2->session) == 0 && !rota_h2_wants_write(h2);
+    return (h2->away || h2->refused) && !rota_h2_wants_write(h2);
 }
 
 const char *rota_h2_fault(const struct rota_h2 *h2)
 {
-    return h2->fault;
+    return h2->fault == NULL ? "" : h2->fault;
 }
 
-/* The session says GOAWAY by itself when the peer breaks the rules for good; its debug data says how. The ping of a drain
- * follows the notice here and not before, since the session lets pings overtake. */
-void rota_h2_on_goaway_sent(struct rota_h2 *h2, const nghttp2_goaway *frame)
-{
-    if (frame->error_code == NGHTTP2_NO_ERROR) {
-        if (h2->drain == ROTA_H2_NOTICED)
-            rota_h2_check(h2, nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, drain_ping));
-        return;
-    }
-    if (h2->fault[0] != '\0')
-        return;
-    snprintf(h2->fault, sizeof(h2->fault), "the peer broke HTTP/2 (%s)%s%.*s", nghttp2_http2_strerror(frame->error_code),
-        frame->opaque_data_len > 0 ? ": " : "",
-        (int)(frame->opaque_data_len < DEBUG_SHOWN_BYTES ? frame->opaque_data_len : DEBUG_SHOWN_BYTES),
-        frame->opaque_data_len > 0 ? (const char *)frame->opaque_data : "");
-}
+/* --- The peer's --- */
 
-static const char *goaway_detail(struct rota_h2 *h2, const nghttp2_goaway *frame)
+static const char *goaway_detail(struct rota_h2 *h2, uint32_t h2_code, struct rota_slice debug)
 {
-    size_t size = frame->opaque_data_len < DEBUG_SHOWN_BYTES ? frame->opaque_data_len : DEBUG_SHOWN_BYTES;
+    size_t size = debug.size < DEBUG_SHOWN_BYTES ? debug.size : DEBUG_SHOWN_BYTES;
     char text[DEBUG_SHOWN_BYTES + 80];
-    int n;
+    int n = snprintf(text, sizeof(text), "GOAWAY from the peer: %s%s", rota_h2_code_name(h2_code), size > 0 ? ", " : "");
 
-    n = snprintf(text, sizeof(text), "GOAWAY from the peer: %s%s", nghttp2_http2_strerror(frame->error_code),
-        size > 0 ? ", " : "");
     for (size_t i = 0; i < size; i++, n++)
-        text[n] = (char)(frame->opaque_data[i] >= 0x20 && frame->opaque_data[i] < 0x7f ? frame->opaque_data[i] : '?');
+        text[n] = (char)(debug.data[i] >= 0x20 && debug.data[i] < 0x7f ? debug.data[i] : '?');
     return rota_arena_text(&h2->arena, rota_slice(text, (size_t)n));
 }
 
-/* The session makes its stream when it encodes the header fields. After a failure it is not asked: better LOST than told
- * to be safe to send again. */
-static bool is_unsent(const struct rota_h2 *h2, const struct rota_h2_stream *stream)
-{
-    return !h2->options.server && h2->broken == 0 && nghttp2_session_find_stream(h2->session, stream->id) == NULL;
-}
-
-static void close_unsent(struct rota_h2 *h2)
+/* What was not sent never will be; what the peer says it has not seen may go elsewhere too. */
+static void close_unserved(struct rota_h2 *h2, int32_t last_id)
 {
     struct rota_link *next;
 
+    rota_h2_tx_drop(h2, 0);
     for (struct rota_link *link = h2->streams.next; link != &h2->streams; link = next) {
         struct rota_h2_stream *stream = ROTA_CONTAINER(link, struct rota_h2_stream, link);
 
         next = link->next;
-        if (is_unsent(h2, stream))
+        if (rota_h2_stream_is_unsent(stream))
             rota_h2_stream_close_unprocessed(stream, true, "the peer drains the connection; the stream was not sent");
     }
+    for (struct rota_link *link = h2->streams.next; link != &h2->streams; link = next) {
+        struct rota_h2_stream *stream = ROTA_CONTAINER(link, struct rota_h2_stream, link);
+
+        next = link->next;
+        if (stream->id > last_id)
+            rota_h2_stream_close_unprocessed(stream, false, "GOAWAY says that the peer has not seen the stream");
+    }
 }
 
-int rota_h2_on_goaway(struct rota_h2 *h2, const nghttp2_goaway *frame)
+bool rota_h2_on_goaway(struct rota_h2 *h2, struct rota_slice payload)
 {
-    struct rota_h2_event *event = rota_h2_event_add(h2, ROTA_H2_GOAWAY, NULL);
+    int32_t last_id = rota_h2_u31(payload.data);
+    struct rota_slice debug = rota_slice(payload.data + 8, payload.size - 8);
+    struct rota_h2_event *event;
 
+    if (last_id > h2->peer_last || (h2->options.server ? last_id != 0 && last_id % 2 != 0 : last_id != 0 && last_id % 2 == 0))
+        return rota_h2_broke(h2, ROTA_H2_PROTOCOL_ERROR, "GOAWAY with a last stream id that it cannot have");
+    h2->peer_last = last_id;
+    event = rota_h2_event_add(h2, ROTA_H2_GOAWAY, NULL);
     if (event == NULL)
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    event->h2_code = frame->error_code;
-    event->detail = goaway_detail(h2, frame);
-    if (event->detail == NULL || rota_arena_slice(&h2->arena, rota_slice(frame->opaque_data, frame->opaque_data_len),
-                                     &event->data) < 0) {
-        h2->broken = ROTA_ENOMEM;
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    }
+        return false;
+    event->h2_code = rota_h2_u32(payload.data + 4);
+    event->detail = goaway_detail(h2, event->h2_code, debug);
+    if (event->detail == NULL || rota_arena_slice(&h2->arena, debug, &event->data) < 0)
+        return rota_h2_out_of_memory(h2);
     h2->refused = true;
     if (!h2->options.server)
-        close_unsent(h2);
-    return 0;
+        close_unserved(h2, last_id);
+    return rota_h2_fine(h2);
 }
 
-static void set_lost(struct rota_h2 *h2, const char *text)
+/* --- The end --- */
+
+static const char *keep_words(struct rota_h2 *h2, const char *text)
 {
+    char *words = rota_h2_words(h2, offsetof(struct rota_h2_words, lost));
     size_t size = strlen(text);
 
-    if (size >= sizeof(h2->lost))
-        size = rota_text_cut(text, sizeof(h2->lost) - 1);
-    memcpy(h2->lost, text, size);
-    h2->lost[size] = '\0';
+    if (words == NULL)
+        return "the connection was lost";
+    if (size >= ROTA_H2_WORDS_BYTES)
+        size = rota_text_cut(text, ROTA_H2_WORDS_BYTES - 1);
+    memcpy(words, text, size);
+    words[size] = '\0';
+    return words;
 }
 
 void rota_h2_abort(struct rota_h2 *h2, const char *detail)
 {
+    const char *why;
     struct rota_link *link;
 
     if (h2->aborted)
         return;
     h2->aborted = true;
-    set_lost(h2, h2->fault[0] != '\0' ? h2->fault : detail);
+    why = h2->fault != NULL ? h2->fault : keep_words(h2, detail);
     while ((link = h2->streams.next) != &h2->streams) {
         struct rota_h2_stream *stream = ROTA_CONTAINER(link, struct rota_h2_stream, link);
 
-        if (is_unsent(h2, stream))
-            rota_h2_stream_close_unprocessed(stream, true, h2->lost);
+        if (h2->broken == 0 && rota_h2_stream_is_unsent(stream))
+            rota_h2_stream_close_unprocessed(stream, true, why);
         else
-            rota_h2_stream_close(stream, ROTA_H2_LOST, NGHTTP2_NO_ERROR, h2->lost);
+            rota_h2_stream_close(stream, ROTA_H2_LOST, ROTA_H2_NO_ERROR, why);
     }
-    h2->rest_bytes = 0;
     if (h2->broken == 0)
         h2->broken = ROTA_ECLOSED;
 }

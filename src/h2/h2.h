@@ -1,6 +1,6 @@
 /* h2.h - one HTTP/2 connection, client or server, without I/O: bytes and time in, bytes and events out.
  *
- * Built on nghttp2, which no other folder includes. Usage, each turn: rota_h2_feed what was read, drain rota_h2_next until it
+ * Usage, each turn: rota_h2_feed what was read, drain rota_h2_next until it
  * says no more (slices of events are valid until the next call of feed or next), do what one likes with streams, then
  * rota_h2_pull the bytes to write, and drain again: pulling the end of a stream makes its CLOSED, emptying a queue its
  * WRITABLE, a reset going out ROOM. DATA lies in the bytes fed, which therefore stay until the events are drained.

@@ -22,7 +22,7 @@ static int64_t later(int64_t at_ns, int64_t after_ns)
 
 static int64_t next_ping_ns(const struct rota_h2 *h2)
 {
-    if (h2->options.keepalive_time_ns == INT64_MAX || !h2->ready || h2->ping_deadline_ns != INT64_MAX)
+    if (h2->options.keepalive_time_ns == INT64_MAX || !h2->ready_seen || h2->ping_deadline_ns != INT64_MAX)
         return INT64_MAX;
     if (h2->n_open == 0 && !h2->options.keepalive_without_streams)
         return INT64_MAX;
@@ -31,7 +31,7 @@ static int64_t next_ping_ns(const struct rota_h2 *h2)
 
 static int64_t block_deadline_ns(const struct rota_h2 *h2)
 {
-    return h2->block_open && h2->options.header_timeout_ns > 0 ? later(h2->block_since_ns, h2->options.header_timeout_ns) : INT64_MAX;
+    return h2->block.open && h2->options.header_timeout_ns > 0 ? later(h2->block.since_ns, h2->options.header_timeout_ns) : INT64_MAX;
 }
 
 int64_t rota_h2_deadline_ns(const struct rota_h2 *h2)
@@ -42,7 +42,7 @@ int64_t rota_h2_deadline_ns(const struct rota_h2 *h2)
         return INT64_MAX;
     if (ping_ns < at_ns)
         at_ns = ping_ns;
-    if (!h2->ready && h2->options.handshake_deadline_ns < at_ns)
+    if (!h2->ready_seen && h2->options.handshake_deadline_ns < at_ns)
         at_ns = h2->options.handshake_deadline_ns;
     if (block_deadline_ns(h2) < at_ns)
         at_ns = block_deadline_ns(h2);
@@ -58,7 +58,7 @@ rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *i
     h2->now_ns = now_ns;
     if (h2->broken != 0)
         return h2->broken;
-    if (!h2->ready && now_ns >= h2->options.handshake_deadline_ns)
+    if (!h2->ready_seen && now_ns >= h2->options.handshake_deadline_ns)
         return rota_errinfo_set(info, ROTA_ETIMEDOUT, "no HTTP/2 SETTINGS came from the peer in time");
     if (now_ns >= block_deadline_ns(h2))
         return rota_errinfo_set(info, ROTA_ETIMEDOUT, "the peer began a header block and did not end it in time");
@@ -68,7 +68,7 @@ rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *i
     if (h2->drain == ROTA_H2_NOTICED && now_ns >= h2->drain_deadline_ns)
         h2->drain = ROTA_H2_DUE;
     if (now_ns >= next_ping_ns(h2)) {
-        rota_h2_check(h2, nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, keepalive_ping));
+        rota_h2_tx_ping(h2, keepalive_ping, false);
         h2->ping_deadline_ns = later(now_ns, h2->options.keepalive_timeout_ns);
     }
     return rota_h2_lifetime_tick(h2, info);

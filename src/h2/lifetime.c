@@ -1,4 +1,5 @@
-/* lifetime.c - connections that have had their time: old ones and idle ones are drained, and closed when the drain takes too long.
+/* lifetime.c - connections that have had their time: old ones and idle ones are drained, and closed when the drain takes too long; those
+ * that are quiet give back the memory that only streams need.
  *
  * That a connection became idle is noted, not timed: one look per max_idle_ns sees for how long it has been so, and calls that come
  * and go cost nothing.
@@ -6,6 +7,8 @@
  */
 #include "base/errinfo.h"
 #include "h2/session.h"
+
+#define REST_AFTER_NS INT64_C(1000000000)
 
 static int64_t later(int64_t at_ns, int64_t after_ns)
 {
@@ -18,11 +21,30 @@ void rota_h2_lifetime_init(struct rota_h2 *h2)
     h2->idle_check_ns = later(h2->now_ns, h2->options.max_idle_ns);
     h2->age_at_ns = later(h2->now_ns, h2->options.max_age_ns);
     h2->grace_at_ns = INT64_MAX;
+    h2->rest_check_ns = INT64_MAX;
+}
+
+void rota_h2_lifetime_idle(struct rota_h2 *h2)
+{
+    h2->idle_since_ns = h2->now_ns;
+    if (h2->rest_check_ns == INT64_MAX)
+        h2->rest_check_ns = later(h2->now_ns, REST_AFTER_NS);
+}
+
+static void check_rest(struct rota_h2 *h2)
+{
+    h2->rest_check_ns = INT64_MAX;
+    if (h2->n_open > 0)
+        return;
+    if (h2->now_ns - h2->idle_since_ns < REST_AFTER_NS)
+        h2->rest_check_ns = later(h2->idle_since_ns, REST_AFTER_NS);
+    else
+        rota_h2_rest(h2);
 }
 
 int64_t rota_h2_lifetime_deadline_ns(const struct rota_h2 *h2)
 {
-    int64_t at_ns = h2->grace_at_ns;
+    int64_t at_ns = h2->grace_at_ns < h2->rest_check_ns ? h2->grace_at_ns : h2->rest_check_ns;
 
     if (h2->drain != ROTA_H2_NOT_DRAINING)
         return at_ns;
@@ -45,6 +67,8 @@ rota_err rota_h2_lifetime_tick(struct rota_h2 *h2, struct rota_errinfo *info)
 {
     if (h2->now_ns >= h2->grace_at_ns && h2->broken == 0)
         return rota_errinfo_set(info, ROTA_ETIMEDOUT, "the connection was too old, and its calls did not end in time");
+    if (h2->now_ns >= h2->rest_check_ns)
+        check_rest(h2);
     if (h2->drain != ROTA_H2_NOT_DRAINING)
         return h2->broken;
     if (h2->now_ns >= h2->age_at_ns) {

@@ -8,31 +8,34 @@
  * Chores are frames that are right but carry no work: WINDOW_UPDATE, PRIORITY, unknown ones, DATA too short for the head of a
  * message. There may be as many as follow from what we send: ten for each DATA or HEADERS frame, where honest peers need two; and
  * a rate of their own for what has other causes.
- * Elsewhere: what nghttp2 limits by itself (session.c).
+ * Elsewhere: answers that the peer does not read (tx.c), pieces of a header block (headers.c), settings in a frame (control.c).
  */
 #include "h2/session.h"
 #include <stdio.h>
 
 #define SECOND_NS INT64_C(1000000000)
-#define FAULTS_BURST 1000
-#define FAULTS_PER_S 100
-#define RESETS_BURST 5000
-#define RESETS_PER_S 1000
 #define CHORES_BURST 10000
-#define CHORES_PER_S 1000
 #define CHORES_PER_FRAME 10
 #define STRIKES_MAX 2
 #define IDLE_PING_NS (7200 * SECOND_NS)
+#define CRUMB_CHORES 4 /* it goes further up than other chores */
+#define CRUMB_BYTES 5  /* less than the head of a message: it comes of full windows and of splitting for its own sake */
 
-static bool within(struct rota_h2_rate *rate, int64_t now_ns)
+struct allowance {
+    uint32_t burst, per_s;
+};
+
+static const struct allowance faults = {1000, 100}, streams_in_vain = {5000, 1000}, chores = {CHORES_BURST, 1000};
+
+static bool within(struct rota_h2_rate *rate, const struct allowance *allowance, int64_t now_ns)
 {
     int64_t seconds = (now_ns - rate->since_ns) / SECOND_NS;
 
     if (seconds > 0) {
-        uint32_t missing = rate->burst - rate->left;
+        uint32_t missing = allowance->burst - rate->left;
 
         rate->since_ns += seconds * SECOND_NS;
-        rate->left += seconds >= missing / rate->per_s + 1 ? missing : (uint32_t)seconds * rate->per_s;
+        rate->left += seconds >= missing / allowance->per_s + 1 ? missing : (uint32_t)seconds * allowance->per_s;
     }
     if (rate->left == 0)
         return false;
@@ -40,18 +43,51 @@ static bool within(struct rota_h2_rate *rate, int64_t now_ns)
     return true;
 }
 
-void rota_h2_send_away(struct rota_h2 *h2, uint32_t h2_code, const char *why)
+/* All of so many. */
+static bool are_within(struct rota_h2_rate *rate, const struct allowance *allowance, int64_t now_ns, uint32_t count)
 {
-    if (h2->fault[0] == '\0')
-        snprintf(h2->fault, sizeof(h2->fault), "%s", why);
-    rota_h2_check(h2, nghttp2_session_terminate_session(h2->session, h2_code));
+    bool good = true;
+
+    while (count-- > 0)
+        good = within(rate, allowance, now_ns);
+    return good;
+}
+
+bool rota_h2_fine(const struct rota_h2 *h2)
+{
+    return h2->broken == 0 && h2->fault == NULL;
+}
+
+static bool go_away(struct rota_h2 *h2, uint32_t h2_code, const char *fault, const char *debug)
+{
+    if (!rota_h2_fine(h2))
+        return false;
+    rota_h2_tx_goaway(h2, rota_h2_last_seen(h2), h2_code, debug);
+    h2->away = true;
+    h2->fault = fault;
+    return false;
+}
+
+bool rota_h2_send_away(struct rota_h2 *h2, uint32_t h2_code, const char *why)
+{
+    return go_away(h2, h2_code, why, why);
+}
+
+bool rota_h2_broke(struct rota_h2 *h2, uint32_t h2_code, const char *how)
+{
+    char *words = rota_h2_words(h2, offsetof(struct rota_h2_words, fault));
+
+    if (words == NULL)
+        return go_away(h2, h2_code, how, how);
+    snprintf(words, ROTA_H2_WORDS_BYTES, "the peer broke HTTP/2 (%s): %s", rota_h2_code_name(h2_code), how);
+    return go_away(h2, h2_code, words, how);
 }
 
 void rota_h2_limits_init(struct rota_h2 *h2)
 {
-    h2->faults = (struct rota_h2_rate){h2->now_ns, FAULTS_BURST, FAULTS_PER_S, FAULTS_BURST};
-    h2->resets = (struct rota_h2_rate){h2->now_ns, RESETS_BURST, RESETS_PER_S, RESETS_BURST};
-    h2->chores = (struct rota_h2_rate){h2->now_ns, CHORES_BURST, CHORES_PER_S, CHORES_BURST};
+    h2->faults = (struct rota_h2_rate){h2->now_ns, faults.burst};
+    h2->streams_in_vain = (struct rota_h2_rate){h2->now_ns, streams_in_vain.burst};
+    h2->chores = (struct rota_h2_rate){h2->now_ns, chores.burst};
 }
 
 void rota_h2_peer_fault(struct rota_h2 *h2)
@@ -61,34 +97,34 @@ void rota_h2_peer_fault(struct rota_h2 *h2)
 
 void rota_h2_peer_faults(struct rota_h2 *h2, uint32_t count)
 {
-    bool good = true;
-
-    while (count-- > 0)
-        good = within(&h2->faults, h2->now_ns);
-    if (!good)
-        rota_h2_send_away(h2, NGHTTP2_ENHANCE_YOUR_CALM, "the peer sent too many faulty or empty frames");
+    if (!are_within(&h2->faults, &faults, h2->now_ns, count))
+        rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer sent too many faulty or empty frames");
 }
 
 void rota_h2_peer_reset(struct rota_h2 *h2)
 {
-    if (h2->options.server && !within(&h2->resets, h2->now_ns))
-        rota_h2_send_away(h2, NGHTTP2_ENHANCE_YOUR_CALM, "the peer opens streams in vain too fast");
+    if (h2->options.server && !within(&h2->streams_in_vain, &streams_in_vain, h2->now_ns))
+        rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer opens streams in vain too fast");
 }
 
 void rota_h2_peer_chores(struct rota_h2 *h2, uint32_t count)
 {
-    bool good = true;
-
-    while (count-- > 0)
-        good = within(&h2->chores, h2->now_ns);
-    if (!good)
-        rota_h2_send_away(h2, NGHTTP2_ENHANCE_YOUR_CALM, "the peer sends too many frames that bring nothing");
+    if (!are_within(&h2->chores, &chores, h2->now_ns, count))
+        rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer sends too many frames that bring nothing");
 }
 
 void rota_h2_allow_chores(struct rota_h2 *h2)
 {
     if (h2->chores.left <= CHORES_BURST - CHORES_PER_FRAME)
         h2->chores.left += CHORES_PER_FRAME;
+}
+
+void rota_h2_peer_data(struct rota_h2 *h2, size_t size)
+{
+    if (size == 0)
+        rota_h2_peer_fault(h2);
+    else if (size < CRUMB_BYTES)
+        rota_h2_peer_chores(h2, CRUMB_CHORES);
 }
 
 void rota_h2_forgive_pings(struct rota_h2 *h2)
@@ -99,17 +135,15 @@ void rota_h2_forgive_pings(struct rota_h2 *h2)
 
 void rota_h2_peer_ping(struct rota_h2 *h2)
 {
-    static const char too_many[] = "too_many_pings"; /* clients look for these very words */
     bool idle = h2->n_open == 0 && !h2->options.pings_without_streams;
     int64_t min_ns = idle ? IDLE_PING_NS : h2->options.min_ping_ns;
     bool early = h2->pinged_ns != INT64_MIN && h2->now_ns - h2->pinged_ns < min_ns;
 
-    if (!h2->options.server || h2->options.min_ping_ns == 0 || h2->fault[0] != '\0')
+    if (!h2->options.server || h2->options.min_ping_ns == 0)
         return;
     h2->pinged_ns = h2->now_ns;
     if (!early || ++h2->strikes <= STRIKES_MAX)
         return;
-    snprintf(h2->fault, sizeof(h2->fault), "the peer pings more often than it may");
-    rota_h2_check(h2, nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2->session),
-                          NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)too_many, sizeof(too_many) - 1));
+    /* Clients look for these very words. */
+    go_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer pings more often than it may", "too_many_pings");
 }

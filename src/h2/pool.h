@@ -1,12 +1,11 @@
 /* pool.h - keeps freed small blocks for the next stream or frame, so that a call in steady state asks nobody for memory.
  *
- * One pool a connection. Also poses as nghttp2's allocator. Under AddressSanitizer nothing is kept, so that it sees
+ * One pool a connection. Under AddressSanitizer nothing is kept, so that it sees
  * every use after free.
  */
 #ifndef ROTA_H2_POOL_H
 #define ROTA_H2_POOL_H
 
-#include <nghttp2/nghttp2.h>
 #include <rota/alloc.h>
 
 #define ROTA_H2_POOL_CLASSES 16 /* of 64, 128, ... 1024 bytes; larger blocks are passed through */
@@ -34,6 +33,5 @@ void rota_h2_pool_init(struct rota_h2_pool *pool, const struct rota_alloc *alloc
 void rota_h2_pool_fini(struct rota_h2_pool *pool); /* every block must have come back */
 void *rota_h2_pool_get(struct rota_h2_pool *pool, size_t size_bytes); /* NULL when out of memory */
 void rota_h2_pool_put(struct rota_h2_pool *pool, void *ptr);          /* NULL is fine */
-nghttp2_mem rota_h2_pool_mem(struct rota_h2_pool *pool);
 
 #endif

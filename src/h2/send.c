@@ -1,19 +1,18 @@
-/* send.c - what a stream sends: headers at once to the session, data from a queue of chunk references when it is pulled,
- * trailers after the data.
+/* send.c - what a stream sends: header fields at once into tx, data from a queue of chunk references when it is pulled, trailers after
+ * the data.
  *
- * The session asks for data frame by frame, as windows allow (on_read_data). Bytes go from the chunk straight into the
- * caller's buffer where a whole frame fits there, else through the session's.
- * Sources: RFC 9113, 8.1.
+ * DATA goes frame by frame, stream after stream, as the windows allow, from the chunk straight into the caller's buffer where there is room.
+ * What ends a stream and is small goes into tx whole, as if it were header fields: a unary call is one run of bytes, and nobody's turn is waited for.
+ * Sources: RFC 9113, 5.2, 6.1, 6.9, 8.1.
  */
 #include "base/assert.h"
 #include "h2/session.h"
-#include <string.h>
 
-#define FIELDS_ON_STACK 32
-#define FRAME_HEAD_BYTES 9
 #define CRUMB_BYTES 5 /* less is sent where the peer opens its window by so little; that earns it nothing */
-#define DIRECT_MIN_BYTES 512 /* below, one more callback costs more than the copy */
-/* nghttp2 refuses to encode a header block above this; it counts 12 bytes a field, and 17 a block. */
+#define SMALL_BYTES 1024
+#define TX_FULL_BYTES (64 * 1024) /* the peer reads slowly: nothing more is sent out of turn */
+#define DIRECT_MIN_BYTES 1024     /* a frame is cut to fit into the caller's buffer unless it becomes smaller than this */
+/* What we let a header block have. Its bound counts this much beside the fields' own bytes. */
 #define BLOCK_MAX_BYTES 65536
 #define FIELD_BOUND_BYTES 12
 #define BLOCK_BOUND_BYTES 17
@@ -21,23 +20,24 @@
 
 struct rota_h2_trailers {
     size_t count;
-    nghttp2_nv fields[]; /* the bytes they point at follow */
+    struct rota_header fields[]; /* the bytes they point at follow */
 };
 
 /* --- Header fields --- */
 
-struct fields {
-    struct rota_h2_pool *pool;
-    nghttp2_nv *all;
-    nghttp2_nv on_stack[FIELDS_ON_STACK];
-};
-
-static rota_err check_size(const struct rota_h2 *h2, const struct rota_header *headers, size_t count)
+static size_t bytes_of(const struct rota_header *headers, size_t count)
 {
     size_t bytes = 0;
 
     for (size_t i = 0; i < count; i++)
         bytes += headers[i].name.size + headers[i].value.size;
+    return bytes;
+}
+
+static rota_err check_size(const struct rota_h2 *h2, const struct rota_header *headers, size_t count)
+{
+    size_t bytes = bytes_of(headers, count);
+
     if (bytes + count * FIELD_BOUND_BYTES + BLOCK_BOUND_BYTES > BLOCK_MAX_BYTES ||
         bytes + count * FIELD_OVERHEAD_BYTES > h2->peer_max_header_bytes)
         return ROTA_ELIMIT;
@@ -46,85 +46,94 @@ static rota_err check_size(const struct rota_h2 *h2, const struct rota_header *h
 
 /* A timeout deserves a place in the compression table only when it comes again: one that is new in each call would
  * drive out what does. */
-static uint8_t timeout_flag(struct rota_h2 *h2, struct rota_slice value)
+static enum rota_hpack_index index_of_timeout(struct rota_h2 *h2, struct rota_slice value)
 {
     if (value.size == 0 || value.size > sizeof(h2->last_timeout))
-        return NGHTTP2_NV_FLAG_NO_INDEX;
+        return ROTA_HPACK_PLAIN;
     if (value.size == h2->last_timeout_size && memcmp(value.data, h2->last_timeout, value.size) == 0)
-        return NGHTTP2_NV_FLAG_NONE;
+        return ROTA_HPACK_ADD;
     memcpy(h2->last_timeout, value.data, value.size);
     h2->last_timeout_size = (uint8_t)value.size;
-    return NGHTTP2_NV_FLAG_NO_INDEX;
+    return ROTA_HPACK_PLAIN;
 }
 
-static uint8_t index_flag(struct rota_h2 *h2, const struct rota_header *header)
+/* A secret in the table could be guessed byte by byte by whoever puts fields beside it and sees sizes (RFC 7541, 7.1). */
+static enum rota_hpack_index index_of(struct rota_h2 *h2, const struct rota_header *header)
 {
-    static const char timeout[] = "grpc-timeout";
-
-    if (header->name.size != sizeof(timeout) - 1 || memcmp(header->name.data, timeout, sizeof(timeout) - 1) != 0)
-        return NGHTTP2_NV_FLAG_NONE;
-    return timeout_flag(h2, header->value);
+    switch (header->name.size) {
+    case 12:
+        return memcmp(header->name.data, "grpc-timeout", 12) == 0 ? index_of_timeout(h2, header->value) : ROTA_HPACK_ADD;
+    case 13:
+        return memcmp(header->name.data, "authorization", 13) == 0 ? ROTA_HPACK_SECRET : ROTA_HPACK_ADD;
+    default:
+        return ROTA_HPACK_ADD;
+    }
 }
 
-static void to_fields(struct rota_h2 *h2, const struct rota_header *headers, size_t count, nghttp2_nv *ret_fields)
+/* The block is longer than a frame may be: cuts it into CONTINUATION frames. It begins behind the head at `at`. */
+static bool split_block(struct rota_h2 *h2, size_t at, size_t size, uint8_t flags, int32_t id)
 {
+    size_t n_more = (size - 1) / ROTA_H2_FRAME_MAX_BYTES;
+    uint8_t *block;
+
+    if (rota_h2_tx_reserve(h2, ROTA_H2_HEAD_BYTES + size + n_more * ROTA_H2_HEAD_BYTES) == NULL)
+        return false;
+    block = h2->tx.bytes + at + ROTA_H2_HEAD_BYTES;
+    for (size_t i = n_more; i > 0; i--) {
+        size_t from = i * ROTA_H2_FRAME_MAX_BYTES;
+        size_t n = (i == n_more ? size : from + ROTA_H2_FRAME_MAX_BYTES) - from;
+        uint8_t *to = block + from + i * ROTA_H2_HEAD_BYTES;
+
+        memmove(to, block + from, n);
+        rota_h2_head_write(to - ROTA_H2_HEAD_BYTES, n, ROTA_H2_TYPE_CONTINUATION, i == n_more ? ROTA_H2_FLAG_END_HEADERS : 0, id);
+    }
+    rota_h2_head_write(h2->tx.bytes + at, ROTA_H2_FRAME_MAX_BYTES, ROTA_H2_TYPE_HEADERS, flags, id);
+    h2->tx.used = at + ROTA_H2_HEAD_BYTES + size + n_more * ROTA_H2_HEAD_BYTES;
+    return true;
+}
+
+/* HEADERS into tx. False: no memory, and h2 is broken. */
+static bool put_headers(struct rota_h2 *h2, int32_t id, const struct rota_header *headers, size_t count, bool end)
+{
+    uint8_t flags = end ? ROTA_H2_FLAG_END_STREAM : 0;
+    size_t bound = ROTA_HPACK_BLOCK_BOUND + count * ROTA_HPACK_FIELD_BOUND + bytes_of(headers, count);
+    uint8_t *head = rota_h2_tx_reserve(h2, ROTA_H2_HEAD_BYTES + bound), *out;
+    size_t size;
+
+    if (head == NULL)
+        return false;
+    out = rota_hpack_encode_begin(&h2->encoder, head + ROTA_H2_HEAD_BYTES);
     for (size_t i = 0; i < count; i++)
-        ret_fields[i] = (nghttp2_nv){
-            .name = (uint8_t *)(uintptr_t)headers[i].name.data,
-            .value = (uint8_t *)(uintptr_t)headers[i].value.data,
-            .namelen = headers[i].name.size,
-            .valuelen = headers[i].value.size,
-            .flags = index_flag(h2, &headers[i]),
-        };
+        out = rota_hpack_encode(&h2->encoder, headers[i].name, headers[i].value, index_of(h2, &headers[i]), out);
+    size = (size_t)(out - head) - ROTA_H2_HEAD_BYTES;
+    h2->tx.last_head = id;
+    rota_h2_forgive_pings(h2);
+    rota_h2_allow_chores(h2);
+    if (size > ROTA_H2_FRAME_MAX_BYTES)
+        return split_block(h2, (size_t)(head - h2->tx.bytes), size, flags, id);
+    rota_h2_head_write(head, size, ROTA_H2_TYPE_HEADERS, flags | ROTA_H2_FLAG_END_HEADERS, id);
+    h2->tx.used += ROTA_H2_HEAD_BYTES + size;
+    return true;
 }
 
-static rota_err fields_init(struct fields *fields, struct rota_h2 *h2, const struct rota_header *headers, size_t count)
+static rota_err trailers_new(struct rota_h2 *h2, const struct rota_header *headers, size_t count, struct rota_h2_trailers **ret_trailers)
 {
-    rota_err err = check_size(h2, headers, count);
-
-    if (err < 0)
-        return err;
-    fields->pool = &h2->pool;
-    fields->all = fields->on_stack;
-    if (count > FIELDS_ON_STACK)
-        fields->all = rota_h2_pool_get(&h2->pool, count * sizeof(*fields->all));
-    if (fields->all == NULL)
-        return ROTA_ENOMEM;
-    to_fields(h2, headers, count, fields->all);
-    return 0;
-}
-
-static void fields_fini(struct fields *fields)
-{
-    if (fields->all != fields->on_stack)
-        rota_h2_pool_put(fields->pool, fields->all);
-}
-
-static rota_err trailers_new(struct rota_h2 *h2, const struct rota_header *headers, size_t count,
-    struct rota_h2_trailers **ret_trailers)
-{
-    struct rota_h2_trailers *trailers;
-    size_t bytes = 0;
+    struct rota_h2_trailers *trailers =
+        rota_h2_pool_get(&h2->pool, sizeof(*trailers) + count * sizeof(trailers->fields[0]) + bytes_of(headers, count));
     uint8_t *copy;
 
-    for (size_t i = 0; i < count; i++)
-        bytes += headers[i].name.size + headers[i].value.size;
-    trailers = rota_h2_pool_get(&h2->pool, sizeof(*trailers) + count * sizeof(trailers->fields[0]) + bytes);
     if (trailers == NULL)
         return ROTA_ENOMEM;
     trailers->count = count;
-    to_fields(h2, headers, count, trailers->fields);
     copy = (uint8_t *)&trailers->fields[count];
     for (size_t i = 0; i < count; i++) {
-        nghttp2_nv *field = &trailers->fields[i];
+        struct rota_slice name = headers[i].name, value = headers[i].value;
 
-        memcpy(copy, field->name, field->namelen);
-        field->name = copy;
-        copy += field->namelen;
-        if (field->valuelen > 0)
-            memcpy(copy, field->value, field->valuelen);
-        field->value = copy;
-        copy += field->valuelen;
+        memcpy(copy, name.data, name.size);
+        if (value.size > 0)
+            memcpy(copy + name.size, value.data, value.size);
+        trailers->fields[i] = (struct rota_header){rota_slice(copy, name.size), rota_slice(copy + name.size, value.size)};
+        copy += name.size + value.size;
     }
     *ret_trailers = trailers;
     return 0;
@@ -133,12 +142,15 @@ static rota_err trailers_new(struct rota_h2 *h2, const struct rota_header *heade
 /* --- The queue --- */
 
 /* More, or by a negative number less. */
-static void count_queued(const struct rota_h2 *h2, size_t bytes)
+static void count_queued(struct rota_h2_stream *stream, size_t bytes)
 {
-    if (h2->options.queued_total != NULL)
-        *h2->options.queued_total += bytes;
-    if (h2->options.queued_here != NULL)
-        *h2->options.queued_here += bytes;
+    const struct rota_h2_options *options = &stream->h2->options;
+
+    stream->queued += bytes;
+    if (options->queued_total != NULL)
+        *options->queued_total += bytes;
+    if (options->queued_here != NULL)
+        *options->queued_here += bytes;
 }
 
 static void queue_pop(struct rota_h2_stream *stream)
@@ -154,8 +166,7 @@ void rota_h2_queue_clear(struct rota_h2_stream *stream)
 {
     while (stream->first != NULL)
         queue_pop(stream);
-    count_queued(stream->h2, -stream->queued);
-    stream->queued = 0;
+    count_queued(stream, -stream->queued);
     rota_h2_pool_put(&stream->h2->pool, stream->trailers);
     stream->trailers = NULL;
 }
@@ -180,8 +191,7 @@ static rota_err queue_push(struct rota_h2_stream *stream, struct rota_chunk *chu
     else
         stream->last->next = piece;
     stream->last = piece;
-    stream->queued += chunk->size;
-    count_queued(stream->h2, chunk->size);
+    count_queued(stream, chunk->size);
     if (stream->queued >= stream->h2->options.high_mark_bytes)
         stream->was_high = true;
     return 0;
@@ -189,8 +199,7 @@ static rota_err queue_push(struct rota_h2_stream *stream, struct rota_chunk *chu
 
 static void queue_take(struct rota_h2_stream *stream, uint8_t *out, size_t size)
 {
-    stream->queued -= size;
-    count_queued(stream->h2, -size);
+    count_queued(stream, -size);
     while (size > 0) {
         struct rota_h2_piece *piece = stream->first;
         size_t left = piece->chunk->size - piece->offset;
@@ -205,104 +214,174 @@ static void queue_take(struct rota_h2_stream *stream, uint8_t *out, size_t size)
     }
 }
 
-/* --- Called by the session while it is pulled --- */
+/* --- What may be sent now --- */
 
-ssize_t rota_h2_on_read_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length, uint32_t *flags,
-    nghttp2_data_source *source, void *user)
+static bool has_end_to_send(const struct rota_h2_stream *stream)
 {
-    struct rota_h2 *h2 = user;
-    struct rota_h2_stream *stream = source->ptr;
-    size_t size = stream->queued < length ? stream->queued : length;
-    bool last = stream->ended && size == stream->queued;
+    return stream->ended && !stream->end_written;
+}
 
-    if (size == 0 && !last) {
-        stream->deferred = true;
-        return NGHTTP2_ERR_DEFERRED;
-    }
-    if (last) {
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (stream->trailers != NULL) {
-            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-            rota_h2_check(h2, nghttp2_submit_trailer(session, id, stream->trailers->fields, stream->trailers->count));
-        }
-    }
-    if (stream->was_high && stream->queued - size < h2->options.high_mark_bytes / 2) {
+static void make_ready(struct rota_h2_stream *stream)
+{
+    struct rota_h2 *h2 = stream->h2;
+    bool waits = stream->queued > 0 ? stream->send_left <= 0 : !has_end_to_send(stream);
+
+    if (!waits && rota_list_empty(&stream->ready))
+        rota_list_append(&h2->ready, &stream->ready);
+}
+
+void rota_h2_send_more(struct rota_h2 *h2, struct rota_h2_stream *stream)
+{
+    if (stream != NULL)
+        make_ready(stream);
+    else if (h2->send_left > 0)
+        rota_list_take(&h2->ready, &h2->blocked);
+}
+
+static size_t sendable(const struct rota_h2_stream *stream)
+{
+    int64_t n = (int64_t)stream->queued;
+
+    if (n > stream->send_left)
+        n = stream->send_left;
+    if (n > stream->h2->send_left)
+        n = stream->h2->send_left;
+    if (n > ROTA_H2_FRAME_MAX_BYTES)
+        n = ROTA_H2_FRAME_MAX_BYTES;
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* Its end goes out with the byte before `end_at`. */
+static void end_at(struct rota_h2_stream *stream, uint64_t end_at)
+{
+    stream->end_written = true;
+    stream->end_at = end_at;
+    rota_list_remove(&stream->ready);
+    if (stream->h2->options.server)
+        rota_list_append(&stream->h2->ending, &stream->ready);
+}
+
+/* A DATA frame of so many bytes of the queue at out. */
+static void write_data(struct rota_h2_stream *stream, uint8_t *out, size_t size, bool end)
+{
+    struct rota_h2 *h2 = stream->h2;
+
+    rota_h2_head_write(out, size, ROTA_H2_TYPE_DATA, end ? ROTA_H2_FLAG_END_STREAM : 0, stream->id);
+    queue_take(stream, out + ROTA_H2_HEAD_BYTES, size);
+    stream->send_left -= (int64_t)size;
+    h2->send_left -= (int64_t)size;
+    rota_h2_forgive_pings(h2);
+    if (size >= CRUMB_BYTES)
+        rota_h2_allow_chores(h2);
+    if (stream->was_high && stream->queued < h2->options.high_mark_bytes / 2) {
         stream->was_high = false;
         rota_h2_event_add(h2, ROTA_H2_WRITABLE, stream);
     }
-    if (h2->broken != 0)
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    if (size >= DIRECT_MIN_BYTES && h2->out_cap - h2->out_used >= FRAME_HEAD_BYTES + size)
-        *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    else
-        queue_take(stream, buf, size);
-    return (ssize_t)size;
 }
 
-/* Follows on_read_data at once, so the room found there is there. */
-int rota_h2_on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *framehd, size_t length,
-    nghttp2_data_source *source, void *user)
+static bool data_into_tx(struct rota_h2_stream *stream, size_t size, bool end)
 {
-    struct rota_h2 *h2 = user;
+    struct rota_h2 *h2 = stream->h2;
+    uint8_t *out = rota_h2_tx_reserve(h2, ROTA_H2_HEAD_BYTES + size);
 
-    (void)session;
-    (void)frame;
-    memcpy(h2->out + h2->out_used, framehd, FRAME_HEAD_BYTES);
-    queue_take(source->ptr, h2->out + h2->out_used + FRAME_HEAD_BYTES, length);
-    h2->out_used += FRAME_HEAD_BYTES + length;
-    return 0;
+    if (out == NULL)
+        return false;
+    write_data(stream, out, size, end);
+    h2->tx.used += ROTA_H2_HEAD_BYTES + size;
+    if (end)
+        end_at(stream, h2->tx.base + h2->tx.used);
+    return true;
+}
+
+static bool trailers_into_tx(struct rota_h2_stream *stream, const struct rota_header *headers, size_t count)
+{
+    struct rota_h2 *h2 = stream->h2;
+
+    if (!put_headers(h2, stream->id, headers, count, true))
+        return false;
+    end_at(stream, h2->tx.base + h2->tx.used);
+    return true;
+}
+
+/* All that is left of the stream is little, and may go. */
+static bool may_go_at_once(const struct rota_h2_stream *stream)
+{
+    const struct rota_h2 *h2 = stream->h2;
+
+    return stream->queued <= SMALL_BYTES && sendable(stream) == stream->queued && h2->tx.used - h2->tx.sent < TX_FULL_BYTES;
+}
+
+/* --- Pulling --- */
+
+/* The next of a stream's frames; into out, or into tx where out has no room for it. Returns how much of out was used. */
+static size_t send_data(struct rota_h2_stream *stream, uint8_t *out, size_t room)
+{
+    struct rota_h2 *h2 = stream->h2;
+    size_t size = sendable(stream);
+    bool end;
+
+    if (room < ROTA_H2_HEAD_BYTES + size && room >= ROTA_H2_HEAD_BYTES + DIRECT_MIN_BYTES)
+        size = room - ROTA_H2_HEAD_BYTES;
+    end = size == stream->queued && has_end_to_send(stream) && stream->trailers == NULL;
+    if (room < ROTA_H2_HEAD_BYTES + size) {
+        data_into_tx(stream, size, end);
+        return 0;
+    }
+    write_data(stream, out, size, end);
+    if (end)
+        end_at(stream, rota_h2_tx_out(h2));
+    return ROTA_H2_HEAD_BYTES + size;
+}
+
+static size_t send_next(struct rota_h2 *h2, struct rota_h2_stream *stream, uint8_t *out, size_t room)
+{
+    size_t used = 0;
+
+    rota_list_remove(&stream->ready);
+    if (stream->queued > 0 && stream->send_left > 0 && h2->send_left <= 0) {
+        rota_list_append(&h2->blocked, &stream->ready);
+        return 0;
+    }
+    if (stream->queued == 0 && stream->trailers != NULL)
+        trailers_into_tx(stream, stream->trailers->fields, stream->trailers->count);
+    else
+        used = send_data(stream, out, room);
+    if (!stream->end_written)
+        make_ready(stream);
+    return used;
 }
 
 /* A server that has answered in full does not wait for the rest of the request (RFC 9113, 8.1). */
-static int on_end_stream_sent(struct rota_h2 *h2, int32_t id)
+static void end_streams(struct rota_h2 *h2)
 {
-    if (h2->options.server && nghttp2_session_get_stream_remote_close(h2->session, id) == 0)
-        rota_h2_check(h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR));
-    return h2->broken == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-}
+    uint64_t out = rota_h2_tx_out(h2);
 
-int rota_h2_on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
-{
-    struct rota_h2 *h2 = user;
+    while (!rota_list_empty(&h2->ending)) {
+        struct rota_h2_stream *stream = ROTA_CONTAINER(h2->ending.next, struct rota_h2_stream, ready);
 
-    (void)session;
-    switch (frame->hd.type) {
-    case NGHTTP2_DATA:
-    case NGHTTP2_HEADERS:
-        rota_h2_forgive_pings(h2);
-        if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.length >= CRUMB_BYTES)
-            rota_h2_allow_chores(h2);
-        return (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ? 0 : on_end_stream_sent(h2, frame->hd.stream_id);
-    case NGHTTP2_RST_STREAM:
-        rota_h2_closed_note_reset(h2, frame->hd.stream_id);
-        return 0;
-    case NGHTTP2_GOAWAY:
-        rota_h2_on_goaway_sent(h2, &frame->goaway);
-        return h2->broken == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-    default:
-        return 0;
+        if (stream->end_at > out)
+            return;
+        if (!stream->peer_ended)
+            rota_h2_tx_rst(h2, stream->id, ROTA_H2_NO_ERROR);
+        rota_h2_stream_close(stream, ROTA_H2_DONE, ROTA_H2_NO_ERROR, "the stream ended in order");
     }
 }
 
-int rota_h2_on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user)
+size_t rota_h2_send_pull(struct rota_h2 *h2, uint8_t *out, size_t cap)
 {
-    struct rota_h2 *h2 = user;
-    struct rota_h2_stream *stream;
+    size_t used = 0;
 
-    (void)error;
-    if (frame->hd.type != NGHTTP2_HEADERS)
-        return 0;
-    stream = rota_h2_stream_find(h2, frame->hd.stream_id);
-    if (stream == NULL)
-        return 0;
-    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        rota_h2_stream_close_unprocessed(stream, true, "the connection drained before the stream was sent");
-    } else {
-        rota_h2_check(
-            h2, nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_INTERNAL_ERROR));
-        rota_h2_stream_close(stream, ROTA_H2_LOST, NGHTTP2_INTERNAL_ERROR, "its header fields could not be sent");
+    for (;;) {
+        used += rota_h2_tx_take(h2, out + used, cap - used);
+        end_streams(h2);
+        if (!rota_h2_tx_empty(h2) && used < cap)
+            continue;
+        if (used == cap || !rota_h2_fine(h2) || rota_list_empty(&h2->ready))
+            return used;
+        if (used > 0 && cap - used < ROTA_H2_HEAD_BYTES + DIRECT_MIN_BYTES)
+            return used; /* the next buffer has more room */
+        used += send_next(h2, ROTA_CONTAINER(h2->ready.next, struct rota_h2_stream, ready), out + used, cap - used);
     }
-    return h2->broken == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 /* --- Called by the owner --- */
@@ -310,38 +389,33 @@ int rota_h2_on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fra
 rota_err rota_h2_open(struct rota_h2 *h2, const struct rota_header *headers, size_t count, bool end, void *user,
     struct rota_h2_stream **ret_stream)
 {
-    nghttp2_data_provider provider = {.read_callback = rota_h2_on_read_data};
+    uint32_t changes = h2->encoder.changes;
     struct rota_h2_stream *stream;
-    struct fields fields;
-    int32_t id;
     rota_err err;
 
     ROTA_ASSERT(!h2->options.server);
-    if (!rota_h2_may_open(h2))
+    if (!rota_h2_may_open(h2) || h2->next_id > INT32_MAX)
         return ROTA_ECLOSED;
-    if (h2->n_slots >= h2->peer_max_streams) {
+    if (rota_h2_slots(h2) >= h2->peer_max_streams) {
         h2->want_room = true;
         return ROTA_EAGAIN;
     }
-    err = fields_init(&fields, h2, headers, count);
+    err = check_size(h2, headers, count);
     if (err < 0)
         return err;
-    stream = rota_h2_stream_new(h2, 0, user);
-    if (stream == NULL) {
-        fields_fini(&fields);
+    stream = rota_h2_stream_new(h2, (int32_t)h2->next_id, user);
+    if (stream == NULL)
+        return ROTA_ENOMEM;
+    stream->head_at = h2->tx.base + h2->tx.used;
+    if (!put_headers(h2, stream->id, headers, count, end)) {
+        rota_h2_stream_free(stream);
         return ROTA_ENOMEM;
     }
-    provider.source.ptr = stream;
-    id = nghttp2_submit_request(h2->session, NULL, fields.all, count, end ? NULL : &provider, stream);
-    fields_fini(&fields);
-    if (id < 0) {
-        rota_h2_stream_free(stream);
-        return id == NGHTTP2_ERR_NOMEM ? ROTA_ENOMEM : ROTA_ECLOSED;
-    }
-    stream->id = id;
-    stream->attached = true;
+    h2->next_id += 2;
+    stream->head_changed = h2->encoder.changes != changes;
     stream->ended = end;
-    h2->n_slots++;
+    if (end)
+        end_at(stream, h2->tx.base + h2->tx.used);
     *ret_stream = stream;
     return 0;
 }
@@ -356,43 +430,21 @@ static rota_err state_to_send(const struct rota_h2_stream *stream)
 rota_err rota_h2_send_headers(struct rota_h2_stream *stream, const struct rota_header *headers, size_t count, bool end)
 {
     struct rota_h2 *h2 = stream->h2;
-    struct fields fields;
     rota_err err = state_to_send(stream);
-    int rc;
 
     ROTA_ASSERT(h2->options.server);
     if (err == 0 && stream->headers_sent)
         err = ROTA_ESTATE;
     if (err == 0)
-        err = fields_init(&fields, h2, headers, count);
+        err = check_size(h2, headers, count);
     if (err < 0)
         return err;
-    rc = nghttp2_submit_headers(
-        h2->session, end ? NGHTTP2_FLAG_END_STREAM : 0, stream->id, NULL, fields.all, count, NULL);
-    fields_fini(&fields);
-    if (rc < 0)
+    if (!put_headers(h2, stream->id, headers, count, end))
         return ROTA_ENOMEM;
     stream->headers_sent = true;
     stream->ended = end;
-    return 0;
-}
-
-/* Has the session ask for data, if it does not anyway. */
-static rota_err wake(struct rota_h2_stream *stream)
-{
-    struct rota_h2 *h2 = stream->h2;
-
-    if (!stream->attached) {
-        nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = rota_h2_on_read_data};
-
-        if (nghttp2_submit_data(h2->session, NGHTTP2_FLAG_END_STREAM, stream->id, &provider) < 0)
-            return ROTA_ENOMEM;
-        stream->attached = true;
-    } else if (stream->deferred) {
-        if (nghttp2_session_resume_data(h2->session, stream->id) == NGHTTP2_ERR_NOMEM)
-            return ROTA_ENOMEM;
-        stream->deferred = false;
-    }
+    if (end)
+        end_at(stream, h2->tx.base + h2->tx.used);
     return 0;
 }
 
@@ -406,24 +458,22 @@ rota_err rota_h2_send(struct rota_h2_stream *stream, struct rota_chunk *chunk, b
         rota_chunk_unref(chunk);
         return err;
     }
-    /* Woken first: should there be no memory for the chunk's place, the session merely finds nothing. */
-    if (end || (chunk != NULL && chunk->size > 0))
-        err = wake(stream);
-    if (err < 0)
-        rota_chunk_unref(chunk);
-    else if (chunk != NULL)
+    if (chunk != NULL)
         err = queue_push(stream, chunk);
-    if (err == 0)
-        stream->ended = end;
-    return err;
+    if (err < 0)
+        return err;
+    stream->ended = end;
+    if (!end || !may_go_at_once(stream)) {
+        make_ready(stream);
+        return 0;
+    }
+    return data_into_tx(stream, stream->queued, true) ? 0 : ROTA_ENOMEM;
 }
 
 rota_err rota_h2_send_trailers(struct rota_h2_stream *stream, const struct rota_header *headers, size_t count)
 {
     struct rota_h2 *h2 = stream->h2;
     rota_err err = state_to_send(stream);
-    struct fields fields;
-    int rc;
 
     if (err == 0 && !stream->headers_sent)
         err = ROTA_ESTATE;
@@ -431,20 +481,14 @@ rota_err rota_h2_send_trailers(struct rota_h2_stream *stream, const struct rota_
         err = check_size(h2, headers, count);
     if (err < 0)
         return err;
-    if (stream->queued > 0) {
+    if (!may_go_at_once(stream)) {
         err = trailers_new(h2, headers, count, &stream->trailers);
         stream->ended = err == 0;
-        /* Data whose sending failed for want of memory is queued all the same, and would wait for ever. */
-        return err < 0 ? err : wake(stream);
-    }
-    /* No data before them: they need not wait for the window. The session's reading of the queue ends with the stream. */
-    err = fields_init(&fields, h2, headers, count);
-    if (err < 0)
+        make_ready(stream);
         return err;
-    rc = nghttp2_submit_trailer(h2->session, stream->id, fields.all, count);
-    fields_fini(&fields);
-    if (rc < 0)
+    }
+    if (stream->queued > 0 && !data_into_tx(stream, stream->queued, false))
         return ROTA_ENOMEM;
     stream->ended = true;
-    return 0;
+    return trailers_into_tx(stream, headers, count) ? 0 : ROTA_ENOMEM;
 }

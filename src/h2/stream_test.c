@@ -67,10 +67,10 @@ static void a_chunk_may_go_to_many_streams(void **state)
 
     (void)state;
     pair_ready(&pair);
-    chunk = rota_chunk_new(pair.alloc, 100);
+    chunk = rota_chunk_new(pair.alloc, 2000);
     assert_non_null(chunk);
-    chunk->size = 100;
-    memset(chunk->data, 'x', 100);
+    chunk->size = 2000;
+    memset(chunk->data, 'x', 2000);
     for (int n = 1; n <= 3; n++) {
         assert_int_equal(pair_open(&pair, false), n);
         assert_int_equal(rota_h2_send(pair.client.streams[n], rota_chunk_ref(chunk), true), 0);
@@ -80,7 +80,7 @@ static void a_chunk_may_go_to_many_streams(void **state)
     pair_run(&pair);
     assert_int_equal(chunk->refs, 1);
     rota_chunk_unref(chunk);
-    assert_int_equal(pair.server.total_bytes, 200);
+    assert_int_equal(pair.server.total_bytes, 4000);
     pair_fini(&pair);
 }
 

@@ -34,6 +34,10 @@ static void without_streams_there_is_no_ping(void **state)
     assert_int_equal(pair_open(&pair, true), 1);
     assert_int_equal(rota_h2_deadline_ns(pair.client.h2), 10 * SECOND_NS);
     rota_h2_reset(pair.client.streams[1], 8);
+    pair_run(&pair);
+    /* A second of quiet is waited for before memory is given back, once. */
+    assert_int_equal(rota_h2_deadline_ns(pair.client.h2), SECOND_NS);
+    assert_int_equal(rota_h2_tick(pair.client.h2, SECOND_NS, NULL), 0);
     assert_int_equal(rota_h2_deadline_ns(pair.client.h2), INT64_MAX);
     pair_fini(&pair);
 }

@@ -1,12 +1,15 @@
-/* window.c - windows that follow what bdp.h says: its pings sent after bulky DATA, its verdict announced.
+/* window.c - our windows: what the peer may send, and how much more it is given as the owner takes what came.
  *
- * DATA is bulky when a stream has brought half a window in all, or all streams half the connection's since the last ping. So short
- * calls are not pinged for.
+ * Of a window's size some is held (it came in, or a frame's head has announced it), some is in the peer's view; the rest is told to it
+ * when that is half of the size or more. So short messages cost no frame each.
+ * The windows follow what bdp.h says: its pings are sent after bulky DATA, its verdict is announced. DATA is bulky when a stream has
+ * brought half a window in all, or all streams half the connection's since the last ping. So short calls are not pinged for.
  * A stream's window is announced by SETTINGS, which moves those of the open streams too; the connection's is twice as large, so that
- * one stream that is held leaves room for others.
+ * one stream that is held leaves room for others. A peer may use a larger window as soon as it was announced, and the one that it
+ * began with until it has answered.
+ * Source: RFC 9113, 6.5.3, 6.9.
  */
 #include "h2/session.h"
-#include <string.h>
 
 #define WINDOW_MAX_BYTES (1u << 30) /* RFC 9113, 6.9.1 has the double of it as what must never be exceeded */
 
@@ -16,7 +19,74 @@ void rota_h2_window_init(struct rota_h2 *h2)
 {
     if (h2->options.max_window_bytes > WINDOW_MAX_BYTES)
         h2->options.max_window_bytes = WINDOW_MAX_BYTES;
-    rota_h2_bdp_init(&h2->bdp, h2->options.stream_window_bytes, h2->options.max_window_bytes, h2->now_ns);
+    h2->window_bytes = h2->options.stream_window_bytes;
+    rota_h2_bdp_init(&h2->bdp, h2->window_bytes, h2->options.max_window_bytes, h2->now_ns);
+}
+
+/* --- What is given back --- */
+
+/* More for the peer to see: half of the window at least, or (at once) anything. */
+static int64_t due(int64_t size, int64_t view, int64_t held, bool at_once)
+{
+    int64_t more = size - held - view;
+
+    return more > 0 && (at_once || more >= (size + 1) / 2) ? more : 0;
+}
+
+static void open_connection(struct rota_h2 *h2, bool at_once)
+{
+    int64_t more = due(h2->options.conn_window_bytes, h2->view, (int64_t)h2->held, at_once);
+
+    if (more == 0 || !rota_h2_fine(h2))
+        return;
+    h2->view += more;
+    rota_h2_tx_window_update(h2, 0, (uint32_t)more);
+}
+
+static void open_stream(struct rota_h2_stream *stream)
+{
+    struct rota_h2 *h2 = stream->h2;
+    int64_t more = due(h2->window_bytes, stream->view, stream->held, false);
+
+    /* A half that is over needs no window. */
+    if (more == 0 || stream->peer_ended || !rota_h2_fine(h2))
+        return;
+    stream->view += (int32_t)more;
+    rota_h2_tx_window_update(h2, stream->id, (uint32_t)more);
+}
+
+void rota_h2_window_release(struct rota_h2 *h2, struct rota_h2_stream *stream, size_t bytes)
+{
+    if (bytes == 0)
+        return;
+    h2->held -= bytes;
+    open_connection(h2, false);
+    if (stream == NULL)
+        return;
+    stream->held -= (uint32_t)bytes;
+    open_stream(stream);
+}
+
+/* --- What is announced --- */
+
+int32_t rota_h2_window_of_new(const struct rota_h2 *h2)
+{
+    return !h2->greeted && h2->window_bytes < ROTA_H2_WINDOW_DEFAULT ? ROTA_H2_WINDOW_DEFAULT : (int32_t)h2->window_bytes;
+}
+
+static void move_streams(struct rota_h2 *h2, int32_t more)
+{
+    for (struct rota_link *link = h2->streams.next; link != &h2->streams; link = link->next)
+        ROTA_CONTAINER(link, struct rota_h2_stream, link)->view += more;
+}
+
+void rota_h2_window_acked(struct rota_h2 *h2)
+{
+    if (h2->greeted)
+        return;
+    h2->greeted = true;
+    if (h2->options.stream_window_bytes < ROTA_H2_WINDOW_DEFAULT)
+        move_streams(h2, (int32_t)h2->options.stream_window_bytes - ROTA_H2_WINDOW_DEFAULT);
 }
 
 void rota_h2_window_arrived(struct rota_h2 *h2, struct rota_h2_stream *stream, size_t bytes)
@@ -28,21 +98,23 @@ void rota_h2_window_arrived(struct rota_h2 *h2, struct rota_h2_stream *stream, s
     if (!rota_h2_bdp_ping(&h2->bdp, h2->now_ns))
         return;
     h2->arrived_bytes = 0;
-    rota_h2_check(h2, nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, window_ping));
+    rota_h2_tx_ping(h2, window_ping, false);
 }
 
 void rota_h2_window_answer(struct rota_h2 *h2, const uint8_t *opaque)
 {
-    nghttp2_settings_entry entry = {.settings_id = NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE};
+    struct rota_h2_setting setting = {.id = ROTA_H2_SETTINGS_INITIAL_WINDOW_SIZE};
     uint32_t conn_bytes;
 
-    if (memcmp(opaque, window_ping, sizeof(window_ping)) != 0 || !rota_h2_bdp_answer(&h2->bdp, h2->now_ns))
+    if (memcmp(opaque, window_ping, sizeof(window_ping)) != 0 || !h2->greeted || !rota_h2_bdp_answer(&h2->bdp, h2->now_ns))
         return;
-    entry.value = h2->bdp.window_bytes;
-    rota_h2_check(h2, nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, &entry, 1));
-    conn_bytes = entry.value >= WINDOW_MAX_BYTES ? INT32_MAX : 2 * entry.value;
+    setting.value = h2->bdp.window_bytes;
+    rota_h2_tx_settings(h2, &setting, 1);
+    move_streams(h2, (int32_t)(setting.value - h2->window_bytes));
+    h2->window_bytes = setting.value;
+    conn_bytes = setting.value >= WINDOW_MAX_BYTES ? INT32_MAX : 2 * setting.value;
     if (conn_bytes <= h2->options.conn_window_bytes)
         return;
     h2->options.conn_window_bytes = conn_bytes;
-    rota_h2_check(h2, nghttp2_session_set_local_window_size(h2->session, NGHTTP2_FLAG_NONE, 0, (int32_t)conn_bytes));
+    open_connection(h2, true);
 }

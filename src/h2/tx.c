@@ -1,0 +1,198 @@
+/* tx.c - the bytes that are to go out before any DATA, whole frames in their order.
+ *
+ * Elsewhere: header blocks and DATA that are written here (send.c).
+ * Source: RFC 9113, 6.
+ */
+#include "base/alloc.h"
+#include "h2/session.h"
+
+#define FIRST_BYTES 512
+#define ACKS_MAX 1000 /* answers that the peer has not read yet */
+
+/* Where in tx the first frame begins: a client's preface is none. */
+static size_t first_frame(const struct rota_h2 *h2)
+{
+    return h2->options.server || h2->tx.base > 0 ? 0 : ROTA_H2_PREFACE_BYTES;
+}
+
+/* Forgets what is out, up to the last frame that begins there. */
+static void shift(struct rota_h2 *h2)
+{
+    struct rota_h2_tx *tx = &h2->tx;
+    size_t at = 0, next = first_frame(h2);
+
+    while (next <= tx->sent && next < tx->used) {
+        at = next;
+        next += ROTA_H2_HEAD_BYTES + rota_h2_head_read(tx->bytes + at).length;
+    }
+    if (next <= tx->sent)
+        at = next;
+    memmove(tx->bytes, tx->bytes + at, tx->used - at);
+    tx->base += at;
+    tx->sent -= at;
+    tx->used -= at;
+}
+
+uint8_t *rota_h2_tx_reserve(struct rota_h2 *h2, size_t size)
+{
+    struct rota_h2_tx *tx = &h2->tx;
+
+    if (tx->cap - tx->used >= size)
+        return tx->bytes + tx->used;
+    if (tx->sent > tx->used / 2)
+        shift(h2);
+    if (rota_alloc_reserve(h2->alloc, &tx->bytes, &tx->cap, tx->used + (size < FIRST_BYTES ? FIRST_BYTES : size), 1) < 0) {
+        rota_h2_out_of_memory(h2);
+        return NULL;
+    }
+    return tx->bytes + tx->used;
+}
+
+/* Room for a frame's payload behind its head. NULL: no memory. */
+static uint8_t *begin(struct rota_h2 *h2, size_t length, enum rota_h2_type type, uint8_t flags, int32_t id)
+{
+    uint8_t *out = rota_h2_tx_reserve(h2, ROTA_H2_HEAD_BYTES + length);
+
+    if (out == NULL)
+        return NULL;
+    h2->tx.used += ROTA_H2_HEAD_BYTES + length;
+    return rota_h2_head_write(out, length, type, flags, id);
+}
+
+void rota_h2_tx_settings(struct rota_h2 *h2, const struct rota_h2_setting *settings, size_t count)
+{
+    uint8_t *out = begin(h2, 6 * count, ROTA_H2_TYPE_SETTINGS, 0, 0);
+
+    if (out == NULL)
+        return;
+    h2->n_unacked++;
+    for (size_t i = 0; i < count; i++) {
+        *out++ = (uint8_t)(settings[i].id >> 8);
+        *out++ = (uint8_t)settings[i].id;
+        out = rota_h2_put_u32(out, settings[i].value);
+    }
+}
+
+static void count_ack(struct rota_h2 *h2)
+{
+    if (++h2->tx.n_acks > ACKS_MAX)
+        rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer does not read the answers to its PING and SETTINGS frames");
+}
+
+void rota_h2_tx_settings_ack(struct rota_h2 *h2)
+{
+    if (begin(h2, 0, ROTA_H2_TYPE_SETTINGS, ROTA_H2_FLAG_ACK, 0) != NULL)
+        count_ack(h2);
+}
+
+void rota_h2_tx_ping(struct rota_h2 *h2, const uint8_t *opaque, bool ack)
+{
+    uint8_t *out = begin(h2, 8, ROTA_H2_TYPE_PING, ack ? ROTA_H2_FLAG_ACK : 0, 0);
+
+    if (out == NULL)
+        return;
+    memcpy(out, opaque, 8);
+    if (ack)
+        count_ack(h2);
+}
+
+static void number(struct rota_h2 *h2, enum rota_h2_type type, int32_t id, uint32_t value)
+{
+    uint8_t *out = begin(h2, 4, type, 0, id);
+
+    if (out != NULL)
+        rota_h2_put_u32(out, value);
+}
+
+void rota_h2_tx_window_update(struct rota_h2 *h2, int32_t id, uint32_t increment)
+{
+    number(h2, ROTA_H2_TYPE_WINDOW_UPDATE, id, increment);
+}
+
+void rota_h2_tx_rst(struct rota_h2 *h2, int32_t id, uint32_t h2_code)
+{
+    number(h2, ROTA_H2_TYPE_RST_STREAM, id, h2_code);
+    h2->tx.n_resets++;
+    rota_h2_closed_note_reset(h2, id);
+}
+
+void rota_h2_tx_goaway(struct rota_h2 *h2, int32_t last_id, uint32_t h2_code, const char *debug)
+{
+    size_t size = strlen(debug);
+    uint8_t *out = begin(h2, 8 + size, ROTA_H2_TYPE_GOAWAY, 0, 0);
+
+    if (out == NULL)
+        return;
+    out = rota_h2_put_u32(out, (uint32_t)last_id);
+    out = rota_h2_put_u32(out, h2_code);
+    memcpy(out, debug, size);
+}
+
+/* A frame that stays was moved to `to`: its stream's marks follow. */
+static void moved(struct rota_h2 *h2, const struct rota_h2_head *head, size_t to, struct rota_h2_stream *stream)
+{
+    if (stream == NULL)
+        return;
+    if (head->type == ROTA_H2_TYPE_HEADERS)
+        stream->head_at = h2->tx.base + to;
+    if ((head->type == ROTA_H2_TYPE_HEADERS || head->type == ROTA_H2_TYPE_DATA) && (head->flags & ROTA_H2_FLAG_END_STREAM) != 0)
+        stream->end_at = h2->tx.base + to + ROTA_H2_HEAD_BYTES + head->length;
+}
+
+static bool is_to_go(const struct rota_h2_stream *stream, int32_t id)
+{
+    return stream != NULL && (id == 0 || stream->id == id) && rota_h2_stream_is_unsent(stream);
+}
+
+void rota_h2_tx_drop(struct rota_h2 *h2, int32_t id)
+{
+    struct rota_h2_tx *tx = &h2->tx;
+    size_t to = first_frame(h2), size;
+
+    if (rota_h2_tx_empty(h2))
+        return;
+    for (size_t at = to; at < tx->used; at += size) {
+        struct rota_h2_head head = rota_h2_head_read(tx->bytes + at);
+        struct rota_h2_stream *stream = head.id == 0 ? NULL : rota_h2_stream_find(h2, head.id);
+
+        size = ROTA_H2_HEAD_BYTES + head.length;
+        if (at >= tx->sent && is_to_go(stream, id)) {
+            if (head.type == ROTA_H2_TYPE_DATA)
+                h2->send_left += head.length;
+            continue;
+        }
+        if (to < at) {
+            memmove(tx->bytes + to, tx->bytes + at, size);
+            moved(h2, &head, to, stream);
+        }
+        to += size;
+    }
+    tx->used = to;
+}
+
+bool rota_h2_tx_empty(const struct rota_h2 *h2)
+{
+    return h2->tx.sent == h2->tx.used;
+}
+
+size_t rota_h2_tx_take(struct rota_h2 *h2, uint8_t *out, size_t cap)
+{
+    struct rota_h2_tx *tx = &h2->tx;
+    size_t n = tx->used - tx->sent < cap ? tx->used - tx->sent : cap;
+
+    if (n == 0)
+        return 0;
+    memcpy(out, tx->bytes + tx->sent, n);
+    tx->sent += n;
+    if (tx->sent == tx->used) {
+        tx->base += tx->used;
+        tx->sent = tx->used = 0;
+        tx->n_acks = tx->n_resets = 0;
+    }
+    return n;
+}
+
+uint64_t rota_h2_tx_out(const struct rota_h2 *h2)
+{
+    return h2->tx.base + h2->tx.sent;
+}
