@@ -43,6 +43,7 @@ struct rota_server_call *rota_server_call_make(struct rota_server *server)
 
 void rota_server_call_destroy(struct rota_server_call *call)
 {
+    rota_chunk_unref(call->packed);
     rota_arena_fini(&call->arena);
     rota_buffer_fini(&call->pending);
     rota_frame_decoder_fini(&call->decoder);
@@ -80,6 +81,8 @@ static void recycle(struct rota_server_call *call)
     call->sent_bytes = call->received_bytes = 0;
     call->initial = call->trailing = NULL;
     call->message = call->data = call->load = NULL;
+    rota_chunk_unref(call->packed);
+    call->packed = NULL;
     call->message_bytes = 0;
     call->starting = call->shown = call->input_end = call->end_delivered = call->headers_sent = call->answered = call->finished = false;
     call->cancelled = call->held = call->want_writable = false;

@@ -210,6 +210,38 @@ static void a_stream_of_requests_may_mix(void **unused)
     server_fixture_fini(&f);
 }
 
+/* A request that waits for its end counts for the bytes that came. */
+static void a_request_stays_compressed_until_its_end(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_fake_ask *asks[5];
+    struct server_fixture f;
+    uint8_t request[600];
+    size_t size = make_request(GZIPPED, request, sizeof(request));
+
+    (void)unused;
+    assert_true(size < LETTERS / 4);
+    options.max_pending_bytes = LETTERS;
+    server_fixture_init(&f, &options);
+    for (size_t i = 0; i < ROTA_COUNT(asks); i++) {
+        asks[i] = rota_fake_ask(f.asker, "/t.S/Echo", "grpc-encoding", "gzip");
+        rota_fake_ask_data(asks[i], rota_slice(request, size));
+        if (i < 4)
+            assert_string_equal(rota_fake_answer_status(asks[i]), "open");
+        assert_string_equal(f.trace, "");
+    }
+    assert_in_range(f.server->held_bytes, 1, LETTERS);
+    rota_fake_ask_cancel(asks[1]);
+    rota_fake_ask_data(asks[2], rota_slice(request, size));
+    assert_string_equal(rota_fake_answer_status(asks[2]), "INTERNAL more than one request message for a method that takes one");
+    rota_fake_ask_end(asks[0]);
+    assert_string_equal(rota_fake_answer_status(asks[0]), "OK");
+    assert_int_equal(strlen(rota_fake_answer_messages(asks[0])), LETTERS + 1);
+    rota_fake_hang_up(f.asker);
+    assert_int_equal(f.server->held_bytes, 0);
+    server_fixture_fini(&f);
+}
+
 /* --- Memory --- */
 
 /* A compressed request and reply, the n-th allocation failing. Returns whether it was asked for. */
@@ -307,6 +339,7 @@ int main(void)
         cmocka_unit_test(replies_are_compressed_for_those_who_take_it),
         cmocka_unit_test(compressed_requests_are_read_or_answered_with_the_reason),
         cmocka_unit_test(a_stream_of_requests_may_mix),
+        cmocka_unit_test(a_request_stays_compressed_until_its_end),
         cmocka_unit_test(running_out_of_memory_ends_no_more_than_the_call),
         cmocka_unit_test(a_long_status_message_is_sent_whole),
     };

@@ -2,7 +2,8 @@
  *
  * Invariants: credit is given back for a byte when the decoder has taken it, so a held call stops its client after one window,
  * while a message longer than the window still comes in. A method without client streaming is shown its request when the
- * client's half has ended and exactly one message came (the reply then never overtakes the request). What a call keeps
+ * client's half has ended and exactly one message came (the reply then never overtakes the request); one that came compressed stays so
+ * until then. What a call keeps
  * meanwhile is counted against its connection and the server; the call that exceeds max_pending_bytes is ended, and beyond max_total_bytes
  * the connections that hold most (relief.c): credit cannot bound it, since each message must come in whole before the handler can take it.
  */
@@ -48,7 +49,7 @@ static void count(struct rota_server_call *call)
     rota_server_call_uncount(call);
     call->pending_bytes = rota_buffer_peek(&call->pending).size + rota_frame_decoder_held(&call->decoder);
     if (!call->end_delivered)
-        call->pending_bytes += call->message_bytes;
+        call->pending_bytes += call->message_bytes + (call->packed == NULL ? 0 : call->packed->cap);
     call->conn->pending_bytes += call->pending_bytes;
     call->server->held_bytes += call->pending_bytes;
     if (call->pending_bytes == 0 || call->answered)
@@ -62,6 +63,8 @@ static void count(struct rota_server_call *call)
     rota_buffer_fini(&call->pending);
     rota_buffer_init(&call->pending, call->server->alloc, 0);
     rota_frame_decoder_fini(&call->decoder);
+    rota_chunk_unref(call->packed);
+    call->packed = NULL;
     rota_server_call_uncount(call);
 }
 
@@ -108,29 +111,51 @@ static bool let_in(struct rota_server_call *call, const void *message)
     return false;
 }
 
+/* The one request of a method without client streaming. */
+static void take_request(struct rota_server_call *call, const struct rota_frame *frame)
+{
+    size_t before_bytes = call->arena.used_bytes;
+
+    if (unpack(call, frame, &call->arena.as_alloc, &call->message))
+        (void)let_in(call, call->message);
+    call->message_bytes = call->arena.used_bytes - before_bytes;
+}
+
+/* Until the client's half has ended nobody can use it, and it may become a thousand times as long. */
+static void keep_packed(struct rota_server_call *call, struct rota_slice message)
+{
+    call->packed = rota_chunk_new(call->server->alloc, message.size);
+    if (call->packed == NULL) {
+        fail(call, ROTA_RESOURCE_EXHAUSTED, "server out of memory for a request message");
+        return;
+    }
+    if (message.size > 0)
+        memcpy(call->packed->data, message.data, message.size);
+    call->packed->size = message.size;
+}
+
 static void take_message(struct rota_server_call *call, const struct rota_frame *frame)
 {
     const struct rota_server_method *m = call->method;
-    const struct rota_alloc *alloc = frame->message.size < ROTA_BULK_MIN_BYTES ? call->server->alloc : call->server->bulk;
-    size_t before_bytes = call->arena.used_bytes;
     void *message;
 
     call->received_bytes += frame->message.size;
     if (!streams(call)) {
-        if (call->message != NULL)
+        if (call->message != NULL || call->packed != NULL)
             fail(call, ROTA_INTERNAL, "more than one request message for a method that takes one");
-        else if (unpack(call, frame, &call->arena.as_alloc, &call->message))
-            (void)let_in(call, call->message);
-        call->message_bytes = call->arena.used_bytes - before_bytes;
+        else if (frame->compressed)
+            keep_packed(call, frame->message);
+        else
+            take_request(call, frame);
         return;
     }
-    if (!unpack(call, frame, alloc, &message))
+    if (!unpack(call, frame, call->server->alloc, &message))
         return;
     if (let_in(call, message)) {
         call->shown = true;
         m->handler->on_message(call, message, m->handlers, m->user);
     }
-    m->handler->method->request.codec->free(m->handler->method->request.type, message, alloc);
+    m->handler->method->request.codec->free(m->handler->method->request.type, message, call->server->alloc);
 }
 
 static bool may_read(const struct rota_server_call *call)
@@ -158,6 +183,17 @@ static void decode(struct rota_server_call *call, struct rota_slice *data)
     }
 }
 
+/* False: the call was failed. */
+static bool take_packed(struct rota_server_call *call)
+{
+    struct rota_frame frame = {.compressed = true, .message = rota_chunk_slice(call->packed)};
+
+    take_request(call, &frame);
+    rota_chunk_unref(call->packed);
+    call->packed = NULL;
+    return may_read(call);
+}
+
 static void deliver_end(struct rota_server_call *call)
 {
     const struct rota_server_method *m = call->method;
@@ -168,6 +204,8 @@ static void deliver_end(struct rota_server_call *call)
         fail(call, ROTA_INTERNAL, "the stream ended inside a message");
         return;
     }
+    if (call->packed != NULL && !take_packed(call))
+        return;
     if (!streams(call) && call->message == NULL) {
         fail(call, ROTA_INTERNAL, "no request message for a method that takes one");
         return;

@@ -127,6 +127,7 @@ struct rota_server_call {
     int64_t deadline_ns;
     size_t pending_bytes; /* what input.c has counted against the connection */
     size_t message_bytes; /* that `message` takes */
+    struct rota_chunk *packed; /* a unary request that came compressed, as it came, until then; one reference */
     uint64_t sent_bytes, received_bytes; /* of messages */
     void *message; /* a unary request, unpacked in the arena, until the client's half ends */
     void *data;    /* the handler's */
