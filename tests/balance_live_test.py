@@ -72,12 +72,12 @@ def weights(h):
         servers = [h.spawn(h.peer_js("orcaserver.js") + ["--rps=%d" % rps] + more, name="orca %d" % rps) for rps in said]
         addrs = [server.wait_line(r"^listening on (\S+)", timeout_s=20).group(1) for server in servers]
         load = Load(h, addrs, '{"loadBalancingConfig":[{"weighted_round_robin":{"blackoutPeriod":"0.5s","weightUpdatePeriod":"0.2s",'
-                    '"enableOobLoadReport":%s,"oobReportingPeriod":"0.2s"}}]}' % oob, rate=1000)
+                    '"enableOobLoadReport":%s,"oobReportingPeriod":"0.2s"}}]}' % oob, rate=500)
 
         def measure(want):
             """The shares, once what was reported last is what they follow."""
-            load.wait_shares(lambda got: near(got, want, 0.05), 500)
-            return shares(load.after(now_us(), 3000), addrs)
+            load.wait_shares(lambda got: near(got, want, 0.05), 210)
+            return shares(load.after(now_us(), 1400), addrs)
 
         with h.check("reports %s: shares are 10:20:40" % says):
             got = measure(said)
@@ -91,7 +91,7 @@ def weights(h):
             assert near(got, [40, 20, 40], 0.01), got
         with h.check("reports %s: no call fails" % says):
             total, failed = load.finish()
-            assert total > 5000 and failed == 0, (total, failed)
+            assert total > 2 * (210 + 1400) and failed == 0, (total, failed)
         for server in servers:
             server.terminate()
 
