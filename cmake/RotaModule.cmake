@@ -5,6 +5,14 @@
 # librota are gathered by rota_library (RotaLibrary.cmake).
 
 enable_testing()
+
+# ctest has three slots a core (the presets' jobs, dev/test). A test takes a core's, or one when it mostly WAITS.
+set(ROTA_CORE_SLOTS 3)
+# The thread sanitizer sees something only where there are threads, so its build has THREADS' tests and no programs.
+set(ROTA_ONLY_THREADS OFF)
+if(ROTA_SANITIZE STREQUAL "thread")
+    set(ROTA_ONLY_THREADS ON)
+endif()
 if(ROTA_FUZZ)
     add_custom_target(fuzzers)
 endif()
@@ -16,7 +24,7 @@ function(rota_add_folder folder)
     endif()
 endfunction()
 
-# rota_module(name [NOT_IN_LIBRARY] [SOURCES file ...] [PROTOS file.proto ...] [IMPORT_DIRS dir ...]
+# rota_module(name [NOT_IN_LIBRARY] [THREADS] [SOURCES file ...] [PROTOS file.proto ...] [IMPORT_DIRS dir ...]
 #             [MESSAGES_ONLY] [DEPS module ...] [LIBS library ...] [HOT file ...] [COLD file ...|ALL]
 #             [TEST_DEPS module ...] [TEST_SOURCES file ...])
 #
@@ -29,11 +37,13 @@ endfunction()
 # TEST_DEPS modules that only its tests use; `testing` is always there once it exists
 # TEST_SOURCES fixtures of other folders that all of its tests are linked with
 #
+# THREADS   its tests use them
+#
 # Every x_test.c of the folder becomes the cmocka program <module>_x_test, linked with all *_fixture.c of the
 # folder (compiled once), and a test of that name with the labels `unit` and <module>. NOT_IN_LIBRARY keeps the module out of
 # librota (testing, sim, codegen).
 function(rota_module name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "NOT_IN_LIBRARY;MESSAGES_ONLY" ""
+    cmake_parse_arguments(PARSE_ARGV 1 arg "NOT_IN_LIBRARY;THREADS;MESSAGES_ONLY" ""
         "SOURCES;PROTOS;IMPORT_DIRS;DEPS;LIBS;HOT;COLD;TEST_DEPS;TEST_SOURCES")
     if(arg_UNPARSED_ARGUMENTS)
         message(FATAL_ERROR "rota_module(${name}): what is ${arg_UNPARSED_ARGUMENTS}?")
@@ -71,6 +81,12 @@ function(rota_module name)
         rota_generate(TARGET ${target} PROTOS ${arg_PROTOS} IMPORT_DIRS ${arg_IMPORT_DIRS} ${only})
     endif()
 
+    set(threads "")
+    if(arg_THREADS)
+        set(threads THREADS)
+    elseif(ROTA_ONLY_THREADS)
+        return()
+    endif()
     list(APPEND fixtures ${arg_TEST_SOURCES})
     if(BUILD_TESTING AND tests AND fixtures)
         # Objects, not an archive: a fixture that plays a part of the module must be linked even if that part is there first.
@@ -80,7 +96,7 @@ function(rota_module name)
     endif()
     foreach(test IN LISTS tests)
         cmake_path(GET test STEM stem)
-        rota_test(${name}_${stem} SOURCES ${test} ${fixtures} DEPS ${name} ${arg_TEST_DEPS} LABELS unit ${name})
+        rota_test(${name}_${stem} ${threads} SOURCES ${test} ${fixtures} DEPS ${name} ${arg_TEST_DEPS} LABELS unit ${name})
     endforeach()
 endfunction()
 
@@ -126,13 +142,13 @@ function(rota_program name)
     endif()
 endfunction()
 
-# rota_test(name SOURCES file ... [DEPS module ...] [LIBS library ...] [LABELS label ...] [TIMEOUT seconds]
+# rota_test(name [WAITS] [THREADS] SOURCES file ... [DEPS module ...] [LIBS library ...] [LABELS label ...] [TIMEOUT seconds]
 #           [ARGS argument ...])
 #
 # A cmocka program that ctest runs; the default timeout leaves room for sanitizers on a busy machine.
 function(rota_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;DEPS;LIBS;LABELS;ARGS")
-    if(NOT BUILD_TESTING)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "WAITS;THREADS" "TIMEOUT" "SOURCES;DEPS;LIBS;LABELS;ARGS")
+    if(NOT BUILD_TESTING OR (ROTA_ONLY_THREADS AND NOT arg_THREADS))
         return()
     endif()
     add_executable(${name} ${arg_SOURCES})
@@ -142,6 +158,9 @@ function(rota_test name)
         set(arg_TIMEOUT 60)
     endif()
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+    if(NOT arg_WAITS)
+        set_tests_properties(${name} PROPERTIES PROCESSORS ${ROTA_CORE_SLOTS})
+    endif()
 endfunction()
 
 # rota_link_test(target [DEPS module ...] [LIBS library ...]): what a cmocka program, or a part of one, is compiled and linked with
@@ -184,7 +203,7 @@ function(rota_fuzz_target name)
         endif()
         target_sources(${name} PRIVATE $<TARGET_OBJECTS:rota_fuzz_replay>)
         add_test(NAME ${name} COMMAND ${name} ${arg_CORPUS})
-        set_tests_properties(${name} PROPERTIES LABELS fuzz-corpus TIMEOUT 120)
+        set_tests_properties(${name} PROPERTIES LABELS fuzz-corpus TIMEOUT 120 PROCESSORS ${ROTA_CORE_SLOTS})
     endif()
 endfunction()
 
