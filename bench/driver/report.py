@@ -125,6 +125,8 @@ def performance(run):
         "## Goals", "", "`make bench`, or a row of it alone: `make bench ROWS=client,server`.", "", goals_table(results), "", counts(results) + ".", "",
         "Limits: bare_h2 is nghttp2 and libuv without anything of gRPC above them, raw and pingpong are epoll with as many bytes, nghttpd serves a",
         "file of the reply's size. Their sources are in [bench/peers](../bench/peers).", "",
+        "Where the system's congestion control is BBR, rota's connections to loopback addresses use reno instead, which large messages owe much to;",
+        "why, and what it is without: [decisions/0014-loopback.md](decisions/0014-loopback.md).", "",
         "## Figures", "",
         "cpu_us: µs of CPU a call; p50 to p999: µs; hwm_kb, rss: KB at the peak; disturbed: cores that others used meanwhile.", "",
     ]

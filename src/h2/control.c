@@ -152,8 +152,10 @@ static bool set(struct rota_h2 *h2, uint16_t id, uint32_t value)
 static bool on_settings(struct rota_h2 *h2, const struct rota_h2_head *head, struct rota_slice payload)
 {
     if ((head->flags & ROTA_H2_FLAG_ACK) != 0) {
-        if (h2->n_unacked == 0)
-            return rota_h2_broke(h2, ROTA_H2_PROTOCOL_ERROR, "an answer to no SETTINGS");
+        if (h2->n_unacked == 0) {
+            rota_h2_peer_chores(h2, 1); /* it answers nothing, and does no harm */
+            return true;
+        }
         h2->n_unacked--;
         rota_h2_window_acked(h2);
         return true;

@@ -179,7 +179,7 @@ void rota_stream_nodelay(int fd, int family)
 }
 
 /* BBR sends as fast as it has measured, by a timer for each piece: between two sockets of one machine that measures how soon the other
- * program was given its processor, and the timers cost as much as all the copying (docs/decisions/0012-loopback.md). */
+ * program was given its processor, and the timers cost as much as all the copying (docs/decisions/0014-loopback.md). */
 void rota_stream_stays_here(int fd, int family)
 {
     static const char pacing[] = "bbr", plain[] = "reno"; /* the one that is always there */
