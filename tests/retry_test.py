@@ -108,6 +108,7 @@ class Refusing(hostile.Server):
             count += 1
             if count == 80:
                 link.send(goaway(answered, 0))
+                link.until_closed()  # with calls unread an end would be a reset, which overtakes the GOAWAY
                 return
             if count % self.every == 0:
                 link.send(rst_stream(stream, REFUSED_STREAM))
