@@ -58,6 +58,7 @@ void rota_h2_block_begin(struct rota_h2 *h2, int32_t id, enum rota_h2_block_kind
     block->since_ns = h2->now_ns;
     block->count = 0;
     block->bytes = 0;
+    block->behind = h2->arena.used_bytes > 0 || h2->decoder.dropped != NULL;
     rota_h2_fields_begin(block);
     rota_hpack_begin(&h2->decoder);
 }
@@ -126,6 +127,28 @@ static void closed_event(struct rota_h2 *h2, struct rota_h2_stream *stream, stru
     };
 }
 
+/* Does the arena stay, for a block that goes on? A peer could see to it that one is open whenever the queue is emptied, so what came before
+ * goes all the same, and the block's fields are copied: once a block, since nothing comes in between. */
+static bool is_for_block(struct rota_h2 *h2)
+{
+    struct rota_h2_block *block = &h2->block;
+    struct rota_arena old = h2->arena;
+    bool behind = block->behind;
+
+    block->behind = false;
+    if (!block->open || block->kind == ROTA_H2_BLOCK_IGNORED || block->count == 0)
+        return false;
+    if (!behind)
+        return true;
+    rota_arena_init(&h2->arena, h2->alloc, 0);
+    for (size_t i = 0; i < block->count && h2->broken == 0; i++)
+        if (!copy(h2, &block->fields[i].name) || !copy(h2, &block->fields[i].value))
+            rota_h2_out_of_memory(h2);
+    rota_arena_fini(&old);
+    rota_hpack_let_go(&h2->decoder);
+    return true;
+}
+
 static void queue_emptied(struct rota_h2 *h2)
 {
     h2->events_head = h2->events_tail = 0;
@@ -134,7 +157,7 @@ static void queue_emptied(struct rota_h2 *h2)
         h2->events = NULL;
         h2->events_cap = 0;
     }
-    if (h2->block.open)
+    if (is_for_block(h2))
         return;
     rota_arena_reset(&h2->arena);
     rota_hpack_let_go(&h2->decoder);

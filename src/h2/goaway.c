@@ -21,7 +21,7 @@ static const uint8_t drain_ping[8] = {'r', 'o', 't', 'a', 'd', 'r', 'a', 'i'};
 void rota_h2_drain(struct rota_h2 *h2, int64_t now_ns)
 {
     h2->now_ns = now_ns;
-    if (h2->drain != ROTA_H2_NOT_DRAINING || h2->broken != 0)
+    if (h2->drain != ROTA_H2_NOT_DRAINING || !rota_h2_fine(h2))
         return;
     if (!h2->options.server) {
         h2->drain = ROTA_H2_DUE;
@@ -116,20 +116,25 @@ static void close_unserved(struct rota_h2 *h2, int32_t last_id)
 bool rota_h2_on_goaway(struct rota_h2 *h2, struct rota_slice payload)
 {
     int32_t last_id = rota_h2_u31(payload.data);
-    struct rota_slice debug = rota_slice(payload.data + 8, payload.size - 8);
+    struct rota_slice debug = rota_slice(payload.data + 8, payload.size - 8), copy;
+    uint32_t h2_code = rota_h2_u32(payload.data + 4);
+    const char *detail = goaway_detail(h2, h2_code, debug);
     struct rota_h2_event *event;
 
     if (last_id > h2->peer_last || (h2->options.server ? last_id != 0 && last_id % 2 != 0 : last_id != 0 && last_id % 2 == 0))
         return rota_h2_broke(h2, ROTA_H2_PROTOCOL_ERROR, "GOAWAY with a last stream id that it cannot have");
-    h2->peer_last = last_id;
+    if (detail == NULL || rota_arena_slice(&h2->arena, debug, &copy) < 0)
+        return rota_h2_out_of_memory(h2);
     event = rota_h2_event_add(h2, ROTA_H2_GOAWAY, NULL);
     if (event == NULL)
         return false;
-    event->h2_code = rota_h2_u32(payload.data + 4);
-    event->detail = goaway_detail(h2, event->h2_code, debug);
-    if (event->detail == NULL || rota_arena_slice(&h2->arena, debug, &event->data) < 0)
-        return rota_h2_out_of_memory(h2);
+    event->h2_code = h2_code;
+    event->detail = detail;
+    event->data = copy;
+    if (h2->refused)
+        rota_h2_peer_fault(h2); /* a second is usual; each costs a look at all streams */
     h2->refused = true;
+    h2->peer_last = last_id;
     if (!h2->options.server)
         close_unserved(h2, last_id);
     return rota_h2_fine(h2);

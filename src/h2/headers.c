@@ -45,9 +45,12 @@ static bool begin_request(struct rota_h2 *h2, int32_t id)
         return true;
     }
     rota_h2_block_begin(h2, id, ROTA_H2_BLOCK_IGNORED);
-    rota_h2_tx_rst(h2, id, ROTA_H2_REFUSED_STREAM);
-    if (!late)
+    if (late) {
+        rota_h2_peer_chores(h2, 1); /* GOAWAY has said it */
+    } else {
+        rota_h2_tx_rst(h2, id, ROTA_H2_REFUSED_STREAM);
         rota_h2_peer_reset(h2);
+    }
     return rota_h2_fine(h2);
 }
 

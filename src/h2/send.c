@@ -70,15 +70,13 @@ static enum rota_hpack_index index_of(struct rota_h2 *h2, const struct rota_head
     }
 }
 
-/* The block is longer than a frame may be: cuts it into CONTINUATION frames. It begins behind the head at `at`. */
-static bool split_block(struct rota_h2 *h2, size_t at, size_t size, uint8_t flags, int32_t id)
+/* The block behind the head is longer than a frame may be: cuts it into CONTINUATION frames, for whose heads there is room. Returns how
+ * much longer it is by these. */
+static size_t split_block(uint8_t *head, size_t size, uint8_t flags, int32_t id)
 {
     size_t n_more = (size - 1) / ROTA_H2_FRAME_MAX_BYTES;
-    uint8_t *block;
+    uint8_t *block = head + ROTA_H2_HEAD_BYTES;
 
-    if (rota_h2_tx_reserve(h2, ROTA_H2_HEAD_BYTES + size + n_more * ROTA_H2_HEAD_BYTES) == NULL)
-        return false;
-    block = h2->tx.bytes + at + ROTA_H2_HEAD_BYTES;
     for (size_t i = n_more; i > 0; i--) {
         size_t from = i * ROTA_H2_FRAME_MAX_BYTES;
         size_t n = (i == n_more ? size : from + ROTA_H2_FRAME_MAX_BYTES) - from;
@@ -87,9 +85,8 @@ static bool split_block(struct rota_h2 *h2, size_t at, size_t size, uint8_t flag
         memmove(to, block + from, n);
         rota_h2_head_write(to - ROTA_H2_HEAD_BYTES, n, ROTA_H2_TYPE_CONTINUATION, i == n_more ? ROTA_H2_FLAG_END_HEADERS : 0, id);
     }
-    rota_h2_head_write(h2->tx.bytes + at, ROTA_H2_FRAME_MAX_BYTES, ROTA_H2_TYPE_HEADERS, flags, id);
-    h2->tx.used = at + ROTA_H2_HEAD_BYTES + size + n_more * ROTA_H2_HEAD_BYTES;
-    return true;
+    rota_h2_head_write(head, ROTA_H2_FRAME_MAX_BYTES, ROTA_H2_TYPE_HEADERS, flags, id);
+    return n_more * ROTA_H2_HEAD_BYTES;
 }
 
 /* HEADERS into tx. False: no memory, and h2 is broken. */
@@ -97,7 +94,7 @@ static bool put_headers(struct rota_h2 *h2, int32_t id, const struct rota_header
 {
     uint8_t flags = end ? ROTA_H2_FLAG_END_STREAM : 0;
     size_t bound = ROTA_HPACK_BLOCK_BOUND + count * ROTA_HPACK_FIELD_BOUND + bytes_of(headers, count);
-    uint8_t *head = rota_h2_tx_reserve(h2, ROTA_H2_HEAD_BYTES + bound), *out;
+    uint8_t *head = rota_h2_tx_reserve(h2, ROTA_H2_HEAD_BYTES * (1 + bound / ROTA_H2_FRAME_MAX_BYTES) + bound), *out;
     size_t size;
 
     if (head == NULL)
@@ -110,8 +107,9 @@ static bool put_headers(struct rota_h2 *h2, int32_t id, const struct rota_header
     rota_h2_forgive_pings(h2);
     rota_h2_allow_chores(h2);
     if (size > ROTA_H2_FRAME_MAX_BYTES)
-        return split_block(h2, (size_t)(head - h2->tx.bytes), size, flags, id);
-    rota_h2_head_write(head, size, ROTA_H2_TYPE_HEADERS, flags | ROTA_H2_FLAG_END_HEADERS, id);
+        size += split_block(head, size, flags, id);
+    else
+        rota_h2_head_write(head, size, ROTA_H2_TYPE_HEADERS, flags | ROTA_H2_FLAG_END_HEADERS, id);
     h2->tx.used += ROTA_H2_HEAD_BYTES + size;
     return true;
 }
@@ -338,7 +336,9 @@ static size_t send_next(struct rota_h2 *h2, struct rota_h2_stream *stream, uint8
     size_t used = 0;
 
     rota_list_remove(&stream->ready);
-    if (stream->queued > 0 && stream->send_left > 0 && h2->send_left <= 0) {
+    if (stream->queued > 0 && stream->send_left <= 0)
+        return 0; /* SETTINGS have taken back its window since */
+    if (stream->queued > 0 && h2->send_left <= 0) {
         rota_list_append(&h2->blocked, &stream->ready);
         return 0;
     }
@@ -422,7 +422,7 @@ rota_err rota_h2_open(struct rota_h2 *h2, const struct rota_header *headers, siz
 
 static rota_err state_to_send(const struct rota_h2_stream *stream)
 {
-    if (stream->closed || stream->h2->broken != 0)
+    if (stream->closed || !rota_h2_fine(stream->h2))
         return ROTA_ECLOSED;
     return stream->ended ? ROTA_ESTATE : 0;
 }

@@ -72,6 +72,7 @@ struct rota_h2_block {
     int64_t since_ns;
     uint8_t seen;       /* fields.c */
     int64_t body_bytes; /* its content-length, or -1 */
+    bool behind; /* the arena has, or hpack keeps, what earlier blocks left */
     struct rota_header *fields;
     size_t count, cap, bytes;
 };

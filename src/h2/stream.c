@@ -95,16 +95,12 @@ uint32_t rota_h2_slots(const struct rota_h2 *h2)
 static bool take_back(struct rota_h2_stream *stream)
 {
     struct rota_h2 *h2 = stream->h2;
-    uint32_t max_bytes = h2->encoder.max_bytes;
 
     if (!rota_h2_stream_is_unsent(stream) || (stream->head_changed && h2->tx.last_head != stream->id))
         return false;
     rota_h2_tx_drop(h2, stream->id);
-    if (stream->head_changed) {
-        /* Said at the next block's beginning: both tables start anew. */
-        rota_hpack_encoder_resize(&h2->encoder, 0);
-        rota_hpack_encoder_resize(&h2->encoder, max_bytes);
-    }
+    if (stream->head_changed)
+        rota_hpack_encoder_restart(&h2->encoder);
     return true;
 }
 

@@ -139,6 +139,15 @@ static void moved(struct rota_h2 *h2, const struct rota_h2_head *head, size_t to
         stream->end_at = h2->tx.base + to + ROTA_H2_HEAD_BYTES + head->length;
 }
 
+static void check_out(struct rota_h2_tx *tx)
+{
+    if (tx->sent < tx->used)
+        return;
+    tx->base += tx->used;
+    tx->sent = tx->used = 0;
+    tx->n_acks = tx->n_resets = 0;
+}
+
 static bool is_to_go(const struct rota_h2_stream *stream, int32_t id)
 {
     return stream != NULL && (id == 0 || stream->id == id) && rota_h2_stream_is_unsent(stream);
@@ -168,6 +177,7 @@ void rota_h2_tx_drop(struct rota_h2 *h2, int32_t id)
         to += size;
     }
     tx->used = to;
+    check_out(tx);
 }
 
 bool rota_h2_tx_empty(const struct rota_h2 *h2)
@@ -184,11 +194,7 @@ size_t rota_h2_tx_take(struct rota_h2 *h2, uint8_t *out, size_t cap)
         return 0;
     memcpy(out, tx->bytes + tx->sent, n);
     tx->sent += n;
-    if (tx->sent == tx->used) {
-        tx->base += tx->used;
-        tx->sent = tx->used = 0;
-        tx->n_acks = tx->n_resets = 0;
-    }
+    check_out(tx);
     return n;
 }
 

@@ -74,10 +74,16 @@ int32_t rota_h2_window_of_new(const struct rota_h2 *h2)
     return !h2->greeted && h2->window_bytes < ROTA_H2_WINDOW_DEFAULT ? ROTA_H2_WINDOW_DEFAULT : (int32_t)h2->window_bytes;
 }
 
+/* A window that this leaves below nothing is opened again at once: it may be that none of it is held, so that no release would. */
 static void move_streams(struct rota_h2 *h2, int32_t more)
 {
-    for (struct rota_link *link = h2->streams.next; link != &h2->streams; link = link->next)
-        ROTA_CONTAINER(link, struct rota_h2_stream, link)->view += more;
+    for (struct rota_link *link = h2->streams.next; link != &h2->streams; link = link->next) {
+        struct rota_h2_stream *stream = ROTA_CONTAINER(link, struct rota_h2_stream, link);
+
+        stream->view += more;
+        if (more < 0)
+            open_stream(stream);
+    }
 }
 
 void rota_h2_window_acked(struct rota_h2 *h2)

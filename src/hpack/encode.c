@@ -41,6 +41,16 @@ void rota_hpack_encoder_resize(struct rota_hpack_encoder *encoder, uint32_t max_
         rota_hpack_sent_evict_to(encoder->table, max_bytes);
 }
 
+/* Also where the size is 0 and stays it: that may be what the lost block would have said. */
+void rota_hpack_encoder_restart(struct rota_hpack_encoder *encoder)
+{
+    encoder->min_bytes = 0;
+    encoder->resized = true;
+    encoder->changes++;
+    if (encoder->table != NULL)
+        rota_hpack_sent_evict_to(encoder->table, 0);
+}
+
 /* 5.1 */
 static uint8_t *put_integer(uint8_t *out, uint8_t form, unsigned prefix_bits, size_t value)
 {

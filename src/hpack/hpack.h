@@ -82,6 +82,7 @@ enum rota_hpack_index {
 void rota_hpack_encoder_init(struct rota_hpack_encoder *encoder, const struct rota_alloc *alloc);
 void rota_hpack_encoder_fini(struct rota_hpack_encoder *encoder);
 void rota_hpack_encoder_resize(struct rota_hpack_encoder *encoder, uint32_t max_bytes); /* the peer's SETTINGS_HEADER_TABLE_SIZE */
+void rota_hpack_encoder_restart(struct rota_hpack_encoder *encoder); /* the last block was not sent: the next one begins with empty tables */
 
 #define ROTA_HPACK_BLOCK_BOUND 12  /* bytes that the beginning of a block takes at most */
 #define ROTA_HPACK_FIELD_BOUND 12  /* that a field takes at most beside its name and value */
