@@ -25,7 +25,7 @@ from mischief_frames import ACK, END_STREAM, HEADERS, PING, PREFACE, SETTINGS, f
 ABUSE = [harness.PYTHON, "-u", harness.TESTS_DIR + "/peers/abuse.py"]
 RSS_MIB = 128
 PENDING_MIB = 512 + 32
-IDLE_KIB = 24
+IDLE_KIB = 6
 NOISE_S = 0.1
 QUIET_CALLS = 500
 FLOODS = ["rapid_reset", "made_you_reset", "half_closed_reset", "streams_over_limit", "ping_flood", "ping_ack_flood", "settings_flood",
