@@ -171,6 +171,40 @@ static void late_streams_are_not_answered(void **state)
     pair_fini(&pair);
 }
 
+static void answer_it(struct pair_side *side, int n, const struct rota_h2_event *event)
+{
+    if (event->type == ROTA_H2_REQUEST)
+        assert_int_equal(pair_respond(side->pair, n, false), 0);
+    if (event->type == ROTA_H2_CLOSED)
+        side->n_streams = 0;
+}
+
+/* Neither the rate of resets nor the number of streams bounds what a peer leaves unread that has time. */
+static void answers_that_nobody_reads_have_an_end(void **state)
+{
+    struct pair pair;
+    uint32_t i;
+
+    (void)state;
+    wire.size = 0;
+    assert_int_equal(pair_init(&pair, NULL, NULL, NULL), 0);
+    pair.server.mute = true;
+    pair.server.react = answer_it;
+    wire_magic(&wire);
+    for (i = 0; i < 40000 && pair.server.err == 0; i++) {
+        wire_headers(&wire, 0, 2 * i + 1, WIRE_REQUEST);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        wire.size = 0;
+        wire_number(&wire, WIRE_RST, 2 * i + 1, 8);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        wire.size = 0;
+        pair.now_ns += INT64_C(10000000);
+    }
+    assert_int_equal(pair.server.err, ROTA_EPROTO);
+    assert_in_range(i, 10000, 10200);
+    pair_fini(&pair);
+}
+
 /* Each costs a look at all streams. */
 static void goaway_again_and_again_is_a_fault(void **state)
 {
@@ -288,6 +322,7 @@ int main(void)
         cmocka_unit_test(what_came_before_an_open_block_goes),
         cmocka_unit_test(requests_keep_their_fields),
         cmocka_unit_test(late_streams_are_not_answered),
+        cmocka_unit_test(answers_that_nobody_reads_have_an_end),
         cmocka_unit_test(goaway_again_and_again_is_a_fault),
         cmocka_unit_test(nothing_follows_the_goaway_of_a_fault),
         cmocka_unit_test(a_window_that_is_taken_back_is_kept_to),

@@ -95,7 +95,10 @@ static void on_rst_stream(struct rota_h2 *h2, const struct rota_h2_head *head, s
     rota_h2_peer_reset(h2);
     if (stream == NULL)
         return;
-    if (!h2->options.server && code == ROTA_H2_REFUSED_STREAM)
+    if (stream->headers_sent && !rota_h2_tx_empty(h2))
+        rota_h2_tx_count_reset(h2);
+    /* Who has answered has processed it, whatever it says. */
+    if (!h2->options.server && code == ROTA_H2_REFUSED_STREAM && !stream->headers_seen)
         rota_h2_stream_close_unprocessed(stream, false, "the peer refused the stream");
     else
         rota_h2_stream_close(stream, ROTA_H2_RESET, code, "");

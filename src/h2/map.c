@@ -1,15 +1,18 @@
 /* map.c - the open streams by their id: open addressing with linear probing, at most half full, nothing left behind by what goes.
  *
- * Ids of a side count up by two, so their halves, as they are, spread themselves.
+ * Ids of a side count up by two, and their halves are spread by a multiplication: from its upper half, which is the golden ratio's, those
+ * that follow each other come to lie far apart. Its lower half differs between connections, so that a client which leaves out ids
+ * does not know which of them have the same home.
  */
 #include "base/alloc.h"
 #include "h2/session.h"
 
 #define BITS_FIRST 3
+#define GOLDEN 0x9e370001u
 
 static uint32_t home(const struct rota_h2 *h2, int32_t id)
 {
-    return ((uint32_t)id >> 1) & ((1u << h2->map_bits) - 1);
+    return ((uint32_t)id >> 1) * h2->map_mix >> (32 - h2->map_bits);
 }
 
 static void put(struct rota_h2 *h2, struct rota_h2_stream *stream)
@@ -30,6 +33,8 @@ static bool grow(struct rota_h2 *h2)
 
     if (map == NULL)
         return false;
+    if (old == NULL)
+        h2->map_mix = GOLDEN | ((uint32_t)((uintptr_t)h2 >> 5 ^ (uintptr_t)h2 >> 20) & 0xfffe);
     h2->map = map;
     h2->map_bits = bits;
     for (uint32_t i = 0; i < n_old; i++)

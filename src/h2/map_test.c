@@ -20,6 +20,20 @@ static int32_t in_a_row(uint32_t i)
     return (int32_t)(2 * i + 1);
 }
 
+static uint32_t mix; /* the map's */
+
+static int32_t at_one_home(uint32_t i)
+{
+    static uint32_t half;
+
+    if (i == 0)
+        half = 0;
+    do {
+        half++;
+    } while (half * mix >> 23 != 0); /* of 2^9, and of every smaller map */
+    return (int32_t)(half << 1 | 1);
+}
+
 static int32_t far_apart(uint32_t i)
 {
     return (int32_t)(i << 23 | 1);
@@ -40,8 +54,9 @@ static const struct {
     ids_fn *ids;
 } cases[] = {
     {"ids in a row", in_a_row},
-    {"ids that all have the same home", far_apart},
-    {"runs of ids that have the same homes", in_runs},
+    {"ids that all have the same home", at_one_home},
+    {"ids that differ in few bits", far_apart},
+    {"runs of ids", in_runs},
     {"the highest ids", at_the_end},
 };
 
@@ -69,6 +84,10 @@ static void what_is_added_is_found_until_it_is_removed(void **state)
         rota_rng_init(&rng, i + 1);
         assert_null(rota_h2_stream_find(&h2, 1));
         rota_h2_map_remove(&h2, 1);
+        streams[0] = (struct rota_h2_stream){.id = 1};
+        assert_true(rota_h2_map_add(&h2, &streams[0]));
+        rota_h2_map_remove(&h2, 1);
+        mix = h2.map_mix;
         for (uint32_t k = 0; k < STREAMS; k++) {
             streams[k] = (struct rota_h2_stream){.id = cases[i].ids(k)};
             is_in[k] = false;

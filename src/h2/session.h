@@ -84,7 +84,7 @@ struct rota_h2_tx {
     size_t sent, used, cap;
     uint64_t base;     /* how many bytes went before bytes[0] */
     uint32_t n_acks;   /* answers to PING and SETTINGS in it */
-    uint32_t n_resets; /* client: RST_STREAM in it, whose streams the peer counts until then */
+    uint32_t n_resets; /* RST_STREAM in it; client: the peer counts their streams until then; server: also streams that the peer has reset */
     int32_t last_head; /* id of the last header block's stream */
 };
 
@@ -161,7 +161,7 @@ struct rota_h2 {
     struct rota_h2_stream *returned;
     uint32_t n_open;             /* in streams */
     struct rota_h2_stream **map; /* by id: open addressing, 2^map_bits places; NULL: no stream yet */
-    uint32_t n_map;
+    uint32_t n_map, map_mix;
     uint8_t map_bits;
     uint32_t next_id; /* client: of the next stream; above INT32_MAX: there are no more */
 
@@ -299,6 +299,7 @@ void rota_h2_tx_settings_ack(struct rota_h2 *h2);
 void rota_h2_tx_ping(struct rota_h2 *h2, const uint8_t *opaque, bool ack);
 void rota_h2_tx_window_update(struct rota_h2 *h2, int32_t id, uint32_t increment);
 void rota_h2_tx_rst(struct rota_h2 *h2, int32_t id, uint32_t h2_code);
+void rota_h2_tx_count_reset(struct rota_h2 *h2); /* server: the peer has reset a stream of which something may be in tx */
 void rota_h2_tx_goaway(struct rota_h2 *h2, int32_t last_id, uint32_t h2_code, const char *debug);
 /* Takes the frames of unsent streams out again: of one, or (0) of all. */
 void rota_h2_tx_drop(struct rota_h2 *h2, int32_t id);

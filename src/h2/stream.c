@@ -91,12 +91,16 @@ uint32_t rota_h2_slots(const struct rota_h2 *h2)
     return h2->n_map + h2->tx.n_resets;
 }
 
+#define BACK_MAX_BYTES (256 * 1024) /* that may have to be moved; thousands of streams are often reset together */
+
 /* Nothing of it need go out, if no header block after it counts on what its own put into the peer's table. */
 static bool take_back(struct rota_h2_stream *stream)
 {
     struct rota_h2 *h2 = stream->h2;
 
     if (!rota_h2_stream_is_unsent(stream) || (stream->head_changed && h2->tx.last_head != stream->id))
+        return false;
+    if (h2->tx.base + h2->tx.used - stream->head_at > BACK_MAX_BYTES)
         return false;
     rota_h2_tx_drop(h2, stream->id);
     if (stream->head_changed)

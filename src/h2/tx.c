@@ -8,6 +8,7 @@
 
 #define FIRST_BYTES 512
 #define ACKS_MAX 1000 /* answers that the peer has not read yet */
+#define RESETS_MAX 10000 /* of a server, beside its streams: resets that the peer has not read yet */
 
 /* Where in tx the first frame begins: a client's preface is none. */
 static size_t first_frame(const struct rota_h2 *h2)
@@ -112,8 +113,14 @@ void rota_h2_tx_window_update(struct rota_h2 *h2, int32_t id, uint32_t increment
 void rota_h2_tx_rst(struct rota_h2 *h2, int32_t id, uint32_t h2_code)
 {
     number(h2, ROTA_H2_TYPE_RST_STREAM, id, h2_code);
-    h2->tx.n_resets++;
     rota_h2_closed_note_reset(h2, id);
+    rota_h2_tx_count_reset(h2);
+}
+
+void rota_h2_tx_count_reset(struct rota_h2 *h2)
+{
+    if (++h2->tx.n_resets > RESETS_MAX && h2->options.server && h2->tx.n_resets - RESETS_MAX > h2->options.max_concurrent_streams)
+        rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer does not read what becomes of the streams that it opens");
 }
 
 void rota_h2_tx_goaway(struct rota_h2 *h2, int32_t last_id, uint32_t h2_code, const char *debug)
@@ -156,7 +163,8 @@ static bool is_to_go(const struct rota_h2_stream *stream, int32_t id)
 void rota_h2_tx_drop(struct rota_h2 *h2, int32_t id)
 {
     struct rota_h2_tx *tx = &h2->tx;
-    size_t to = first_frame(h2), size;
+    const struct rota_h2_stream *one = id == 0 ? NULL : rota_h2_stream_find(h2, id);
+    size_t to = one == NULL ? first_frame(h2) : (size_t)(one->head_at - tx->base), size;
 
     if (rota_h2_tx_empty(h2))
         return;
