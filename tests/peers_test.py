@@ -28,9 +28,10 @@ def client(h, kind):
 def test(h):
     kind = sys.argv[1]
     command = client(h, kind)
-    # node's http2 half-closes a stream before it resets it, so that a server of Bidi sees a proper end.
-    cancelled = ("Unary", "ServerStream") if kind == "js" else ("Unary", "ServerStream", "Bidi")
     for name, server in servers(h):
+        # node's http2 half-closes a stream before it resets it, so that a server of Bidi sees a proper end; grpcio's server at times tells its
+        # handler of the end before it tells of the reset.
+        cancelled = ("Unary", "ServerStream") if kind == "js" or name == "py" else ("Unary", "ServerStream", "Bidi")
         running = h.spawn(server, name=name + " server")
         addr = running.wait_line(LISTENING).group(1)
         h.check_program("%s client, %s server" % (kind, name), command + [addr])
