@@ -138,7 +138,7 @@ def server(b):
 
 
 def loops(b):
-    """The same six servers and all clients on one core, then the same on two: each loop has a core to itself and its servers."""
+    """The same six servers and all clients on one core, then the same on two; a loop calls all six, so on two cores half of its calls cross over."""
     for _ in range(b.repeats):
         port = b.ports(6)
         for count in (1, 2):

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define EVENTS_KEPT 64       /* a larger queue is given back once it is empty */
-#define FIELD_OVERHEAD_BYTES 32 /* RFC 9113, 6.5.2: SETTINGS_MAX_HEADER_LIST_SIZE */
 
 struct rota_h2_event *rota_h2_event_add(struct rota_h2 *h2, enum rota_h2_event_type type, struct rota_h2_stream *stream)
 {
@@ -18,7 +17,7 @@ struct rota_h2_event *rota_h2_event_add(struct rota_h2 *h2, enum rota_h2_event_t
 
     if (h2->events_tail == h2->events_cap &&
         rota_alloc_reserve(h2->alloc, &h2->events, &h2->events_cap, h2->events_tail + 1, sizeof(*event)) < 0) {
-        h2->broken = ROTA_ENOMEM;
+        rota_h2_out_of_memory(h2);
         return NULL;
     }
     event = &h2->events[h2->events_tail++];
@@ -70,7 +69,7 @@ static bool copy(struct rota_h2 *h2, struct rota_slice *bytes)
 
 bool rota_h2_block_count(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value)
 {
-    h2->block.bytes += name.size + value.size + FIELD_OVERHEAD_BYTES;
+    h2->block.bytes += name.size + value.size + ROTA_H2_FIELD_OVERHEAD_BYTES;
     return h2->block.bytes <= h2->options.max_header_bytes;
 }
 

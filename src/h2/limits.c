@@ -19,7 +19,6 @@
 #define STRIKES_MAX 2
 #define IDLE_PING_NS (7200 * SECOND_NS)
 #define CRUMB_CHORES 4 /* it goes further up than other chores */
-#define CRUMB_BYTES 5  /* less than the head of a message: it comes of full windows and of splitting for its own sake */
 
 struct allowance {
     uint32_t burst, per_s;
@@ -123,7 +122,7 @@ void rota_h2_peer_data(struct rota_h2 *h2, size_t size)
 {
     if (size == 0)
         rota_h2_peer_fault(h2);
-    else if (size < CRUMB_BYTES)
+    else if (size < ROTA_H2_CRUMB_BYTES)
         rota_h2_peer_chores(h2, CRUMB_CHORES);
 }
 

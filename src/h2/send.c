@@ -8,15 +8,12 @@
 #include "base/assert.h"
 #include "h2/session.h"
 
-#define CRUMB_BYTES 5 /* less is sent where the peer opens its window by so little; that earns it nothing */
 #define SMALL_BYTES 1024
 #define TX_FULL_BYTES (64 * 1024) /* the peer reads slowly: nothing more is sent out of turn */
 #define DIRECT_MIN_BYTES 1024     /* a frame is cut to fit into the caller's buffer unless it becomes smaller than this */
 /* What we let a header block have. Its bound counts this much beside the fields' own bytes. */
 #define BLOCK_MAX_BYTES 65536
-#define FIELD_BOUND_BYTES 12
 #define BLOCK_BOUND_BYTES 17
-#define FIELD_OVERHEAD_BYTES 32 /* as the peer counts: RFC 9113, 6.5.2 */
 
 struct rota_h2_trailers {
     size_t count;
@@ -38,8 +35,8 @@ static rota_err check_size(const struct rota_h2 *h2, const struct rota_header *h
 {
     size_t bytes = bytes_of(headers, count);
 
-    if (bytes + count * FIELD_BOUND_BYTES + BLOCK_BOUND_BYTES > BLOCK_MAX_BYTES ||
-        bytes + count * FIELD_OVERHEAD_BYTES > h2->peer_max_header_bytes)
+    if (bytes + count * ROTA_HPACK_FIELD_BOUND + BLOCK_BOUND_BYTES > BLOCK_MAX_BYTES ||
+        bytes + count * ROTA_H2_FIELD_OVERHEAD_BYTES > h2->peer_max_header_bytes)
         return ROTA_ELIMIT;
     return 0;
 }
@@ -269,7 +266,7 @@ static void write_data(struct rota_h2_stream *stream, uint8_t *out, size_t size,
     stream->send_left -= (int64_t)size;
     h2->send_left -= (int64_t)size;
     rota_h2_forgive_pings(h2);
-    if (size >= CRUMB_BYTES)
+    if (size >= ROTA_H2_CRUMB_BYTES) /* less is sent where the peer opens its window by so little; that earns it nothing */
         rota_h2_allow_chores(h2);
     if (stream->was_high && stream->queued < h2->options.high_mark_bytes / 2) {
         stream->was_high = false;

@@ -24,6 +24,8 @@
 #include "hpack/hpack.h"
 
 #define ROTA_H2_RESETS_KEPT 64
+#define ROTA_H2_CRUMB_BYTES 5 /* DATA of less, which is less than the head of a message, is a crumb (limits.c) */
+#define ROTA_H2_FIELD_OVERHEAD_BYTES 32 /* of a field in a header list, beside name and value: RFC 9113, 6.5.2 */
 #define ROTA_H2_WINDOW_DEFAULT 65535
 
 /* So many at once, and so many more each second (a token bucket). */
@@ -174,7 +176,7 @@ struct rota_h2 {
     bool want_room;
 
     /* What the peer said in SETTINGS. */
-    uint32_t peer_max_streams, peer_max_frame_bytes;
+    uint32_t peer_max_streams;
     int64_t peer_window_bytes; /* a new stream's */
     size_t peer_max_header_bytes;
     uint32_t n_unacked; /* SETTINGS of ours that it has not answered */

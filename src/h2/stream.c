@@ -6,6 +6,8 @@
 #include "base/assert.h"
 #include "h2/session.h"
 
+#define BACK_MAX_BYTES (256 * 1024) /* that may have to be moved; thousands of streams are often reset together */
+
 struct rota_h2_stream *rota_h2_stream_new(struct rota_h2 *h2, int32_t id, void *user)
 {
     struct rota_h2_stream *stream = rota_h2_pool_get(&h2->pool, sizeof(*stream));
@@ -90,8 +92,6 @@ uint32_t rota_h2_slots(const struct rota_h2 *h2)
 {
     return h2->n_map + h2->tx.n_resets;
 }
-
-#define BACK_MAX_BYTES (256 * 1024) /* that may have to be moved; thousands of streams are often reset together */
 
 /* Nothing of it need go out, if no header block after it counts on what its own put into the peer's table. */
 static bool take_back(struct rota_h2_stream *stream)
