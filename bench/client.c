@@ -1,8 +1,9 @@
 /* client.c - what a unary call costs the client: closed loop, N outstanding, typed stubs, a deadline on each, round_robin over three servers.
  *
- * usage: client [-c OUTSTANDING] [-dur SECONDS] [-warm SECONDS] [-target TARGET] [-policy NAME] [-ca FILE] [-blocking | -thread | -loops N]
+ * usage: client [-c OUTSTANDING] [-dur SECONDS] [-warm SECONDS] [-target TARGET]... [-policy NAME] [-ca FILE] [-blocking | -thread | -loops N]
  * -blocking: calls one after the other, on a loop of its own; -thread: on rota's thread; -loops: as many threads, each with its loop, its
- * channel and its OUTSTANDING. -ca: TLS, to servers called localhost.
+ * channel and its OUTSTANDING. With several targets every loop has its own, and its own core: the first loop core 0. -ca: TLS, to servers
+ * called localhost.
  * Prints rps= cpu_us= (user and system time of this process per call) p50= p99= p999= (us) hwm_kb=.
  */
 #include "hello.rota.h"
@@ -15,10 +16,11 @@
 
 #define BUCKETS 4096 /* of 1/16 octave each, from 1 ns */
 #define MAX_LOOPS 16
+#define ANY_CORE (-1)
 
 struct options {
-    const char *target, *policy, *ca_file;
-    unsigned outstanding, loops;
+    const char *targets[MAX_LOOPS], *policy, *ca_file;
+    unsigned n_targets, outstanding, loops;
     double seconds, warm;
     bool blocking, own_thread;
 };
@@ -26,6 +28,8 @@ struct options {
 /* What one loop does. */
 struct bench {
     const struct options *options;
+    const char *target;
+    int core; /* or ANY_CORE */
     struct rota_loop *loop;
     struct rota_channel *channel;
     struct rota_call_options call;
@@ -164,8 +168,22 @@ static void open_channel(struct bench *bench)
     options.tls = o->ca_file == NULL ? &rota_tls_insecure : &tls;
     snprintf(config, sizeof(config), "{\"loadBalancingConfig\":[{\"%s\":{}}]}", o->policy);
     options.service_config = config;
-    if (rota_channel_open(o->target, &options, &bench->channel, &info) < 0) {
+    if (rota_channel_open(bench->target, &options, &bench->channel, &info) < 0) {
         fprintf(stderr, "%s\n", info.text);
+        exit(1);
+    }
+}
+
+static void stay_on(int core)
+{
+    cpu_set_t only;
+
+    if (core == ANY_CORE)
+        return;
+    CPU_ZERO(&only);
+    CPU_SET(core, &only);
+    if (pthread_setaffinity_np(pthread_self(), sizeof(only), &only) != 0) {
+        fprintf(stderr, "client: there is no core %d\n", core);
         exit(1);
     }
 }
@@ -176,6 +194,7 @@ static void *run(void *arg)
     struct bench *bench = arg;
     const struct options *o = bench->options;
 
+    stay_on(bench->core);
     open_channel(bench);
     bench->call = (struct rota_call_options)ROTA_CALL_OPTIONS_INIT;
     bench->call.timeout_ms = 5000;
@@ -242,8 +261,8 @@ static bool read_option(struct options *o, const char *name, const char *value)
         o->seconds = atof(value);
     else if (strcmp(name, "-warm") == 0)
         o->warm = atof(value);
-    else if (strcmp(name, "-target") == 0)
-        o->target = value;
+    else if (strcmp(name, "-target") == 0 && o->n_targets < MAX_LOOPS)
+        o->targets[o->n_targets++] = value;
     else if (strcmp(name, "-policy") == 0)
         o->policy = value;
     else if (strcmp(name, "-ca") == 0)
@@ -255,8 +274,7 @@ static bool read_option(struct options *o, const char *name, const char *value)
 
 static void read_options(struct options *o, int argc, char **argv)
 {
-    *o = (struct options){.target = "ipv4:127.0.0.1:50051,127.0.0.1:50052,127.0.0.1:50053", .policy = "round_robin", .outstanding = 64, .loops = 1,
-                          .seconds = 5, .warm = 1};
+    *o = (struct options){.policy = "round_robin", .outstanding = 64, .loops = 1, .seconds = 5, .warm = 1};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-blocking") == 0) {
             o->blocking = true;
@@ -269,6 +287,8 @@ static void read_options(struct options *o, int argc, char **argv)
             i++;
         }
     }
+    if (o->n_targets == 0)
+        o->targets[o->n_targets++] = "ipv4:127.0.0.1:50051,127.0.0.1:50052,127.0.0.1:50053";
 }
 
 int main(int argc, char **argv)
@@ -278,8 +298,11 @@ int main(int argc, char **argv)
     struct options options;
 
     read_options(&options, argc, argv);
-    for (unsigned i = 0; i < options.loops; i++)
+    for (unsigned i = 0; i < options.loops; i++) {
         benches[i].options = &options;
+        benches[i].target = options.targets[i % options.n_targets];
+        benches[i].core = options.n_targets > 1 ? (int)i : ANY_CORE;
+    }
     for (unsigned i = 1; i < options.loops; i++)
         if (pthread_create(&threads[i], NULL, run, &benches[i]) != 0)
             return 1;

@@ -57,7 +57,9 @@ def at_least(factor, contender=None, cell=None):
 
 CPU = "µs CPU"
 GO_LEAST = "go least_request_4"
-GO_TAIL = ("go round_robin", GO_LEAST)
+GO_WEIGHTED = "go weighted_round_robin"
+GO_TAIL = ("go round_robin", GO_LEAST, GO_WEIGHTED)
+SIMULATED = "simulator adaptive"
 GOALS = (
     Goal("client", "client, 64 outstanding: CPU of a call", "client/64", "cpu_us", CPU, [at_most(0.25, "go"), at_most(1.6, "bare")], limit="bare"),
     Goal("client", "client, 512 outstanding: CPU of a call", "client/512", "cpu_us", CPU, [at_most(0.18, "go"), at_most(1, "rota", "client/64")],
@@ -92,8 +94,14 @@ GOALS = (
     Goal("bulk", "1 MiB messages to the client: GB for a second of CPU", "bulk/down", "gb_per_cpu_s", "GB/s", [at_least(1.5, "go")]),
     Goal("tail", "one slow server of ten (A: it sleeps longer), adaptive: p99", "tail/A", "p99_ms", "ms", [at_most(5), at_most(1, GO_LEAST)],
          contender="rota adaptive", beside=GO_TAIL),
+    Goal("tail", "the same beside what the simulator says of it", "tail/A", "p99_ms", "ms", [at_least(0.8, SIMULATED), at_most(1.2, SIMULATED)],
+         contender="rota adaptive", beside=()),
     Goal("tail", "one slow server of ten (B: each serves one at a time), adaptive: p99", "tail/B", "p99_ms", "ms", [at_most(5), at_most(0.4, GO_LEAST)],
          contender="rota adaptive", beside=GO_TAIL),
+    Goal("tail", "the same beside grpc-go's weighted_round_robin with load reports", "tail/B", "p99_ms", "ms", [at_most(1, GO_WEIGHTED)],
+         contender="rota adaptive", beside=()),
+    Goal("tail", "the same beside what the simulator says of it", "tail/B", "p99_ms", "ms", [at_least(0.8, SIMULATED), at_most(1.2, SIMULATED)],
+         contender="rota adaptive", beside=()),
     Goal("tail", "the same: p99.9", "tail/B", "p999_ms", "ms", [at_most(10)], contender="rota adaptive", beside=GO_TAIL),
     Goal("tail", "the same: share of calls that the slow one gets", "tail/B", "slow_share", "%", [at_most(1.5)], contender="rota adaptive",
          beside=GO_TAIL),

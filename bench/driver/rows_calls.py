@@ -138,12 +138,14 @@ def server(b):
 
 
 def loops(b):
-    """The same six servers and all clients on one core, then the same on two; a loop calls all six, so on two cores half of its calls cross over."""
+    """A loop and its three servers on one core; then the same again on the other core at the same time."""
     for _ in range(b.repeats):
-        port = b.ports(6)
         for count in (1, 2):
-            servers = [b.canned(port + i, core=i % count) for i in range(6)]
-            command = [b.ours("client"), "-loops", str(count), "-target", targets(port, 6), "-dur", str(b.seconds), "-warm", str(b.warm)]
+            port = b.ports(3 * count)
+            servers = [b.canned(port + i, core=i // 3) for i in range(3 * count)]
+            command = [b.ours("client"), "-loops", str(count), "-dur", str(b.seconds), "-warm", str(b.warm)]
+            for loop in range(count):
+                command += ["-target", targets(port + 3 * loop)]
             b.take("loops/%d" % count, "rota", lambda: b.run(command, CLIENT_CORE if count == 1 else None), servers)
             b.stop(*servers)
 

@@ -12,8 +12,6 @@ import (
 	"log"
 	"time"
 
-	"go.etcd.io/etcd/clientv3"
-	etcdresolver "go.etcd.io/etcd/clientv3/naming/resolver"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/grpclog"
@@ -32,6 +30,7 @@ var (
 	dur     = flag.Float64("dur", 5, "seconds that count")
 	rate    = flag.Float64("rate", 1000, "calls a second")
 	policy  = flag.String("policy", "round_robin", "load balancing policy")
+	config  = flag.String("config", "{}", "its parameters")
 	timeout = flag.Float64("timeout", 5, "deadline of each call, in seconds")
 	etcd    = flag.String("etcd", "", "etcd's address; else the endpoints are given")
 	service = flag.String("service", "svc/hello", "prefix in etcd, as etcd's own naming writes it")
@@ -50,25 +49,13 @@ func given() (resolver.Builder, string) {
 	return builder, "given:///servers"
 }
 
-func discovered() (resolver.Builder, string) {
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{*etcd}, DialTimeout: 3 * time.Second})
-	if err != nil {
-		log.Fatal(err)
-	}
-	builder, err := etcdresolver.NewBuilder(client)
-	if err != nil {
-		log.Fatal(err)
-	}
-	return builder, "etcd:///" + *service
-}
-
 func dial(handler stats.Handler) *grpc.ClientConn {
 	builder, target := given()
 	if *etcd != "" {
 		builder, target = discovered()
 	}
 	options := []grpc.DialOption{grpc.WithResolvers(builder),
-		grpc.WithDefaultServiceConfig(fmt.Sprintf(`{"loadBalancingConfig":[{"%s":{}}]}`, *policy))}
+		grpc.WithDefaultServiceConfig(fmt.Sprintf(`{"loadBalancingConfig":[{"%s":%s}]}`, *policy, *config))}
 	if *ca == "" {
 		options = append(options, grpc.WithInsecure())
 	} else {
