@@ -9,21 +9,23 @@ static void try_message(const struct rota_pool *pool, const struct rota_dyn_mess
 {
     struct rota_errinfo info = {""};
     struct rota_buffer out;
-    json_t *json;
+    const struct rota_dyn_json *json;
+    struct rota_arena arena;
+    size_t at = 0;
 
     rota_buffer_init(&out, NULL, 0);
     if (rota_dyn_to_json(pool, type, bytes, &out, &info) < 0)
         ROTA_ASSERT(info.text[0] != '\0');
-    json = json_loadb((const char *)bytes.data, bytes.size, JSON_DECODE_ANY, NULL);
     rota_buffer_clear(&out);
-    if (json != NULL && rota_dyn_from_json(pool, type, json, &out, &info) == 0) {
+    rota_arena_init(&arena, NULL, 0);
+    if (rota_dyn_json_parse(bytes, &at, &arena, &json, &info) == 0 && rota_dyn_from_json(pool, type, json, ROTA_DYN_REFUSE, &out, &info) == 0) {
         struct rota_buffer text;
 
         rota_buffer_init(&text, NULL, 0);
         ROTA_ASSERT(rota_dyn_to_json(pool, type, rota_buffer_peek(&out), &text, &info) == 0);
         rota_buffer_fini(&text);
     }
-    json_decref(json);
+    rota_arena_fini(&arena);
     rota_buffer_fini(&out);
 }
 

@@ -35,6 +35,13 @@ class Rota:
     def replies(self, *words):
         return [json.loads(line) for line in self.call(*words)]
 
+    def pipe(self, text, *words):
+        """A call with that on its standard input."""
+        path = os.path.join(self.h.dir, "stdin")
+        with open(path, "wb") as file:
+            file.write(text)
+        return self.h.run(["/bin/sh", "-c", 'exec "$@" <"$0"', path, self.program, "call", self.target] + list(words))
+
 
 def check_calls(h, rota):
     with h.check("services are listed with their methods"):
@@ -51,6 +58,15 @@ def check_calls(h, rota):
         with open(path, "w", encoding="utf-8") as file:
             file.write('\n{"name":\n"file"}\n')
         assert rota.replies("proto.HelloService/Say", "-d", "@" + path) == [{"code": "200", "value": "hello file"}]
+    with h.check("JSON from standard input, by each of its names"):
+        for name in ("-", "@", "@-"):
+            process = rota.pipe(b' \t\r\n{"name":"in"}\n', "proto.HelloService/Say", "-d", name)
+            assert json.loads(process.text()) == {"code": "200", "value": "hello in"}, process.text()
+    with h.check("data without a message in it sends an empty one"):
+        assert rota.replies("proto.HelloService/Say", "-d", " ") == [{"code": "200", "value": "hello "}]
+        assert json.loads(rota.pipe(b"", "proto.HelloService/Say", "-d", "@").text()) == {"code": "200", "value": "hello "}
+    with h.check("unknown fields are passed over when asked for"):
+        assert rota.replies("proto.HelloService/Say", "--allow-unknown-fields", "-d", '{"nam":[{}],"name":"x"}') == [{"code": "200", "value": "hello x"}]
 
 
 def check_mistakes(h, rota):
@@ -64,6 +80,16 @@ def check_mistakes(h, rota):
         assert "takes one message, here are 2" in "\n".join(rota.call("proto.HelloService/Say", "-d", "{} {}", code=2))
     with h.check("JSON that is none"):
         assert "line 1, column" in "\n".join(rota.call("proto.HelloService/Say", "-d", '{"name"', code=2))
+    with h.check("the place of what is wrong in JSON"):
+        for text, place in (
+                (b'{"name":"x"} xyz', "message 2: line 1, column 14: expected a value"),
+                (b'{"name":"x"}\n{"name":\n 1e}', "message 2: line 3, column 2: a number that is none"),
+                (b'{"name":"x\xff"}', "message 1: line 1, column 9: a string that is not UTF-8"),
+                (b'{"name":"x","name":"y"}', "message 1: line 1, column 13: a key that comes twice"),
+                (b'[{"name":"x"}]', "message 1: expected an object"),
+                (b'{"a\\u001b[31m":1}', "message 1: a?[31m: proto.HelloRequest has no such field")):
+            process = rota.pipe(text, "proto.HelloService/Say", "-d", "@")
+            assert process.code == 2 and process.text().strip() == "rota call: -d @: " + place, process.text()
     with h.check("a key that may not be sent"):
         assert "grpc-x" in "\n".join(rota.call("proto.HelloService/Say", "--metadata", "grpc-x:1", code=2))
     with h.check("nobody there"):
@@ -184,7 +210,7 @@ KNOWN = [
     '{"span":"-0.5s"}', '{"span":"315576000000s"}', '{"mask":"aB,c.dE"}', '{"empty":{}}',
     '{"object":{"a":1.5,"b":[null,true,"x",{"c":{}}],"d":-3}}', '{"value":null}', '{"value":"x"}', '{"list":[1,[],{}]}',
     '{"values":{"a":null,"b":false}}', '{"real":0,"long":"-9223372036854775808","text":"","data":"-_8=","flag":false}',
-    '{"old":{"text":"","number":7}}',
+    '{"value":18446744073709551615}', '{"object":{"a":9223372036854775808,"b":-0.0}}', '{"old":{"text":"","number":7}}',
 ]
 SHAPES = [
     '{"inner":{"a":1},"numbers":[0,1],"loose":[5,-5],"texts":["","\\u00e9\\ud83d\\ude00"],"inners":[{},{"b":2}],"byLong":{"-7":{}},'

@@ -10,15 +10,18 @@
 #define ROTA_DYNAMIC_JSON_H
 
 #include "base/buffer.h"
+#include "dynamic/json_parse.h"
 #include "dynamic/pool.h"
-#include <jansson.h>
 
 /* One line, without the end of it. ROTA_EPARSE: the bytes are no such message, info says where; ROTA_ENOMEM. */
 rota_err rota_dyn_to_json(const struct rota_pool *pool, const struct rota_dyn_message *type, struct rota_slice bytes, struct rota_buffer *out,
                           struct rota_errinfo *info);
 
+/* What is to be done with fields, and enum values by name, that the types do not have. */
+enum rota_dyn_unknown { ROTA_DYN_REFUSE, ROTA_DYN_IGNORE };
+
 /* ROTA_EPARSE: info names the place and what was expected; ROTA_ENOMEM. */
-rota_err rota_dyn_from_json(const struct rota_pool *pool, const struct rota_dyn_message *type, const json_t *json, struct rota_buffer *out,
-                            struct rota_errinfo *info);
+rota_err rota_dyn_from_json(const struct rota_pool *pool, const struct rota_dyn_message *type, const struct rota_dyn_json *json,
+                            enum rota_dyn_unknown unknown, struct rota_buffer *out, struct rota_errinfo *info);
 
 #endif

@@ -6,7 +6,6 @@
 
 #include "base/alloc.h"
 #include "base/errinfo.h"
-#include <math.h>
 
 enum wire { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
 
@@ -99,66 +98,76 @@ static rota_err expected(struct rota_dyn_reader *r, const char *what)
     return rota_json_bad(&r->place, "expected %s", what);
 }
 
-static rota_err read_signed(struct rota_dyn_reader *r, const json_t *json, bool is_32, int64_t *ret_value)
+static rota_err read_signed(struct rota_dyn_reader *r, const struct rota_dyn_json *json, bool is_32, int64_t *ret_value)
 {
     if (rota_dyn_parse_signed(json, is_32 ? INT32_MIN : INT64_MIN, is_32 ? INT32_MAX : INT64_MAX, ret_value))
         return 0;
     return expected(r, is_32 ? "a whole number of 32 bits" : "a whole number of 64 bits");
 }
 
-static rota_err read_unsigned(struct rota_dyn_reader *r, const json_t *json, bool is_32, uint64_t *ret_value)
+static rota_err read_unsigned(struct rota_dyn_reader *r, const struct rota_dyn_json *json, bool is_32, uint64_t *ret_value)
 {
     if (rota_dyn_parse_unsigned(json, is_32 ? UINT32_MAX : UINT64_MAX, ret_value))
         return 0;
     return expected(r, is_32 ? "a whole number of 32 bits, not negative" : "a whole number of 64 bits, not negative");
 }
 
-static rota_err read_real(struct rota_dyn_reader *r, const json_t *json, bool is_float, uint64_t *ret_bits)
+static rota_err read_real(struct rota_dyn_reader *r, const struct rota_dyn_json *json, bool is_float, uint64_t *ret_bits)
 {
     uint32_t low;
     double value;
     float single;
 
-    if (!rota_dyn_parse_real(json, &value))
-        return expected(r, "a number");
+    if (!rota_dyn_parse_real(json, is_float, &value))
+        return expected(r, json->kind != ROTA_DYN_NUMBER ? "a number" : is_float ? "a number that a float can hold" : "a number that a double can hold");
     memcpy(ret_bits, &value, sizeof(value));
     if (!is_float)
         return 0;
     single = (float)value;
-    if (isfinite(value) && !isfinite(single))
-        return expected(r, "a number that a float can hold");
     memcpy(&low, &single, sizeof(low));
     *ret_bits = low;
     return 0;
 }
 
-static rota_err read_bool(struct rota_dyn_reader *r, const json_t *json, uint64_t *ret_bits)
+static rota_err read_bool(struct rota_dyn_reader *r, const struct rota_dyn_json *json, uint64_t *ret_bits)
 {
-    if (!json_is_boolean(json))
+    if (json->kind != ROTA_DYN_TRUE && json->kind != ROTA_DYN_FALSE)
         return expected(r, "true or false");
-    *ret_bits = json_is_true(json);
+    *ret_bits = json->kind == ROTA_DYN_TRUE;
     return 0;
 }
 
-static rota_err read_enum(struct rota_dyn_reader *r, const struct rota_dyn_enum *type, const json_t *json, uint64_t *ret_bits)
+static bool parse_enum(const struct rota_dyn_enum *type, const struct rota_dyn_json *json, int64_t *ret_number)
 {
-    const char *name = json_string_value(json);
-    int64_t number = 0;
-
-    if (type->is_null && json_is_null(json)) {
-        *ret_bits = 0;
-        return 0;
-    }
-    for (size_t i = 0; name != NULL && i < type->n_values; i++) {
-        if (strcmp(type->values[i].name, name) != 0)
+    *ret_number = 0;
+    if (type->is_null && json->kind == ROTA_DYN_NULL)
+        return true;
+    for (size_t i = 0; json->kind == ROTA_DYN_TEXT && i < type->n_values; i++) {
+        if (!rota_slice_equal(rota_slice_str(type->values[i].name), json->text))
             continue;
-        *ret_bits = (uint64_t)type->values[i].number;
-        return 0;
+        *ret_number = type->values[i].number;
+        return true;
     }
-    if (!rota_dyn_parse_signed(json, INT32_MIN, INT32_MAX, &number))
+    return rota_dyn_parse_signed(json, INT32_MIN, INT32_MAX, ret_number);
+}
+
+static rota_err read_enum(struct rota_dyn_reader *r, const struct rota_dyn_enum *type, const struct rota_dyn_json *json, uint64_t *ret_bits)
+{
+    int64_t number;
+
+    if (!parse_enum(type, json, &number))
         return rota_json_bad(&r->place, "expected a value of the enum %s, by name or number", type->name);
     *ret_bits = (uint64_t)number;
     return 0;
+}
+
+/* A name that the enum does not have, where such are to be ignored. */
+static bool is_ignored(const struct rota_dyn_reader *r, const struct rota_dyn_field *field, const struct rota_dyn_json *json)
+{
+    int64_t number;
+
+    return r->unknown == ROTA_DYN_IGNORE && field->type == ROTA_DYN_ENUM && json->kind == ROTA_DYN_TEXT &&
+           !parse_enum(field->enumeration, json, &number);
 }
 
 static uint64_t zigzag(int64_t value)
@@ -167,7 +176,7 @@ static uint64_t zigzag(int64_t value)
 }
 
 /* A whole number of any type. */
-static rota_err read_whole(struct rota_dyn_reader *r, enum rota_dyn_type type, const json_t *json, struct scalar *ret)
+static rota_err read_whole(struct rota_dyn_reader *r, enum rota_dyn_type type, const struct rota_dyn_json *json, struct scalar *ret)
 {
     int64_t number = 0;
     rota_err err;
@@ -189,7 +198,7 @@ static rota_err read_whole(struct rota_dyn_reader *r, enum rota_dyn_type type, c
 }
 
 /* All but texts and bytes. */
-static rota_err read_number(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const json_t *json, struct scalar *ret)
+static rota_err read_number(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const struct rota_dyn_json *json, struct scalar *ret)
 {
     *ret = (struct scalar){.wire = VARINT};
     switch (field->type) {
@@ -227,18 +236,17 @@ static rota_err read_bytes(struct rota_dyn_reader *r, const struct rota_dyn_fiel
     return err;
 }
 
-rota_err rota_dyn_read_scalar(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const json_t *json, bool always)
+rota_err rota_dyn_read_scalar(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const struct rota_dyn_json *json, bool always)
 {
     struct scalar scalar;
     rota_err err;
 
     if (field->type == ROTA_DYN_STRING || field->type == ROTA_DYN_BYTES) {
-        struct rota_slice text = rota_slice(json_string_value(json), json_string_length(json));
-        if (!json_is_string(json))
+        if (json->kind != ROTA_DYN_TEXT)
             return expected(r, field->type == ROTA_DYN_STRING ? "a text" : "bytes in base64");
         if (field->type == ROTA_DYN_BYTES)
-            return read_bytes(r, field, text, always);
-        return text.size > 0 || always ? rota_dyn_add_bytes(r, field->number, text) : 0;
+            return read_bytes(r, field, json->text, always);
+        return json->text.size > 0 || always ? rota_dyn_add_bytes(r, field->number, json->text) : 0;
     }
     err = read_number(r, field, json, &scalar);
     if (err < 0 || (scalar.bits == 0 && !always))
@@ -250,7 +258,7 @@ rota_err rota_dyn_read_scalar(struct rota_dyn_reader *r, const struct rota_dyn_f
 /* --- Fields --- */
 
 /* A value as an element of a list or map, or alone: always written. */
-static rota_err read_value(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const json_t *json)
+static rota_err read_value(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const struct rota_dyn_json *json)
 {
     size_t start;
     rota_err err;
@@ -262,60 +270,62 @@ static rota_err read_value(struct rota_dyn_reader *r, const struct rota_dyn_fiel
     return err < 0 ? err : rota_dyn_end(r, start, field->number);
 }
 
-static rota_err read_list(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const json_t *json)
+static rota_err read_list(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const struct rota_dyn_json *json)
 {
+    const struct rota_dyn_json *item = json->first;
     size_t start = rota_dyn_begin(r), mark;
     rota_err err = 0;
 
-    if (!json_is_array(json))
+    if (json->kind != ROTA_DYN_ARRAY)
         return expected(r, "a list");
-    for (size_t i = 0; err == 0 && i < json_array_size(json); i++) {
+    for (size_t i = 0; err == 0 && item != NULL; i++, item = item->next) {
         struct scalar scalar;
 
+        if (is_ignored(r, field, item))
+            continue;
         mark = rota_json_enter_index(&r->place, i);
         if (!field->packed) {
-            err = read_value(r, field, json_array_get(json, i));
+            err = read_value(r, field, item);
         } else {
-            err = read_number(r, field, json_array_get(json, i), &scalar);
+            err = read_number(r, field, item, &scalar);
             if (err == 0)
                 err = add_number(r, &scalar);
         }
         if (err == 0)
             rota_json_leave(&r->place, mark);
     }
-    return err == 0 && field->packed && json_array_size(json) > 0 ? rota_dyn_end(r, start, field->number) : err;
+    return err == 0 && field->packed && rota_dyn_begin(r) > start ? rota_dyn_end(r, start, field->number) : err;
 }
 
 /* A key is a text in JSON, whatever it is in the map. */
-static rota_err read_key(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const char *key, size_t size)
+static rota_err read_key(struct rota_dyn_reader *r, const struct rota_dyn_field *field, struct rota_slice key)
 {
-    json_t *json;
-    rota_err err;
+    struct rota_dyn_json json = {.kind = ROTA_DYN_TEXT, .text = key};
 
-    if (field->type == ROTA_DYN_BOOL && strcmp(key, "true") != 0 && strcmp(key, "false") != 0)
-        return expected(r, "true or false as the key");
-    json = field->type == ROTA_DYN_BOOL ? json_boolean(key[0] == 't') : json_stringn(key, size);
-    if (json == NULL)
-        return rota_dyn_no_memory(r);
-    err = rota_dyn_read_scalar(r, field, json, true);
-    json_decref(json);
-    return err;
+    if (field->type == ROTA_DYN_BOOL) {
+        json.kind = rota_slice_equal(key, ROTA_SLICE("true")) ? ROTA_DYN_TRUE : ROTA_DYN_FALSE;
+        if (json.kind == ROTA_DYN_FALSE && !rota_slice_equal(key, ROTA_SLICE("false")))
+            return expected(r, "true or false as the key");
+    }
+    return rota_dyn_read_scalar(r, field, &json, true);
 }
 
-static rota_err read_map(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const json_t *json)
+static rota_err read_map(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const struct rota_dyn_json *json)
 {
     const struct rota_dyn_message *entry = field->message;
     rota_err err = 0;
 
-    if (!json_is_object(json))
+    if (json->kind != ROTA_DYN_OBJECT)
         return expected(r, "an object, for a map");
-    for (void *at = json_object_iter((json_t *)(uintptr_t)json); err == 0 && at != NULL; at = json_object_iter_next((json_t *)(uintptr_t)json, at)) {
-        const char *key = json_object_iter_key(at);
-        size_t start = rota_dyn_begin(r), mark = rota_json_enter(&r->place, key);
+    for (const struct rota_dyn_json *item = json->first; err == 0 && item != NULL; item = item->next) {
+        size_t start = rota_dyn_begin(r), mark;
 
-        err = read_key(r, entry->by_number[0], key, strlen(key));
+        if (is_ignored(r, entry->by_number[1], item))
+            continue;
+        mark = rota_json_enter(&r->place, (const char *)item->key.data);
+        err = read_key(r, entry->by_number[0], item->key);
         if (err == 0)
-            err = read_value(r, entry->by_number[1], json_object_iter_value(at));
+            err = read_value(r, entry->by_number[1], item);
         if (err == 0)
             err = rota_dyn_end(r, start, field->number);
         if (err == 0)
@@ -332,7 +342,7 @@ static bool says_null(const struct rota_dyn_field *field)
     return field->message != NULL && field->message->special == ROTA_DYN_VALUE;
 }
 
-static rota_err read_field(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const json_t *json)
+static rota_err read_field(struct rota_dyn_reader *r, const struct rota_dyn_field *field, const struct rota_dyn_json *json)
 {
     if (field->repeated && field->message != NULL && field->message->map_entry)
         return read_map(r, field, json);
@@ -345,13 +355,13 @@ static rota_err read_field(struct rota_dyn_reader *r, const struct rota_dyn_fiel
 
 /* --- Messages --- */
 
-static const struct rota_dyn_field *find_field(const struct rota_dyn_message *type, const char *key)
+static const struct rota_dyn_field *find_field(const struct rota_dyn_message *type, struct rota_slice key)
 {
     for (size_t i = 0; i < type->n_fields; i++)
-        if (strcmp(type->fields[i].json_name, key) == 0)
+        if (rota_slice_equal(rota_slice_str(type->fields[i].json_name), key))
             return &type->fields[i];
     for (size_t i = 0; i < type->n_fields; i++)
-        if (strcmp(type->fields[i].name, key) == 0)
+        if (rota_slice_equal(rota_slice_str(type->fields[i].name), key))
             return &type->fields[i];
     return NULL;
 }
@@ -370,15 +380,18 @@ static rota_err see(struct rota_dyn_reader *r, const struct rota_dyn_message *ty
     return 0;
 }
 
-static rota_err read_member(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const char *key, const json_t *json, bool *seen)
+static rota_err read_member(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const struct rota_dyn_json *json, bool *seen)
 {
-    const struct rota_dyn_field *field = find_field(type, key);
-    size_t mark = rota_json_enter(&r->place, key);
+    const struct rota_dyn_field *field = find_field(type, json->key);
+    size_t mark;
     rota_err err;
 
+    if (r->unknown == ROTA_DYN_IGNORE && (field == NULL || is_ignored(r, field, json)))
+        return 0;
+    mark = rota_json_enter(&r->place, (const char *)json->key.data);
     if (field == NULL)
         return rota_json_bad(&r->place, "%s has no such field", type->name);
-    if (json_is_null(json) && !says_null(field)) {
+    if (json->kind == ROTA_DYN_NULL && !says_null(field)) {
         rota_json_leave(&r->place, mark);
         return 0;
     }
@@ -390,47 +403,42 @@ static rota_err read_member(struct rota_dyn_reader *r, const struct rota_dyn_mes
     return err;
 }
 
-rota_err rota_dyn_read_members(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const json_t *object, const char *except)
+rota_err rota_dyn_read_members(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const struct rota_dyn_json *object, const char *except)
 {
     bool *seen = rota_alloc_zero(r->alloc, type->n_fields + type->n_oneofs, sizeof(*seen));
     rota_err err = 0;
 
     if (seen == NULL)
         return rota_dyn_no_memory(r);
-    for (void *at = json_object_iter((json_t *)(uintptr_t)object); err == 0 && at != NULL;
-         at = json_object_iter_next((json_t *)(uintptr_t)object, at)) {
-        const char *key = json_object_iter_key(at);
-
-        if (except == NULL || strcmp(key, except) != 0)
-            err = read_member(r, type, key, json_object_iter_value(at), seen);
-    }
+    for (const struct rota_dyn_json *member = object->first; err == 0 && member != NULL; member = member->next)
+        if (except == NULL || !rota_slice_equal(member->key, rota_slice_str(except)))
+            err = read_member(r, type, member, seen);
     rota_alloc_free(r->alloc, seen);
     return err;
 }
 
 /* A Value: the member that is of the JSON's own kind. */
-static rota_err read_any_value(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const json_t *json)
+static rota_err read_any_value(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const struct rota_dyn_json *json)
 {
-    switch (json_typeof(json)) {
-    case JSON_NULL: return rota_dyn_read_scalar(r, type->by_number[0], json, true);
-    case JSON_INTEGER:
-    case JSON_REAL: return rota_dyn_read_scalar(r, type->by_number[1], json, true);
-    case JSON_STRING: return rota_dyn_read_scalar(r, type->by_number[2], json, true);
-    case JSON_TRUE:
-    case JSON_FALSE: return rota_dyn_read_scalar(r, type->by_number[3], json, true);
-    case JSON_OBJECT: return read_value(r, type->by_number[4], json);
+    switch (json->kind) {
+    case ROTA_DYN_NULL: return rota_dyn_read_scalar(r, type->by_number[0], json, true);
+    case ROTA_DYN_NUMBER: return rota_dyn_read_scalar(r, type->by_number[1], json, true);
+    case ROTA_DYN_TEXT: return rota_dyn_read_scalar(r, type->by_number[2], json, true);
+    case ROTA_DYN_TRUE:
+    case ROTA_DYN_FALSE: return rota_dyn_read_scalar(r, type->by_number[3], json, true);
+    case ROTA_DYN_OBJECT: return read_value(r, type->by_number[4], json);
     default: return read_value(r, type->by_number[5], json);
     }
 }
 
-rota_err rota_dyn_read_message(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const json_t *json)
+rota_err rota_dyn_read_message(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const struct rota_dyn_json *json)
 {
     rota_err err;
 
     if (++r->depth > ROTA_DYN_MAX_DEPTH)
         return rota_json_bad(&r->place, "messages nested deeper than %d", ROTA_DYN_MAX_DEPTH);
     switch (type->special) {
-    case ROTA_DYN_PLAIN: err = json_is_object(json) ? rota_dyn_read_members(r, type, json, NULL) : expected(r, "an object"); break;
+    case ROTA_DYN_PLAIN: err = json->kind == ROTA_DYN_OBJECT ? rota_dyn_read_members(r, type, json, NULL) : expected(r, "an object"); break;
     case ROTA_DYN_STRUCT: err = read_map(r, &type->fields[0], json); break;
     case ROTA_DYN_LIST: err = read_list(r, &type->fields[0], json); break;
     case ROTA_DYN_VALUE: err = read_any_value(r, type, json); break;
@@ -441,10 +449,10 @@ rota_err rota_dyn_read_message(struct rota_dyn_reader *r, const struct rota_dyn_
     return err;
 }
 
-rota_err rota_dyn_from_json(const struct rota_pool *pool, const struct rota_dyn_message *type, const json_t *json, struct rota_buffer *out,
-                            struct rota_errinfo *info)
+rota_err rota_dyn_from_json(const struct rota_pool *pool, const struct rota_dyn_message *type, const struct rota_dyn_json *json,
+                            enum rota_dyn_unknown unknown, struct rota_buffer *out, struct rota_errinfo *info)
 {
-    struct rota_dyn_reader r = {.pool = pool, .out = out, .alloc = out->alloc, .place = {.info = info}};
+    struct rota_dyn_reader r = {.pool = pool, .out = out, .alloc = out->alloc, .unknown = unknown, .place = {.info = info}};
 
     return rota_dyn_read_message(&r, type, json);
 }

@@ -1,4 +1,4 @@
-/* json_read_special.c - Timestamp (RFC 3339), Duration, FieldMask and Any from JSON. */
+/* json_read_special.c - Timestamp (RFC 3339, with capital letters only), Duration, FieldMask and Any from JSON. */
 #include "dynamic/json_read.h"
 
 #include "base/alloc.h"
@@ -71,7 +71,7 @@ static bool take_offset(const char **at, int *ret_offset_s)
     int sign = **at == '-' ? -1 : 1, hours, minutes;
 
     *ret_offset_s = 0;
-    if (take_char(at, "Zz"))
+    if (take_char(at, "Z"))
         return true;
     if (!take_char(at, "+-") || !take_digits(at, 2, &hours) || !take_char(at, ":") || !take_digits(at, 2, &minutes) || hours > 23 || minutes > 59)
         return false;
@@ -127,7 +127,7 @@ static rota_err read_timestamp(struct rota_dyn_reader *r, const char *text)
     int clock_s = 0, offset_s = 0;
     int64_t days = 0, seconds;
     int32_t nanos = 0;
-    bool ok = take_date(&text, &days) && take_char(&text, "Tt") && take_clock(&text, &clock_s) && take_fraction(&text, &nanos) &&
+    bool ok = take_date(&text, &days) && take_char(&text, "T") && take_clock(&text, &clock_s) && take_fraction(&text, &nanos) &&
               take_offset(&text, &offset_s) && *text == '\0';
 
     seconds = days * 86400 + clock_s - offset_s;
@@ -200,19 +200,19 @@ static rota_err read_field_mask(struct rota_dyn_reader *r, const char *text)
 
 /* --- Any --- */
 
-static rota_err read_unknown_any(struct rota_dyn_reader *r, const char *url, const json_t *object)
+static rota_err read_unknown_any(struct rota_dyn_reader *r, const char *url, const struct rota_dyn_json *object)
 {
-    const json_t *value = json_object_get(object, "value");
+    const struct rota_dyn_json *value = rota_dyn_json_get(object, "value");
     uint8_t *bytes;
     size_t size;
     rota_err err;
 
-    if (!json_is_string(value) || json_object_size(object) != 2)
+    if (value == NULL || value->kind != ROTA_DYN_TEXT || object->n != 2)
         return rota_json_bad(&r->place, "no type %s is known here; its bytes may be given as \"value\", in base64", url);
-    bytes = rota_alloc_get(r->alloc, json_string_length(value));
+    bytes = rota_alloc_get(r->alloc, value->text.size);
     if (bytes == NULL)
         return rota_dyn_no_memory(r);
-    if (rota_dyn_parse_base64(rota_slice(json_string_value(value), json_string_length(value)), bytes, &size))
+    if (rota_dyn_parse_base64(value->text, bytes, &size))
         err = rota_dyn_add_bytes(r, 2, rota_slice(bytes, size));
     else
         err = rota_json_bad_member(&r->place, "value", "expected bytes in base64");
@@ -220,15 +220,15 @@ static rota_err read_unknown_any(struct rota_dyn_reader *r, const char *url, con
     return err;
 }
 
-static rota_err read_any(struct rota_dyn_reader *r, const json_t *object)
+static rota_err read_any(struct rota_dyn_reader *r, const struct rota_dyn_json *object)
 {
-    const json_t *json_url = json_object_get(object, "@type");
-    struct rota_slice url = rota_slice(json_string_value(json_url), json_string_length(json_url));
+    const struct rota_dyn_json *json_url = rota_dyn_json_get(object, "@type");
+    struct rota_slice url = json_url != NULL && json_url->kind == ROTA_DYN_TEXT ? json_url->text : rota_slice(NULL, 0);
     const struct rota_dyn_message *type;
     size_t start = url.size;
     rota_err err;
 
-    if (json_object_size(object) == 0)
+    if (object->n == 0)
         return 0;
     while (start > 0 && url.data[start - 1] != '/')
         start--;
@@ -239,24 +239,24 @@ static rota_err read_any(struct rota_dyn_reader *r, const json_t *object)
     if (err < 0)
         return err;
     if (type == NULL)
-        return read_unknown_any(r, json_string_value(json_url), object);
+        return read_unknown_any(r, (const char *)url.data, object);
     start = rota_dyn_begin(r);
     if (type->special == ROTA_DYN_PLAIN)
         err = rota_dyn_read_members(r, type, object, "@type");
-    else if (json_object_size(object) != 2 || json_object_get(object, "value") == NULL)
+    else if (object->n != 2 || rota_dyn_json_get(object, "value") == NULL)
         err = rota_json_bad(&r->place, "expected \"value\" beside \"@type\" and nothing else");
     else
-        err = rota_dyn_read_message(r, type, json_object_get(object, "value"));
+        err = rota_dyn_read_message(r, type, rota_dyn_json_get(object, "value"));
     return err < 0 ? err : rota_dyn_end(r, start, 2);
 }
 
-rota_err rota_dyn_read_special(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const json_t *json)
+rota_err rota_dyn_read_special(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const struct rota_dyn_json *json)
 {
-    const char *text = json_string_value(json);
+    const char *text = (const char *)json->text.data;
 
     if (type->special == ROTA_DYN_ANY)
-        return json_is_object(json) ? read_any(r, json) : rota_json_bad(&r->place, "expected an object with an \"@type\"");
-    if (text == NULL || strlen(text) != json_string_length(json))
+        return json->kind == ROTA_DYN_OBJECT ? read_any(r, json) : rota_json_bad(&r->place, "expected an object with an \"@type\"");
+    if (json->kind != ROTA_DYN_TEXT || strlen(text) != json->text.size)
         return rota_json_bad(&r->place, "expected a text");
     switch (type->special) {
     case ROTA_DYN_TIMESTAMP: return read_timestamp(r, text);

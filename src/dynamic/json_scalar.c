@@ -2,120 +2,94 @@
 #include "dynamic/json_read.h"
 
 #include "wire/text.h"
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
-#define TWO_63 9223372036854775808.0
-#define TWO_64 18446744073709551616.0
-
-/* Starts with a digit or a sign, as strtod's "inf", "0x" and leading blanks do not. */
-static bool looks_numeric(const char *text, size_t size)
+/* A number as JSON writes it, bare or in quotes; it ends in a zero. NULL: it is none. */
+static const char *number_of(const struct rota_dyn_json *json)
 {
-    size_t i = text[0] == '-';
-
-    if (strlen(text) != size || text[i] < '0' || text[i] > '9')
-        return false;
-    return strspn(text + i, "0123456789.eE+-") == size - i;
+    if (json->kind == ROTA_DYN_NUMBER)
+        return (const char *)json->text.data;
+    if (json->kind == ROTA_DYN_TEXT && json->text.size > 0 && rota_dyn_json_number_size(json->text) == json->text.size)
+        return (const char *)json->text.data;
+    return NULL;
 }
 
-static bool parse_text_real(const json_t *json, double *ret_value)
+bool rota_dyn_parse_real(const struct rota_dyn_json *json, bool is_float, double *ret_value)
 {
-    const char *text = json_string_value(json);
-    char *end;
+    const char *number = number_of(json);
 
-    if (!looks_numeric(text, json_string_length(json)))
-        return false;
-    errno = 0;
-    *ret_value = strtod(text, &end);
-    return *end == '\0' && (errno == 0 || fabs(*ret_value) < 1);
-}
-
-bool rota_dyn_parse_real(const json_t *json, double *ret_value)
-{
-    const char *text = json_string_value(json);
-
-    if (json_is_number(json)) {
-        *ret_value = json_number_value(json);
-        return true;
+    if (number != NULL) {
+        *ret_value = is_float ? (double)strtof(number, NULL) : strtod(number, NULL);
+        return isfinite(*ret_value);
     }
-    if (text == NULL)
+    if (json->kind != ROTA_DYN_TEXT)
         return false;
-    if (strcmp(text, "NaN") == 0)
+    if (rota_slice_equal(json->text, ROTA_SLICE("NaN")))
         *ret_value = (double)NAN;
-    else if (strcmp(text, "Infinity") == 0 || strcmp(text, "-Infinity") == 0)
-        *ret_value = text[0] == '-' ? -(double)INFINITY : (double)INFINITY;
+    else if (rota_slice_equal(json->text, ROTA_SLICE("Infinity")))
+        *ret_value = (double)INFINITY;
+    else if (rota_slice_equal(json->text, ROTA_SLICE("-Infinity")))
+        *ret_value = -(double)INFINITY;
     else
-        return parse_text_real(json, ret_value);
+        return false;
     return true;
 }
 
-/* The whole number of a JSON number or text with a fraction or exponent. */
-static bool parse_whole_real(const json_t *json, double low, double below, double *ret_value)
+static bool shift(uint64_t *value, int64_t digits, uint64_t add)
 {
-    double value;
+    for (; digits > 0; digits--)
+        if (__builtin_mul_overflow(*value, (uint64_t)10, value))
+            return false;
+    return !__builtin_add_overflow(*value, add, value);
+}
 
-    if (json_is_real(json))
-        value = json_real_value(json);
-    else if (!json_is_string(json) || !parse_text_real(json, &value))
+/* Zeros at the end wait in `zeros` until another digit follows, so that what 64 bits do not hold is either too large or has a fraction. */
+static bool parse_whole(const char *number, uint64_t *ret_magnitude)
+{
+    int64_t zeros = 0, fraction = 0, exponent;
+    uint64_t value = 0;
+    bool point = false;
+
+    for (number += *number == '-'; *number != '\0' && (*number | 0x20) != 'e'; number++) {
+        if (*number == '.') {
+            point = true;
+            continue;
+        }
+        fraction += point;
+        if (*number == '0') {
+            zeros += value != 0;
+            continue;
+        }
+        if (!shift(&value, zeros + 1, (uint64_t)(*number - '0')))
+            return false;
+        zeros = 0;
+    }
+    exponent = *number == '\0' ? 0 : strtoll(number + 1, NULL, 10);
+    if (value != 0 && (exponent > INT32_MAX || exponent < fraction - zeros || !shift(&value, zeros - fraction + exponent, 0)))
         return false;
-    if (!(value >= low && value < below) || value != floor(value))
-        return false;
-    *ret_value = value;
+    *ret_magnitude = value;
     return true;
 }
 
-/* Digits alone, which strtoll takes exactly. */
-static bool is_digits(const json_t *json)
+bool rota_dyn_parse_signed(const struct rota_dyn_json *json, int64_t low, int64_t high, int64_t *ret_value)
 {
-    const char *text = json_string_value(json);
-    size_t i = text != NULL && text[0] == '-', size = json_string_length(json);
+    const char *number = number_of(json);
+    uint64_t magnitude;
 
-    return text != NULL && size > i && strlen(text) == size && strspn(text + i, "0123456789") == size - i;
+    if (number == NULL || !parse_whole(number, &magnitude))
+        return false;
+    if (magnitude > (uint64_t)INT64_MAX + (number[0] == '-'))
+        return false;
+    *ret_value = (int64_t)(number[0] == '-' ? -magnitude : magnitude);
+    return *ret_value >= low && *ret_value <= high;
 }
 
-bool rota_dyn_parse_signed(const json_t *json, int64_t low, int64_t high, int64_t *ret_value)
+bool rota_dyn_parse_unsigned(const struct rota_dyn_json *json, uint64_t high, uint64_t *ret_value)
 {
-    double real;
-    int64_t value;
+    const char *number = number_of(json);
 
-    if (json_is_integer(json)) {
-        value = json_integer_value(json);
-    } else if (is_digits(json)) {
-        errno = 0;
-        value = strtoll(json_string_value(json), NULL, 10);
-        if (errno != 0)
-            return false;
-    } else if (parse_whole_real(json, -TWO_63, TWO_63, &real)) {
-        value = (int64_t)real;
-    } else {
-        return false;
-    }
-    *ret_value = value;
-    return value >= low && value <= high;
-}
-
-bool rota_dyn_parse_unsigned(const json_t *json, uint64_t high, uint64_t *ret_value)
-{
-    double real;
-    uint64_t value;
-
-    if (json_is_integer(json)) {
-        if (json_integer_value(json) < 0)
-            return false;
-        value = (uint64_t)json_integer_value(json);
-    } else if (is_digits(json) && json_string_value(json)[0] != '-') {
-        errno = 0;
-        value = strtoull(json_string_value(json), NULL, 10);
-        if (errno != 0)
-            return false;
-    } else if (parse_whole_real(json, 0, TWO_64, &real)) {
-        value = (uint64_t)real;
-    } else {
-        return false;
-    }
-    *ret_value = value;
-    return value <= high;
+    return number != NULL && parse_whole(number, ret_value) && *ret_value <= high && (number[0] != '-' || *ret_value == 0);
 }
 
 bool rota_dyn_parse_base64(struct rota_slice text, uint8_t *out, size_t *ret_size)

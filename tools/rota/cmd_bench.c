@@ -5,6 +5,7 @@
 #include "lookup.h"
 #include "wire/target.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
 

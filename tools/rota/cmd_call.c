@@ -17,7 +17,7 @@ struct app {
     const char *data[MAX_REPEATED], *metadata[MAX_REPEATED], *sets[MAX_REPEATED];
     size_t n_data, n_metadata, n_sets;
     struct rota_call_options options;
-    bool verbose;
+    bool verbose, allow_unknown;
 };
 
 /* --- Showing --- */
@@ -135,11 +135,12 @@ static int run(int argc, char **argv)
     static struct app app = {.options = ROTA_CALL_OPTIONS_INIT};
     struct rota_connect connect = {0};
     const char *words[2] = {NULL, NULL}, *timeout = "0";
-    struct rota_flag flags[2 + ROTA_CONNECT_FLAGS] = {{"timeout", &timeout, NULL}, {"verbose", NULL, &app.verbose}};
+    struct rota_flag flags[3 + ROTA_CONNECT_FLAGS] = {
+        {"timeout", &timeout, NULL}, {"verbose", NULL, &app.verbose}, {"allow-unknown-fields", NULL, &app.allow_unknown}};
     long long timeout_ms;
     size_t n_words;
 
-    rota_connect_flags(&connect, flags + 2);
+    rota_connect_flags(&connect, flags + 3);
     if (!rota_flags_take_all(&rota_command_call, &argc, argv, "-d", app.data, MAX_REPEATED, &app.n_data) ||
         !rota_flags_take_all(&rota_command_call, &argc, argv, "--metadata", app.metadata, MAX_REPEATED, &app.n_metadata) ||
         !rota_flags_take_all(&rota_command_call, &argc, argv, "--descriptors", app.sets, MAX_REPEATED, &app.n_sets) ||
@@ -153,7 +154,8 @@ static int run(int argc, char **argv)
     app.target = words[0];
     app.name = words[1];
     app.options.timeout_ms = timeout_ms;
-    app.lookup = (struct rota_lookup){.verb = "call", .target = app.target, .sets = app.sets, .n_sets = app.n_sets};
+    app.lookup = (struct rota_lookup){.verb = "call", .target = app.target, .sets = app.sets, .n_sets = app.n_sets,
+                                      .unknown = app.allow_unknown ? ROTA_DYN_IGNORE : ROTA_DYN_REFUSE};
     return rota_lookup_run(&app.lookup, &connect, answer, &app);
 }
 
@@ -163,9 +165,10 @@ const struct rota_command rota_command_call = {
     .usage = "usage: rota call TARGET [SERVICE | TYPE | SERVICE/METHOD] [-d JSON] [--metadata KEY:VALUE] [--timeout MS] ...\n\n"
              "With TARGET alone: the server's services and their methods. With the full name of a service, message or enum: what it looks\n"
              "like. With SERVICE/METHOD: calls it and prints a line of JSON for each reply.\n\n"
-             "  -d JSON             what to send, as protobuf's JSON mapping has it; \"@FILE\" and \"-\" (standard input) may hold several\n"
-             "                      objects, one behind the other, for methods that take a stream; may be given again; default: {},\n"
-             "                      or nothing for those methods\n"
+             "  -d JSON             what to send, as protobuf's JSON mapping has it; \"@FILE\" and \"-\" or \"@\" (standard input) may hold\n"
+             "                      several objects, one behind the other, for methods that take a stream; may be given again; default:\n"
+             "                      {}, or nothing for those methods\n"
+             "  --allow-unknown-fields  passes over members of the JSON, and values of enums, that the types do not have\n"
              "  --metadata KEY:VALUE  sent with the call; may be given again\n"
              "  --timeout MS        the call's deadline; default: none\n"
              "  --verbose           the server's metadata, on standard error\n"

@@ -116,10 +116,11 @@ bool rota_lookup_requests(const struct rota_lookup *lookup, const struct rota_dy
                           struct rota_requests *ret_requests)
 {
     static const char *const nothing[] = {"{}"};
-    bool given = n_data > 0 || (none && method->client_streaming);
 
-    *ret_requests = (struct rota_requests){0};
-    if (!rota_requests_read(ret_requests, &lookup->pool, method->input, given ? data : nothing, given ? n_data : 1))
+    *ret_requests = (struct rota_requests){.verb = lookup->verb, .unknown = lookup->unknown};
+    if (!rota_requests_read(ret_requests, &lookup->pool, method->input, data, n_data))
+        return false;
+    if (ret_requests->n == 0 && !(none && method->client_streaming) && !rota_requests_read(ret_requests, &lookup->pool, method->input, nothing, 1))
         return false;
     if (method->client_streaming || ret_requests->n == 1)
         return true;

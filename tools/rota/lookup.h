@@ -13,6 +13,7 @@ struct rota_lookup {
     struct rota_reflect reflect;
     const char *const *sets; /* files that protoc has made; with any, the server is not asked */
     size_t n_sets;
+    enum rota_dyn_unknown unknown; /* fields in the requests */
 };
 
 /* With verb, target and files filled in: opens the rest, has `answer` do the work, closes. The exit code. */
@@ -30,7 +31,7 @@ int rota_lookup_fail(const struct rota_lookup *lookup, const struct rota_status 
 /* NULL after having said why. */
 const struct rota_dyn_method *rota_lookup_method(struct rota_lookup *lookup, const char *service, const char *method);
 
-/* The messages of a call from `data`; nothing given is {}, or nothing where the method takes a stream and `none` allows it. False after
+/* The messages of a call from `data`; no message is {}, or none where the method takes a stream and `none` allows it. False after
  * having said what is wrong; rota_requests_fini in either case. */
 bool rota_lookup_requests(const struct rota_lookup *lookup, const struct rota_dyn_method *method, const char *const *data, size_t n_data, bool none,
                           struct rota_requests *ret_requests);
