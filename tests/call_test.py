@@ -1,10 +1,10 @@
 """`rota call` and `rota health` against our server and others'.
 
-    call_test.py ours|go|cpp|buf|json
+    call_test.py ours|go|cpp|py|buf|json
 
-ours: the greeting server. go, cpp: grpc-go and C++, whose reflection is v1alpha. buf: another command, `buf curl`, asks our
-server. json: Python's server, which has none, so that descriptors
-come from protoc; what our JSON becomes is compared with what Google's own json_format makes of it.
+ours: the greeting server. go, cpp, py: grpc-go, C++ and Python, whose reflection is v1alpha. buf: another command, `buf curl`,
+asks our server. json: Python's server without reflection, so that descriptors come from protoc; what our JSON becomes is compared with what
+Google's own json_format makes of it.
 """
 
 import json
@@ -225,17 +225,40 @@ SCALARS = [
 ]
 
 
-def test_json(h):
+def python_messages(h, *words):
+    """Google's json_format, and the modules that protoc makes for it, which can then be imported."""
     try:
         sys.path.insert(0, h.dir)
         from google.protobuf import json_format
     except ImportError:
         raise harness.Skip("no protobuf for Python (package python3-protobuf)") from None
-    protoc = h.tool("protoc", "protobuf-compiler")
-    descriptors = os.path.join(h.dir, "sample.pb")
-    made = h.run([protoc, "-I" + SAMPLES, "--python_out=" + h.dir, "--include_imports", "--descriptor_set_out=" + descriptors,
-                  "sample.proto", "sample_old.proto"])
+    made = h.run([h.tool("protoc", "protobuf-compiler"), "--python_out=" + h.dir] + list(words))
     assert made.code == 0, made.text()
+    return json_format
+
+
+def test_py(h):
+    reflection = os.path.join(harness.SOURCE_DIR, "proto", "grpc", "reflection", "v1alpha")
+    python_messages(h, "-I" + SAMPLES, "-I" + reflection, "sample.proto", "sample_old.proto", "reflection.proto")
+    server = h.spawn(h.peer_py("sample_server.py") + [h.dir, "--reflection"])
+    rota = Rota(h, server.wait_line(r"peer listening on (\S+)$").group(1))
+    with h.check("services are listed with their methods"):
+        text = "\n".join(rota.call())
+        assert "service sample.Sampler {" in text and "  rpc Up(stream sample.Scalars) returns (sample.Shapes);" in text, text
+    with h.check("a message is described"):
+        assert "  google.protobuf.Any any = 1;" in rota.call("sample.Known"), rota.call("sample.Known")
+    with h.check("calls and streams"):
+        assert rota.replies("sample.Sampler/Echo", "-d", KNOWN[1]) == [json.loads(KNOWN[1])]
+        assert rota.replies("sample.Sampler/Up", "-d", '{"number":1}{"number":2}') == [{"numbers": [1, 2]}]
+        assert rota.replies("sample.Sampler/Down", "-d", '{"numbers":[1,0]}') == [{"number": 1}, {}]
+    with h.check("a service and a method that are not there"):
+        assert "NOT_FOUND" in "\n".join(rota.call("no.Service/Echo", code=1))
+        assert "has no method Sing" in "\n".join(rota.call("sample.Sampler/Sing", code=1))
+
+
+def test_json(h):
+    descriptors = os.path.join(h.dir, "sample.pb")
+    json_format = python_messages(h, "-I" + SAMPLES, "--include_imports", "--descriptor_set_out=" + descriptors, "sample.proto", "sample_old.proto")
     import sample_pb2
 
     server = h.spawn(h.peer_py("sample_server.py") + [h.dir])
@@ -275,4 +298,4 @@ def test_json(h):
         assert rota.run("health").code == 1
 
 
-harness.main({"ours": test_ours, "go": test_go, "cpp": test_cpp, "buf": test_buf, "json": test_json}[sys.argv[1]])
+harness.main({"ours": test_ours, "go": test_go, "cpp": test_cpp, "py": test_py, "buf": test_buf, "json": test_json}[sys.argv[1]])
