@@ -211,6 +211,7 @@ KNOWN = [
     '{"object":{"a":1.5,"b":[null,true,"x",{"c":{}}],"d":-3}}', '{"value":null}', '{"value":"x"}', '{"list":[1,[],{}]}',
     '{"values":{"a":null,"b":false}}', '{"real":0,"long":"-9223372036854775808","text":"","data":"-_8=","flag":false}',
     '{"value":18446744073709551615}', '{"object":{"a":9223372036854775808,"b":-0.0}}', '{"old":{"text":"","number":7}}',
+    '{"old":{"text":"x","inner":{"a":1},"[sample.old.extra]":0,"[sample.old.Elsewhere.inside]":{"flag":true}}}',
 ]
 SHAPES = [
     '{"inner":{"a":1},"numbers":[0,1],"loose":[5,-5],"texts":["","\\u00e9\\ud83d\\ude00"],"inners":[{},{"b":2}],"byLong":{"-7":{}},'

@@ -1,6 +1,8 @@
 /* pb.c - contract in pb.h. */
 #include "base/pb.h"
 
+#define END_GROUP 4 /* a wire type that is never handed out */
+
 bool rota_pb_take_varint(struct rota_slice *in, uint64_t *ret_value)
 {
     uint64_t value = 0;
@@ -43,20 +45,65 @@ static bool take_bytes(struct rota_slice *in, struct rota_slice *ret_bytes)
     return true;
 }
 
-bool rota_pb_take(struct rota_slice *in, struct rota_pb *ret_pb)
+static bool take_tag(struct rota_slice *in, struct rota_pb *ret_pb)
 {
     uint64_t tag;
 
     if (!rota_pb_take_varint(in, &tag) || tag >> 3 == 0 || tag >> 3 > 0x1fffffff)
         return false;
     *ret_pb = (struct rota_pb){.number = (uint32_t)(tag >> 3), .wire = (enum rota_pb_wire)(tag & 7)};
-    switch (tag & 7) {
+    return true;
+}
+
+static bool take_value(struct rota_slice *in, struct rota_pb *ret_pb)
+{
+    switch ((int)ret_pb->wire) {
     case ROTA_PB_VARINT: return rota_pb_take_varint(in, &ret_pb->value);
     case ROTA_PB_64: return rota_pb_take_fixed(in, 8, &ret_pb->value);
     case ROTA_PB_32: return rota_pb_take_fixed(in, 4, &ret_pb->value);
     case ROTA_PB_BYTES: return take_bytes(in, &ret_pb->bytes);
     default: return false;
     }
+}
+
+bool rota_pb_take(struct rota_slice *in, struct rota_pb *ret_pb)
+{
+    return take_tag(in, ret_pb) && take_value(in, ret_pb);
+}
+
+/* Behind a group's first tag: up to the last, which is taken too. */
+static bool take_group(struct rota_slice *in, struct rota_pb *ret_pb)
+{
+    uint32_t open[ROTA_PB_GROUP_DEPTH] = {ret_pb->number};
+    struct rota_slice start = *in, end = *in;
+    size_t n = 1;
+
+    while (n > 0) {
+        struct rota_pb at;
+
+        end = *in;
+        if (!take_tag(in, &at))
+            return false;
+        if (at.wire == ROTA_PB_GROUP) {
+            if (n == ROTA_PB_GROUP_DEPTH)
+                return false;
+            open[n++] = at.number;
+        } else if ((int)at.wire == END_GROUP) {
+            if (open[--n] != at.number)
+                return false;
+        } else if (!take_value(in, &at)) {
+            return false;
+        }
+    }
+    ret_pb->bytes = rota_slice(start.data, start.size - end.size);
+    return true;
+}
+
+bool rota_pb_take_grouped(struct rota_slice *in, struct rota_pb *ret_pb)
+{
+    if (!take_tag(in, ret_pb))
+        return false;
+    return ret_pb->wire == ROTA_PB_GROUP ? take_group(in, ret_pb) : take_value(in, ret_pb);
 }
 
 size_t rota_pb_put_varint(uint8_t *out, uint64_t value)

@@ -1,9 +1,8 @@
 /* json.h - messages of a linked pool as JSON text, and JSON as messages.
  *
  * Follows protobuf's JSON mapping: 64-bit numbers are texts, bytes are base64, enums are names, fields go by their JSON names
- * (and are taken by either), google.protobuf's well-known types have their own forms. What has no place in it: unknown fields
- * are left out, groups are refused, extensions are unknown fields. An Any whose type the pool does not know is written, and
- * read, as {"@type": ..., "value": base64}.
+ * (and are taken by either), extensions by "[full.name]", google.protobuf's well-known types have their own forms. Unknown
+ * fields are left out. An Any whose type the pool does not know is written, and read, as {"@type": ..., "value": base64}.
  * Nesting is bounded, 100 messages as in protobuf. Both directions append to `out`, also when they fail half-way.
  */
 #ifndef ROTA_DYNAMIC_JSON_H

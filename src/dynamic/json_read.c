@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/errinfo.h"
 
-enum wire { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
+enum wire { VARINT = 0, FIXED64 = 1, BYTES = 2, GROUP = 3, END_GROUP = 4, FIXED32 = 5 };
 
 /* --- Bytes --- */
 
@@ -208,7 +208,6 @@ static rota_err read_number(struct rota_dyn_reader *r, const struct rota_dyn_fie
         return read_real(r, json, field->type == ROTA_DYN_FLOAT, &ret->bits);
     case ROTA_DYN_BOOL: return read_bool(r, json, &ret->bits);
     case ROTA_DYN_ENUM: return read_enum(r, field->enumeration, json, &ret->bits);
-    case ROTA_DYN_GROUP: return rota_json_bad(&r->place, "a group, which has no form in JSON");
     default: return read_whole(r, field->type, json, ret);
     }
 }
@@ -263,8 +262,14 @@ static rota_err read_value(struct rota_dyn_reader *r, const struct rota_dyn_fiel
     size_t start;
     rota_err err;
 
-    if (field->type != ROTA_DYN_MESSAGE)
+    if (field->message == NULL)
         return rota_dyn_read_scalar(r, field, json, true);
+    if (field->type == ROTA_DYN_GROUP) {
+        err = add_tag(r, field->number, GROUP);
+        if (err == 0)
+            err = rota_dyn_read_message(r, field->message, json);
+        return err < 0 ? err : add_tag(r, field->number, END_GROUP);
+    }
     start = rota_dyn_begin(r);
     err = rota_dyn_read_message(r, field->message, json);
     return err < 0 ? err : rota_dyn_end(r, start, field->number);
@@ -348,14 +353,14 @@ static rota_err read_field(struct rota_dyn_reader *r, const struct rota_dyn_fiel
         return read_map(r, field, json);
     if (field->repeated)
         return read_list(r, field, json);
-    if (field->type == ROTA_DYN_MESSAGE)
+    if (field->message != NULL)
         return read_value(r, field, json);
     return rota_dyn_read_scalar(r, field, json, field->presence);
 }
 
 /* --- Messages --- */
 
-static const struct rota_dyn_field *find_field(const struct rota_dyn_message *type, struct rota_slice key)
+static const struct rota_dyn_field *find_field(const struct rota_pool *pool, const struct rota_dyn_message *type, struct rota_slice key)
 {
     for (size_t i = 0; i < type->n_fields; i++)
         if (rota_slice_equal(rota_slice_str(type->fields[i].json_name), key))
@@ -363,26 +368,28 @@ static const struct rota_dyn_field *find_field(const struct rota_dyn_message *ty
     for (size_t i = 0; i < type->n_fields; i++)
         if (rota_slice_equal(rota_slice_str(type->fields[i].name), key))
             return &type->fields[i];
+    if (key.size > 2 && key.data[0] == '[' && key.data[key.size - 1] == ']')
+        return rota_pool_extension(pool, type, rota_slice(key.data + 1, key.size - 2));
     return NULL;
 }
 
-/* Marks the field and its oneof; each may come once. seen: the fields, then the oneofs. */
+/* Marks the field and its oneof; each may come once. seen: the oneofs, then the fields, then the extensions. */
 static rota_err see(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const struct rota_dyn_field *field, bool *seen)
 {
-    if (seen[field->index])
+    if (seen[type->n_oneofs + field->index])
         return rota_json_bad(&r->place, "comes twice, by both its names");
-    seen[field->index] = true;
+    seen[type->n_oneofs + field->index] = true;
     if (field->oneof < 0)
         return 0;
-    if (seen[type->n_fields + (size_t)field->oneof])
+    if (seen[field->oneof])
         return rota_json_bad(&r->place, "another member of the same oneof is set");
-    seen[type->n_fields + (size_t)field->oneof] = true;
+    seen[field->oneof] = true;
     return 0;
 }
 
 static rota_err read_member(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const struct rota_dyn_json *json, bool *seen)
 {
-    const struct rota_dyn_field *field = find_field(type, json->key);
+    const struct rota_dyn_field *field = find_field(r->pool, type, json->key);
     size_t mark;
     rota_err err;
 
@@ -405,7 +412,7 @@ static rota_err read_member(struct rota_dyn_reader *r, const struct rota_dyn_mes
 
 rota_err rota_dyn_read_members(struct rota_dyn_reader *r, const struct rota_dyn_message *type, const struct rota_dyn_json *object, const char *except)
 {
-    bool *seen = rota_alloc_zero(r->alloc, type->n_fields + type->n_oneofs, sizeof(*seen));
+    bool *seen = rota_alloc_zero(r->alloc, type->n_oneofs + type->n_fields + type->n_extensions, sizeof(*seen));
     rota_err err = 0;
 
     if (seen == NULL)

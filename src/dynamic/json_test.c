@@ -99,6 +99,14 @@ static const struct text_case {
     {"a member whose null is absence beside another of its oneof", "Shapes", "{\"one\":null,\"otherOne\":\"x\"}", "{\"otherOne\":\"x\"}"},
     {"a oneof's null", "Shapes", "{\"nothing\":null}", NULL},
     {"messages in messages", "Shapes", "{\"deeper\":{\"deeper\":{\"inner\":{\"a\":1,\"b\":2}}}}", NULL},
+    {"a group", "old.Old", "{\"inner\":{\"a\":1}}", NULL},
+    {"an empty group", "old.Old", "{\"text\":\"x\",\"inner\":{}}", NULL},
+    {"an extension", "old.Old", "{\"text\":\"x\",\"[sample.old.extra]\":0}", NULL},
+    {"extensions behind the fields", "old.Old",
+     "{\"[sample.old.Elsewhere.inside]\":{\"flag\":true},\"[sample.old.extra_numbers]\":[\"-1\",2],\"[sample.old.Elsewhere.pairs]\":[{\"key\":\"a\"},{}],"
+     "\"number\":1,\"[sample.old.extra]\":null}",
+     "{\"number\":1,\"[sample.old.Elsewhere.inside]\":{\"flag\":true},\"[sample.old.Elsewhere.pairs]\":[{\"key\":\"a\"},{}],"
+     "\"[sample.old.extra_numbers]\":[\"-1\",\"2\"]}"},
     {"proto2 has presence everywhere", "old.Old", "{\"number\":0,\"loose\":[1],\"packed\":[2],\"text\":\"\"}", NULL},
 };
 
@@ -202,7 +210,11 @@ static const struct text_case bad[] = {
      "any: no type x/no.Such is known here; its bytes may be given as \"value\", in base64"},
     {"a mask in the wrong case", "Known", "{\"mask\":\"foo_bar\"}", "mask: expected names as in fooBar.baz"},
     {"an empty name in a mask", "Known", "{\"mask\":\"a,,b\"}", "mask: expected names as in fooBar.baz"},
-    {"a group", "old.Old", "{\"inner\":{}}", "inner: a group, which has no form in JSON"},
+    {"a group that is none", "old.Old", "{\"inner\":1}", "inner: expected an object"},
+    {"an extension that is not there", "old.Old", "{\"[sample.old.none]\":1}", "[sample.old.none]: sample.old.Old has no such field"},
+    {"one of another message", "old.Elsewhere", "{\"[sample.old.extra]\":1}", "[sample.old.extra]: sample.old.Elsewhere has no such field"},
+    {"one without its brackets", "old.Old", "{\"extra\":1}", "extra: sample.old.Old has no such field"},
+    {"the place in an extension", "old.Old", "{\"[sample.old.extra]\":\"x\"}", "[sample.old.extra]: expected a whole number of 32 bits"},
 };
 
 static void check_cases(const struct text_case *cases, size_t n, enum rota_dyn_unknown unknown)
@@ -257,6 +269,16 @@ static const struct wire_case {
     {"a struct's value without a kind", "Known", "2a 05 0a 03 0a 01 61", "{\"object\":{\"a\":null}}"},
     {"a value that is no number", "Known", "32 09 11 00 00 00 00 00 00 f8 7f", "!a Value that is no number, which JSON would bring back as a text"},
     {"nor is an infinite one", "Known", "32 09 11 00 00 00 00 00 00 f0 ff", "!a Value that is no number, which JSON would bring back as a text"},
+    {"a group, its pieces joined", "old.Old", "2b 08 01 2c 08 05 2b 2c", "{\"number\":5,\"inner\":{\"a\":1}}"},
+    {"a group where a message is declared", "Shapes", "0b 08 01 0c", "{}"},
+    {"a message where a group is declared", "old.Old", "2a 02 08 01", "{}"},
+    {"an unknown group with others in it", "Scalars", "9b 06 08 01 0b 9b 06 9c 06 0c 9c 06 28 01", "{\"number\":1}"},
+    {"a group without an end", "Scalars", "9b 06 28 01", "!sample.Scalars: malformed or cut off"},
+    {"a group with another's end", "old.Old", "2b 08 01 34", "!sample.old.Old: malformed or cut off"},
+    {"an end without a group", "Scalars", "28 01 9c 06", "!sample.Scalars: malformed or cut off"},
+    {"extensions", "old.Old", "a0 06 07 aa 06 02 01 04 a8 06 05", "{\"[sample.old.extra]\":7,\"[sample.old.extra_numbers]\":[\"-1\",\"2\",\"-3\"]}"},
+    {"an any whose type is no text", "Known", "0a 05 0b 12 01 61 0c", "{\"any\":{}}"},
+    {"a time with numbers of another shape", "Known", "12 05 0d 01 00 00 00", "{\"time\":\"1970-01-01T00:00:00Z\"}"},
     {"cut off", "Scalars", "28", "!sample.Scalars: malformed or cut off"},
     {"cut off inside", "Shapes", "0a 01 08", "!sample.Shapes.Inner: malformed or cut off"},
     {"cut off in numbers", "Shapes", "12 01 80", "!numbers: numbers that are malformed or cut off"},

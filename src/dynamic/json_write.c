@@ -31,7 +31,7 @@ static rota_err no_memory(struct rota_dyn_writer *w)
 
 /* --- Scalars --- */
 
-static enum rota_pb_wire wire_of(enum rota_dyn_type type)
+enum rota_pb_wire rota_dyn_wire_of(enum rota_dyn_type type)
 {
     switch (type) {
     case ROTA_DYN_DOUBLE:
@@ -43,6 +43,7 @@ static enum rota_pb_wire wire_of(enum rota_dyn_type type)
     case ROTA_DYN_STRING:
     case ROTA_DYN_BYTES:
     case ROTA_DYN_MESSAGE: return ROTA_PB_BYTES;
+    case ROTA_DYN_GROUP: return ROTA_PB_GROUP;
     default: return ROTA_PB_VARINT;
     }
 }
@@ -120,14 +121,13 @@ rota_err rota_dyn_write_scalar(struct rota_dyn_writer *w, const struct rota_dyn_
     case ROTA_DYN_STRING: return rota_dyn_put_text(w, value->bytes);
     case ROTA_DYN_BYTES: return rota_dyn_put_bytes(w, value->bytes);
     case ROTA_DYN_ENUM: return put_enum(w, field->enumeration, (int32_t)bits);
-    case ROTA_DYN_GROUP: return rota_errinfo_set(w->info, ROTA_EPARSE, "%s: a group, which has no form in JSON", field->name);
     default: return put_whole(w, field->type, bits);
     }
 }
 
 static rota_err write_value(struct rota_dyn_writer *w, const struct rota_dyn_field *field, const struct rota_pb *value)
 {
-    return field->type == ROTA_DYN_MESSAGE ? rota_dyn_write_message(w, field->message, value->bytes) : rota_dyn_write_scalar(w, field, value);
+    return field->message != NULL ? rota_dyn_write_message(w, field->message, value->bytes) : rota_dyn_write_scalar(w, field, value);
 }
 
 /* --- Lists and maps --- */
@@ -155,7 +155,7 @@ static rota_err write_packed(struct rota_dyn_writer *w, const struct rota_dyn_fi
     while (err == 0 && in.size > 0) {
         struct rota_pb value;
 
-        if (!take_packed(&in, wire_of(field->type), &value))
+        if (!take_packed(&in, rota_dyn_wire_of(field->type), &value))
             return rota_errinfo_set(w->info, ROTA_EPARSE, "%s: numbers that are malformed or cut off", field->name);
         err = write_comma(w, first);
         if (err == 0)
@@ -171,7 +171,7 @@ static rota_err write_list(struct rota_dyn_writer *w, const struct found *found,
     bool first = true;
 
     for (size_t i = 0; err == 0 && i < n; i++) {
-        if (found[i].value.wire != wire_of(field->type)) {
+        if (found[i].value.wire != rota_dyn_wire_of(field->type)) {
             err = write_packed(w, field, found[i].value.bytes, &first);
             continue;
         }
@@ -190,11 +190,11 @@ static rota_err read_entry(struct rota_dyn_writer *w, const struct rota_dyn_mess
     while (in.size > 0) {
         struct rota_pb at;
 
-        if (!rota_pb_take(&in, &at))
+        if (!rota_pb_take_grouped(&in, &at))
             return rota_errinfo_set(w->info, ROTA_EPARSE, "%s: malformed or cut off", entry->name);
-        if (at.number == 1 && at.wire == wire_of(entry->by_number[0]->type))
+        if (at.number == 1 && at.wire == rota_dyn_wire_of(entry->by_number[0]->type))
             *ret_key = at;
-        else if (at.number == 2 && at.wire == wire_of(entry->by_number[1]->type))
+        else if (at.number == 2 && at.wire == rota_dyn_wire_of(entry->by_number[1]->type))
             *ret_value = at;
     }
     return 0;
@@ -203,7 +203,7 @@ static rota_err read_entry(struct rota_dyn_writer *w, const struct rota_dyn_mess
 /* Keys are always texts. */
 static rota_err write_key(struct rota_dyn_writer *w, const struct rota_dyn_field *field, const struct rota_pb *key)
 {
-    bool quoted = field->type == ROTA_DYN_STRING || wire_of(field->type) == ROTA_PB_64 || field->type == ROTA_DYN_INT64 ||
+    bool quoted = field->type == ROTA_DYN_STRING || rota_dyn_wire_of(field->type) == ROTA_PB_64 || field->type == ROTA_DYN_INT64 ||
                   field->type == ROTA_DYN_UINT64 || field->type == ROTA_DYN_SINT64;
     rota_err err = quoted ? 0 : rota_dyn_put(w, "\"");
 
@@ -300,7 +300,7 @@ static rota_err write_field(struct rota_dyn_writer *w, const struct found *found
         return write_map(w, found, n);
     if (field->repeated)
         return write_list(w, found, n);
-    if (field->type == ROTA_DYN_MESSAGE)
+    if (field->message != NULL)
         return write_joined(w, found, n);
     return rota_dyn_write_scalar(w, field, &found[n - 1].value);
 }
@@ -313,18 +313,19 @@ static bool is_nothing(const struct found *found, size_t n)
 
     if (field->repeated) {
         for (size_t i = 0; i < n; i++)
-            if (found[i].value.wire == wire_of(field->type) || found[i].value.bytes.size > 0)
+            if (found[i].value.wire == rota_dyn_wire_of(field->type) || found[i].value.bytes.size > 0)
                 return false;
         return true;
     }
     return !field->presence && value->value == 0 && value->bytes.size == 0;
 }
 
+/* Numbers of a list come packed or not, whatever the descriptor says. */
 static bool fits(const struct rota_dyn_field *field, enum rota_pb_wire wire)
 {
-    enum rota_pb_wire own = wire_of(field->type);
+    enum rota_pb_wire own = rota_dyn_wire_of(field->type);
 
-    return field->type != ROTA_DYN_GROUP && (wire == own || (field->repeated && wire == ROTA_PB_BYTES && own != ROTA_PB_BYTES));
+    return wire == own || (field->repeated && wire == ROTA_PB_BYTES && own != ROTA_PB_GROUP);
 }
 
 static int compare_found(const void *a, const void *b)
@@ -345,9 +346,9 @@ static rota_err gather(struct rota_dyn_writer *w, const struct rota_dyn_message 
         const struct rota_dyn_field *field;
         struct rota_pb value;
 
-        if (!rota_pb_take(&in, &value))
+        if (!rota_pb_take_grouped(&in, &value))
             return rota_errinfo_set(w->info, ROTA_EPARSE, "%s: malformed or cut off", type->name);
-        field = rota_dyn_field_numbered(type, value.number);
+        field = rota_pool_field(w->pool, type, value.number);
         if (field == NULL || !fits(field, value.wire))
             continue;
         if (rota_alloc_reserve(w->alloc, &g->all, &g->cap, g->n + 1, sizeof(*g->all)) < 0)

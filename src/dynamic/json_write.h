@@ -24,6 +24,8 @@ rota_err rota_dyn_write_scalar(struct rota_dyn_writer *w, const struct rota_dyn_
 /* The special ones that do not consist of their fields' JSON. */
 rota_err rota_dyn_write_special(struct rota_dyn_writer *w, const struct rota_dyn_message *type, struct rota_slice bytes);
 
+enum rota_pb_wire rota_dyn_wire_of(enum rota_dyn_type type);
+
 /* ROTA_ENOMEM or ROTA_EPARSE (no UTF-8). */
 rota_err rota_dyn_put(struct rota_dyn_writer *w, const char *text);
 rota_err rota_dyn_put_text(struct rota_dyn_writer *w, struct rota_slice text);

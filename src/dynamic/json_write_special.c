@@ -11,16 +11,18 @@
 #define MAX_TIMESTAMP_S INT64_C(253402300799) /* 9999-12-31 23:59:59 */
 #define MAX_DURATION_S INT64_C(315576000000)
 
-/* The last field of each of the first two numbers. */
+/* The last field of each of the two numbers that such types have. */
 static rota_err read_two(struct rota_dyn_writer *w, const struct rota_dyn_message *type, struct rota_slice in, struct rota_pb *ret_two)
 {
     ret_two[0] = ret_two[1] = (struct rota_pb){0};
     while (in.size > 0) {
+        const struct rota_dyn_field *field;
         struct rota_pb at;
 
-        if (!rota_pb_take(&in, &at))
+        if (!rota_pb_take_grouped(&in, &at))
             return rota_errinfo_set(w->info, ROTA_EPARSE, "%s: malformed or cut off", type->name);
-        if (at.number == 1 || at.number == 2)
+        field = rota_dyn_field_numbered(type, at.number);
+        if (field != NULL && at.wire == rota_dyn_wire_of(field->type))
             ret_two[at.number - 1] = at;
     }
     return 0;
@@ -124,7 +126,7 @@ static rota_err put_field_mask(struct rota_dyn_writer *w, const struct rota_dyn_
     while (err == 0 && in.size > 0) {
         struct rota_pb at;
 
-        if (!rota_pb_take(&in, &at))
+        if (!rota_pb_take_grouped(&in, &at))
             return rota_errinfo_set(w->info, ROTA_EPARSE, "%s: malformed or cut off", type->name);
         if (at.number != 1 || at.wire != ROTA_PB_BYTES)
             continue;

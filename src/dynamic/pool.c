@@ -28,14 +28,19 @@ void rota_pool_init(struct rota_pool *pool, const struct rota_alloc *alloc)
     rota_map_init(&pool->messages, alloc, MAP_SEED);
     rota_map_init(&pool->enums, alloc, MAP_SEED);
     rota_map_init(&pool->services, alloc, MAP_SEED);
+    rota_map_init(&pool->extensions, alloc, MAP_SEED);
+    rota_map_init(&pool->numbers, alloc, MAP_SEED);
     rota_map_init(&pool->imports, alloc, MAP_SEED);
     rota_list_init(&pool->new_messages);
     rota_list_init(&pool->new_services);
+    rota_list_init(&pool->new_extensions);
 }
 
 void rota_pool_fini(struct rota_pool *pool)
 {
     rota_map_fini(&pool->imports);
+    rota_map_fini(&pool->numbers);
+    rota_map_fini(&pool->extensions);
     rota_map_fini(&pool->services);
     rota_map_fini(&pool->enums);
     rota_map_fini(&pool->messages);
@@ -112,7 +117,7 @@ static rota_err keep(struct reader *r, struct rota_map *map, const char *name, v
     struct rota_slice key = rota_slice_str(name);
 
     if (rota_map_get(&r->pool->messages, key) != NULL || rota_map_get(&r->pool->enums, key) != NULL ||
-        rota_map_get(&r->pool->services, key) != NULL)
+        rota_map_get(&r->pool->services, key) != NULL || rota_map_get(&r->pool->extensions, key) != NULL)
         return rota_errinfo_set(r->info, ROTA_EEXIST, "%s: %s is declared twice", r->file, name);
     return rota_map_set(map, key, value) < 0 ? no_memory(r) : 0;
 }
@@ -243,22 +248,54 @@ static rota_err read_shape(struct reader *r, struct rota_slice in, struct rota_d
     return 0;
 }
 
-static rota_err read_field(struct reader *r, struct rota_slice in, struct rota_dyn_message *message)
+/* All but its place in a message and its JSON name. */
+static rota_err read_any_field(struct reader *r, struct rota_slice in, struct rota_dyn_field *field)
 {
-    struct rota_dyn_field *field = &message->fields[message->n_fields];
-    struct rota_slice json_name;
     rota_err err;
 
     if (count_fields(in, 1) < 0 || count_fields(find_bytes(in, 8), 2) < 0)
         return malformed(r, "a field is malformed");
-    field->index = (uint32_t)message->n_fields++;
     err = read_name(r, find_bytes(in, 1), &field->name);
     if (err == 0)
         err = read_shape(r, in, field);
     if (err == 0 && (field->type == ROTA_DYN_MESSAGE || field->type == ROTA_DYN_GROUP || field->type == ROTA_DYN_ENUM))
         err = read_type_name(r, find_bytes(in, 6), &field->type_name);
+    return err;
+}
+
+static rota_err read_extension(struct reader *r, const char *scope, struct rota_slice in)
+{
+    struct rota_dyn_extension *extension = rota_arena_zero(&r->pool->arena, 1, sizeof(*extension));
+    rota_err err = extension == NULL ? no_memory(r) : read_any_field(r, in, &extension->field);
+    char *json_name;
+    size_t size;
+
+    if (err == 0)
+        err = join_name(r, scope, find_bytes(in, 1), &extension->name);
+    if (err == 0)
+        err = read_type_name(r, find_bytes(in, 2), &extension->extendee_name);
     if (err < 0)
         return err;
+    size = strlen(extension->name) + 3;
+    json_name = rota_arena_get(&r->pool->arena, size);
+    if (json_name == NULL)
+        return no_memory(r);
+    snprintf(json_name, size, "[%s]", extension->name);
+    extension->field.json_name = json_name;
+    extension->field.oneof = -1;
+    rota_list_append(&r->pool->new_extensions, &extension->link);
+    return keep(r, &r->pool->extensions, extension->name, extension);
+}
+
+static rota_err read_field(struct reader *r, struct rota_slice in, struct rota_dyn_message *message)
+{
+    struct rota_dyn_field *field = &message->fields[message->n_fields];
+    struct rota_slice json_name;
+    rota_err err = read_any_field(r, in, field);
+
+    if (err < 0)
+        return err;
+    field->index = (uint32_t)message->n_fields++;
     json_name = find_bytes(in, 10);
     if (!rota_text_is_utf8(json_name) || memchr(json_name.size == 0 ? "x" : (const char *)json_name.data, '\0', json_name.size) != NULL)
         return malformed(r, "a field's name in JSON is no text");
@@ -288,6 +325,22 @@ static rota_err finish_message(struct reader *r, struct rota_dyn_message *messag
     return keep(r, &r->pool->messages, message->name, message);
 }
 
+static rota_err read_message(struct reader *r, const char *scope, struct rota_slice in, int depth);
+
+static rota_err read_part(struct reader *r, struct rota_dyn_message *message, const struct rota_pb *part, int depth)
+{
+    if (part->wire != ROTA_PB_BYTES)
+        return 0;
+    switch (part->number) {
+    case 2: return read_field(r, part->bytes, message);
+    case 3: return read_message(r, message->name, part->bytes, depth + 1);
+    case 4: return read_enum(r, message->name, part->bytes);
+    case 6: return read_extension(r, message->name, part->bytes);
+    case 8: message->n_oneofs++; return 0;
+    default: return 0;
+    }
+}
+
 static rota_err read_message(struct reader *r, const char *scope, struct rota_slice in, int depth)
 {
     struct rota_dyn_message *message = rota_arena_zero(&r->pool->arena, 1, sizeof(*message));
@@ -301,17 +354,8 @@ static rota_err read_message(struct reader *r, const char *scope, struct rota_sl
         err = join_name(r, scope, find_bytes(in, 1), &message->name);
     if (err == 0 && depth >= MAX_DEPTH)
         err = malformed(r, "messages are nested too deep");
-    while (err == 0 && in.size > 0 && rota_pb_take(&in, &field)) {
-        if (field.wire != ROTA_PB_BYTES)
-            continue;
-        switch (field.number) {
-        case 2: err = read_field(r, field.bytes, message); break;
-        case 3: err = read_message(r, message->name, field.bytes, depth + 1); break;
-        case 4: err = read_enum(r, message->name, field.bytes); break;
-        case 8: message->n_oneofs++; break;
-        default: break;
-        }
-    }
+    while (err == 0 && in.size > 0 && rota_pb_take(&in, &field))
+        err = read_part(r, message, &field, depth);
     if (err < 0)
         return err;
     message->map_entry = find_number(find_bytes(all, 7), 7) != 0;
@@ -361,6 +405,20 @@ static rota_err read_import(struct reader *r, struct rota_slice name)
     return 0;
 }
 
+static rota_err read_file_part(struct reader *r, const char *scope, const struct rota_pb *part)
+{
+    if (part->wire != ROTA_PB_BYTES)
+        return 0;
+    switch (part->number) {
+    case 3: return read_import(r, part->bytes);
+    case 4: return read_message(r, scope, part->bytes, 1);
+    case 5: return read_enum(r, scope, part->bytes);
+    case 6: return read_service(r, scope, part->bytes);
+    case 7: return read_extension(r, scope, part->bytes);
+    default: return 0;
+    }
+}
+
 static rota_err read_file(struct reader *r, struct rota_slice in)
 {
     struct rota_slice package = find_bytes(in, 2), syntax = find_bytes(in, 12);
@@ -373,17 +431,8 @@ static rota_err read_file(struct reader *r, struct rota_slice in)
     r->syntax = rota_slice_equal(syntax, ROTA_SLICE("proto3")) ? PROTO3 : rota_slice_equal(syntax, ROTA_SLICE("editions")) ? EDITION : PROTO2;
     if (package.size > 0 && (scope = rota_arena_text(&r->pool->arena, package)) == NULL)
         return no_memory(r);
-    while (err == 0 && in.size > 0 && rota_pb_take(&in, &field)) {
-        if (field.wire != ROTA_PB_BYTES)
-            continue;
-        switch (field.number) {
-        case 3: err = read_import(r, field.bytes); break;
-        case 4: err = read_message(r, scope, field.bytes, 1); break;
-        case 5: err = read_enum(r, scope, field.bytes); break;
-        case 6: err = read_service(r, scope, field.bytes); break;
-        default: break;
-        }
-    }
+    while (err == 0 && in.size > 0 && rota_pb_take(&in, &field))
+        err = read_file_part(r, scope, &field);
     return err;
 }
 

@@ -80,8 +80,17 @@ struct rota_dyn_message {
     struct rota_dyn_field *fields;            /* as declared */
     const struct rota_dyn_field **by_number;  /* ascending */
     size_t n_fields, n_oneofs;
+    size_t n_extensions;
     bool map_entry; /* has key = 1 and value = 2 */
     enum rota_dyn_special special;
+};
+
+/* A field that is declared outside of its message; the JSON name is "[full.name]", the index behind the message's own. */
+struct rota_dyn_extension {
+    struct rota_link link;
+    const char *name, *extendee_name;
+    const struct rota_dyn_message *extendee;
+    struct rota_dyn_field field;
 };
 
 struct rota_dyn_method {
@@ -102,8 +111,10 @@ struct rota_pool {
     struct rota_map files;    /* name to name */
     struct rota_map messages; /* name to struct rota_dyn_message */
     struct rota_map enums, services;
+    struct rota_map extensions; /* name to struct rota_dyn_extension */
+    struct rota_map numbers;    /* message and number to the field of a linked extension */
     struct rota_map imports; /* names of files that others need */
-    struct rota_link new_messages, new_services;
+    struct rota_link new_messages, new_services, new_extensions;
 };
 
 /* The pool must stay where it is. */
@@ -119,7 +130,7 @@ rota_err rota_pool_add_set(struct rota_pool *pool, struct rota_slice set, struct
 /* The name of a file that another imports and that is not there, or NULL. */
 const char *rota_pool_missing(const struct rota_pool *pool);
 
-/* ROTA_ENOTFOUND: info names the type that no file declares. ROTA_EPARSE. */
+/* ROTA_ENOTFOUND: info names the type that no file declares. ROTA_EPARSE. Extensions that refer to such types are passed over. */
 rota_err rota_pool_link(struct rota_pool *pool, struct rota_errinfo *info);
 
 /* NULL: there is none. */
@@ -127,5 +138,8 @@ const struct rota_dyn_message *rota_pool_message(const struct rota_pool *pool, s
 const struct rota_dyn_service *rota_pool_service(const struct rota_pool *pool, struct rota_slice name);
 const struct rota_dyn_method *rota_dyn_service_method(const struct rota_dyn_service *service, struct rota_slice name);
 const struct rota_dyn_field *rota_dyn_field_numbered(const struct rota_dyn_message *message, uint32_t number);
+/* The same among the message's extensions too; name is the extension's. */
+const struct rota_dyn_field *rota_pool_field(const struct rota_pool *pool, const struct rota_dyn_message *message, uint32_t number);
+const struct rota_dyn_field *rota_pool_extension(const struct rota_pool *pool, const struct rota_dyn_message *message, struct rota_slice name);
 
 #endif

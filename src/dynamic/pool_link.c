@@ -9,20 +9,49 @@ static rota_err unknown(struct rota_errinfo *info, const char *who, const char *
     return rota_errinfo_set(info, ROTA_ENOTFOUND, "%s refers to %s, which no known file declares", who, name);
 }
 
+static bool link_field(struct rota_pool *pool, struct rota_dyn_field *field)
+{
+    if (field->type_name == NULL)
+        return true;
+    if (field->type == ROTA_DYN_ENUM)
+        field->enumeration = rota_map_get(&pool->enums, rota_slice_str(field->type_name));
+    else
+        field->message = rota_map_get(&pool->messages, rota_slice_str(field->type_name));
+    return field->enumeration != NULL || field->message != NULL;
+}
+
 static rota_err link_message(struct rota_pool *pool, struct rota_dyn_message *message, struct rota_errinfo *info)
 {
-    for (size_t i = 0; i < message->n_fields; i++) {
-        struct rota_dyn_field *field = &message->fields[i];
+    for (size_t i = 0; i < message->n_fields; i++)
+        if (!link_field(pool, &message->fields[i]))
+            return unknown(info, message->name, message->fields[i].type_name);
+    return 0;
+}
 
-        if (field->type_name == NULL)
-            continue;
-        if (field->type == ROTA_DYN_ENUM)
-            field->enumeration = rota_map_get(&pool->enums, rota_slice_str(field->type_name));
-        else
-            field->message = rota_map_get(&pool->messages, rota_slice_str(field->type_name));
-        if (field->enumeration == NULL && field->message == NULL)
-            return unknown(info, message->name, field->type_name);
-    }
+/* What an extension is found by: its message and number. */
+struct extension_key {
+    uint64_t number;
+    const struct rota_dyn_message *message;
+};
+
+/* One that no message can have, or whose message has a form of its own, is as if it were not there. */
+static rota_err link_extension(struct rota_pool *pool, struct rota_dyn_extension *extension, struct rota_errinfo *info)
+{
+    struct rota_dyn_message *message = rota_map_get(&pool->messages, rota_slice_str(extension->extendee_name));
+    struct rota_dyn_field *field = &extension->field;
+    struct extension_key *key;
+
+    if (message == NULL || !link_field(pool, field) || message->special != ROTA_DYN_PLAIN || message->map_entry ||
+        rota_pool_field(pool, message, field->number) != NULL)
+        return 0;
+    key = rota_arena_zero(&pool->arena, 1, sizeof(*key));
+    if (key == NULL)
+        return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
+    *key = (struct extension_key){.number = field->number, .message = message};
+    if (rota_map_set(&pool->numbers, rota_slice(key, sizeof(*key)), field) < 0)
+        return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
+    field->index = (uint32_t)(message->n_fields + message->n_extensions++);
+    extension->extendee = message;
     return 0;
 }
 
@@ -123,6 +152,8 @@ rota_err rota_pool_link(struct rota_pool *pool, struct rota_errinfo *info)
             return rota_errinfo_set(info, ROTA_EPARSE, "%s is no entry of a map", message->name);
         message->special = special_of(message);
     }
+    while (err == 0 && (link = rota_list_pop(&pool->new_extensions)) != NULL)
+        err = link_extension(pool, ROTA_CONTAINER(link, struct rota_dyn_extension, link), info);
     while (err == 0 && (link = rota_list_pop(&pool->new_services)) != NULL)
         err = link_service(pool, ROTA_CONTAINER(link, struct rota_dyn_service, link), info);
     return err;
@@ -161,4 +192,21 @@ const struct rota_dyn_field *rota_dyn_field_numbered(const struct rota_dyn_messa
         message->n_fields == 0 ? NULL : bsearch(&number, message->by_number, message->n_fields, sizeof(*message->by_number), compare_number);
 
     return found == NULL ? NULL : *found;
+}
+
+const struct rota_dyn_field *rota_pool_field(const struct rota_pool *pool, const struct rota_dyn_message *message, uint32_t number)
+{
+    const struct rota_dyn_field *field = rota_dyn_field_numbered(message, number);
+    struct extension_key key = {.number = number, .message = message};
+
+    if (field != NULL || message->n_extensions == 0)
+        return field;
+    return rota_map_get(&pool->numbers, rota_slice(&key, sizeof(key)));
+}
+
+const struct rota_dyn_field *rota_pool_extension(const struct rota_pool *pool, const struct rota_dyn_message *message, struct rota_slice name)
+{
+    const struct rota_dyn_extension *extension = rota_map_get(&pool->extensions, name);
+
+    return extension == NULL || extension->extendee != message ? NULL : &extension->field;
 }

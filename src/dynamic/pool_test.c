@@ -31,6 +31,9 @@ static const struct bad_case {
      "S refers to N, which no known file declares", ROTA_ENOTFOUND},
     {"a name declared twice", "22 03 0a 01 4d 2a 03 0a 01 4d", "M is declared twice", ROTA_EEXIST},
     {"an entry of a map that is none", "22 07 0a 01 4d 3a 02 38 01", "M is no entry of a map", ROTA_EPARSE},
+    {"an extension of nothing", "3a 09 0a 01 78 18 64 20 01 28 05", "a reference to a type that is no full name", ROTA_EPARSE},
+    {"an extension declared twice", "3a 0d 0a 01 78 12 02 2e 4d 18 64 20 01 28 05 3a 0d 0a 01 78 12 02 2e 4d 18 65 20 01 28 05", "x is declared twice",
+     ROTA_EEXIST},
     {"a JSON name that is no text", "22 11 0a 01 4d 12 0c 0a 01 61 18 01 20 01 28 05 52 01 ff", "a field's name in JSON is no text", ROTA_EPARSE},
 };
 
@@ -161,6 +164,48 @@ static void the_sample_is_learnt(void **unused)
     rota_pool_fini(&pool);
 }
 
+/* Files with a message M that has the field a = 1; 3a is an extension, its extendee's name 12. */
+static const struct extension_case {
+    const char *rule, *hex;
+    uint32_t number; /* to look up */
+    const char *want; /* the field's JSON name */
+    size_t n;
+} extensions[] = {
+    {"an extension", "3a 0d 0a 01 78 12 02 2e 4d 18 64 20 01 28 05", 100, "[x]", 1},
+    {"others are not found by its number", "3a 0d 0a 01 78 12 02 2e 4d 18 64 20 01 28 05", 101, NULL, 1},
+    {"one declared in a message", "22 12 0a 01 4e 32 0d 0a 01 78 12 02 2e 4d 18 64 20 01 28 05", 100, "[N.x]", 1},
+    {"one of a message that is not there", "3a 0d 0a 01 78 12 02 2e 4e 18 64 20 01 28 05", 100, NULL, 0},
+    {"one of a type that is not there", "3a 11 0a 01 78 12 02 2e 4d 18 64 20 01 28 0b 32 02 2e 4e", 100, NULL, 0},
+    {"one of a field's number", "3a 0d 0a 01 78 12 02 2e 4d 18 01 20 01 28 05", 1, "a", 0},
+    {"the first of two of a number", "3a 0d 0a 01 78 12 02 2e 4d 18 64 20 01 28 05 3a 0d 0a 01 79 12 02 2e 4d 18 64 20 01 28 05", 100, "[x]", 1},
+};
+
+static void extensions_are_found_if_they_make_sense(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(extensions); i++) {
+        const struct rota_dyn_message *message;
+        const struct rota_dyn_field *field;
+        uint8_t bytes[80] = "\x0a\x01"
+                            "f\x22\x0e\x0a\x01M\x12\x09\x0a\x01"
+                            "a\x18\x01\x20\x01\x28\x05";
+        struct rota_slice rest = rota_sample_bytes(extensions[i].hex, bytes + 19, sizeof(bytes) - 19);
+        struct rota_pool pool;
+
+        print_message("  %s\n", extensions[i].rule);
+        rota_pool_init(&pool, NULL);
+        assert_int_equal(rota_pool_add(&pool, rota_slice(bytes, 19 + rest.size), NULL), 0);
+        assert_int_equal(rota_pool_link(&pool, NULL), 0);
+        message = rota_pool_message(&pool, ROTA_SLICE("M"));
+        assert_int_equal(message->n_extensions, extensions[i].n);
+        field = rota_pool_field(&pool, message, extensions[i].number);
+        assert_int_equal(field == NULL, extensions[i].want == NULL);
+        if (field != NULL)
+            assert_string_equal(field->json_name, extensions[i].want);
+        rota_pool_fini(&pool);
+    }
+}
+
 /* One that only has the name: 22 07 0a 05 "Value" in google.protobuf. */
 static void a_false_value_is_plain(void **unused)
 {
@@ -204,6 +249,7 @@ int main(void)
         cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(imports_are_missed_until_they_are_there),
         cmocka_unit_test(the_sample_is_learnt),
+        cmocka_unit_test(extensions_are_found_if_they_make_sense),
         cmocka_unit_test(a_false_value_is_plain),
         cmocka_unit_test(out_of_memory_is_an_error),
     };
