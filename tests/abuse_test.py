@@ -8,7 +8,8 @@
 
 The bounds: RSS_MIB above what the server had before, for any of these; PENDING_MIB for unfinished messages, which is the server's
 default max_pending_bytes and what surrounds them; IDLE_KIB for a connection that is idle. Others'
-99th percentile at most doubles, or stays below NOISE_S, since attacker, server and the client beside share two cores.
+99th percentile at most doubles, or stays below NOISE_S, since attacker, server and the client beside share two cores; or what the machine
+has else to do keeps the calls to another server, which nobody attacks, half as long meanwhile.
 """
 
 import math
@@ -69,29 +70,35 @@ def memory_kib(process, what):
         return int(harness.field(what + r":\s+(\d+) kB", status.read()))
 
 
+def serve(h, name):
+    # The test has many connections, the server as many.
+    command = ["sh", "-c", "ulimit -n $(ulimit -Hn); exec \"$0\" \"$@\"", h.program("examples/hello/server")]
+    addr = "127.0.0.1:%d" % harness.free_port()
+    return addr, h.spawn(command + ["--port=" + addr, "--registry=none"], ready="server starting", name=name)
+
+
 class Scene:
     def __init__(self, h):
         self.h = h
-        # The test has many connections, the server as many.
-        command = ["sh", "-c", "ulimit -n $(ulimit -Hn); exec \"$0\" \"$@\"", h.program("examples/hello/server")]
-        port = harness.free_port()
-        self.addr = "127.0.0.1:%d" % port
-        self.server = h.spawn(command + ["--port=" + self.addr, "--registry=none"], ready="server starting", name="server")
+        self.addr, self.server = serve(h, "server")
         self.beside = Beside(self.addr)
+        self.elsewhere = Beside(serve(h, "other server")[0])
         self.quiet_s = p99([self.beside.call() for _ in range(QUIET_CALLS)])
         self.base_kib = memory_kib(self.server, "VmRSS")
 
     def attack(self, mode, seconds, want, count=1, bound_kib=RSS_MIB * 1024):
         attacker = self.h.spawn(ABUSE + [self.addr, mode, str(seconds), str(count)], ready="begun", timeout_s=60, name=mode)
-        times = [self.beside.call()]
+        times, others = [self.beside.call()], [self.elsewhere.call()]
         while attacker.running():
             times.append(self.beside.call())
+            others.append(self.elsewhere.call())
             time.sleep(0.002)  # paces the calls, which leaves the cores to the two others
         attacker.wait()
         with self.h.check("%s: %s" % (mode, attacker.lines[-1])):
             assert attacker.lines[-1].startswith(want), "want: " + want
-        with self.h.check("%s: p99 of %d calls beside %.1f ms, %.1f when quiet" % (mode, len(times), p99(times) * 1e3, self.quiet_s * 1e3)):
-            assert p99(times) <= max(2 * self.quiet_s, NOISE_S)
+        with self.h.check("%s: p99 of %d calls beside %.1f ms, %.1f elsewhere, %.1f when quiet" % (
+                mode, len(times), p99(times) * 1e3, p99(others) * 1e3, self.quiet_s * 1e3)):
+            assert p99(times) <= max(2 * self.quiet_s, NOISE_S, 2 * p99(others))
         grown_kib = memory_kib(self.server, "VmHWM") - self.base_kib
         with self.h.check("%s: the server has grown by %d KiB at most" % (mode, grown_kib)):
             assert grown_kib <= bound_kib
