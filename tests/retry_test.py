@@ -87,7 +87,7 @@ def pushback(h):
         later.check_no_failure()
     with h.check("after what the server said"):
         slow = [call for call in later.calls if call.end_s - call.start_s >= 0.299]
-        assert later.stats["retries"] == 20 and len(slow) >= 20, (later.stats, [str(call) for call in slow[:3]])
+        assert len(slow) >= later.stats["retries"] >= 20, (later.stats, [str(call) for call in slow[:3]])
     never = Run(h, [server(h, "--fail=5", "--pushback=-1").addr], RETRY, "--rate=100", "--count=100")
     with h.check("none where it says so"):
         assert len(never.failed) == 20 and never.stats["retries"] == 0, never.stats
