@@ -2,6 +2,7 @@
 #include "base/pb.h"
 
 #define END_GROUP 4 /* a wire type that is never handed out */
+#define MAX_TAG_SIZE 5
 
 bool rota_pb_take_varint(struct rota_slice *in, uint64_t *ret_value)
 {
@@ -45,11 +46,13 @@ static bool take_bytes(struct rota_slice *in, struct rota_slice *ret_bytes)
     return true;
 }
 
+/* Tags are numbers of 32 bits, which fit into five bytes; protobuf takes no longer ones. */
 static bool take_tag(struct rota_slice *in, struct rota_pb *ret_pb)
 {
+    const uint8_t *start = in->data;
     uint64_t tag;
 
-    if (!rota_pb_take_varint(in, &tag) || tag >> 3 == 0 || tag >> 3 > 0x1fffffff)
+    if (!rota_pb_take_varint(in, &tag) || tag >> 3 == 0 || tag >> 3 > 0x1fffffff || in->data - start > MAX_TAG_SIZE)
         return false;
     *ret_pb = (struct rota_pb){.number = (uint32_t)(tag >> 3), .wire = (enum rota_pb_wire)(tag & 7)};
     return true;

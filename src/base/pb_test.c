@@ -32,6 +32,9 @@ static const struct take_case {
     {"the number 0", IN("\x00\x01"), false, false, 0, 0, 0, 0, 0},
     {"the highest number", IN("\xf8\xff\xff\xff\x0f\x01"), true, true, 0x1fffffff, ROTA_PB_VARINT, 1, 0, 0},
     {"a number above it", IN("\x80\x80\x80\x80\x10\x01"), false, false, 0, 0, 0, 0, 0},
+    {"a tag longer than it need be", IN("\x88\x80\x80\x80\x00\x01"), true, true, 1, ROTA_PB_VARINT, 1, 0, 0},
+    {"a tag longer than any need be", IN("\x88\x80\x80\x80\x80\x00\x01"), false, false, 0, 0, 0, 0, 0},
+    {"a group with such an end", IN("\x1b\x9c\x80\x80\x80\x80\x00"), false, false, 0, 0, 0, 0, 0},
     {"a varint of eleven bytes", IN("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), false, false, 0, 0, 0, 0, 0},
     {"bytes that are cut off", IN("\x0a\x02\x00"), false, false, 0, 0, 0, 0, 0},
 #undef IN

@@ -420,6 +420,9 @@ rota_err rota_dyn_read_members(struct rota_dyn_reader *r, const struct rota_dyn_
     for (const struct rota_dyn_json *member = object->first; err == 0 && member != NULL; member = member->next)
         if (except == NULL || !rota_slice_equal(member->key, rota_slice_str(except)))
             err = read_member(r, type, member, seen);
+    for (size_t i = 0; err == 0 && i < type->n_fields; i++)
+        if (type->fields[i].required && !seen[type->n_oneofs + i])
+            err = rota_json_bad_member(&r->place, type->fields[i].json_name, "is required, and missing");
     rota_alloc_free(r->alloc, seen);
     return err;
 }

@@ -99,13 +99,13 @@ static const struct text_case {
     {"a member whose null is absence beside another of its oneof", "Shapes", "{\"one\":null,\"otherOne\":\"x\"}", "{\"otherOne\":\"x\"}"},
     {"a oneof's null", "Shapes", "{\"nothing\":null}", NULL},
     {"messages in messages", "Shapes", "{\"deeper\":{\"deeper\":{\"inner\":{\"a\":1,\"b\":2}}}}", NULL},
-    {"a group", "old.Old", "{\"inner\":{\"a\":1}}", NULL},
+    {"a group", "old.Old", "{\"text\":\"\",\"inner\":{\"a\":1}}", NULL},
     {"an empty group", "old.Old", "{\"text\":\"x\",\"inner\":{}}", NULL},
     {"an extension", "old.Old", "{\"text\":\"x\",\"[sample.old.extra]\":0}", NULL},
     {"extensions behind the fields", "old.Old",
      "{\"[sample.old.Elsewhere.inside]\":{\"flag\":true},\"[sample.old.extra_numbers]\":[\"-1\",2],\"[sample.old.Elsewhere.pairs]\":[{\"key\":\"a\"},{}],"
-     "\"number\":1,\"[sample.old.extra]\":null}",
-     "{\"number\":1,\"[sample.old.Elsewhere.inside]\":{\"flag\":true},\"[sample.old.Elsewhere.pairs]\":[{\"key\":\"a\"},{}],"
+     "\"number\":1,\"[sample.old.extra]\":null,\"text\":\"x\"}",
+     "{\"number\":1,\"text\":\"x\",\"[sample.old.Elsewhere.inside]\":{\"flag\":true},\"[sample.old.Elsewhere.pairs]\":[{\"key\":\"a\"},{}],"
      "\"[sample.old.extra_numbers]\":[\"-1\",\"2\"]}"},
     {"proto2 has presence everywhere", "old.Old", "{\"number\":0,\"loose\":[1],\"packed\":[2],\"text\":\"\"}", NULL},
 };
@@ -210,6 +210,8 @@ static const struct text_case bad[] = {
      "any: no type x/no.Such is known here; its bytes may be given as \"value\", in base64"},
     {"a mask in the wrong case", "Known", "{\"mask\":\"foo_bar\"}", "mask: expected names as in fooBar.baz"},
     {"an empty name in a mask", "Known", "{\"mask\":\"a,,b\"}", "mask: expected names as in fooBar.baz"},
+    {"no required field", "old.Old", "{\"number\":1}", "text: is required, and missing"},
+    {"nor in a message inside", "Known", "{\"old\":{\"text\":null}}", "old.text: is required, and missing"},
     {"a group that is none", "old.Old", "{\"inner\":1}", "inner: expected an object"},
     {"an extension that is not there", "old.Old", "{\"[sample.old.none]\":1}", "[sample.old.none]: sample.old.Old has no such field"},
     {"one of another message", "old.Elsewhere", "{\"[sample.old.extra]\":1}", "[sample.old.extra]: sample.old.Elsewhere has no such field"},

@@ -9,6 +9,7 @@
 
 #define MAX_DEPTH 100
 #define MAX_FIELD_NUMBER 0x1fffffff
+#define LABEL_REQUIRED 2
 #define LABEL_REPEATED 3
 #define MAP_SEED 1 /* of maps over names; those who could choose them to collide waste their own time */
 
@@ -242,6 +243,7 @@ static rota_err read_shape(struct reader *r, struct rota_slice in, struct rota_d
     field->number = (uint32_t)number;
     field->type = (enum rota_dyn_type)type;
     field->repeated = find_number(in, 4) == LABEL_REPEATED;
+    field->required = find_number(in, 4) == LABEL_REQUIRED;
     field->packed = field->repeated && packs(field->type) && (packed.number != 0 ? packed.value != 0 : r->syntax != PROTO2);
     field->oneof = oneof.number == 0 || own_oneof || field->repeated ? -1 : (int32_t)(oneof.value & INT32_MAX);
     field->presence = !field->repeated && (r->syntax != PROTO3 || oneof.number != 0 || own_oneof || field->type == ROTA_DYN_MESSAGE);

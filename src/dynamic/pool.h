@@ -68,6 +68,7 @@ struct rota_dyn_field {
     enum rota_dyn_type type;
     bool repeated, packed;
     bool presence;  /* zero and absent differ */
+    bool required;
     int32_t oneof;  /* -1: none, or that of an `optional` */
     const char *type_name;                     /* of a message or enum */
     const struct rota_dyn_message *message;    /* set by linking */
