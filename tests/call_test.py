@@ -293,6 +293,9 @@ def test_json(h):
     with h.check("streams"):
         assert rota.replies("--descriptors", descriptors, "sample.Sampler/Up", "-d", '{"number":1}{"number":2}') == [{"numbers": [1, 2]}]
         assert rota.replies("--descriptors", descriptors, "sample.Sampler/Down", "-d", '{"numbers":[1,0]}') == [{"number": 1}, {}]
+    with h.check("a message of proto2 is described"):
+        assert rota.call("--descriptors", descriptors, "sample.old.Old")[1:5] == [
+            "  optional int32 number = 1;", "  repeated int32 loose = 2;", "  repeated int32 packed = 3;", "  required string text = 4;"]
     with h.check("no reflection is said so"):
         assert "UNIMPLEMENTED" in "\n".join(rota.call(code=1))
     with h.check("no health is said so"):

@@ -16,13 +16,19 @@ static const char *type_name(const struct rota_dyn_field *field)
     return field->type_name != NULL ? field->type_name : scalar_name(field->type);
 }
 
+static const char *label(const struct rota_dyn_field *field)
+{
+    if (field->repeated || field->required)
+        return field->repeated ? "repeated " : "required ";
+    return field->presence && field->message == NULL && field->oneof < 0 ? "optional " : "";
+}
+
 static void describe_field(const struct rota_dyn_field *field, const char *indent)
 {
     if (field->message != NULL && field->message->map_entry && field->repeated)
         printf("%smap<%s, %s>", indent, type_name(field->message->by_number[0]), type_name(field->message->by_number[1]));
     else
-        printf("%s%s%s", indent, field->repeated ? "repeated " : field->presence && field->message == NULL && field->oneof < 0 ? "optional " : "",
-               type_name(field));
+        printf("%s%s%s", indent, label(field), type_name(field));
     printf(" %s = %u;\n", field->name, field->number);
 }
 
