@@ -53,7 +53,9 @@ int32_t rota_h2_last_seen(const struct rota_h2 *h2)
 {
     if (!h2->options.server)
         return 0; /* no server opens streams here */
-    return h2->drain == ROTA_H2_DRAINED ? h2->last_served : h2->newest;
+    if (h2->drain == ROTA_H2_DRAINED)
+        return h2->last_served;
+    return h2->newest < 0 ? 0 : h2->newest;
 }
 
 void rota_h2_goaway_final(struct rota_h2 *h2)

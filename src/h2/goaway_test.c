@@ -120,6 +120,34 @@ static void a_stream_above_the_last_goaway_is_not_begun(void **state)
     pair_fini(&pair);
 }
 
+/* Else a client would take streams that nobody served for streams that somebody may have. */
+static void without_streams_the_last_one_is_0(void **state)
+{
+    static const uint8_t no_http2[] = "PRI * XTTP";
+    uint8_t out[200];
+    struct pair pair;
+    size_t size;
+
+    (void)state;
+    pair_ready(&pair);
+    rota_h2_drain(pair.server.h2, 0);
+    pair_pass(&pair.server, NULL, 65536);
+    assert_int_equal(rota_h2_tick(pair.server.h2, SECOND_NS, NULL), 0);
+    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), &size), 0);
+    assert_int_equal(size, 9 + 8);
+    assert_memory_equal(out + 9, "\0\0\0\0\0\0\0\0", 8);
+    pair_fini(&pair);
+
+    assert_int_equal(pair_init(&pair, NULL, NULL, NULL), 0);
+    while (pair_pass(&pair.server, NULL, 65536) > 0)
+        ;
+    pair_feed(&pair.server, no_http2, sizeof(no_http2) - 1);
+    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), &size), 0);
+    assert_true(size > 9 + 8);
+    assert_memory_equal(out + 9, "\0\0\0\0\0\0\0\1", 8);
+    pair_fini(&pair);
+}
+
 static void a_client_drains_when_its_streams_are_done(void **state)
 {
     struct pair pair;
@@ -248,6 +276,7 @@ int main(void)
         cmocka_unit_test(without_an_answer_the_last_goaway_waits_a_second),
         cmocka_unit_test(a_server_without_streams_finishes_after_the_round_trip),
         cmocka_unit_test(a_stream_above_the_last_goaway_is_not_begun),
+        cmocka_unit_test(without_streams_the_last_one_is_0),
         cmocka_unit_test(a_client_drains_when_its_streams_are_done),
         cmocka_unit_test(a_goaway_tells_the_streams_apart),
         cmocka_unit_test(abort_tells_the_sent_from_the_unsent),
