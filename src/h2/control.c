@@ -7,7 +7,7 @@
 #include "h2/session.h"
 
 #define SETTING_BYTES 6
-#define SETTINGS_MAX 32
+#define SETTINGS_A_FAULT 32 /* a new window size is a walk through all streams */
 #define WINDOW_MAX INT32_MAX
 #define FRAME_BYTES_MAX 0xffffff
 
@@ -29,8 +29,6 @@ static bool settings_head(struct rota_h2 *h2, const struct rota_h2_head *head)
         return false;
     if (head->length % SETTING_BYTES != 0 || ((head->flags & ROTA_H2_FLAG_ACK) != 0 && head->length > 0))
         return rota_h2_broke(h2, ROTA_H2_FRAME_SIZE_ERROR, "SETTINGS of a wrong size");
-    if (head->length > SETTINGS_MAX * SETTING_BYTES)
-        return rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer sent too many settings in one frame");
     return true;
 }
 
@@ -165,6 +163,9 @@ static bool on_settings(struct rota_h2 *h2, const struct rota_h2_head *head, str
     }
     if (!h2->ready_seen)
         h2->peer_max_streams = UINT32_MAX; /* unless it says otherwise now */
+    rota_h2_peer_faults(h2, (uint32_t)(payload.size / SETTING_BYTES / SETTINGS_A_FAULT));
+    if (!rota_h2_fine(h2))
+        return false;
     for (size_t i = 0; i < payload.size; i += SETTING_BYTES) {
         const uint8_t *entry = payload.data + i;
 

@@ -66,6 +66,14 @@ static void answers_to_no_ping(uint32_t i)
     wire_frame(&wire, WIRE_PING, WIRE_ACK, 0, "flooding", 8);
 }
 
+static void many_settings(uint32_t i)
+{
+    static uint8_t payload[2730 * 6];
+
+    (void)i;
+    wire_frame(&wire, WIRE_SETTINGS, 0, 0, payload, sizeof(payload));
+}
+
 /* The stream is one that was refused here. */
 static void late_crumbs(uint32_t i)
 {
@@ -148,6 +156,7 @@ static const struct flood_case {
     {"DATA that is all padding", padded_nothing, 1000, 1001},
     {"HEADERS of nothing", headers_of_nothing, 1000, 1001},
     {"PING with ACK that answers none", answers_to_no_ping, 10000, 10001},
+    {"SETTINGS of as many entries as there is room for", many_settings, 11, 12},
     {"DATA in single bytes on a stream that was reset", late_crumbs, 2490, 2510},
     {"DATA of nothing on a stream that was reset", late_nothing, 990, 1001},
     {"trailers of a stream that was reset", late_trailers, 9000, 10010},

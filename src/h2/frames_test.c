@@ -10,7 +10,7 @@
 
 enum { PADDED = ROTA_H2_FLAG_PADDED, PRIORITY = ROTA_H2_FLAG_PRIORITY, WHOLE = WIRE_END_HEADERS, END = WIRE_END_STREAM };
 
-static const uint8_t many_settings[33 * 6];
+static const uint8_t many_settings[2730 * 6];
 
 static const struct {
     const char *rule;
@@ -24,7 +24,7 @@ static const struct {
     {"SETTINGS that end inside an entry", WIRE_SETTINGS, 0, 0, "\0\1\0\0\0", 5, "(FRAME_SIZE_ERROR)"},
     {"SETTINGS of a stream", WIRE_SETTINGS, 0, 1, NULL, 0, "(PROTOCOL_ERROR)"},
     {"an answer to SETTINGS that says something", WIRE_SETTINGS, WIRE_ACK, 0, "\0\1\0\0\0\0", 6, "(FRAME_SIZE_ERROR)"},
-    {"too many settings", WIRE_SETTINGS, 0, 0, many_settings, sizeof(many_settings), "too many settings"},
+    {"as many settings as there is room for", WIRE_SETTINGS, 0, 0, many_settings, sizeof(many_settings), ""},
     {"a setting that nobody knows", WIRE_SETTINGS, 0, 0, "\0\x33\0\0\0\1", 6, ""},
     {"push, for or against, from a client", WIRE_SETTINGS, 0, 0, "\0\2\0\0\0\1", 6, ""},
     {"push in another number", WIRE_SETTINGS, 0, 0, "\0\2\0\0\0\2", 6, "(PROTOCOL_ERROR)"},

@@ -2,13 +2,13 @@
  *
  * A bad frame that costs the peer one stream costs us a request begun (CVE-2025-8671), and so does a stream opened and
  * reset at once (CVE-2023-44487); empty DATA and repeated SETTINGS carry nothing. Each is legal or at least survivable
- * once, so what is limited is their rate. Resets get the higher one: in an overload every deadline ends with one.
+ * once, so what is limited is their rate. A frame of many settings counts once more for each 32 of them. Resets get the higher one: in an overload every deadline ends with one.
  * Pings are counted as gRPC servers count them (A9): two that come too early are forgiven, and all are once we send something
  * of a stream, since who measures bandwidth pings after data.
  * Chores are frames that are right but carry no work: WINDOW_UPDATE, PRIORITY, unknown ones, DATA too short for the head of a
  * message. There may be as many as follow from what we send: ten for each DATA or HEADERS frame, where honest peers need two; and
  * a rate of their own for what has other causes.
- * Elsewhere: answers that the peer does not read (tx.c), pieces of a header block (headers.c), settings in a frame (control.c).
+ * Elsewhere: answers that the peer does not read (tx.c), pieces of a header block (headers.c).
  */
 #include "h2/session.h"
 #include <stdio.h>
