@@ -143,9 +143,15 @@ static void close_conn(struct rota_conn *conn)
     rota_host_post(&asker->acceptor->v->host, &asker->close_task);
 }
 
+static void expel(struct rota_conn *conn, const char *why)
+{
+    asker_of(conn)->why = why;
+    close_conn(conn);
+}
+
 static const struct rota_conn_class conn_class = {
     .adopt = adopt, .send_headers = send_headers, .send = send_data, .send_trailers = send_trailers, .reset = reset,
-    .consumed = consumed, .queued = queued, .peer = peer, .drain = drain, .close = close_conn,
+    .consumed = consumed, .queued = queued, .peer = peer, .drain = drain, .expel = expel, .close = close_conn,
 };
 
 /* --- Ends --- */

@@ -26,6 +26,7 @@ struct rota_fake_asker {
     struct rota_fake_ask *asks[ROTA_FAKE_ASKS_MAX];
     size_t n_asks, n_open;
     unsigned drains;
+    const char *why; /* expel() was told; NULL: it was not called */
     bool closing, closed;
 };
 

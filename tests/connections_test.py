@@ -169,7 +169,11 @@ def total(h):
         other.sock.sendall(request(1) + body(1))
         assert other.status() == "0"
     with h.check("the log says who was ended"):
-        running.wait_line("ended, it held [0-9]+ of the 8388608 bytes")
+        port = int(running.wait_line(":([0-9]+): ended, it held [0-9]+ of the 8388608 bytes").group(1))
+    with h.check("who was ended hears why"):
+        ended = next(hoard for hoard in hoards if hoard.sock.getsockname()[1] == port)
+        away = ended.until(lambda kind, _flags, _payload: kind == GOAWAY)
+        assert away[4:] == b"\0\0\0\x0btoo much of the server's memory waits for this connection", away
     grown_kib = memory_kib(running, "VmHWM") - base_kib
     with h.check("the server has grown by %d KiB at most" % grown_kib):
         assert grown_kib < 32 * 1024

@@ -155,7 +155,7 @@ static bool write_out(struct rota_net_link *link, size_t backlog_bytes)
     while (size > 0 && rota_socket_pending(link->socket) <= backlog_bytes) {
         rota_err err = rota_h2_pull(link->h2, link->out->data, ROTA_OUT_BUFFER_BYTES, &size);
 
-        if (err == ROTA_EPROTO)
+        if (err == ROTA_EPROTO && !link->expelled)
             rota_net_link_complain(link, "", rota_h2_fault(link->h2));
         if (err < 0) {
             rota_net_link_fail(link, err == ROTA_EPROTO ? rota_h2_fault(link->h2) : rota_err_text(err));
@@ -171,7 +171,7 @@ static void on_flush(struct rota_flush *flush)
 {
     struct rota_net_link *link = ROTA_CONTAINER(flush, struct rota_net_link, flush);
 
-    if (link->closing || link->h2 == NULL || !write_out(link, 0))
+    if (link->closing || link->h2 == NULL || !write_out(link, link->expelled ? GOAWAY_BACKLOG_BYTES : 0))
         return;
     /* Sending may have ended streams. */
     rota_net_link_dispatch(link);

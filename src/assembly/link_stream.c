@@ -133,6 +133,21 @@ static struct rota_identity *identity(const struct rota_conn *conn)
     return link->tls == NULL ? NULL : rota_tls_identity(link->tls);
 }
 
+static void expel(struct rota_conn *conn, const char *why)
+{
+    struct rota_net_link *link = ROTA_CONTAINER(conn, struct rota_net_link, conn);
+
+    if (link->closing)
+        return;
+    if (link->h2 == NULL) {
+        conn->class->close(conn);
+        return;
+    }
+    rota_h2_expel(link->h2, why);
+    link->expelled = true;
+    rota_net_link_touch(link);
+}
+
 static void close_conn(struct rota_conn *conn)
 {
     struct rota_net_link *link = ROTA_CONTAINER(conn, struct rota_net_link, conn);
@@ -156,5 +171,6 @@ const struct rota_conn_class rota_net_conn_class = {
     .peer = peer,
     .drain = drain,
     .identity = identity,
+    .expel = expel,
     .close = close_conn,
 };

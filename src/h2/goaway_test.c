@@ -148,6 +148,27 @@ static void without_streams_the_last_one_is_0(void **state)
     pair_fini(&pair);
 }
 
+static void an_expelled_client_hears_why(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_ready(&pair);
+    assert_int_equal(pair_open(&pair, true), 1);
+    pair_run(&pair);
+    pair_log(&pair.client);
+    assert_int_equal(pair_respond(&pair, 1, false), 0);
+    assert_int_equal(pair_send(&pair.server, 1, 1000000, false), 0);
+    rota_h2_expel(pair.server.h2, "enough");
+    assert_true(rota_h2_wants_write(pair.server.h2));
+    while (pair_pass(&pair.server, &pair.client, 65536) > 0)
+        ;
+    assert_int_equal(pair.server.err, ROTA_EPROTO);
+    assert_string_equal(rota_h2_fault(pair.server.h2), "enough");
+    assert_string_equal(pair_log(&pair.client), "headers/1:2 goaway(11)enough");
+    pair_fini(&pair);
+}
+
 static void a_client_drains_when_its_streams_are_done(void **state)
 {
     struct pair pair;
@@ -277,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_server_without_streams_finishes_after_the_round_trip),
         cmocka_unit_test(a_stream_above_the_last_goaway_is_not_begun),
         cmocka_unit_test(without_streams_the_last_one_is_0),
+        cmocka_unit_test(an_expelled_client_hears_why),
         cmocka_unit_test(a_client_drains_when_its_streams_are_done),
         cmocka_unit_test(a_goaway_tells_the_streams_apart),
         cmocka_unit_test(abort_tells_the_sent_from_the_unsent),

@@ -89,6 +89,9 @@ bool rota_h2_wants_write(const struct rota_h2 *h2);
 /* GOAWAY was exchanged or sent and no stream is left: close the socket after the last pull. */
 bool rota_h2_finished(const struct rota_h2 *h2);
 
+/* Server: the peer asks too much of the owner: GOAWAY(ENHANCE_YOUR_CALM) with the next pulls, which then say ROTA_EPROTO. why is static. */
+void rota_h2_expel(struct rota_h2 *h2, const char *why);
+
 /* Every stream gets CLOSED: LOST, or UNPROCESSED (unsent) where nothing of it was handed to pull. The socket is gone. */
 void rota_h2_abort(struct rota_h2 *h2, const char *detail);
 

@@ -72,6 +72,11 @@ bool rota_h2_send_away(struct rota_h2 *h2, uint32_t h2_code, const char *why)
     return go_away(h2, h2_code, why, why);
 }
 
+void rota_h2_expel(struct rota_h2 *h2, const char *why)
+{
+    rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, why);
+}
+
 bool rota_h2_broke(struct rota_h2 *h2, uint32_t h2_code, const char *how)
 {
     char *words = rota_h2_words(h2, offsetof(struct rota_h2_words, fault));

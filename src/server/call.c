@@ -216,10 +216,13 @@ static void on_writable(void *owner, struct rota_stream *stream)
 static void on_closed(void *owner, const struct rota_stream_end *end)
 {
     struct rota_server_call *call = owner;
+    struct rota_server_conn *conn = call->conn;
 
     (void)end;
     rota_server_call_enter(call);
     rota_server_call_detach(call);
+    if (conn->leaving)
+        rota_server_conn_left(conn);
     rota_server_call_cancel(call);
     rota_server_call_leave(call);
 }

@@ -15,7 +15,7 @@ static void on_stream(void *owner, struct rota_stream *stream, const struct rota
 {
     struct rota_server_conn *conn = owner;
 
-    if (conn->leaving_bytes == 0 && conn->n_orphans < conn->server->options.max_concurrent_streams)
+    if (!conn->leaving && conn->n_orphans < conn->server->options.max_concurrent_streams)
         rota_server_dispatch(conn, stream, headers, count, end);
     else
         stream->conn->class->reset(stream, H2_REFUSED_STREAM);
@@ -36,8 +36,8 @@ static void on_closed(void *owner, const struct rota_status *why)
         rota_log_write(server->log, ROTA_LOG_DEBUG, "server", "%s: %s", conn->peer, why->message);
     rota_list_remove(&conn->link);
     server->stats.connections_open--;
-    rota_server_conn_left(conn);
     conn->closed = true;
+    rota_server_conn_left(conn);
     rota_server_conn_release(conn);
     rota_server_settle(server);
 }

@@ -5,8 +5,8 @@
  * again only after so much has come in anew. "Most" is by powers of two, within one the oldest connection goes first: that needs no
  * sorting and no memory.
  *
- * Invariant: server->leaving_bytes is the sum of what the connections being ended held when that was decided; it goes with them,
- * a turn later, and counts as free until then.
+ * Invariant: server->leaving_bytes is the sum of what the connections being ended held when that was decided; it goes with their
+ * streams, a turn later, and counts as free until then. The connections themselves may take a second more, to say why.
  */
 #include "server/server.h"
 
@@ -18,7 +18,7 @@
 
 static size_t held_by(const struct rota_server_conn *conn)
 {
-    return conn->leaving_bytes > 0 ? 0 : conn->pending_bytes + conn->conn->queued_bytes;
+    return conn->leaving ? 0 : conn->pending_bytes + conn->conn->queued_bytes;
 }
 
 /* 0 of nothing, else one more than the exponent of the power of two below it. */
@@ -47,9 +47,10 @@ static void complain(struct rota_server *server, const struct rota_server_conn *
 static void end(struct rota_server *server, struct rota_server_conn *conn)
 {
     conn->leaving_bytes = held_by(conn);
+    conn->leaving = true;
     server->leaving_bytes += conn->leaving_bytes;
     complain(server, conn);
-    conn->conn->class->close(conn->conn);
+    conn->conn->class->expel(conn->conn, "too much of the server's memory waits for this connection");
 }
 
 /* The lowest class of which connections must go to free that much; *excess is left for it when all above have gone. */
@@ -82,10 +83,13 @@ bool rota_server_make_room(struct rota_server *server, const struct rota_server_
             excess -= held < excess ? held : excess;
         end(server, c);
     }
-    return conn->leaving_bytes == 0;
+    return !conn->leaving;
 }
 
 void rota_server_conn_left(struct rota_server_conn *conn)
 {
+    if (!conn->closed && conn->pending_bytes + conn->conn->queued_bytes > 0)
+        return;
     conn->server->leaving_bytes -= conn->leaving_bytes;
+    conn->leaving_bytes = 0;
 }

@@ -47,6 +47,7 @@ static void who_holds_most_goes_first(void **unused)
         ask = rota_fake_ask(askers[CONNS - 1], "/t.S/Echo", NULL, NULL);
         for (size_t k = 0; k < CONNS; k++) {
             got[k] = askers[k]->closed ? 'E' : 'K';
+            assert_int_equal(askers[k]->why != NULL, askers[k]->closed);
             settle_queue(&f, askers[k], 0); /* as the transport does when streams go */
         }
         rota_fake_ask_message(ask, "a");

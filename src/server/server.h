@@ -103,7 +103,8 @@ struct rota_server_conn {
     struct rota_server *server;
     struct rota_conn *conn;
     size_t pending_bytes; /* of its calls */
-    size_t leaving_bytes; /* what it held when it was ended for that; 0: it was not */
+    size_t leaving_bytes; /* what it held when it was ended for that, until its streams are gone */
+    bool leaving;         /* it was */
     uint32_t n_orphans;   /* calls whose streams are gone and whose handlers are not done: they keep this in memory */
     bool closed;
     char peer[ROTA_ADDRESS_TEXT_SIZE];
@@ -162,7 +163,7 @@ static inline bool rota_server_has_room(const struct rota_server *server)
 }
 /* When there is none: ends connections that hold most. False: this one among them. */
 bool rota_server_make_room(struct rota_server *server, const struct rota_server_conn *conn);
-void rota_server_conn_left(struct rota_server_conn *conn); /* it has closed */
+void rota_server_conn_left(struct rota_server_conn *conn); /* it has closed, or one of its streams has */
 
 /* dispatch.c: a new stream with its headers. */
 void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end);

@@ -78,6 +78,9 @@ struct rota_conn_class {
     void (*drain)(struct rota_conn *conn); /* server: GOAWAY(2^31-1), a round trip (1 s at most), GOAWAY(last id); closes when the last stream has. Client: no new streams, closes when idle */
     /* Server: whom the client's certificate names, borrowed; NULL: it showed none. The function is NULL where there is no TLS. */
     struct rota_identity *(*identity)(const struct rota_conn *conn);
+    /* Server: as close, but the client is told that it asks too much, and the connection's own on_closed may come a second after its streams'.
+     * why is static. */
+    void (*expel)(struct rota_conn *conn, const char *why);
     void (*close)(struct rota_conn *conn); /* at once: streams get on_closed(LOST), then the connection, all from a later turn */
 };
 
