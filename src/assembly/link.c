@@ -206,7 +206,9 @@ static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
     if (rota_h2_tick(link->h2, now_ns, &info) < 0) {
         if (!link->client)
             rota_net_link_complain(link, "cut off, ", info.text);
-        rota_net_link_fail(link, info.text);
+        link->expelled = true; /* and was complained of */
+        if (rota_h2_fault(link->h2)[0] == '\0' || write_out(link, GOAWAY_BACKLOG_BYTES))
+            rota_net_link_fail(link, info.text);
         return;
     }
     watch_writes(link);

@@ -49,7 +49,7 @@ struct rota_net_link {
     bool exposed;       /* a proxy would carry plaintext that was not asked for */
     bool shaking;       /* the TLS handshake is on */
     bool drain_at_once; /* asked for while shaking */
-    bool expelled;    /* the owner asked for it: the GOAWAY goes out with the flush, whatever waits in the socket */
+    bool expelled;    /* by the owner, or a timer: GOAWAY goes out whatever waits in the socket, and the log knows */
     bool closing;     /* the socket is on its way out; only on_closed is left */
     bool closed_here; /* the owner asked for it */
     char peer[];

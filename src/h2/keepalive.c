@@ -53,15 +53,23 @@ int64_t rota_h2_deadline_ns(const struct rota_h2 *h2)
     return at_ns;
 }
 
+/* A client finds out by itself, and says it in its own words. */
+static rota_err dawdles(struct rota_h2 *h2, uint32_t h2_code, const char *why, struct rota_errinfo *info)
+{
+    if (h2->options.server)
+        rota_h2_send_away(h2, h2_code, why);
+    return rota_errinfo_set(info, ROTA_ETIMEDOUT, "%s", why);
+}
+
 rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *info)
 {
     h2->now_ns = now_ns;
     if (h2->broken != 0)
         return h2->broken;
     if (!h2->ready_seen && now_ns >= h2->options.handshake_deadline_ns)
-        return rota_errinfo_set(info, ROTA_ETIMEDOUT, "no HTTP/2 SETTINGS came from the peer in time");
+        return dawdles(h2, ROTA_H2_SETTINGS_TIMEOUT, "no HTTP/2 SETTINGS came from the peer in time", info);
     if (now_ns >= block_deadline_ns(h2))
-        return rota_errinfo_set(info, ROTA_ETIMEDOUT, "the peer began a header block and did not end it in time");
+        return dawdles(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer began a header block and did not end it in time", info);
     if (now_ns >= h2->ping_deadline_ns)
         return rota_errinfo_set(info, ROTA_ETIMEDOUT, "the peer did not answer a keepalive ping within %lld ms",
             (long long)(h2->options.keepalive_timeout_ns / 1000000));
