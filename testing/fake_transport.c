@@ -52,6 +52,8 @@ static rota_err open_stream(struct rota_conn *base, const struct rota_header *he
         conn->starved = true;
         return ROTA_EAGAIN;
     }
+    if (conn->transport->open_err < 0)
+        return conn->transport->open_err;
     if (rota_alloc_reserve(conn->transport->alloc, &conn->streams, &conn->cap_streams, conn->n_streams + 1, sizeof(stream)) < 0)
         return ROTA_ENOMEM;
     stream = rota_alloc_zero(conn->transport->alloc, 1, sizeof(*stream));

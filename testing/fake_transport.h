@@ -60,6 +60,7 @@ struct rota_fake_transport {
     struct rota_fake_conn *conns[ROTA_FAKE_CONNS_MAX]; /* all ever dialed, in order */
     size_t n_conns;
     rota_err dial_err; /* what dial returns; 0: it works */
+    rota_err open_err; /* what open returns on a connection that has room; 0: it works */
     rota_err send_err; /* the same for send */
 };
 

@@ -168,9 +168,10 @@ static rota_err open_stream(struct rota_attempt *attempt, struct rota_connection
     return connection->conn->class->open(connection->conn, headers, count, false, &rota_attempt_stream_events, attempt, &attempt->stream);
 }
 
-static void fail_without_memory(struct rota_attempt *attempt)
+static void fail_unsent(struct rota_attempt *attempt, rota_err err)
 {
-    rota_call_fail(attempt->call, ROTA_RESOURCE_EXHAUSTED, "out of memory while sending");
+    rota_call_fail(attempt->call, ROTA_RESOURCE_EXHAUSTED,
+                   err == ROTA_ELIMIT ? "the call's metadata is larger than the server accepts" : "out of memory while sending");
 }
 
 static void set_connection(struct rota_attempt *attempt, struct rota_connection *connection)
@@ -191,7 +192,7 @@ static rota_err enter(struct rota_attempt *attempt, struct rota_connection *conn
         return err;
     if (err < 0) {
         attempt->stream = NULL;
-        fail_without_memory(attempt);
+        fail_unsent(attempt, err);
         return 0;
     }
     if (attempt->connection != connection)
@@ -201,8 +202,9 @@ static rota_err enter(struct rota_attempt *attempt, struct rota_connection *conn
     rota_list_remove(&attempt->link);
     attempt->sent = true;
     call->channel->counts.attempts++;
-    if (rota_attempt_flush(attempt) < 0)
-        fail_without_memory(attempt);
+    err = rota_attempt_flush(attempt);
+    if (err < 0)
+        fail_unsent(attempt, err);
     else if (call->want_writable && !rota_call_is_full(call))
         rota_call_later(call); /* no event follows, because the stream's mark was not reached */
     return 0;

@@ -43,6 +43,30 @@ static void a_call_is_sent_whole(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+static void what_cannot_be_sent_says_why(void **unused)
+{
+    static const struct {
+        rota_err err;
+        const char *want;
+    } rows[] = {
+        {ROTA_ELIMIT, "the call's metadata is larger than the server accepts"},
+        {ROTA_ENOMEM, "out of memory while sending"},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+
+        rota_channel_fixture_init(&f, NULL);
+        rota_fixture_ready(&f, ADDRESS);
+        f.transport.open_err = rows[i].err;
+        rota_fixture_unary_start(&f, "hello", NULL, &seen);
+        rota_assert_ended(&seen, ROTA_RESOURCE_EXHAUSTED, rows[i].want);
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 /* How a stream may answer; each ends the call with a code and words. */
 static void answer_ok(struct rota_fake_stream *s)
 {
@@ -455,6 +479,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_is_sent_whole),
+        cmocka_unit_test(what_cannot_be_sent_says_why),
         cmocka_unit_test(answers_become_statuses),
         cmocka_unit_test(a_deadline_ends_a_call_at_its_time),
         cmocka_unit_test(cancelling_ends_a_call_from_a_later_turn),
