@@ -37,7 +37,7 @@ struct pick_first {
     struct address *newest;    /* in a pass: the attempt whose failure ends its turn; NULL when no turn is left */
     uint32_t n_addresses;
     uint32_t n_failed;          /* in a pass: addresses; after one: failures since the last re-resolution */
-    struct rota_status *reason; /* the last failure of a pass that goes on; NULL: none, or no memory for it */
+    struct rota_status *reason; /* of the failures so far that are not told yet; NULL: none, or no memory for it */
 };
 
 #define TO(state) (1u << ROTA_CONN_##state)
@@ -69,17 +69,33 @@ static void set_timer(struct pick_first *pf, int64_t at_ns, struct rota_lb_cmds 
     rota_lb_wake_at(cmds, at_ns);
 }
 
+static void forget_reasons(struct pick_first *pf)
+{
+    rota_alloc_free(pf->env->alloc, pf->reason);
+    pf->reason = NULL;
+}
+
+/* One after the other, each once: who dials localhost, where one family is not listened to, wants to hear of the other one's certificate. */
 static void keep_reason(struct pick_first *pf, const struct rota_status *why)
 {
-    if (why == NULL) {
-        rota_alloc_free(pf->env->alloc, pf->reason);
-        pf->reason = NULL;
+    if (pf->reason != NULL) {
+        if (strstr(pf->reason->message, why->message) == NULL)
+            rota_status_set(pf->reason, pf->reason->code, "%s; %s", pf->reason->message, why->message);
         return;
     }
-    if (pf->reason == NULL)
-        pf->reason = rota_alloc_get(pf->env->alloc, sizeof(*pf->reason));
+    pf->reason = rota_alloc_get(pf->env->alloc, sizeof(*pf->reason));
     if (pf->reason != NULL)
         *pf->reason = *why;
+}
+
+/* What has failed, now and before. why: now; may be NULL. */
+static const struct rota_status *all_reasons(struct pick_first *pf, const struct rota_status *why)
+{
+    if (why == NULL)
+        why = &all_failed;
+    else if (pf->reason != NULL)
+        keep_reason(pf, why);
+    return pf->reason != NULL ? pf->reason : why;
 }
 
 static void drop_subchannel(struct address *a, struct rota_lb_cmds *cmds)
@@ -108,7 +124,7 @@ static void stop_pass(struct pick_first *pf, struct rota_lb_cmds *cmds)
 static void select_address(struct pick_first *pf, struct address *winner, struct rota_lb_cmds *cmds)
 {
     stop_pass(pf, cmds);
-    keep_reason(pf, NULL);
+    forget_reasons(pf);
     for (struct address *a = pf->addresses; a != NULL; a = a->next)
         if (a != winner)
             drop_subchannel(a, cmds);
@@ -121,10 +137,8 @@ static void select_address(struct pick_first *pf, struct address *winner, struct
 static void end_pass(struct pick_first *pf, const struct rota_status *why, struct rota_lb_cmds *cmds)
 {
     stop_pass(pf, cmds);
-    if (why == NULL)
-        why = pf->reason != NULL ? pf->reason : &all_failed;
-    move_to(pf, ROTA_CONN_TRANSIENT_FAILURE, why, cmds);
-    keep_reason(pf, NULL);
+    move_to(pf, ROTA_CONN_TRANSIENT_FAILURE, all_reasons(pf, why), cmds);
+    forget_reasons(pf);
     rota_lb_reresolve(cmds);
     for (struct address *a = pf->addresses; a != NULL; a = a->next)
         if (a->subchannel != NULL)
@@ -296,7 +310,7 @@ static rota_err take_empty(struct pick_first *pf, struct rota_lb_cmds *cmds)
     pf->subchannel = NULL;
     pf->n_addresses = 0;
     stop_pass(pf, cmds);
-    keep_reason(pf, NULL);
+    forget_reasons(pf);
     move_to(pf, ROTA_CONN_TRANSIENT_FAILURE, &no_addresses, cmds);
     return ROTA_EINVAL;
 }
@@ -391,11 +405,15 @@ static void on_failed(struct pick_first *pf, struct address *a, const struct rot
         return;
     }
     rota_lb_connect(cmds, a->subchannel);
-    if (++pf->n_failed >= pf->n_addresses) {
-        pf->n_failed = 0;
-        move_to(pf, ROTA_CONN_TRANSIENT_FAILURE, why, cmds);
-        rota_lb_reresolve(cmds);
+    if (++pf->n_failed < pf->n_addresses) {
+        if (why != NULL)
+            keep_reason(pf, why);
+        return;
     }
+    pf->n_failed = 0;
+    move_to(pf, ROTA_CONN_TRANSIENT_FAILURE, all_reasons(pf, why), cmds);
+    forget_reasons(pf);
+    rota_lb_reresolve(cmds);
 }
 
 static void on_conn(void *state, struct rota_lb_subchannel *subchannel, void *tag, enum rota_conn_state conn,
