@@ -110,7 +110,7 @@ static X509 *make_cert(const struct cert_spec *spec, EVP_PKEY *key, X509 *issuer
         add_extension(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign");
     } else {
         add_extension(cert, issuer, NID_authority_key_identifier, "keyid");
-        add_extension(cert, issuer, NID_ext_key_usage, "serverAuth,clientAuth");
+        add_extension(cert, issuer, NID_ext_key_usage, spec->purpose != NULL ? spec->purpose : "serverAuth,clientAuth");
     }
     if (spec->names != NULL)
         add_extension(cert, cert, NID_subject_alt_name, spec->names);
@@ -167,6 +167,8 @@ void certs_write_usual(const char *dir)
         {.stem = "expired", .issuer = "ca", .common_name = "expired", .names = "DNS:localhost,IP:127.0.0.1", .from_days = -9, .until_days = -2},
         {.stem = "early", .issuer = "ca", .common_name = "early", .names = "DNS:localhost,IP:127.0.0.1", .from_days = 2, .until_days = 9},
         {.stem = "other", .issuer = "ca", .common_name = "localhost", .names = "DNS:other.test"},
+        {.stem = "for-clients", .issuer = "ca", .common_name = "for-clients", .names = "DNS:localhost", .purpose = "clientAuth"},
+        {.stem = "for-servers", .issuer = "ca", .common_name = "for-servers", .names = "DNS:localhost", .purpose = "serverAuth"},
         {.stem = "rogue", .issuer = "rogue-ca", .common_name = "rogue", .names = "DNS:localhost,IP:127.0.0.1"},
     };
 

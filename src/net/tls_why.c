@@ -82,6 +82,8 @@ void rota_tls_why_cert(struct rota_tls *tls, X509_STORE_CTX *store)
         write_subject(config->alloc, X509_get_issuer_name(cert), other, sizeof(other));
         (void)rota_errinfo_set(&tls->why, 0, "%s has an issuer that is not trusted (%s, issued by %s; trusted are those in %s)", whose, subject, other,
                                config->ca_file != NULL ? config->ca_file : "the system's list");
+    } else if (code == X509_V_ERR_INVALID_PURPOSE) {
+        (void)rota_errinfo_set(&tls->why, 0, "%s is not meant for %s (%s)", whose, config->server ? "clients" : "servers", subject);
     } else {
         (void)rota_errinfo_set(&tls->why, 0, "%s: %s (%s)", whose, X509_verify_cert_error_string(code), subject);
     }
@@ -109,6 +111,8 @@ static const struct reason {
     {SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "the server says that our certificate has expired", "the client says that our certificate has expired"},
     {SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, "the server does not accept our certificate", "the client does not accept our certificate"},
     {SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED, "the server says that our certificate is revoked", "the client says that our certificate is revoked"},
+    {SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE, "the server says that our certificate is not meant for clients",
+     "the client says that our certificate is not meant for servers"},
     {SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, "the server speaks TLS, but not 1.2 or later", "the client speaks TLS, but not 1.2 or later"},
     {SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL, "the server does not speak HTTP/2 (it refuses h2 in ALPN)", NULL},
     {SSL_R_TLSV1_UNRECOGNIZED_NAME, "the server knows no such name (SNI)", NULL},
