@@ -207,11 +207,16 @@ static rota_err push_decoded(struct rota_metadata *metadata, struct rota_slice k
     return push(metadata, key, rota_slice(bytes, size));
 }
 
+static bool is_space(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
 static struct rota_slice trimmed(struct rota_slice text)
 {
-    while (text.size > 0 && text.data[0] == ' ')
+    while (text.size > 0 && is_space(text.data[0]))
         text = rota_slice(text.data + 1, text.size - 1);
-    while (text.size > 0 && text.data[text.size - 1] == ' ')
+    while (text.size > 0 && is_space(text.data[text.size - 1]))
         text.size--;
     return text;
 }
@@ -221,7 +226,7 @@ rota_err rota_metadata_add_received(struct rota_metadata *metadata, struct rota_
     struct rota_slice key;
 
     if (!is_binary(name))
-        return push_copy(metadata, name, value);
+        return push_copy(metadata, name, trimmed(value)); /* spaces are no part of it, and nobody could send it on with them */
     if (rota_arena_slice(metadata->arena, name, &key) < 0)
         return ROTA_ENOMEM;
     for (;;) {

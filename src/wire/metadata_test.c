@@ -96,6 +96,8 @@ static const struct received_case {
     const char *first, *last;
 } receiveds[] = {
     {"text comes as it is", "k", "a, b", 0, 1, "a, b", "a, b"},
+    {"spaces and tabs around text are not part of it", "k", "\t  a b \t", 0, 1, "a b", "a b"},
+    {"of nothing but spaces nothing is left", "k", "  ", 0, 1, "", ""},
     {"-bin is decoded", "k-bin", "Zm9v", 0, 1, "foo", "foo"},
     {"padding or not", "k-bin", "Zg==", 0, 1, "f", "f"},
     {"-bin is split at commas", "k-bin", "Zm9v,Zg==,Zm8", 0, 3, "foo", "fo"},
