@@ -327,7 +327,9 @@ static void wrong_options_are_named(void **unused)
         {"a certificate without its key", true, NULL, "server.pem", NULL, NULL, false, 0, "tls.key_file: "},
         {"an empty file", false, "empty.pem", NULL, NULL, NULL, false, 0, "empty.pem"},
         {"no PEM at all", true, NULL, "garbage.pem", "server.key", NULL, false, 0, "garbage.pem has no PEM block of that kind"},
-        {"PEM with garbage in it", true, NULL, "half.pem", "server.key", NULL, false, 0, "half.pem: "},
+        {"PEM with garbage in it", true, NULL, "half.pem", "server.key", NULL, false, 0, "half.pem is damaged or cut off"},
+        {"a certificate that is cut off", true, NULL, "cut.pem", "server.key", NULL, false, 0, "cut.pem is damaged or cut off"},
+        {"a key that is cut off", true, NULL, "server.pem", "cut.key", NULL, false, 0, "cut.key is damaged or cut off"},
         {"a key that is encrypted", true, NULL, "server.pem", "secret.key", NULL, false, 0, "secret.key is encrypted"},
     };
 
@@ -335,6 +337,8 @@ static void wrong_options_are_named(void **unused)
     write_file("empty.pem", "");
     write_file("garbage.pem", "hello\n");
     write_file("half.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+    write_file("cut.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n");
+    write_file("cut.key", "-----BEGIN PRIVATE KEY-----\nMIIB\n");
     write_encrypted_key();
     for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
         struct rota_tls_options o = tls_files(rows[i].ca, rows[i].cert, rows[i].key);
