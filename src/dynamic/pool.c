@@ -15,11 +15,18 @@
 
 enum syntax { PROTO2, PROTO3, EDITION };
 
+/* What JSON and the wire format depend on of a FeatureSet; proto2 and proto3 are two sets of them. */
+struct features {
+    bool implicit, required; /* presence */
+    bool packed, delimited;  /* lists of numbers; messages, as groups */
+};
+
 struct reader {
     struct rota_pool *pool;
     struct rota_errinfo *info;
     const char *file;
     enum syntax syntax;
+    struct features features; /* of the file, or of the message that is being read */
 };
 
 void rota_pool_init(struct rota_pool *pool, const struct rota_alloc *alloc)
@@ -230,23 +237,59 @@ static bool packs(enum rota_dyn_type type)
     return type != ROTA_DYN_STRING && type != ROTA_DYN_BYTES && type != ROTA_DYN_MESSAGE && type != ROTA_DYN_GROUP;
 }
 
+static bool feature(struct rota_slice set, uint32_t number, uint64_t yes, bool inherited)
+{
+    uint64_t value = find_number(set, number);
+
+    return value == 0 ? inherited : value == yes;
+}
+
+/* Options set what they name, in editions only; the rest is inherited. */
+static struct features features_of(const struct reader *r, struct rota_slice options, uint32_t number)
+{
+    struct rota_slice set = find_bytes(options, number);
+
+    if (r->syntax != EDITION)
+        return r->features;
+    return (struct features){
+        .implicit = feature(set, 1, 2, r->features.implicit),
+        .required = feature(set, 1, 3, r->features.required),
+        .packed = feature(set, 3, 1, r->features.packed),
+        .delimited = feature(set, 5, 2, r->features.delimited),
+    };
+}
+
+/* What follows from features and label, once the type is known. */
+static void read_presence(struct rota_slice in, struct features features, struct rota_dyn_field *field)
+{
+    struct rota_pb packed = find(find_bytes(in, 8), 2, ROTA_PB_VARINT), oneof = find(in, 9, ROTA_PB_VARINT);
+    bool own_oneof = find_number(in, 17) != 0; /* proto3_optional */
+    bool in_oneof = oneof.number != 0 && !own_oneof, message = field->type == ROTA_DYN_MESSAGE || field->type == ROTA_DYN_GROUP;
+
+    field->oneof = -1;
+    if (field->repeated) {
+        field->packed = packs(field->type) && (packed.number != 0 ? packed.value != 0 : features.packed);
+        return;
+    }
+    if (in_oneof)
+        field->oneof = (int32_t)(oneof.value & INT32_MAX);
+    field->required = find_number(in, 4) == LABEL_REQUIRED || (features.required && !in_oneof);
+    field->presence = !features.implicit || in_oneof || own_oneof || message;
+}
+
 static rota_err read_shape(struct reader *r, struct rota_slice in, struct rota_dyn_field *field)
 {
+    struct features features = features_of(r, find_bytes(in, 8), 21);
     uint64_t type = find_number(in, 5), number = find_number(in, 3);
-    bool own_oneof = find_number(in, 17) != 0; /* proto3_optional */
-    struct rota_pb packed = find(find_bytes(in, 8), 2, ROTA_PB_VARINT), oneof = find(in, 9, ROTA_PB_VARINT);
 
     if (number == 0 || number > MAX_FIELD_NUMBER)
         return malformed(r, "a field whose number is none");
     if (type < ROTA_DYN_DOUBLE || type > ROTA_DYN_SINT64)
         return malformed(r, "a field whose type is none");
     field->number = (uint32_t)number;
-    field->type = (enum rota_dyn_type)type;
+    field->type = type == ROTA_DYN_MESSAGE && features.delimited ? ROTA_DYN_GROUP : (enum rota_dyn_type)type;
     field->repeated = find_number(in, 4) == LABEL_REPEATED;
-    field->required = find_number(in, 4) == LABEL_REQUIRED;
-    field->packed = field->repeated && packs(field->type) && (packed.number != 0 ? packed.value != 0 : r->syntax != PROTO2);
-    field->oneof = oneof.number == 0 || own_oneof || field->repeated ? -1 : (int32_t)(oneof.value & INT32_MAX);
-    field->presence = !field->repeated && (r->syntax != PROTO3 || oneof.number != 0 || own_oneof || field->type == ROTA_DYN_MESSAGE);
+    read_presence(in, features, field);
     return 0;
 }
 
@@ -346,6 +389,7 @@ static rota_err read_part(struct reader *r, struct rota_dyn_message *message, co
 static rota_err read_message(struct reader *r, const char *scope, struct rota_slice in, int depth)
 {
     struct rota_dyn_message *message = rota_arena_zero(&r->pool->arena, 1, sizeof(*message));
+    struct features outer = r->features;
     struct rota_slice all = in;
     struct rota_pb field;
     rota_err err = message == NULL ? no_memory(r) : make_array(r, in, 2, sizeof(*message->fields), &message->fields);
@@ -356,8 +400,10 @@ static rota_err read_message(struct reader *r, const char *scope, struct rota_sl
         err = join_name(r, scope, find_bytes(in, 1), &message->name);
     if (err == 0 && depth >= MAX_DEPTH)
         err = malformed(r, "messages are nested too deep");
+    r->features = features_of(r, find_bytes(all, 7), 12);
     while (err == 0 && in.size > 0 && rota_pb_take(&in, &field))
         err = read_part(r, message, &field, depth);
+    r->features = outer;
     if (err < 0)
         return err;
     message->map_entry = find_number(find_bytes(all, 7), 7) != 0;
@@ -431,6 +477,8 @@ static rota_err read_file(struct reader *r, struct rota_slice in)
     if (package.size > 0 && !is_name(package, true))
         return malformed(r, "a package whose name is none");
     r->syntax = rota_slice_equal(syntax, ROTA_SLICE("proto3")) ? PROTO3 : rota_slice_equal(syntax, ROTA_SLICE("editions")) ? EDITION : PROTO2;
+    r->features = (struct features){.implicit = r->syntax == PROTO3, .packed = r->syntax != PROTO2};
+    r->features = features_of(r, find_bytes(in, 8), 50);
     if (package.size > 0 && (scope = rota_arena_text(&r->pool->arena, package)) == NULL)
         return no_memory(r);
     while (err == 0 && in.size > 0 && rota_pb_take(&in, &field))

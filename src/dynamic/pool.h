@@ -3,7 +3,8 @@
  * Files may come in any order and from anybody: what is malformed is refused, and nothing may be looked up before
  * rota_pool_link has found every type that is referred to. Names are full and without a leading dot.
  * Ownership: the pool owns all that it hands out.
- * Source: google/protobuf/descriptor.proto's field numbers; protobuf's "Field Presence" and "JSON Mapping" documents.
+ * Source: google/protobuf/descriptor.proto's field numbers; protobuf's "Field Presence", "JSON Mapping" and "Feature Settings for
+ * Editions" documents.
  */
 #ifndef ROTA_DYNAMIC_POOL_H
 #define ROTA_DYNAMIC_POOL_H

@@ -22,9 +22,15 @@ static bool link_field(struct rota_pool *pool, struct rota_dyn_field *field)
 
 static rota_err link_message(struct rota_pool *pool, struct rota_dyn_message *message, struct rota_errinfo *info)
 {
-    for (size_t i = 0; i < message->n_fields; i++)
-        if (!link_field(pool, &message->fields[i]))
-            return unknown(info, message->name, message->fields[i].type_name);
+    for (size_t i = 0; i < message->n_fields; i++) {
+        struct rota_dyn_field *field = &message->fields[i];
+
+        if (!link_field(pool, field))
+            return unknown(info, message->name, field->type_name);
+        /* Maps, and what is in them, never are groups, whatever the file's features say. */
+        if (field->type == ROTA_DYN_GROUP && (message->map_entry || field->message->map_entry))
+            field->type = ROTA_DYN_MESSAGE;
+    }
     return 0;
 }
 

@@ -206,6 +206,78 @@ static void extensions_are_found_if_they_make_sense(void **unused)
     }
 }
 
+static size_t put(uint8_t *out, uint8_t tag, struct rota_slice bytes)
+{
+    out[0] = tag;
+    out[1] = (uint8_t)bytes.size;
+    if (bytes.size > 0)
+        memcpy(out + 2, bytes.data, bytes.size);
+    return bytes.size + 2;
+}
+
+/* The field a = 1 of a message M in a file of an edition. Features stand in options: of a file 92 03, a message 62, a field aa 01;
+ * presence is 08, lists 18, messages 28. In a field label 20, type 28, type's name 32, options 42. */
+static const struct feature_case {
+    const char *rule, *file, *message, *field;
+    bool presence, required, packed;
+    enum rota_dyn_type type;
+} features[] = {
+    {"presence is explicit", "", "", "20 01 28 05", true, false, false, ROTA_DYN_INT32},
+    {"or implicit in a file", "92 03 02 08 02", "", "20 01 28 05", false, false, false, ROTA_DYN_INT32},
+    {"or in a message", "", "62 02 08 02", "20 01 28 09", false, false, false, ROTA_DYN_STRING},
+    {"or in a field", "", "", "20 01 28 05 42 05 aa 01 02 08 02", false, false, false, ROTA_DYN_INT32},
+    {"the nearest counts", "92 03 02 08 02", "", "20 01 28 05 42 05 aa 01 02 08 01", true, false, false, ROTA_DYN_INT32},
+    {"what is not named is inherited", "92 03 02 08 02", "62 02 18 02", "20 01 28 05", false, false, false, ROTA_DYN_INT32},
+    {"a message always has presence", "92 03 02 08 02", "", "20 01 28 0b 32 02 2e 4d", true, false, false, ROTA_DYN_MESSAGE},
+    {"so has a member of a oneof", "92 03 02 08 02", "", "20 01 28 05 48 00", true, false, false, ROTA_DYN_INT32},
+    {"a field that is required", "", "", "20 01 28 05 42 05 aa 01 02 08 03", true, true, false, ROTA_DYN_INT32},
+    {"lists are packed", "", "", "20 03 28 05", false, false, true, ROTA_DYN_INT32},
+    {"unless expanded", "92 03 02 18 02", "", "20 03 28 05", false, false, false, ROTA_DYN_INT32},
+    {"or packed again", "92 03 02 18 02", "62 02 18 01", "20 03 28 05", false, false, true, ROTA_DYN_INT32},
+    {"delimited messages are groups", "92 03 02 28 02", "", "20 01 28 0b 32 02 2e 4d", true, false, false, ROTA_DYN_GROUP},
+    {"but prefixed ones are not", "92 03 02 28 02", "", "20 01 28 0b 32 02 2e 4d 42 05 aa 01 02 28 01", true, false, false, ROTA_DYN_MESSAGE},
+    {"nor are maps", "92 03 02 28 02", "", "20 03 28 0b 32 02 2e 45", false, false, false, ROTA_DYN_MESSAGE},
+};
+
+/* E is the entry of a map from int32 to E itself. */
+static void features_shape_fields(void **unused)
+{
+    static const struct rota_slice entry = ROTA_SLICE("\x0a\x01"
+                                                      "E\x12\x09\x0a\x01k\x18\x01\x20\x01\x28\x05\x12\x0d\x0a\x01v\x18\x02\x20\x01\x28\x0b\x32\x02.E\x3a\x02\x38\x01"),
+                                   oneof = ROTA_SLICE("\x42\x03\x0a\x01o");
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(features); i++) {
+        const struct feature_case *c = &features[i];
+        uint8_t options[16], field[40] = "\x0a\x01"
+                                         "a\x18\x01",
+                             message[64] = "\x0a\x01M", file[192] = "\x0a\x01"
+                                                                    "f\x62\x08"
+                                                                    "editions";
+        size_t size = 5 + rota_sample_bytes(c->field, field + 5, sizeof(field) - 5).size, file_size = 13;
+        const struct rota_dyn_field *got;
+        struct rota_pool pool;
+
+        print_message("  %s\n", c->rule);
+        size = 3 + put(message + 3, 0x12, rota_slice(field, size));
+        size += put(message + size, 0x3a, rota_sample_bytes(c->message, options, sizeof(options)));
+        memcpy(message + size, oneof.data, oneof.size);
+        file_size += put(file + file_size, 0x22, rota_slice(message, size + oneof.size));
+        file_size += put(file + file_size, 0x22, entry);
+        file_size += put(file + file_size, 0x42, rota_sample_bytes(c->file, options, sizeof(options)));
+        rota_pool_init(&pool, NULL);
+        assert_int_equal(rota_pool_add(&pool, rota_slice(file, file_size), NULL), 0);
+        assert_int_equal(rota_pool_link(&pool, NULL), 0);
+        got = rota_dyn_field_numbered(rota_pool_message(&pool, ROTA_SLICE("M")), 1);
+        assert_int_equal(got->presence, c->presence);
+        assert_int_equal(got->required, c->required);
+        assert_int_equal(got->packed, c->packed);
+        assert_int_equal(got->type, c->type);
+        assert_int_equal(rota_dyn_field_numbered(rota_pool_message(&pool, ROTA_SLICE("E")), 2)->type, ROTA_DYN_MESSAGE);
+        rota_pool_fini(&pool);
+    }
+}
+
 /* One that only has the name: 22 07 0a 05 "Value" in google.protobuf. */
 static void a_false_value_is_plain(void **unused)
 {
@@ -250,6 +322,7 @@ int main(void)
         cmocka_unit_test(imports_are_missed_until_they_are_there),
         cmocka_unit_test(the_sample_is_learnt),
         cmocka_unit_test(extensions_are_found_if_they_make_sense),
+        cmocka_unit_test(features_shape_fields),
         cmocka_unit_test(a_false_value_is_plain),
         cmocka_unit_test(out_of_memory_is_an_error),
     };
