@@ -2,8 +2,10 @@
 #include "wire/json_read.h"
 #include "base/errinfo.h"
 #include "base/text.h"
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 rota_err rota_json_load(const char *what, struct rota_slice text, json_t **ret_json, struct rota_errinfo *info)
 {
@@ -137,18 +139,33 @@ static bool parse_digits(const char *text, uint64_t *ret_number)
     return true;
 }
 
+/* A number, or the decimal text of one: in protobuf's JSON form they mean the same. */
+static bool read_number(const json_t *json, double *ret_number)
+{
+    const char *text = json_string_value(json);
+    char *end;
+
+    if (json_is_number(json)) {
+        *ret_number = json_number_value(json);
+        return true;
+    }
+    if (text == NULL || strspn(text, "0123456789.eE+-") != strlen(text))
+        return false;
+    *ret_number = strtod(text, &end);
+    return end != text && *end == '\0' && isfinite(*ret_number);
+}
+
 static bool read_uint(const json_t *json, uint64_t *ret_number)
 {
     double real;
 
-    if (json_is_string(json))
-        return parse_digits(json_string_value(json), ret_number);
+    if (json_is_string(json) && parse_digits(json_string_value(json), ret_number))
+        return true;
     if (json_is_integer(json)) {
         *ret_number = (uint64_t)json_integer_value(json);
         return json_integer_value(json) >= 0;
     }
-    real = json_real_value(json); /* 0 for what is no number */
-    if (!json_is_real(json) || !(real >= 0 && real < 9e15) || real != (double)(uint64_t)real)
+    if (!read_number(json, &real) || !(real >= 0 && real < 9e15) || real != (double)(uint64_t)real)
         return false;
     *ret_number = (uint64_t)real;
     return true;
@@ -174,9 +191,8 @@ rota_err rota_json_double(struct rota_json_reader *r, const json_t *parent, cons
 
     if (json == NULL)
         return 0;
-    if (!json_is_number(json))
+    if (!read_number(json, ret_number))
         return rota_json_bad_member(r, key, "expected a number");
-    *ret_number = json_number_value(json);
     *ret_seen = true;
     return 0;
 }

@@ -36,6 +36,7 @@ rota_err rota_json_text(struct rota_json_reader *r, const json_t *parent, const 
 rota_err rota_json_bool(struct rota_json_reader *r, const json_t *parent, const char *key, bool *ret_bool, bool *ret_seen);
 /* A number without fraction, or the same as text; within 0..max. */
 rota_err rota_json_uint(struct rota_json_reader *r, const json_t *parent, const char *key, uint64_t max, uint64_t *ret_number, bool *ret_seen);
+/* A number, or one as text; finite. */
 rota_err rota_json_double(struct rota_json_reader *r, const json_t *parent, const char *key, double *ret_number, bool *ret_seen);
 /* "1.5s", not negative; more than int64 holds is INT64_MAX. */
 rota_err rota_json_duration(struct rota_json_reader *r, const json_t *parent, const char *key, int64_t *ret_ns, bool *ret_seen);

@@ -119,11 +119,11 @@ static rota_err read_attempts(struct reading *r, const json_t *policy, uint32_t 
 
 static int code_of(const json_t *json)
 {
-    json_int_t number = json_integer_value(json);
+    double number = json_number_value(json);
 
     if (json_is_string(json))
         return rota_code_parse(json_string_value(json));
-    return json_is_integer(json) && number >= 0 && number <= ROTA_UNAUTHENTICATED ? (int)number : -1;
+    return json_is_number(json) && number >= 0 && number <= ROTA_UNAUTHENTICATED && number == (int)number ? (int)number : -1;
 }
 
 static rota_err read_codes(struct reading *r, const json_t *policy, const char *key, uint32_t *ret_codes)

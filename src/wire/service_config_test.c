@@ -5,6 +5,7 @@
 #include "testing/cmocka.h"
 #include "testing/leak_alloc.h"
 #include <rota/status.h>
+#include <stdio.h>
 
 #define RETRY "{\"maxAttempts\":3,\"initialBackoff\":\"0.1s\",\"maxBackoff\":\"1s\",\"backoffMultiplier\":2,\"retryableStatusCodes\":[\"UNAVAILABLE\",4]}"
 #define METHOD(member) "{\"methodConfig\":[{\"name\":[{}]," member "}]}"
@@ -58,6 +59,7 @@ static const struct bad_case {
     {"codes are there", METHOD("\"retryPolicy\":{\"maxAttempts\":2,\"initialBackoff\":\"1s\",\"maxBackoff\":\"1s\",\"backoffMultiplier\":1}"),
      "retryableStatusCodes: expected at least one"},
     {"no such code", METHOD("\"hedgingPolicy\":{\"maxAttempts\":2,\"nonFatalStatusCodes\":[\"NO\"]}"), "hedgingPolicy.nonFatalStatusCodes[0]"},
+    {"a code is a whole number", METHOD("\"hedgingPolicy\":{\"maxAttempts\":2,\"nonFatalStatusCodes\":[14.5]}"), "nonFatalStatusCodes[0]"},
     {"no such number", METHOD("\"hedgingPolicy\":{\"maxAttempts\":2,\"nonFatalStatusCodes\":[1,17]}"), "nonFatalStatusCodes[1]"},
     {"OK is no failure", METHOD("\"hedgingPolicy\":{\"maxAttempts\":2,\"nonFatalStatusCodes\":[0]}"), "nonFatalStatusCodes[0]"},
     {"hedgingDelay", METHOD("\"hedgingPolicy\":{\"maxAttempts\":2,\"hedgingDelay\":\"x\"}"), "hedgingPolicy.hedgingDelay"},
@@ -65,7 +67,9 @@ static const struct bad_case {
     {"maxTokens", "{\"retryThrottling\":{\"tokenRatio\":1}}", "retryThrottling.maxTokens: expected"},
     {"maxTokens is bounded", "{\"retryThrottling\":{\"maxTokens\":1001,\"tokenRatio\":1}}", "retryThrottling.maxTokens"},
     {"tokenRatio", "{\"retryThrottling\":{\"maxTokens\":10,\"tokenRatio\":0}}", "retryThrottling.tokenRatio"},
-    {"tokenRatio is a number", "{\"retryThrottling\":{\"maxTokens\":10,\"tokenRatio\":\"1\"}}", "retryThrottling.tokenRatio"},
+    {"tokenRatio is a number", "{\"retryThrottling\":{\"maxTokens\":10,\"tokenRatio\":\"1x\"}}", "retryThrottling.tokenRatio: expected a number"},
+    {"not true or false", "{\"retryThrottling\":{\"maxTokens\":true,\"tokenRatio\":1}}", "retryThrottling.maxTokens: expected a number"},
+    {"nor infinite", "{\"retryThrottling\":{\"maxTokens\":10,\"tokenRatio\":\"1e999\"}}", "retryThrottling.tokenRatio: expected a number"},
     {"health", "{\"healthCheckConfig\":[]}", "healthCheckConfig: expected an object"},
     {"scaling is an object", "{\"connectionScaling\":5}", "connectionScaling: expected an object"},
     {"scaling's number is one", "{\"connectionScaling\":{\"maxConnectionsPerSubchannel\":true}}",
@@ -198,6 +202,41 @@ static void method_settings_are_read(void **state)
     rota_service_config_free(NULL, config);
 }
 
+static void numbers_have_many_forms(void **state)
+{
+    static const struct {
+        const char *rule, *attempts, *multiplier, *code, *size, *tokens, *ratio;
+    } rows[] = {
+        {"as they are", "4", "1.5", "14", "300", "100", "0.5"},
+        {"as text", "\"4\"", "\"1.5\"", "\"UNAVAILABLE\"", "\"300\"", "\"100\"", "\"0.5\""},
+        {"with an exponent", "40e-1", "15e-1", "1.4e1", "3e2", "1e2", "5e-1"},
+        {"both", "\"40e-1\"", "\"15E-1\"", "\"unavailable\"", "\"3e+2\"", "\"1e2\"", "\"5e-1\""},
+        {"with decimals that say nothing", "4.0", "1.50", "14.0", "\"300.0\"", "100.0", "\"0.50\""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        const struct rota_method_config *method;
+        struct rota_service_config *config;
+        char json[512];
+
+        print_message("  %s\n", rows[i].rule);
+        snprintf(json, sizeof(json),
+            "{\"methodConfig\":[{\"name\":[{}],\"maxRequestMessageBytes\":%s,\"retryPolicy\":{\"maxAttempts\":%s,\"initialBackoff\":\"1s\","
+            "\"maxBackoff\":\"1s\",\"backoffMultiplier\":%s,\"retryableStatusCodes\":[%s]}}],\"retryThrottling\":{\"maxTokens\":%s,\"tokenRatio\":%s}}",
+            rows[i].size, rows[i].attempts, rows[i].multiplier, rows[i].code, rows[i].tokens, rows[i].ratio);
+        config = parse(json);
+        method = rota_service_config_method(config, "/s/m");
+        assert_int_equal(method->max_request_bytes, 300);
+        assert_int_equal(method->retry.max_attempts, 4);
+        assert_true(method->retry.backoff_multiplier == 1.5);
+        assert_int_equal(method->retry.retryable_codes, 1u << ROTA_UNAVAILABLE);
+        assert_int_equal(config->throttle_max_tokens_milli, 100000);
+        assert_int_equal(config->throttle_ratio_milli, 500);
+        rota_service_config_free(NULL, config);
+    }
+}
+
 static void nesting_is_bounded(void **state)
 {
     struct rota_service_config *config = NULL;
@@ -237,6 +276,7 @@ int main(void)
         cmocka_unit_test(what_concerns_the_channel_is_kept),
         cmocka_unit_test(the_closest_name_wins),
         cmocka_unit_test(method_settings_are_read),
+        cmocka_unit_test(numbers_have_many_forms),
         cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(running_out_of_memory_is_an_error),
     };
