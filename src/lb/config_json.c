@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 #define NS_PER_S INT64_C(1000000000)
-#define DURATION_MAX_S INT64_C(9000000000) /* below what int64 nanoseconds hold */
+#define DURATION_MAX_S INT64_C(315576000000) /* protobuf's: about 10,000 years */
+#define LONGEST_S INT64_C(9000000000)        /* longer ones count as this; a time of today and it fit into int64 nanoseconds */
 
 rota_err rota_lb_json_load(struct rota_slice json, json_t **ret_object, struct rota_errinfo *info)
 {
@@ -52,7 +53,7 @@ static bool parse_duration(const char *text, int64_t *ret_ns)
     int64_t seconds, fraction = 0;
     int count;
 
-    if (digits(&text, 11, &seconds) == 0 || seconds > DURATION_MAX_S)
+    if (digits(&text, 18, &seconds) == 0 || seconds > DURATION_MAX_S)
         return false;
     if (*text == '.') {
         text++;
@@ -64,7 +65,7 @@ static bool parse_duration(const char *text, int64_t *ret_ns)
     }
     if (text[0] != 's' || text[1] != '\0')
         return false;
-    *ret_ns = seconds * NS_PER_S + fraction;
+    *ret_ns = seconds < LONGEST_S ? seconds * NS_PER_S + fraction : LONGEST_S * NS_PER_S;
     return true;
 }
 

@@ -14,7 +14,7 @@ rota_err rota_lb_json_load(struct rota_slice json, json_t **ret_object, struct r
 
 /* Each writes its output only when the field is there (null counts as absent). ROTA_EPARSE. */
 rota_err rota_lb_json_bool(const json_t *object, const char *field, bool *ret_value, struct rota_errinfo *info);
-/* protobuf's JSON form of a Duration: "1.5s", up to nine decimals; negative ones are refused. */
+/* protobuf's JSON form of a Duration: "1.5s", up to nine decimals and 10,000 years, of which 285 count; negative ones are refused. */
 rota_err rota_lb_json_duration(const json_t *object, const char *field, int64_t *ret_ns, struct rota_errinfo *info);
 
 /* A whole number below 2^32, or one as text, as protobuf's JSON form has it. */

@@ -35,7 +35,9 @@ static const struct {
     {"a delay that is no text", "[{\"pick_first\":{\"connectionAttemptDelay\":0.25}}]", ROTA_EPARSE, "must be a duration"},
     {"a negative delay", "[{\"pick_first\":{\"connectionAttemptDelay\":\"-1s\"}}]", ROTA_EPARSE, "must be a duration"},
     {"a delay without decimals after its point", "[{\"pick_first\":{\"connectionAttemptDelay\":\"1.s\"}}]", ROTA_EPARSE, "must be a duration"},
-    {"a delay beyond all measure", "[{\"pick_first\":{\"connectionAttemptDelay\":\"99999999999s\"}}]", ROTA_EPARSE, "must be a duration"},
+    {"a delay beyond all measure", "[{\"pick_first\":{\"connectionAttemptDelay\":\"315576000001s\"}}]", ROTA_EPARSE, "must be a duration"},
+    {"that has more digits than any number", "[{\"pick_first\":{\"connectionAttemptDelay\":\"18446744073709551617s\"}}]", ROTA_EPARSE, "must be a duration"},
+    {"10,000 years are the measure", "[{\"pick_first\":{\"connectionAttemptDelay\":\"315576000000.999999999s\"}}]", 0, "pick_first"},
 };
 
 static void chooses(void **unused)
