@@ -4,25 +4,58 @@
 #include "lb/config_json.h"
 #include "lb/priority.h"
 
-static rota_err read_level(const struct rota_lb_env *env, const json_t *children, const json_t *entry, struct rota_priority_level *level,
+static rota_err read_child(const struct rota_lb_env *env, const json_t *children, const char *name, struct rota_priority_level *level,
                            struct rota_errinfo *info)
 {
-    const char *name = json_string_value(entry);
-    const json_t *child = name == NULL ? NULL : json_object_get(children, name);
+    const json_t *child = json_object_get(children, name);
     struct rota_errinfo detail = {""};
     rota_err err;
 
-    if (name == NULL)
-        return rota_errinfo_set(info, ROTA_EPARSE, "\"priorities\" must be a list of names");
     if (!json_is_object(child))
         return rota_errinfo_set(info, ROTA_EPARSE, "\"children\" must have an object for priority \"%s\"", name);
-    level->name = rota_alloc_text(env->alloc, rota_slice_str(name));
-    if (level->name == NULL)
-        return ROTA_ENOMEM;
     err = rota_lb_json_bool(child, "ignoreReresolutionRequests", &level->muted, &detail);
     if (err == 0)
         err = rota_lb_json_policy(env, child, "config", &level->child, &detail);
     return err == ROTA_EPARSE ? rota_errinfo_set(info, err, "child \"%s\": %s", name, detail.text) : err;
+}
+
+static rota_err read_level(const struct rota_lb_env *env, const json_t *children, const json_t *entry, struct rota_priority_level *level,
+                           struct rota_errinfo *info)
+{
+    const char *name = json_string_value(entry);
+
+    if (name == NULL)
+        return rota_errinfo_set(info, ROTA_EPARSE, "\"priorities\" must be a list of names");
+    level->name = rota_alloc_text(env->alloc, rota_slice_str(name));
+    return level->name == NULL ? ROTA_ENOMEM : read_child(env, children, name, level, info);
+}
+
+static bool is_listed(const struct rota_priority_config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_levels; i++)
+        if (strcmp(c->levels[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Children that no priority names are not used, but like all that is known of a config they have to be right. */
+static rota_err check_others(const struct rota_lb_env *env, const json_t *children, const struct rota_priority_config *c, struct rota_errinfo *info)
+{
+    const char *name;
+    json_t *child;
+
+    json_object_foreach ((json_t *)(uintptr_t)children, name, child) {
+        struct rota_priority_level unused = {0};
+        rota_err err;
+
+        if (is_listed(c, name))
+            continue;
+        err = read_child(env, children, name, &unused, info);
+        rota_lb_config_free(unused.child);
+        if (err < 0)
+            return err;
+    }
+    return 0;
 }
 
 static rota_err read_levels(const struct rota_lb_env *env, const json_t *object, struct rota_priority_config *c, struct rota_errinfo *info)
@@ -46,7 +79,7 @@ static rota_err read_levels(const struct rota_lb_env *env, const json_t *object,
         if (err < 0)
             return err;
     }
-    return 0;
+    return check_others(env, children, c, info);
 }
 
 static rota_err read_config(const struct rota_lb_env *env, const json_t *object, void *config, struct rota_errinfo *info)

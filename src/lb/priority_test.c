@@ -50,6 +50,11 @@ static const struct lb_config_row configs[] = {
     {"each has a child", "[{\"priority\":{\"priorities\":[\"x\"],\"children\":{\"y\":{}}}}]", "\"children\" must have an object for priority \"x\""},
     {"with a policy", "[{\"priority\":{\"priorities\":[\"x\"],\"children\":{\"x\":{}}}}]", "child \"x\": \"config\" is missing"},
     {"none twice", "[{\"priority\":{\"priorities\":[\"x\",\"x\"],\"children\":{\"x\":" CHILD("round_robin", "") "}}}]", "\"priorities\" names \"x\" twice"},
+    {"a child without a priority is not used", "[{\"priority\":{\"priorities\":[\"x\"],\"children\":{\"x\":" CHILD("round_robin", "") ",\"y\":" CHILD("round_robin", "") "}}}]", NULL},
+    {"but it has to be right", "[{\"priority\":{\"priorities\":[\"x\"],\"children\":{\"x\":" CHILD("round_robin", "") ",\"y\":" CHILD("none_such", "") "}}}]",
+        "child \"y\": \"config\": loadBalancingConfig: no policy known here among: none_such"},
+    {"and an object", "[{\"priority\":{\"priorities\":[\"x\"],\"children\":{\"x\":" CHILD("round_robin", "") ",\"y\":5}}}]",
+        "\"children\" must have an object for priority \"y\""},
     {"ignoring is yes or no", PRIORITY("\"0\":" CHILD("round_robin", ",\"ignoreReresolutionRequests\":1")), "must be true or false"},
     {"children are an object", "[{\"priority\":{\"priorities\":[\"x\"],\"children\":[]}}]", "\"children\" must be an object"},
 };
