@@ -151,7 +151,7 @@ struct rota_lb_config; /* a policy's name and parsed parameters */
 /* Reads a loadBalancingConfig list: the first entry whose policy is known; its own error is final (gRFC A24). */
 ROTA_API ROTA_MUST_USE rota_err rota_lb_config_parse(const struct rota_lb_env *env, struct rota_slice json_list, struct rota_lb_config **ret_config,
                                                      struct rota_errinfo *info);
-/* The policy of that name without parameters. ROTA_ENOTFOUND. */
+/* The policy of that name without parameters. ROTA_ENOTFOUND, ROTA_EPARSE (it needs some). */
 ROTA_API ROTA_MUST_USE rota_err rota_lb_config_named(const struct rota_lb_env *env, const char *name, struct rota_lb_config **ret_config);
 ROTA_API void rota_lb_config_free(struct rota_lb_config *config);
 ROTA_API const char *rota_lb_config_name(const struct rota_lb_config *config);

@@ -9,6 +9,7 @@
 
 static void making_checks_everything(void **unused)
 {
+    static const struct rota_lb_class *const policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, &rota_lb_weighted_target, NULL};
     static const struct {
         const char *rule, *target, *config;
         int64_t idle_timeout_ms, keepalive_time_ms;
@@ -19,6 +20,7 @@ static void making_checks_everything(void **unused)
         {"a service config that is no JSON", "test:x", "{", 0, 0, ROTA_EPARSE, ""},
         {"a policy nobody knows", "test:x", "{\"loadBalancingConfig\":[{\"zap\":{}}]}", 0, 0, ROTA_EPARSE, "zap"},
         {"an old-style policy nobody knows", "test:x", "{\"loadBalancingPolicy\":\"zap\"}", 0, 0, ROTA_EPARSE, "zap"},
+        {"an old-style policy that needs parameters", "test:x", "{\"loadBalancingPolicy\":\"Weighted_Target\"}", 0, 0, ROTA_EPARSE, "\"weighted_target\" needs parameters"},
         {"a time below its range", "test:x", NULL, -2, 0, ROTA_EINVAL, "idle_timeout_ms is -2"},
         {"a keepalive too often", "test:x", NULL, 0, 10, ROTA_EINVAL, "keepalive_time_ms is 10"},
         {"all is well", "test:x", "{\"loadBalancingPolicy\":\"ROUND_ROBIN\"}", -1, 1000, 0, ""},
@@ -38,6 +40,7 @@ static void making_checks_everything(void **unused)
         options.keepalive_time_ms = rows[i].keepalive_time_ms;
         rota_channel_fixture_init(&f, NULL);
         parts = *rota_channel_parts(f.channel);
+        parts.policies = policies;
         assert_int_equal(rota_channel_make(rows[i].target, &options, &parts, &channel, &info), rows[i].want);
         if (strstr(info.text, rows[i].words) == NULL)
             print_message("    info: %s\n", info.text);

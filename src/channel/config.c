@@ -18,6 +18,8 @@ static rota_err parse_policy(const struct rota_service_config *service, const st
     err = rota_lb_config_named(env, name, ret_lb);
     if (err == ROTA_ENOTFOUND)
         return rota_errinfo_set(info, ROTA_EPARSE, "service config: loadBalancingPolicy \"%s\" is not known", name);
+    if (err == ROTA_EPARSE)
+        return rota_errinfo_set(info, ROTA_EPARSE, "service config: loadBalancingPolicy \"%s\" needs parameters, which loadBalancingConfig can give it", name);
     return err;
 }
 
