@@ -309,6 +309,25 @@ struct rota_fake_conn *rota_fake_lb_picked(const struct rota_pick *pick)
     return pick->subchannel->conn;
 }
 
+static void check_ok(const struct rota_pick *pick)
+{
+    if (pick->subchannel == NULL)
+        fail_msg("OK names a connection, but a pick said OK without a subchannel");
+    if (pick->subchannel->freed)
+        fail_msg("OK names a connection of the policy's, but a pick named a subchannel that had been given back");
+    if (rota_fake_lb_picked(pick)->state != ROTA_CONN_READY)
+        fail_msg("OK names a connection that is READY, but the one a pick named, to %s, was %s", rota_fake_lb_picked(pick)->text,
+                 rota_conn_state_name(rota_fake_lb_picked(pick)->state));
+}
+
+static void check_why(const struct rota_pick *pick)
+{
+    if (pick->why == NULL)
+        fail_msg("FAIL and DROP say why, but a pick did not, nor had rota_lb_update been given a reason");
+    if (pick->why->code == ROTA_OK)
+        fail_msg("FAIL and DROP say why, but a pick's reason was OK");
+}
+
 enum rota_pick_verdict rota_fake_lb_pick(struct rota_fake_lb *f, struct rota_pick *ret_pick)
 {
     struct rota_call_info call = {.path = "/package.Service/Method", .now_ns = f->now_ns, .deadline_ns = INT64_MAX, .metadata = f->metadata,
@@ -316,13 +335,12 @@ enum rota_pick_verdict rota_fake_lb_pick(struct rota_fake_lb *f, struct rota_pic
     enum rota_pick_verdict verdict = rota_lb_tree_pick(f->tree, &call, ret_pick);
 
     assert_false(ret_pick->exit_idle);
-    if (verdict == ROTA_PICK_OK) {
-        assert_false(ret_pick->subchannel->freed);
-        assert_int_equal(rota_fake_lb_picked(ret_pick)->state, ROTA_CONN_READY);
-    } else if (verdict != ROTA_PICK_WAIT) {
-        assert_non_null(ret_pick->why);
-        assert_int_not_equal(ret_pick->why->code, ROTA_OK);
-    }
+    if (verdict == ROTA_PICK_OK)
+        check_ok(ret_pick);
+    else if (verdict == ROTA_PICK_FAIL || verdict == ROTA_PICK_DROP)
+        check_why(ret_pick);
+    else if (verdict != ROTA_PICK_WAIT)
+        fail_msg("a pick said %d, which is no verdict", (int)verdict);
     return verdict;
 }
 

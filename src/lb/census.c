@@ -79,7 +79,7 @@ static void pass_on(struct rota_lb_child *node, bool trusted)
 
 void rota_lb_child_trust(struct rota_lb_cmds *cmds, struct rota_lb_child *child, bool trusted)
 {
-    ROTA_ASSERT(child->parent == cmds->node && !child->freed);
+    ROTA_ASSERT("a child of the policy's own, not freed" && child->parent == cmds->node && !child->freed);
     child->trusted = trusted;
     pass_on(child, rota_lb_node_is_trusted(child->parent));
 }

@@ -39,14 +39,14 @@ void rota_lb_subchannel_free(struct rota_lb_cmds *cmds, struct rota_lb_subchanne
 {
     if (subchannel == NULL)
         return;
-    ROTA_ASSERT(subchannel->node == cmds->node && !subchannel->freed);
+    ROTA_ASSERT("a subchannel of the policy's own, not given back" && subchannel->node == cmds->node && !subchannel->freed);
     subchannel->freed = true;
     rota_lb_work_add(cmds->node->tree, &subchannel->work, ROTA_LB_HOLD_PUT);
 }
 
 void rota_lb_connect(struct rota_lb_cmds *cmds, struct rota_lb_subchannel *subchannel)
 {
-    ROTA_ASSERT(subchannel->node == cmds->node && !subchannel->freed);
+    ROTA_ASSERT("a subchannel of the policy's own, not given back" && subchannel->node == cmds->node && !subchannel->freed);
     rota_lb_work_add(cmds->node->tree, &subchannel->work, ROTA_LB_HOLD_CONNECT);
 }
 
@@ -101,7 +101,7 @@ void rota_lb_child_free(struct rota_lb_cmds *cmds, struct rota_lb_child *child)
 {
     if (child == NULL)
         return;
-    ROTA_ASSERT(child->parent == cmds->node && !child->freed);
+    ROTA_ASSERT("a child of the policy's own, not freed" && child->parent == cmds->node && !child->freed);
     child->freed = true;
     rota_lb_node_recount(child);
     rota_lb_work_add(child->tree, &child->work, ROTA_LB_NODE_FREE);
@@ -112,7 +112,7 @@ rota_err rota_lb_child_endpoints(struct rota_lb_cmds *cmds, struct rota_lb_child
 {
     rota_err err = rota_lb_given_set(child->tree->env->alloc, &child->given, endpoints, count);
 
-    ROTA_ASSERT(child->parent == cmds->node && !child->freed);
+    ROTA_ASSERT("a child of the policy's own, not freed" && child->parent == cmds->node && !child->freed);
     if (err == 0)
         rota_lb_work_add(child->tree, &child->work, ROTA_LB_NODE_ENDPOINTS);
     return err;
@@ -120,12 +120,12 @@ rota_err rota_lb_child_endpoints(struct rota_lb_cmds *cmds, struct rota_lb_child
 
 void rota_lb_child_mute(struct rota_lb_cmds *cmds, struct rota_lb_child *child)
 {
-    ROTA_ASSERT(child->parent == cmds->node && !child->freed);
+    ROTA_ASSERT("a child of the policy's own, not freed" && child->parent == cmds->node && !child->freed);
     child->muted = true;
 }
 
 void rota_lb_child_exit_idle(struct rota_lb_cmds *cmds, struct rota_lb_child *child)
 {
-    ROTA_ASSERT(child->parent == cmds->node && !child->freed);
+    ROTA_ASSERT("a child of the policy's own, not freed" && child->parent == cmds->node && !child->freed);
     rota_lb_work_add(child->tree, &child->work, ROTA_LB_NODE_EXIT_IDLE);
 }

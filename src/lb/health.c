@@ -236,7 +236,7 @@ void rota_lb_child_heed(struct rota_lb_cmds *cmds, struct rota_lb_child *child, 
     uint64_t hash = 0;
     struct rota_lb_health *health = NULL;
 
-    ROTA_ASSERT(child->parent == cmds->node && !child->freed);
+    ROTA_ASSERT("a child of the policy's own, not freed" && child->parent == cmds->node && !child->freed);
     child->heeds = true;
     child->trusting = rota_lb_node_is_trusted(child);
     rota_lb_node_recount(child);

@@ -45,7 +45,8 @@ static void set_below(struct rota_lb_child *node, int64_t above_ns)
 
 void rota_lb_child_reports(struct rota_lb_cmds *cmds, struct rota_lb_child *child, int64_t period_ns)
 {
-    ROTA_ASSERT(child->parent == cmds->node && !child->freed && period_ns >= 0);
+    ROTA_ASSERT("a child of the policy's own, not freed" && child->parent == cmds->node && !child->freed);
+    ROTA_ASSERT(period_ns >= 0);
     ROTA_ASSERT(period_ns == 0 || cmds->node->class->on_report != NULL);
     if (child->report_ns == period_ns)
         return;
@@ -55,7 +56,8 @@ void rota_lb_child_reports(struct rota_lb_cmds *cmds, struct rota_lb_child *chil
 
 void rota_lb_subchannel_reports(struct rota_lb_cmds *cmds, struct rota_lb_subchannel *subchannel, int64_t period_ns)
 {
-    ROTA_ASSERT(subchannel->node == cmds->node && !subchannel->freed && period_ns >= 0);
+    ROTA_ASSERT("a subchannel of the policy's own, not given back" && subchannel->node == cmds->node && !subchannel->freed);
+    ROTA_ASSERT(period_ns >= 0);
     ROTA_ASSERT(period_ns == 0 || cmds->node->class->on_report != NULL);
     subchannel->own_report_ns = period_ns;
     set_hold(subchannel, rota_lb_node_report_ns(cmds->node));
