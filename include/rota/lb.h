@@ -97,7 +97,7 @@ struct rota_lb_class {
     size_t state_size; /* allocated per instance, zeroed */
 
     /* Reads the policy's JSON object from a service config into *ret_config (freed by free_config).
-     * Both NULL for a policy without parameters. ROTA_EPARSE makes the whole service config invalid. */
+     * Both NULL for a policy without parameters. ROTA_EPARSE makes the whole service config invalid; info, never NULL, is for the reason. */
     rota_err (*parse)(const struct rota_lb_env *env, struct rota_slice json, void **ret_config, struct rota_errinfo *info);
     void (*free_config)(const struct rota_lb_env *env, void *config);
 

@@ -33,7 +33,7 @@ struct rota_resolver_source {
 struct rota_resolver_class {
     const char *scheme; /* "etcd" in etcd:///orders */
     size_t state_size;  /* allocated by the channel, zeroed */
-    /* ROTA_EINVAL: the target makes no sense to this scheme (info says why): opening the channel fails. */
+    /* ROTA_EINVAL: the target makes no sense to this scheme (info, never NULL, says why): opening the channel fails. */
     rota_err (*check)(const struct rota_target *target, struct rota_errinfo *info);
     /* target and sink outlive it. */
     rota_err (*start)(void *state, const struct rota_target *target, struct rota_loop *loop, struct rota_resolver_sink *sink);

@@ -49,8 +49,9 @@ static rota_err config_new(const struct rota_lb_env *env, const struct rota_lb_c
 rota_err rota_lb_config_named(const struct rota_lb_env *env, const char *name, struct rota_lb_config **ret_config)
 {
     const struct rota_lb_class *class = class_named(env, name);
+    struct rota_errinfo unread = {""}; /* a program's own parse always has where to write */
 
-    return class == NULL ? ROTA_ENOTFOUND : config_new(env, class, ROTA_SLICE("{}"), ret_config, NULL);
+    return class == NULL ? ROTA_ENOTFOUND : config_new(env, class, ROTA_SLICE("{}"), ret_config, &unread);
 }
 
 void rota_lb_config_free(struct rota_lb_config *config)

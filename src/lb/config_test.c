@@ -101,6 +101,25 @@ static rota_err parse_once(const struct rota_alloc *alloc, void *ctx)
     return err;
 }
 
+static rota_err refuse(const struct rota_lb_env *env, struct rota_slice json, void **ret_config, struct rota_errinfo *info)
+{
+    (void)env, (void)json, (void)ret_config;
+    strcpy(info->text, "never");
+    return ROTA_EPARSE;
+}
+
+static void parse_always_has_where_to_complain(void **unused)
+{
+    static const struct rota_lb_class strict = {.name = "strict", .parse = refuse};
+    static const struct rota_lb_class *const classes[] = {&strict, NULL};
+    struct rota_lb_env env = {.alloc = NULL, .classes = classes};
+    struct rota_lb_config *config;
+
+    (void)unused;
+    assert_int_equal(rota_lb_config_named(&env, "strict", &config), ROTA_EPARSE);
+    assert_int_equal(rota_lb_config_parse(&env, ROTA_SLICE("[{\"strict\":{}}]"), &config, NULL), ROTA_EPARSE);
+}
+
 static void memory_and_names(void **unused)
 {
     struct rota_lb_env env = {.alloc = NULL, .classes = policies};
@@ -122,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chooses),
         cmocka_unit_test(reads_pick_first),
+        cmocka_unit_test(parse_always_has_where_to_complain),
         cmocka_unit_test(memory_and_names),
     };
 

@@ -28,6 +28,14 @@ static rota_err not_found(const char *text, const char *scheme, const struct rot
         n_classes == 0 ? "nothing" : names);
 }
 
+/* Programs may do without an explanation; a resolver of theirs always has where to write one. */
+static rota_err check(const struct rota_resolver_class *class, const struct rota_target *target, struct rota_errinfo *info)
+{
+    struct rota_errinfo unread = {""};
+
+    return class->check(target, info != NULL ? info : &unread);
+}
+
 rota_err rota_resolver_find(const char *text, const struct rota_resolver_class *const *classes, const struct rota_alloc *alloc,
     struct rota_target **ret_target, const struct rota_resolver_class **ret_class, struct rota_errinfo *info)
 {
@@ -51,7 +59,7 @@ rota_err rota_resolver_find(const char *text, const struct rota_resolver_class *
     if (class == NULL)
         err = not_found(target->text, target->scheme, classes, n_classes, info);
     else if (class->check != NULL)
-        err = class->check(target, info);
+        err = check(class, target, info);
     if (err < 0) {
         rota_target_free(alloc, target);
         return err;

@@ -106,6 +106,24 @@ static void without_classes_nothing_is_found(void **state)
     assert_non_null(strstr(info.text, "only for nothing"));
 }
 
+static rota_err refuse(const struct rota_target *target, struct rota_errinfo *info)
+{
+    (void)target;
+    strcpy(info->text, "never");
+    return ROTA_EINVAL;
+}
+
+static void check_always_has_where_to_complain(void **unused)
+{
+    static const struct rota_resolver_class strict = {.scheme = "strict", .check = refuse};
+    static const struct rota_resolver_class *const ours[] = {&strict, NULL};
+    const struct rota_resolver_class *class;
+    struct rota_target *target;
+
+    (void)unused;
+    assert_int_equal(rota_resolver_find("strict:x", ours, NULL, &target, &class, NULL), ROTA_EINVAL);
+}
+
 static rota_err find_and_start(const struct rota_alloc *alloc, void *ctx)
 {
     const struct rota_resolver_class *class;
@@ -144,6 +162,7 @@ int main(void)
         cmocka_unit_test(good_targets_are_published),
         cmocka_unit_test(bad_targets_are_refused_with_the_reason),
         cmocka_unit_test(without_classes_nothing_is_found),
+        cmocka_unit_test(check_always_has_where_to_complain),
         cmocka_unit_test(running_out_of_memory_is_an_error),
     };
 
