@@ -313,8 +313,6 @@ static void check_ok(const struct rota_pick *pick)
 {
     if (pick->subchannel == NULL)
         fail_msg("OK names a connection, but a pick said OK without a subchannel");
-    if (pick->subchannel->freed)
-        fail_msg("OK names a connection of the policy's, but a pick named a subchannel that had been given back");
     if (rota_fake_lb_picked(pick)->state != ROTA_CONN_READY)
         fail_msg("OK names a connection that is READY, but the one a pick named, to %s, was %s", rota_fake_lb_picked(pick)->text,
                  rota_conn_state_name(rota_fake_lb_picked(pick)->state));

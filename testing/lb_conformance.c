@@ -23,6 +23,7 @@ static const char *const words[] = {"a", "b", "c", "d", "e", "f", "4g+6g", "6h+4
 static struct watch {
     const struct rota_lb_class *watched;
     const struct rota_leak_alloc *memory;
+    const struct rota_fake_lb *lb;
     void *root; /* the state of the tree's root */
     uint64_t n_ok, n_done;
 } watch;
@@ -55,6 +56,16 @@ static rota_err watched_init(void *state, const struct rota_lb_env *env, const v
     return watch.watched->init(state, env, config);
 }
 
+/* Known by its address alone, since it may be gone. */
+static bool is_held(const struct rota_fake_lb *lb, const struct rota_lb_subchannel *subchannel)
+{
+    for (size_t i = 0; i < lb->n_conns; i++)
+        for (const struct rota_lb_subchannel *hold = lb->by_number[i]->holds; hold != NULL; hold = hold->next_hold)
+            if (hold == subchannel)
+                return true;
+    return false;
+}
+
 static enum rota_pick_verdict watched_pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
     uint64_t allocs = watch.memory->allocs;
@@ -62,6 +73,8 @@ static enum rota_pick_verdict watched_pick(void *state, const struct rota_call_i
 
     if (watch.memory->allocs != allocs)
         fail_msg("a pick allocates nothing, but one asked for memory %llu times", (unsigned long long)(watch.memory->allocs - allocs));
+    if (verdict == ROTA_PICK_OK && ret_pick->subchannel != NULL && !is_held(watch.lb, ret_pick->subchannel))
+        fail_msg("OK names a connection of the policy's, but a pick named a subchannel that had been given back");
     if (verdict == ROTA_PICK_OK && state == watch.root)
         watch.n_ok++;
     return verdict;
@@ -332,6 +345,7 @@ static void start(struct run *r)
         if (r->policies[i] == watch.watched)
             r->policies[i] = &r->watcher;
     watch.memory = &r->memory;
+    watch.lb = &r->lb;
     watch.root = NULL;
     watch.n_ok = watch.n_done = 0;
     assert_int_equal(rota_fake_lb_init(&r->lb, &r->memory.alloc, r->policies, r->c->config, seed), 0);
