@@ -62,21 +62,21 @@ static rota_err read_statement(struct rota_sim_reading *r)
 static rota_err read_all(struct rota_sim_reading *r, const char *name, char *text, size_t size)
 {
     char place[200];
-    size_t line = 1;
 
+    r->line = 1;
     blank_comments(text, size);
     while (size > 0) {
         size_t statement = statement_size(text, size);
         rota_err err;
 
-        snprintf(place, sizeof(place), "%.150s:%zu", name, line);
+        snprintf(place, sizeof(place), "%.150s:%zu", name, r->line);
         r->words.place = place;
         r->words.rest = rota_slice(text, statement);
         err = read_statement(r);
         if (err < 0)
             return err;
         for (size_t i = 0; i < statement; i++)
-            line += text[i] == '\n';
+            r->line += text[i] == '\n';
         text += statement;
         size -= statement;
     }
@@ -85,13 +85,13 @@ static rota_err read_all(struct rota_sim_reading *r, const char *name, char *tex
 
 /* --- What is put together at the end --- */
 
-static rota_err add_policy(struct rota_sim_scenario *s, const char *label, const char *service_config)
+static rota_err add_policy(struct rota_sim_scenario *s, const char *label, const char *service_config, size_t line)
 {
     const struct rota_alloc *alloc = &s->arena.as_alloc;
 
     if (label == NULL || service_config == NULL || rota_alloc_reserve(alloc, &s->policies, &s->policies_cap, s->n_policies + 1, sizeof(*s->policies)) < 0)
         return ROTA_ENOMEM;
-    s->policies[s->n_policies++] = (struct rota_sim_policy){.label = label, .service_config = service_config};
+    s->policies[s->n_policies++] = (struct rota_sim_policy){.label = label, .service_config = service_config, .line = line};
     return 0;
 }
 
@@ -121,7 +121,7 @@ static rota_err finish_policies(struct rota_sim_reading *r)
     for (size_t i = 0; i < r->n_policies && err == 0; i++) {
         const struct rota_sim_policy_text *policy = &r->policies[i];
         const char *config = policy->service_config.size > 0 ? rota_arena_text(&s->arena, policy->service_config) : compose(s, r, policy);
-        err = add_policy(s, rota_arena_text(&s->arena, policy->label), config);
+        err = add_policy(s, rota_arena_text(&s->arena, policy->label), config, policy->line);
     }
     return err;
 }
@@ -150,16 +150,16 @@ static rota_err finish(struct rota_sim_reading *r, const char *name, struct rota
 
     if (s->n_servers == 0)
         return rota_errinfo_set(info, ROTA_EPARSE, "%s: no `servers` statement", name);
-    if (!r->load_seen)
+    if (r->load_line == 0)
         return rota_errinfo_set(info, ROTA_EPARSE, "%s: no `load` statement", name);
     if (r->n_policies == 0)
         return rota_errinfo_set(info, ROTA_EPARSE, "%s: no `policy` statement", name);
     if (s->warmup_ns >= s->duration_ns)
-        return rota_errinfo_set(info, ROTA_EPARSE, "%s: the warmup is as long as the duration, so nothing would be measured", name);
+        return rota_errinfo_set(info, ROTA_EPARSE, "%s:%zu: the warmup is as long as the duration, so nothing would be measured", name, r->warmup_line);
     if (r->load_share > 0) {
         s->rate_per_s = r->load_share * rota_sim_scenario_capacity(s);
         if (s->rate_per_s <= 0 || s->rate_per_s > 1e7)
-            return rota_errinfo_set(info, ROTA_EPARSE, "%s: a load in percent needs servers with slots and a service time above 0", name);
+            return rota_errinfo_set(info, ROTA_EPARSE, "%s:%zu: a load in percent needs servers with slots and a service time above 0", name, r->load_line);
     }
     return finish_policies(r);
 }
@@ -231,10 +231,10 @@ static rota_err choose_one(struct rota_sim_scenario *s, const struct rota_sim_po
         return rota_errinfo_set(info, ROTA_EPARSE, "at most %u policies", ROTA_SIM_POLICIES_MAX);
     for (size_t i = 0; i < n_given; i++)
         if (rota_slice_equal(name, rota_slice_str(given[i].label)))
-            return add_policy(s, given[i].label, given[i].service_config);
+            return add_policy(s, given[i].label, given[i].service_config, given[i].line);
     if (name.size == 0 || name.size > 60)
         return rota_errinfo_set(info, ROTA_EPARSE, "policies are names separated by commas");
-    return add_policy(s, rota_arena_text(&s->arena, name), compose(s, &none, &text));
+    return add_policy(s, rota_arena_text(&s->arena, name), compose(s, &none, &text), 0);
 }
 
 rota_err rota_sim_scenario_choose(struct rota_sim_scenario *s, const char *names, struct rota_errinfo *info)

@@ -68,6 +68,7 @@ struct rota_sim_action {
 struct rota_sim_policy {
     const char *label;
     const char *service_config; /* JSON */
+    size_t line;                /* of its statement; 0: it has none */
 };
 
 struct rota_sim_scenario {

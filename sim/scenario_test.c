@@ -24,11 +24,11 @@ static const struct mistake {
     {"duration 61m\n", "x:1: the duration is \"61m\"; expected a time like 20us, 1.5ms, 3s or 2m, at most 60m"},
     {"duration 1us\n", "x:1: the duration is too short"},
     {"deadline 1.5ms\n", "x:1: the deadline has to be whole milliseconds"},
-    {"warmup 10s\n" REST, "x: the warmup is as long as the duration, so nothing would be measured"},
+    {"warmup 10s\n" REST, "x:1: the warmup is as long as the duration, so nothing would be measured"},
     {"load poisson 5\n", "x:1: the rate is \"5\"; expected calls a second like 3000/s, or a part of the capacity like 60%"},
     {"load poison 5/s\n", "x:1: expected one of: load poisson RATE, load constant RATE, load bursty RATE on TIME off TIME, load closed CALLS"},
     {"load bursty 5/s on 1s\n", "x:1: bursty needs \"off TIME\" after the time on"},
-    {"servers 3\nload poisson 60%\npolicy a\n", "x: a load in percent needs servers with slots and a service time above 0"},
+    {"servers 3\nload poisson 60%\npolicy a\n", "x:2: a load in percent needs servers with slots and a service time above 0"},
     {"servers 3\nservice gaussian 3ms\n",
      "x:2: the service time: expected constant TIME, exponential MEAN, lognormal MEDIAN SIGMA, bimodal TIME SHARE TIME or quantiles SHARE TIME ..."},
     {"servers 3\nservice quantiles 50% 2ms 40% 3ms\n", "x:2: the service time: quantiles and their times have to grow"},
@@ -48,6 +48,9 @@ static const struct mistake {
     {"policy a/b\n", "x:1: a policy's label has letters, digits and _ - + . in it, 40 at most"},
     {"policy a b c\n", "x:1: the policy's parameters: expected a JSON object"},
     {"method 3\n", "x:1: method: expected a JSON object"},
+    {"method {\"name\":[{}],\"retryPolicy\":{\"maxAttempts\":1}}\n", "x:1: method: methodConfig[0].retryPolicy.maxAttempts: expected a number greater than 1"},
+    {"servers 3\nthrottle {\"maxTokens\":0}\n", "x:2: throttle: retryThrottling.maxTokens: expected a number greater than 0 and at most 1000"},
+    {"duration 5s\n\nwarmup 5s\n" REST, "x:3: the warmup is as long as the duration, so nothing would be measured"},
     {"policy a {\n   \"b\": 3\n\nseed 1.5\n", "x:1: the policy's parameters: expected a JSON object"},
 };
 

@@ -1,7 +1,9 @@
 /* statements.c - the settings of a scenario: times, counts, load and policies. */
-#include "base/assert.h"
 #include "sim/statements.h"
 #include "base/alloc.h"
+#include "base/assert.h"
+#include "wire/service_config.h"
+#include <stdio.h>
 
 #define RATE_MAX 1e7
 
@@ -31,11 +33,13 @@ static rota_err read_seed(struct rota_sim_reading *r)
 
 static rota_err read_duration(struct rota_sim_reading *r)
 {
+    r->warmup_line = r->line;
     return read_time(r, "the duration", 1000000, &r->scenario->duration_ns);
 }
 
 static rota_err read_warmup(struct rota_sim_reading *r)
 {
+    r->warmup_line = r->line;
     return read_time(r, "the warmup", 0, &r->scenario->warmup_ns);
 }
 
@@ -189,7 +193,7 @@ static rota_err read_closed(struct rota_sim_reading *r)
 
 static rota_err read_load(struct rota_sim_reading *r)
 {
-    r->load_seen = true;
+    r->load_line = r->line;
     r->load_share = 0;
     if (rota_sim_take(&r->words, "poisson")) {
         r->scenario->load = ROTA_SIM_POISSON;
@@ -222,14 +226,36 @@ static rota_err read_json(struct rota_sim_reading *r, const char *what, struct r
     return 0;
 }
 
+/* Looked at here, since it goes into every policy's service config, and none of these is to blame for it. */
+static rota_err read_part(struct rota_sim_reading *r, const char *what, const char *before, const char *after, struct rota_slice *ret_json)
+{
+    struct rota_service_config *config;
+    struct rota_errinfo info = {""};
+    size_t size;
+    char *text;
+    rota_err err = read_json(r, what, ret_json);
+
+    if (err < 0)
+        return err;
+    size = strlen(before) + ret_json->size + strlen(after) + 1;
+    text = rota_arena_get(&r->scenario->arena, size);
+    if (text == NULL)
+        return ROTA_ENOMEM;
+    snprintf(text, size, "%s%.*s%s", before, (int)ret_json->size, (const char *)ret_json->data, after);
+    err = rota_service_config_parse(rota_slice_str(text), &r->scenario->arena.as_alloc, &config, &info);
+    if (err == 0)
+        rota_service_config_free(&r->scenario->arena.as_alloc, config);
+    return err == ROTA_EPARSE ? rota_sim_bad(&r->words, "%s: %s", what, info.text) : err;
+}
+
 static rota_err read_method(struct rota_sim_reading *r)
 {
-    return read_json(r, "method", &r->method);
+    return read_part(r, "method", "{\"methodConfig\":[", "]}", &r->method);
 }
 
 static rota_err read_throttle(struct rota_sim_reading *r)
 {
-    return read_json(r, "throttle", &r->throttle);
+    return read_part(r, "throttle", "{\"retryThrottling\":", "}", &r->throttle);
 }
 
 static bool is_name(struct rota_slice word)
@@ -257,7 +283,7 @@ static rota_err check_label(struct rota_sim_reading *r, struct rota_slice label)
 /* policy LABEL [NAME] [PARAMETERS], policy LABEL service-config JSON; the label is the name where none is given */
 static rota_err read_policy(struct rota_sim_reading *r)
 {
-    struct rota_sim_policy_text policy = {.params = ROTA_SLICE("{}")};
+    struct rota_sim_policy_text policy = {.params = ROTA_SLICE("{}"), .line = r->line};
     rota_err err = rota_sim_word(&r->words, "a policy's name", &policy.label);
 
     if (err == 0)

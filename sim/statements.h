@@ -8,13 +8,15 @@
 /* A policy as written; the service config is put together when all has been read. */
 struct rota_sim_policy_text {
     struct rota_slice label, name, params, service_config; /* the last instead of the two before */
+    size_t line;
 };
 
 struct rota_sim_reading {
     struct rota_sim_scenario *scenario;
     struct rota_sim_words words;
+    size_t line;       /* where it is */
     double load_share; /* of the capacity; 0: a rate was given */
-    bool load_seen;
+    size_t load_line, warmup_line; /* of the last statement about it; 0: none. The duration sets warmup_line too */
     struct rota_slice method, throttle; /* JSON; empty: none */
     struct rota_sim_policy_text policies[ROTA_SIM_POLICIES_MAX];
     size_t n_policies;

@@ -22,7 +22,7 @@ policy peak_ewma
 
 MISTAKES = [
     ("servers 3\nlode poisson 5/s\n", [], 1, "{path}:2: \"lode\" is no statement"),
-    ("servers 3\nload poisson 5/s\npolicy nobody_knows\n", [], 1, "{path}: policy nobody_knows: "),
+    ("servers 3\nload poisson 5/s\npolicy nobody_knows\n", [], 1, "{path}:3: policy nobody_knows: "),
     (TEXT, ["--policies", "a,,b"], 1, "--policies: policies are names separated by commas"),
     (TEXT, ["--seed", "x"], 2, "seed"),
     (TEXT, ["--svg", "/nowhere/at/all.svg"], 1, "/nowhere/at/all.svg"),

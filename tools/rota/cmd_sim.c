@@ -58,6 +58,14 @@ static int write_svg(const struct app *app, const struct rota_sim_scenario *scen
     return wrong ? rota_fail("sim", "%s: cannot be written", app->svg_path) : ROTA_EXIT_OK;
 }
 
+/* A policy whose statement cannot be carried out is told like any mistake, by its line. */
+static int fail_policy(const struct app *app, const struct rota_sim_policy *policy, const struct rota_sim_result *result)
+{
+    if (policy->line == 0)
+        return rota_fail("sim", "%s: policy %s: %s", app->path, policy->label, result->error.text);
+    return rota_fail("sim", "%s:%zu: policy %s: %s", app->path, policy->line, policy->label, result->error.text);
+}
+
 static int report(const struct app *app, const struct rota_sim_scenario *scenario, const struct rota_sim_results *results)
 {
     struct rota_buffer out;
@@ -66,7 +74,7 @@ static int report(const struct app *app, const struct rota_sim_scenario *scenari
 
     for (size_t i = 0; i < results->count; i++)
         if (results->by_policy[i]->err < 0)
-            return rota_fail("sim", "%s: policy %s: %s", app->path, results->by_policy[i]->label, results->by_policy[i]->error.text);
+            return fail_policy(app, &scenario->policies[i], results->by_policy[i]);
     rota_buffer_init(&out, NULL, 0);
     err = app->json ? rota_sim_report_json(scenario, results->by_policy, results->count, &out)
                     : rota_sim_report_table(scenario, results->by_policy, results->count, app->markdown, &out);
