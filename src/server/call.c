@@ -9,7 +9,6 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
-#define ARENA_BYTES 2048
 #define SPARE_CALLS 256
 
 static void on_deadline(struct rota_host_timer *timer, int64_t now_ns);
@@ -27,7 +26,7 @@ struct rota_server_call *rota_server_call_make(struct rota_server *server)
         if (call == NULL)
             return NULL;
         call->server = server;
-        rota_arena_init(&call->arena, server->alloc, ARENA_BYTES);
+        rota_arena_init(&call->arena, server->alloc, ROTA_SERVER_CALL_ARENA_BYTES);
         call->arena.bulk = server->bulk;
         rota_buffer_init(&call->pending, server->alloc, 0);
         rota_frame_decoder_init(&call->decoder, server->bulk, server->options.max_request_bytes);

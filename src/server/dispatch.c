@@ -55,6 +55,8 @@ static void await_end(struct rota_server_call *call)
 {
     struct rota_host *host = call->server->parts.host;
 
+    if (!rota_server_has_room(call->server))
+        (void)rota_server_make_room(call->server, call->conn);
     if (rota_host_timer_set(host, &call->deadline, host->now_ns + HTTP_PATIENCE_NS) < 0)
         rota_server_call_answer_http(call);
 }
@@ -172,7 +174,11 @@ void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *str
         stream->conn->class->reset(stream, H2_REFUSED_STREAM);
         call->stream = NULL;
         call->answered = call->finished = true;
-    } else if (call->request.http_status != 0) {
+        rota_server_call_leave(call);
+        return;
+    }
+    rota_server_call_count_head(call);
+    if (call->request.http_status != 0) {
         call->head_only = is_head(headers, count);
         if (!end)
             await_end(call);

@@ -42,17 +42,25 @@ void rota_server_call_uncount(struct rota_server_call *call)
     call->pending_bytes = 0;
 }
 
+void rota_server_call_count_head(struct rota_server_call *call)
+{
+    call->head_bytes = call->arena.used_bytes > ROTA_SERVER_CALL_ARENA_BYTES ? call->arena.used_bytes : 0;
+    call->pending_bytes = call->head_bytes;
+    call->conn->pending_bytes += call->head_bytes;
+    call->server->held_bytes += call->head_bytes;
+}
+
 static void count(struct rota_server_call *call)
 {
     if (call->conn == NULL)
         return;
     rota_server_call_uncount(call);
-    call->pending_bytes = rota_buffer_peek(&call->pending).size + rota_frame_decoder_held(&call->decoder);
+    call->pending_bytes = call->head_bytes + rota_buffer_peek(&call->pending).size + rota_frame_decoder_held(&call->decoder);
     if (!call->end_delivered)
         call->pending_bytes += call->message_bytes + (call->packed == NULL ? 0 : call->packed->cap);
     call->conn->pending_bytes += call->pending_bytes;
     call->server->held_bytes += call->pending_bytes;
-    if (call->pending_bytes == 0 || call->answered)
+    if (call->pending_bytes == call->head_bytes || call->answered)
         return;
     if (call->conn->pending_bytes > call->server->options.max_pending_bytes)
         fail(call, ROTA_RESOURCE_EXHAUSTED, "the connection's unfinished requests take too much memory");

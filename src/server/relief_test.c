@@ -98,6 +98,34 @@ static void unfinished_messages_are_relieved_too(void **unused)
     server_fixture_fini(&f);
 }
 
+/* A client names them in a few bytes each, once its table has them. */
+static void large_headers_count(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_fake_ask *hoard, *small;
+    struct rota_fake_asker *other;
+    struct server_fixture f;
+    static char value[3001];
+
+    (void)unused;
+    memset(value, 'v', sizeof(value) - 1);
+    options.max_total_bytes = 8000;
+    server_fixture_init(&f, &options);
+    other = rota_fake_connect(&f.acceptor);
+    hoard = rota_fake_ask(f.asker, "/t.S/Chat", "x", value);
+    assert_in_range(f.server->held_bytes, 3000, 4000);
+    small = rota_fake_ask(other, "/t.S/Chat", "x", "v");
+    assert_in_range(f.server->held_bytes, 3000, 4000);
+    (void)rota_fake_ask(f.asker, "/t.S/Chat", "x", value);
+    assert_string_equal(rota_fake_answer_status(hoard), "open");
+    (void)rota_fake_ask(f.asker, "/t.S/Chat", "x", value);
+    assert_string_equal(rota_fake_answer_status(hoard), "lost");
+    assert_true(f.asker->closed);
+    assert_int_equal(f.server->held_bytes, 0);
+    assert_string_equal(rota_fake_answer_status(small), "open");
+    server_fixture_fini(&f);
+}
+
 /* Its own call is the one that adds too much: answered, and its memory is free at once. */
 static void a_hoard_that_grows_ends_itself(void **unused)
 {
@@ -170,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_holds_most_goes_first),
         cmocka_unit_test(unfinished_messages_are_relieved_too),
+        cmocka_unit_test(large_headers_count),
         cmocka_unit_test(a_hoard_that_grows_ends_itself),
         cmocka_unit_test(the_log_has_a_line_a_second),
     };

@@ -110,6 +110,8 @@ struct rota_server_conn {
     char peer[ROTA_ADDRESS_TEXT_SIZE];
 };
 
+#define ROTA_SERVER_CALL_ARENA_BYTES 2048 /* that every call has */
+
 struct rota_server_call {
     struct rota_link link; /* server->calls or spare */
     struct rota_server *server;
@@ -127,6 +129,7 @@ struct rota_server_call {
     struct rota_host_task pump;
     int64_t deadline_ns;
     size_t pending_bytes; /* what input.c has counted against the connection */
+    size_t head_bytes;    /* of those, that the request's headers take; 0: no more than every call has */
     size_t message_bytes; /* that `message` takes */
     struct rota_chunk *packed; /* a unary request that came compressed, as it came, until then; one reference */
     uint64_t sent_bytes, received_bytes; /* of messages */
@@ -197,6 +200,7 @@ void rota_server_call_destroy(struct rota_server_call *call);
 void rota_server_call_feed(struct rota_server_call *call, struct rota_slice data);
 void rota_server_call_end_input(struct rota_server_call *call);
 void rota_server_call_uncount(struct rota_server_call *call); /* before call->conn goes */
+void rota_server_call_count_head(struct rota_server_call *call); /* once its headers are in the arena */
 void rota_server_call_pump(struct rota_host_task *task);
 
 /* output.c: sends the status (trailers, or trailers-only) unless answered. */
