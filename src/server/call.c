@@ -26,6 +26,7 @@ struct rota_server_call *rota_server_call_make(struct rota_server *server)
         if (call == NULL)
             return NULL;
         call->server = server;
+        rota_list_init(&call->turn);
         rota_arena_init(&call->arena, server->alloc, ROTA_SERVER_CALL_ARENA_BYTES);
         call->arena.bulk = server->bulk;
         rota_buffer_init(&call->pending, server->alloc, 0);
@@ -56,6 +57,7 @@ static void recycle(struct rota_server_call *call)
 
     rota_host_timer_clear(server->parts.host, &call->deadline);
     rota_host_unpost(server->parts.host, &call->pump);
+    rota_list_remove(&call->turn);
     rota_list_remove(&call->link);
     server->stats.calls_open--;
     server->stats.calls_ended++;

@@ -108,7 +108,7 @@ static void replies_are_compressed_for_those_who_take_it(void **unused)
 
 /* --- Requests --- */
 
-enum body { PLAIN, GZIPPED, DEFLATED, CUT, LONG, EMPTY };
+enum body { PLAIN, GZIPPED, DEFLATED, CUT, LONG, EMPTY, BOMB };
 
 static const struct request_row {
     const char *rule, *encoding;
@@ -133,7 +133,7 @@ static size_t make_request(enum body body, uint8_t *out, size_t cap)
 {
     /* From another implementation: zlib.compress(b"A" * 200, 9) of Python. */
     static const uint8_t deflated[] = {0x78, 0xDA, 0x73, 0x74, 0x1C, 0x1E, 0x00, 0x00, 0xF1, 0x69, 0x32, 0xC9};
-    size_t size = body == LONG ? LIMIT + 1 : LETTERS;
+    size_t size = body == BOMB ? (size_t)5 << 20 : body == LONG ? LIMIT + 1 : LETTERS;
     struct rota_chunk *chunk = rota_chunk_new(NULL, ROTA_FRAME_PREFIX + size);
     struct rota_zip zip;
 
@@ -242,6 +242,44 @@ static void a_request_stays_compressed_until_its_end(void **unused)
     server_fixture_fini(&f);
 }
 
+/* Decompressing takes time, which others who came at the same moment do not wait for. */
+static void in_a_turn_there_is_a_bound_to_decompressing(void **unused)
+{
+    static const char too_long[] = "RESOURCE_EXHAUSTED a message decompressed has more than 4194304 bytes, the limit";
+    static uint8_t bomb[16384];
+    uint8_t letters[600];
+    size_t bomb_size = make_request(BOMB, bomb, sizeof(bomb)), letters_size = make_request(GZIPPED, letters, sizeof(letters));
+    struct rota_fake_ask *asks[5];
+    struct server_fixture f;
+
+    (void)unused;
+    server_fixture_init(&f, NULL);
+    for (size_t i = 0; i < ROTA_COUNT(asks); i++) {
+        asks[i] = rota_fake_ask(f.asker, i == 3 ? "/t.S/Chat" : "/t.S/Echo", i == 4 ? NULL : "grpc-encoding", "gzip");
+        if (i == 3)
+            rota_fake_ask_data(asks[i], rota_slice(letters, letters_size));
+        else if (i == 4)
+            rota_fake_ask_message(asks[i], "a");
+        else
+            rota_fake_ask_data(asks[i], rota_slice(bomb, bomb_size));
+        rota_fake_ask_end(asks[i]);
+    }
+    assert_string_equal(rota_fake_answer_status(asks[0]), too_long);
+    assert_string_equal(rota_fake_answer_status(asks[1]), "open");
+    assert_string_equal(rota_fake_answer_status(asks[3]), "open");
+    assert_string_equal(rota_fake_answer_status(asks[4]), "OK");
+    rota_fake_ask_cancel(asks[1]);
+    rota_virtual_host_advance(&f.v, 1);
+    assert_string_equal(rota_fake_answer_status(asks[2]), too_long);
+    assert_string_equal(rota_fake_answer_status(asks[3]), "open");
+    rota_virtual_host_advance(&f.v, 1);
+    assert_string_equal(rota_fake_answer_status(asks[3]), "OK");
+    assert_int_equal(strlen(rota_fake_answer_messages(asks[3])), LETTERS + 1);
+    rota_fake_hang_up(f.asker);
+    assert_int_equal(f.server->held_bytes, 0);
+    server_fixture_fini(&f);
+}
+
 /* --- Memory --- */
 
 /* A compressed request and reply, the n-th allocation failing. Returns whether it was asked for. */
@@ -340,6 +378,7 @@ int main(void)
         cmocka_unit_test(compressed_requests_are_read_or_answered_with_the_reason),
         cmocka_unit_test(a_stream_of_requests_may_mix),
         cmocka_unit_test(a_request_stays_compressed_until_its_end),
+        cmocka_unit_test(in_a_turn_there_is_a_bound_to_decompressing),
         cmocka_unit_test(running_out_of_memory_ends_no_more_than_the_call),
         cmocka_unit_test(a_long_status_message_is_sent_whole),
     };

@@ -171,10 +171,16 @@ static bool may_read(const struct rota_server_call *call)
     return !call->held && !call->starting && !call->answered && !call->finished;
 }
 
+/* False: it waits for its turn, and pump goes on. A unary request is kept as it came, which takes no time. */
+static bool may_decode(struct rota_server_call *call, const struct rota_slice *data)
+{
+    return call->request.encoding.size == 0 || data->size == 0 || !streams(call) || rota_server_call_may_inflate(call);
+}
+
 /* Decodes as much of *data as may be read now. */
 static void decode(struct rota_server_call *call, struct rota_slice *data)
 {
-    while (may_read(call)) {
+    while (may_read(call) && may_decode(call, data)) {
         struct rota_errinfo info = {{0}};
         struct rota_frame frame;
         size_t before = data->size;
@@ -212,7 +218,7 @@ static void deliver_end(struct rota_server_call *call)
         fail(call, ROTA_INTERNAL, "the stream ended inside a message");
         return;
     }
-    if (call->packed != NULL && !take_packed(call))
+    if (call->packed != NULL && (!rota_server_call_may_inflate(call) || !take_packed(call)))
         return;
     if (!streams(call) && call->message == NULL) {
         fail(call, ROTA_INTERNAL, "no request message for a method that takes one");

@@ -82,6 +82,10 @@ struct rota_server {
     uint32_t n_untold;
     struct rota_server_reporter *reporter; /* of a service of our own; NULL: none */
     struct rota_zip zip;
+    struct rota_link packed; /* calls whose compressed messages wait for their turn, by call->turn */
+    struct rota_host_timer unpack; /* that turn */
+    int64_t inflating_ns;  /* the turn of the loop in which */
+    size_t inflated_bytes; /* so much was decompressed */
     bool draining, closing;
     struct rota_host_timer grace;
     struct rota_host_task settle; /* looks whether drain or close is complete */
@@ -114,6 +118,7 @@ struct rota_server_conn {
 
 struct rota_server_call {
     struct rota_link link; /* server->calls or spare */
+    struct rota_link turn; /* server->packed */
     struct rota_server *server;
     struct rota_server_conn *conn; /* NULL once the stream is gone */
     struct rota_server_conn *orphan_of; /* then, unless the handler was done */
@@ -201,7 +206,7 @@ void rota_server_call_feed(struct rota_server_call *call, struct rota_slice data
 void rota_server_call_end_input(struct rota_server_call *call);
 void rota_server_call_uncount(struct rota_server_call *call); /* before call->conn goes */
 void rota_server_call_count_head(struct rota_server_call *call); /* once its headers are in the arena */
-void rota_server_call_pump(struct rota_host_task *task);
+void rota_server_call_pump(struct rota_host_task *task); /* goes on with what has come */
 
 /* output.c: sends the status (trailers, or trailers-only) unless answered. */
 void rota_server_call_answer(struct rota_server_call *call, const struct rota_status *status);
@@ -210,6 +215,9 @@ void rota_server_call_expire(struct rota_server_call *call); /* the same with DE
 /* compression.c: when a call begins. */
 void rota_server_call_begin_compression(struct rota_server_call *call);
 /* The message of a compressed frame in *ret_plain, one reference; false: the call is to end with *ret_status. */
+void rota_server_inflate_init(struct rota_server *server);
+/* False: enough was decompressed in this turn; the call is pumped in a later one. */
+bool rota_server_call_may_inflate(struct rota_server_call *call);
 bool rota_server_call_decompress(struct rota_server_call *call, struct rota_slice packed, struct rota_chunk **ret_plain, struct rota_status *ret_status);
 
 /* server.c: something went away; drain or close may be complete. */
