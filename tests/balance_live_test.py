@@ -1,7 +1,8 @@
-"""balance_live_test.py weights | health go|py | hung: policies and servers that say how they are, or do not, under load.
+"""balance_live_test.py weights | health go|py | hung | ejection: policies and servers that say how they are, or do not, under load.
 
 weights: grpc-js servers report their load in trailers, then out of band; weighted_round_robin's shares follow.
 hung: of three servers one stands still for a while; adaptive leaves it alone, and comes back to it.
+ejection: of three grpcio servers one fails every second call for a while; outlier_detection takes it out, and back.
 health: grpc-go or grpcio servers turn NOT_SERVING and SERVING again; calls leave at once, come back, and none fails.
 """
 
@@ -157,8 +158,45 @@ def hung(h):
     load.process.terminate()
 
 
+EJECTIONS = {
+    "by its share of failures": '"failurePercentageEjection":{"threshold":30,"minimumHosts":3,"requestVolume":20}',
+    "as an outlier": '"successRateEjection":{"stdevFactor":1000,"minimumHosts":3,"requestVolume":20}',
+}
+
+
+def ejection(h):
+    servers = [h.spawn(h.peer_py("troubled_server.py"), name="troubled %d" % i) for i in range(3)]
+    addrs = [server.wait_line(r"listening on (\S+)").group(1) for server in servers]
+
+    def turn(line):
+        mark = servers[1].mark()
+        servers[1].signal(signal.SIGUSR1)
+        servers[1].wait_line("^%s$" % line, after=mark)
+        return now_us()
+
+    for how, algorithm in EJECTIONS.items():
+        load = Load(h, addrs, '{"loadBalancingConfig":[{"outlier_detection":{"interval":"0.5s","baseEjectionTime":"3s","maxEjectionPercent":40,%s,'
+                    '"childPolicy":[{"round_robin":{}}]}}]}' % algorithm, rate=300)
+        load.wait_shares(lambda got: near(got, [1, 1, 1], 0.02), 150)
+        bad_us = turn("fails 2")
+        with h.check("who fails every second call is ejected %s" % how):
+            load.wait_shares(lambda got: got[1] == 0 and near(got, [1, 0, 1], 0.02), 150, timeout_s=3)
+        good_us = turn("fails 0")
+        with h.check("and comes back once it is well"):
+            load.wait_shares(lambda got: near(got, [1, 1, 1], 0.02), 150, timeout_s=10)
+            got = shares(load.after(now_us(), 900), addrs)  # over several sweeps
+            assert near(got, [1, 1, 1], 0.02), got
+        with h.check("nobody else was ever left out, and nothing failed but there and then"):
+            calls = list(load.calls().values())
+            wrong = [call for call in calls if call[1] != "OK" and not (call[2] == addrs[1] and bad_us - 200000 < call[0] < good_us + 200000)]
+            assert not wrong, wrong[:3]
+            windows = [shares(calls[i:i + 60], addrs) for i in range(0, len(calls) - 60, 60)]
+            assert all(min(got[0], got[2]) > 0.2 for got in windows), [got for got in windows if min(got[0], got[2]) <= 0.2][:3]
+        load.process.terminate()
+
+
 def main(h):
-    {"weights": weights, "health": health, "hung": hung}[sys.argv[1]](h)
+    {"weights": weights, "health": health, "hung": hung, "ejection": ejection}[sys.argv[1]](h)
 
 
 harness.main(main)

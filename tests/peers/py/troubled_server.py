@@ -3,8 +3,9 @@
     troubled_server.py [--fail=N] [--pushback=MS] [--stall=N:MS] [--slot=MS:QUEUE] [--streams=N]
 
 --fail: each N-th call fails UNAVAILABLE, with --pushback as grpc-retry-pushback-ms. --stall: each N-th call takes so long. --slot: one call
-is served at a time, each takes so long; with QUEUE calls waiting already, one fails UNAVAILABLE. --streams: so many at once on a connection. The first line says where it listens;
-SIGTERM makes it print "received N previous P", P the calls that announced earlier attempts.
+is served at a time, each takes so long; with QUEUE calls waiting already, one fails UNAVAILABLE. --streams: so many at once on a connection.
+The first line says where it listens. SIGUSR1 makes each second call fail, until the next SIGUSR1, each time with a line "fails N". SIGTERM
+makes it print "received N previous P", P the calls that announced earlier attempts.
 """
 
 import argparse
@@ -23,6 +24,10 @@ class Server:
         self.slot_s, self.queue = args.slot[0] / 1000, args.slot[1]
         self.received = self.previous = self.waiting = 0
         self.slot = asyncio.Lock()
+
+    def turn(self):
+        self.fail = 0 if self.fail == 2 else 2
+        print("fails %d" % self.fail, flush=True)
 
     async def say(self, data, context):
         self.received += 1
@@ -71,6 +76,7 @@ async def main():
     print("peer listening on 127.0.0.1:%d" % port, flush=True)
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, troubled.turn)
     await over.wait()
     print("received %d previous %d" % (troubled.received, troubled.previous), flush=True)
     await server.stop(0.2)
