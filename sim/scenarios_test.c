@@ -88,6 +88,7 @@ static const struct bounds {
     {"tail-b.scenario", "adaptive", 1, 5, 0.01, 1, 0, 1},
     {"hung.scenario", "adaptive", 5, 20, 1, 0.005, 0.001, 1},
     {"hung-no-deadline.scenario", "adaptive", 5, 20, 1, 0.005, 0, 1},
+    {"hung-half.scenario", "adaptive", 5, 20, 1, 0.005, 0, 1},
     {"failing.scenario", "adaptive", 5, 20, 0.2, 0.005, 0.001, 1},
     {"machine-stall.scenario", "adaptive", 1, 10, 0.015, 1, 0, 1},
     {"busy-machine.scenario", "adaptive", 1, 30, 0.009, 1, 0, 1},

@@ -5,6 +5,7 @@
  * hangs is left alone before any call of it ends. Nothing is ever ejected, so nobody can be ejected wrongly: a server that was bad is
  * asked again when its average has come down, by a call or two. Failures through the server's fault count as slow, and for some seconds more
  * make it FAULT_FACTOR times as dear by their share of its calls: who fails at once would else look the fastest.
+ * Where several are bad chance may draw nobody else: if the best of those drawn is DEAR times as dear as a good choice usually is, they are drawn again.
  * When the machine stands still for a moment, calls to good servers look slow, all together: who answers fast again is believed by his samples, not
  * by the clock, or a slow one, of whom nothing new is known, would look as good as they do for most of a second after each such moment.
  * How fast the past is forgotten follows the traffic: FORGET_MIN_NS, or longer where fewer calls than SAMPLES come to an endpoint in that time.
@@ -25,6 +26,12 @@
 #define FAULT_WEIGHT 0.3
 #define FAULT_FACTOR 50
 #define FAULT_MEMORY 4
+#define DRAWS 6
+#define DEAR 100
+#define LOAD_UNKNOWN 1e15 /* of one with calls and no answer yet */
+#define USUAL_MIN_NS 1e3
+#define USUAL_UP 1.01
+#define USUAL_DOWN 0.97
 
 struct adaptive_leaf {
     struct rota_leaf leaf;
@@ -40,6 +47,7 @@ struct adaptive {
     double forget_ns;
     double gap_ns; /* between picks, on average */
     int64_t last_pick_ns;
+    double usual; /* a load that a quarter of the chosen stay below; 0: not known */
 };
 
 static struct adaptive_leaf *adaptive_leaf_of(struct rota_leaf *leaf)
@@ -94,7 +102,7 @@ static uint32_t draw(const struct rota_petiole *leaves, int64_t now_ns, const st
     return n;
 }
 
-static const struct rota_ready *choose(const struct adaptive *a, const struct rota_call_info *call)
+static const struct rota_ready *best_of_drawn(const struct adaptive *a, const struct rota_call_info *call, double *ret_load)
 {
     const struct rota_petiole *leaves = &a->policy.leaves;
     const struct rota_ready *drawn[CHOICES], *best;
@@ -102,6 +110,7 @@ static const struct rota_ready *choose(const struct adaptive *a, const struct ro
     double least;
 
     best = drawn[0];
+    *ret_load = 0;
     if (n == 1 && call->trace == NULL)
         return best;
     least = rate(a, best, call);
@@ -117,6 +126,35 @@ static const struct rota_ready *choose(const struct adaptive *a, const struct ro
             best = drawn[i];
         }
     }
+    *ret_load = least;
+    return best;
+}
+
+/* One up for three down: settles where a quarter of the loads are below, so that three quarters of them may be bad ones. */
+static void keep_usual(struct adaptive *a, double load)
+{
+    if (a->usual == 0)
+        a->usual = load > USUAL_MIN_NS && load < LOAD_UNKNOWN ? load : 0;
+    else if (load > a->usual)
+        a->usual *= USUAL_UP;
+    else if (a->usual > USUAL_MIN_NS)
+        a->usual *= USUAL_DOWN;
+}
+
+/* A moment in which the whole machine stands still makes nobody DEAR times as dear, so that then as ever nobody looks at all servers at once. */
+static const struct rota_ready *choose(struct adaptive *a, const struct rota_call_info *call)
+{
+    double load, other_load;
+    const struct rota_ready *best = best_of_drawn(a, call, &load);
+
+    for (int i = 1; i < DRAWS && a->usual > 0 && load > DEAR * a->usual && a->policy.leaves.n_ready > 2; i++) {
+        const struct rota_ready *other = best_of_drawn(a, call, &other_load);
+        if (other_load < load) {
+            load = other_load;
+            best = other;
+        }
+    }
+    keep_usual(a, load);
     return best;
 }
 
