@@ -93,6 +93,15 @@ static const char *goaway_detail(struct rota_h2 *h2, uint32_t h2_code, struct ro
     return rota_arena_text(&h2->arena, rota_slice(text, (size_t)n));
 }
 
+/* For those whose streams are lost afterwards: it may be why. */
+static void keep_away(struct rota_h2 *h2, uint32_t h2_code, const char *detail)
+{
+    char *away = h2_code == ROTA_H2_NO_ERROR ? NULL : rota_h2_words(h2, offsetof(struct rota_h2_words, away));
+
+    if (away != NULL)
+        snprintf(away, ROTA_H2_WORDS_BYTES, "%s", detail);
+}
+
 /* What was not sent never will be; what the peer says it has not seen may go elsewhere too. */
 static void close_unserved(struct rota_h2 *h2, int32_t last_id)
 {
@@ -130,6 +139,7 @@ bool rota_h2_on_goaway(struct rota_h2 *h2, struct rota_slice payload)
     event = rota_h2_event_add(h2, ROTA_H2_GOAWAY, NULL);
     if (event == NULL)
         return false;
+    keep_away(h2, h2_code, detail);
     event->h2_code = h2_code;
     event->detail = detail;
     event->data = copy;
@@ -155,6 +165,8 @@ static const char *keep_words(struct rota_h2 *h2, const char *text)
         size = rota_text_cut(text, ROTA_H2_WORDS_BYTES - 1);
     memcpy(words, text, size);
     words[size] = '\0';
+    if (h2->words->away[0] != '\0')
+        snprintf(words + size, ROTA_H2_WORDS_BYTES - size, " (%s)", h2->words->away);
     return words;
 }
 

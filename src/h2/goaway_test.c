@@ -219,6 +219,24 @@ static void a_goaway_tells_the_streams_apart(void **state)
     pair_fini(&pair);
 }
 
+static void what_is_lost_after_a_goaway_tells_of_it(void **state)
+{
+    struct rota_h2_event event;
+    struct pair pair;
+
+    (void)state;
+    pair_ready(&pair);
+    assert_int_equal(pair_open(&pair, true), 1);
+    while (pair_pass(&pair.client, NULL, 65536) > 0)
+        ;
+    pair_feed(&pair.client, calm, sizeof(calm));
+    rota_h2_abort(pair.client.h2, "closed by the peer");
+    assert_true(rota_h2_next(pair.client.h2, &event));
+    assert_string_equal(event.detail, "closed by the peer (GOAWAY from the peer: ENHANCE_YOUR_CALM, too_many_pings)");
+    pair_drain_events(&pair.client);
+    pair_fini(&pair);
+}
+
 static void abort_tells_the_sent_from_the_unsent(void **state)
 {
     struct pair pair;
@@ -301,6 +319,7 @@ int main(void)
         cmocka_unit_test(an_expelled_client_hears_why),
         cmocka_unit_test(a_client_drains_when_its_streams_are_done),
         cmocka_unit_test(a_goaway_tells_the_streams_apart),
+        cmocka_unit_test(what_is_lost_after_a_goaway_tells_of_it),
         cmocka_unit_test(abort_tells_the_sent_from_the_unsent),
         cmocka_unit_test(a_reset_stream_has_no_more_events),
         cmocka_unit_test(the_peers_reset_says_its_code),

@@ -148,6 +148,7 @@ struct rota_h2_resets {
 /* Sentences about what happened, allocated with the first. */
 struct rota_h2_words {
     char fault[ROTA_H2_WORDS_BYTES]; /* what the peer did */
+    char away[ROTA_H2_WORDS_BYTES];  /* the peer's last GOAWAY with an error code; "": none came */
     char lost[ROTA_H2_WORDS_BYTES];  /* what abort was told */
     char text[ROTA_H2_WORDS_BYTES];  /* detail of the event handed out last */
 };
