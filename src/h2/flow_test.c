@@ -226,6 +226,37 @@ static void trailers_wait_for_the_data_before_them(void **state)
     pair_fini(&pair);
 }
 
+/* No window holds them up, so they are written whoever reads. */
+static void header_blocks_that_nobody_reads_are_counted(void **state)
+{
+    static uint8_t value[10000];
+    struct rota_header headers[] = {{ROTA_SLICE(":status"), ROTA_SLICE("200")}, {ROTA_SLICE("x"), rota_slice(value, sizeof(value))}};
+    size_t total = 7, here = 0;
+    struct rota_h2_options options = {.queued_total = &total, .queued_here = &here, .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+    struct pair pair;
+
+    (void)state;
+    memset(value, 'v', sizeof(value));
+    assert_int_equal(pair_init(&pair, NULL, &(struct rota_h2_options){.max_header_bytes = 20000, .keepalive_time_ns = INT64_MAX,
+        .handshake_deadline_ns = INT64_MAX}, &options), 0);
+    pair_run(&pair);
+    for (int n = 1; n <= 20; n++)
+        assert_int_equal(pair_open(&pair, true), n);
+    pair_run(&pair);
+    for (int n = 1; n <= 20; n++) {
+        assert_int_equal(rota_h2_send_headers(pair.server.streams[n], headers, ROTA_COUNT(headers), false), 0);
+        assert_true(n > 1 || here == 0); /* what every connection may need is not */
+    }
+    assert_in_range(here, 150000, 600000);
+    assert_int_equal(total, here + 7);
+    rota_h2_abort(pair.server.h2, "over");
+    assert_int_equal(here, 0);
+    assert_int_equal(total, 7);
+    pair_drain_events(&pair.server);
+    pair_fini(&pair);
+    assert_int_equal(total, 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +267,7 @@ int main(void)
         cmocka_unit_test(unread_data_of_dead_streams_opens_the_window_again),
         cmocka_unit_test(trailers_pass_a_closed_window),
         cmocka_unit_test(trailers_wait_for_the_data_before_them),
+        cmocka_unit_test(header_blocks_that_nobody_reads_are_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

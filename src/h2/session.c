@@ -143,7 +143,7 @@ void rota_h2_free(struct rota_h2 *h2)
     rota_h2_pool_fini(&h2->pool);
     rota_alloc_free(h2->alloc, h2->map);
     rota_alloc_free(h2->alloc, h2->rx.kept);
-    rota_alloc_free(h2->alloc, h2->tx.bytes);
+    rota_h2_tx_free(h2);
     rota_alloc_free(h2->alloc, h2->resets);
     rota_alloc_free(h2->alloc, h2->words);
     rota_alloc_free(h2->alloc, h2);
@@ -153,9 +153,7 @@ void rota_h2_rest(struct rota_h2 *h2)
 {
     if (h2->n_open > 0 || h2->block.open || !rota_h2_tx_empty(h2) || h2->returned != NULL || rota_h2_events_queued(h2))
         return;
-    rota_alloc_free(h2->alloc, h2->tx.bytes);
-    h2->tx.bytes = NULL;
-    h2->tx.cap = 0;
+    rota_h2_tx_free(h2);
     rota_alloc_free(h2->alloc, h2->map);
     h2->map = NULL;
     rota_alloc_free(h2->alloc, h2->events);

@@ -84,6 +84,7 @@ struct rota_h2_block {
 struct rota_h2_tx {
     uint8_t *bytes; /* [sent..used) is to go out; bytes[0] begins a frame */
     size_t sent, used, cap;
+    size_t counted;    /* of cap, in what the owner is told is queued: all when it is large */
     uint64_t base;     /* how many bytes went before bytes[0] */
     uint32_t n_acks;   /* answers to PING and SETTINGS in it */
     uint32_t n_resets; /* RST_STREAM in it; client: the peer counts their streams until then; server: also streams that the peer has reset */
@@ -297,6 +298,7 @@ struct rota_h2_stream *rota_h2_stream_find(const struct rota_h2 *h2, int32_t id)
 /* --- tx.c: frames into tx. Without memory h2 is broken. --- */
 
 uint8_t *rota_h2_tx_reserve(struct rota_h2 *h2, size_t size); /* where so many bytes may be written at the end; NULL: no memory */
+void rota_h2_tx_free(struct rota_h2 *h2); /* what is in it goes too */
 void rota_h2_tx_settings(struct rota_h2 *h2, const struct rota_h2_setting *settings, size_t count);
 void rota_h2_tx_settings_ack(struct rota_h2 *h2);
 void rota_h2_tx_ping(struct rota_h2 *h2, const uint8_t *opaque, bool ack);

@@ -8,6 +8,7 @@
 
 #define FIRST_BYTES 512
 #define ACKS_MAX 1000 /* answers that the peer has not read yet */
+#define COUNTED_MIN_BYTES (64 * 1024) /* beyond what busy connections need */
 #define RESETS_MAX 10000 /* of a server, beside its streams: resets that the peer has not read yet */
 
 /* Where in tx the first frame begins: a client's preface is none. */
@@ -34,6 +35,29 @@ static void shift(struct rota_h2 *h2)
     tx->used -= at;
 }
 
+/* Header blocks of those who read nothing. */
+static void count_cap(struct rota_h2 *h2)
+{
+    size_t counted = h2->tx.cap >= COUNTED_MIN_BYTES ? h2->tx.cap : 0, more = counted - h2->tx.counted;
+
+    h2->tx.counted = counted;
+    if (h2->options.queued_total != NULL)
+        *h2->options.queued_total += more;
+    if (h2->options.queued_here != NULL)
+        *h2->options.queued_here += more;
+}
+
+void rota_h2_tx_free(struct rota_h2 *h2)
+{
+    struct rota_h2_tx *tx = &h2->tx;
+
+    rota_alloc_free(h2->alloc, tx->bytes);
+    tx->bytes = NULL;
+    tx->base += tx->sent;
+    tx->cap = tx->sent = tx->used = 0;
+    count_cap(h2);
+}
+
 uint8_t *rota_h2_tx_reserve(struct rota_h2 *h2, size_t size)
 {
     struct rota_h2_tx *tx = &h2->tx;
@@ -46,6 +70,7 @@ uint8_t *rota_h2_tx_reserve(struct rota_h2 *h2, size_t size)
         rota_h2_out_of_memory(h2);
         return NULL;
     }
+    count_cap(h2);
     return tx->bytes + tx->used;
 }
 
