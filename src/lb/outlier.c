@@ -37,6 +37,8 @@ static void eject(struct sweep *s, struct rota_outlier_host *host, const struct 
     if (rota_outlier_is_ejected(host) || rota_lb_random_below(s->env, 100) >= rule->enforcement_percent)
         return;
     host->ejected_ns = s->now_ns;
+    host->ejected_failed = host->sweep_failed;
+    host->ejected_calls = volume(host);
     host->multiplier++;
     s->n_ejected++;
 }

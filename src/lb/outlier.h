@@ -23,6 +23,7 @@ struct rota_outlier_config {
 struct rota_outlier_host {
     uint64_t succeeded, failed; /* since the last sweep: counted by the caller */
     uint64_t sweep_succeeded, sweep_failed; /* what the last sweep looked at */
+    uint64_t ejected_failed, ejected_calls; /* that the last ejection was for */
     int64_t ejected_ns; /* when; INT64_MAX: not ejected */
     uint32_t multiplier;
 };

@@ -174,9 +174,9 @@ static void tell(struct outlier_detection *od, struct host *host, struct rota_lb
 
     host->told_ejected = rota_outlier_is_ejected(&host->stats);
     rota_lb_health_set(cmds, host->health, host->told_ejected ? &ejected : NULL);
-    rota_log_write(od->wrapper.env->log, ROTA_LOG_INFO, "lb", "outlier detection: %s %s (%llu of %llu calls failed)",
-        host->endpoint->addresses[0].text, host->told_ejected ? "is ejected" : "is back", (unsigned long long)host->stats.sweep_failed,
-        (unsigned long long)(host->stats.sweep_failed + host->stats.sweep_succeeded));
+    rota_log_write(od->wrapper.env->log, ROTA_LOG_INFO, "lb", "outlier detection: %s %s (%llu of %llu calls had failed)",
+        host->endpoint->addresses[0].text, host->told_ejected ? "is ejected" : "is back", (unsigned long long)host->stats.ejected_failed,
+        (unsigned long long)host->stats.ejected_calls);
 }
 
 static void on_timer(void *state, int64_t now_ns, struct rota_lb_cmds *cmds)
@@ -201,7 +201,7 @@ static void explain(const struct outlier_detection *od, const struct rota_call_i
             continue;
         n_ejected++;
         rota_lb_trace(call, host->endpoint, NAN, "ejected %.1f s ago, %llu of %llu calls had failed", (double)(call->now_ns - host->stats.ejected_ns) / 1e9,
-            (unsigned long long)host->stats.sweep_failed, (unsigned long long)(host->stats.sweep_failed + host->stats.sweep_succeeded));
+            (unsigned long long)host->stats.ejected_failed, (unsigned long long)host->stats.ejected_calls);
     }
     if (!od->config->success_rate.on && !od->config->failures.on)
         rota_lb_trace(call, NULL, NAN, "neither of its rules is on");
