@@ -72,7 +72,7 @@ def blocking(b):
 
 
 def h2load(b, url, connections, streams, body, seconds):
-    command = ["h2load", "-c", str(connections), "-m", str(streams), "-t", "1", "--warm-up-time=1", "-D", str(seconds)]
+    command = ["h2load", "-c", str(connections), "-m", str(streams), "-t", "1", "--warm-up-time=1", "-D", "%dms" % (seconds * 1000)]
     if body:
         command += ["-H", "content-type: application/grpc", "-H", "te: trailers", "-d", b.path("request")]
     try:

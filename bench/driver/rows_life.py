@@ -203,6 +203,8 @@ def restart(b):
 
 # --- One of ten servers is ten times slower ---
 
+LATENCY_US = 40  # one way, about half of what bare TCP needs for both
+CALM_RATE = 300
 SITUATIONS = {"A": (["-s", "1000", "-x", "%d:10000" % SLOW, "-k", "0"], 3000), "B": (["-s", "1000", "-x", "%d:10000" % SLOW, "-k", "1"], 5460)}
 POLICIES = {
     "adaptive": "{}", "least_request": "{}", "round_robin": "{}",
@@ -219,8 +221,7 @@ def ask_rota(b, policy, port, rate, seconds):
     if done.returncode != 0:
         raise Missing(done.stderr[-300:])
     got = json.loads(done.stdout)
-    latency = got["latency_us"]
-    return {"p50": latency["p50"], "p99": latency["p99"], "p999": latency["p99.9"], "failed": got["calls"] - got["replies"], "unfinished": got["unfinished"]}
+    return dict(got["latency_us"], p999=got["latency_us"]["p99.9"], failed=got["calls"] - got["replies"], unfinished=got["unfinished"])
 
 
 def ask_go(b, policy, port, rate, seconds):
@@ -243,9 +244,20 @@ def measure_tail(b, ask, policy, situation):
 
 
 def simulate_tail(b, policy, situation):
-    """What the simulator makes of the same."""
-    scenario = os.path.join(os.path.dirname(__file__), "../../sim/scenarios/tail-%s.scenario" % situation.lower())
-    done = subprocess.run([b.ours("rota"), "sim", scenario, "--policies", policy, "--json"], capture_output=True, text=True, timeout=120, check=True)
+    """What the simulator foretells: from the situation, and from how long calls take here when all is well and quiet."""
+    port = b.ports(10)
+    server = b.canned(port, 10, more=["-s", "1000"])
+    calm = ask_rota(b, "round_robin", port, CALM_RATE, 3)
+    b.stop(server)
+    with open(os.path.join(os.path.dirname(__file__), "../../sim/scenarios/tail-%s.scenario" % situation.lower()), encoding="utf-8") as file:
+        scenario = file.read()
+    times = " ".join("%s%% %.0fus" % (share, calm["p" + share] - 2 * LATENCY_US) for share in ("50", "90", "99", "99.9"))
+    scenario, n = re.subn("(?m)^service .*", "service quantiles " + times, re.sub("(?m)^latency .*", "latency %dus" % LATENCY_US, scenario))
+    assert n == 1, scenario
+    done = subprocess.run([b.ours("rota"), "sim", "-", "--policies", policy, "--json"], input=scenario, capture_output=True, text=True, timeout=120,
+                          check=False)
+    if done.returncode != 0:
+        raise Missing(done.stderr[-300:])
     got = json.loads(done.stdout)["results"][0]
     latency = got["latency_ms"]
     return {"p50_ms": latency["p50"], "p99_ms": latency["p99"], "p999_ms": latency["p99.9"], "failed": got["calls"] - got["ok"] - got["unfinished"],
