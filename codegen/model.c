@@ -1,9 +1,11 @@
 /* model.c - from protoc's descriptors to the model that the emitters write from.
  *
  * Decides every name of generated code (the rules for one name are names.c's). Two methods of a file may come to share a
- * name in C: Get and GetStart both own x_get_start, and a method Add owns the x_add that adds its service to a server.
- * Whoever comes later is then called x_rpc throughout. protoc has checked the descriptors, but anything may stand on our
- * stdin: a name that is no identifier, or a type that no file declares, is refused here and never reaches C.
+ * name in C: Get and GetStart both own x_get_start, a method Add owns the x_add that adds its service to a server, and
+ * Default and Default_ are both default_ in the table of handlers. Whoever comes later is then called x_rpc throughout; so
+ * are services, as x_svc: HttpServer behind HTTPServer, or A_B behind a method BAdd of A. protoc has checked the
+ * descriptors, but anything may stand on our stdin: a name that is no identifier, or a type that no file declares, is
+ * refused here and never reaches C.
  */
 #include "model.h"
 
@@ -174,6 +176,24 @@ static rota_err look_for_names(struct reader *r, const char *prefix, const char 
     return 0;
 }
 
+/* In `taken` members stand behind their table's name and a dot, which no function has. ROTA_EEXIST as above. */
+static rota_err try_method_names(struct reader *r, const struct rota_model_service *service, const char *local, struct rota_model_method *method)
+{
+    static const char *const whole[] = {"", NULL};
+    const char *member;
+    rota_err err;
+
+    method->prefix = format(r, "%s_%s", service->prefix, local);
+    method->member = rota_name_is_reserved(local) ? format(r, "%s_", local) : local;
+    if (method->prefix == NULL || method->member == NULL)
+        return no_memory(r);
+    member = format(r, "%s.%s", service->prefix, method->member);
+    err = member == NULL ? no_memory(r) : look_for_names(r, member, whole);
+    if (err == 0)
+        err = look_for_names(r, method->prefix, owned_endings(method));
+    return err < 0 ? err : take_name(r, member, "");
+}
+
 static rota_err name_method(struct reader *r, const struct rota_model_service *service, struct rota_model_method *method)
 {
     const char *const *endings = owned_endings(method);
@@ -181,11 +201,7 @@ static rota_err name_method(struct reader *r, const struct rota_model_service *s
     rota_err err = local == NULL ? no_memory(r) : ROTA_EEXIST;
 
     while (err == ROTA_EEXIST) {
-        method->prefix = format(r, "%s_%s", service->prefix, local);
-        method->member = rota_name_is_reserved(local) ? format(r, "%s_", local) : local;
-        if (method->prefix == NULL || method->member == NULL)
-            return no_memory(r);
-        err = look_for_names(r, method->prefix, endings);
+        err = try_method_names(r, service, local, method);
         if (err == ROTA_EEXIST && (local = format(r, "%s_rpc", local)) == NULL)
             return no_memory(r);
     }
@@ -216,6 +232,7 @@ static rota_err read_method(struct reader *r, const Plugin__Method *from, const 
 
 static rota_err name_service(struct reader *r, const Plugin__Service *from, struct rota_model_service *service)
 {
+    static const char *const endings[] = {"_service", "_add", NULL};
     const char *package = r->file->package;
     const char *local = format(r, ".%s", from->name), *in_c = NULL;
     rota_err err = local == NULL ? no_memory(r) : name_in_c(r, r->file, local, &in_c);
@@ -226,7 +243,12 @@ static rota_err name_service(struct reader *r, const Plugin__Service *from, stru
     service->prefix = rota_name_snake(r->arena, in_c);
     if (service->name == NULL || service->prefix == NULL)
         return no_memory(r);
-    return 0;
+    while ((err = look_for_names(r, service->prefix, endings)) == ROTA_EEXIST)
+        if ((service->prefix = format(r, "%s_svc", service->prefix)) == NULL)
+            return no_memory(r);
+    for (size_t i = 0; err == 0 && endings[i] != NULL; i++)
+        err = take_name(r, service->prefix, endings[i]);
+    return err;
 }
 
 static rota_err read_service(struct reader *r, size_t index, struct rota_model_service *service)
@@ -237,10 +259,6 @@ static rota_err read_service(struct reader *r, size_t index, struct rota_model_s
 
     if (err == 0)
         err = name_service(r, from, service);
-    if (err == 0)
-        err = take_name(r, service->prefix, "_service");
-    if (err == 0)
-        err = take_name(r, service->prefix, "_add");
     if (err < 0)
         return err;
     service->comment = find_comment(r, place, 2);

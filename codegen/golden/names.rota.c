@@ -27,7 +27,7 @@ static const uint8_t bytes_of_names_2eproto[] = {
     82, 101, 113, 117, 101, 115, 116, 50, 88, 88, 18, 93, 10, 9, 83, 104, 97, 50, 53, 54, 83, 117, 109, 18, 34, 46, 103, 111,
     108, 100, 101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100,
     105, 110, 103, 26, 44, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116,
-    97, 49, 46, 115, 110, 97, 107, 101, 95, 99, 97, 115, 101, 95, 77, 101, 115, 115, 97, 103, 101, 50, 255, 1, 10, 5, 87, 111,
+    97, 49, 46, 115, 110, 97, 107, 101, 95, 99, 97, 115, 101, 95, 77, 101, 115, 115, 97, 103, 101, 50, 211, 2, 10, 5, 87, 111,
     114, 100, 115, 18, 80, 10, 6, 68, 101, 108, 101, 116, 101, 18, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80, 78,
     97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 26, 34, 46, 103, 111, 108, 100,
     101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110,
@@ -36,8 +36,11 @@ static const uint8_t bytes_of_names_2eproto[] = {
     84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 48, 1, 18, 83,
     10, 7, 68, 101, 102, 97, 117, 108, 116, 18, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115,
     46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 26, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72,
-    84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 40, 1, 50,
-    240, 3, 10, 5, 67, 108, 97, 115, 104, 18, 77, 10, 3, 65, 100, 100, 18, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84,
+    84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 40, 1, 18,
+    82, 10, 8, 68, 101, 102, 97, 117, 108, 116, 95, 18, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80, 78, 97, 109,
+    101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 26, 34, 46, 103, 111, 108, 100, 101, 110,
+    46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 50,
+    195, 4, 10, 5, 67, 108, 97, 115, 104, 18, 77, 10, 3, 65, 100, 100, 18, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84,
     84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 26, 34, 46, 103,
     111, 108, 100, 101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97,
     100, 105, 110, 103, 18, 81, 10, 7, 83, 101, 114, 118, 105, 99, 101, 18, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84,
@@ -54,8 +57,17 @@ static const uint8_t bytes_of_names_2eproto[] = {
     84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 18, 80, 10, 6,
     71, 101, 116, 85, 114, 108, 18, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50,
     98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 26, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80,
-    78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 98, 6, 112, 114, 111, 116,
-    111, 51,
+    78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 18, 81, 10, 7, 83, 105,
+    100, 101, 65, 100, 100, 18, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98,
+    101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 26, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80, 78,
+    97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 50, 91, 10, 10, 72, 116, 116,
+    112, 83, 101, 114, 118, 101, 114, 18, 77, 10, 3, 83, 97, 121, 18, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80,
+    78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 26, 34, 46, 103, 111, 108,
+    100, 101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105,
+    110, 103, 50, 91, 10, 10, 67, 108, 97, 115, 104, 95, 83, 105, 100, 101, 18, 77, 10, 3, 83, 97, 121, 18, 34, 46, 103, 111,
+    108, 100, 101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100,
+    105, 110, 103, 26, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116,
+    97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 98, 6, 112, 114, 111, 116, 111, 51,
 };
 static const struct rota_file file_names_2eproto = {
     .name = "names.proto",
@@ -106,6 +118,12 @@ const struct rota_method golden_http_names_v2beta1_words_default_method = {
     .reply = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
 };
 
+const struct rota_method golden_http_names_v2beta1_words_default__rpc_method = {
+    .path = "/golden.HTTPNames.v2beta1.Words/Default_",
+    .request = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
+    .reply = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
+};
+
 const struct rota_method golden_http_names_v2beta1_clash_add_rpc_method = {
     .path = "/golden.HTTPNames.v2beta1.Clash/Add",
     .request = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
@@ -138,6 +156,24 @@ const struct rota_method golden_http_names_v2beta1_clash_get_url_method = {
 
 const struct rota_method golden_http_names_v2beta1_clash_get_url_rpc_method = {
     .path = "/golden.HTTPNames.v2beta1.Clash/GetUrl",
+    .request = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
+    .reply = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
+};
+
+const struct rota_method golden_http_names_v2beta1_clash_side_add_method = {
+    .path = "/golden.HTTPNames.v2beta1.Clash/SideAdd",
+    .request = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
+    .reply = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
+};
+
+const struct rota_method golden_http_names_v2beta1_http_server_svc_say_method = {
+    .path = "/golden.HTTPNames.v2beta1.HttpServer/Say",
+    .request = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
+    .reply = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
+};
+
+const struct rota_method golden_http_names_v2beta1_clash_side_svc_say_method = {
+    .path = "/golden.HTTPNames.v2beta1.Clash_Side/Say",
     .request = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
     .reply = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
 };
@@ -389,6 +425,33 @@ rota_err golden_http_names_v2beta1_words_default_write(struct rota_call *call, c
     return rota_call_write(call, request);
 }
 
+struct rota_status golden_http_names_v2beta1_words_default__rpc(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, Golden__HTTPNames__V2beta1__Leading **ret_reply)
+{
+    void *reply = NULL;
+    struct rota_status status = rota_unary(channel, &golden_http_names_v2beta1_words_default__rpc_method, options, request, &reply);
+
+    give_reply(&golden_http_names_v2beta1_words_default__rpc_method, &status, &reply, ret_reply != NULL);
+    if (ret_reply != NULL && rota_status_ok(&status))
+        *ret_reply = (Golden__HTTPNames__V2beta1__Leading *)reply;
+    return status;
+}
+
+static void done_golden_http_names_v2beta1_words_default__rpc(
+    void (*done)(void), void *arg, const struct rota_status *status, const void *reply)
+{
+    ((golden_http_names_v2beta1_words_default__rpc_done)done)(arg, status, (const Golden__HTTPNames__V2beta1__Leading *)reply);
+}
+
+rota_err golden_http_names_v2beta1_words_default__rpc_start(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_words_default__rpc_done done, void *arg, struct rota_call **ret_call)
+{
+    return rota_unary_start_typed(
+        channel, &golden_http_names_v2beta1_words_default__rpc_method, options, request, done_golden_http_names_v2beta1_words_default__rpc, (void (*)(void))done, arg, ret_call);
+}
+
 struct rota_status golden_http_names_v2beta1_clash_add_rpc(
     struct rota_channel *channel, const struct rota_call_options *options,
     const Golden__HTTPNames__V2beta1__Leading *request, Golden__HTTPNames__V2beta1__Leading **ret_reply)
@@ -549,6 +612,87 @@ rota_err golden_http_names_v2beta1_clash_get_url_rpc_start(
 {
     return rota_unary_start_typed(
         channel, &golden_http_names_v2beta1_clash_get_url_rpc_method, options, request, done_golden_http_names_v2beta1_clash_get_url_rpc, (void (*)(void))done, arg, ret_call);
+}
+
+struct rota_status golden_http_names_v2beta1_clash_side_add(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, Golden__HTTPNames__V2beta1__Leading **ret_reply)
+{
+    void *reply = NULL;
+    struct rota_status status = rota_unary(channel, &golden_http_names_v2beta1_clash_side_add_method, options, request, &reply);
+
+    give_reply(&golden_http_names_v2beta1_clash_side_add_method, &status, &reply, ret_reply != NULL);
+    if (ret_reply != NULL && rota_status_ok(&status))
+        *ret_reply = (Golden__HTTPNames__V2beta1__Leading *)reply;
+    return status;
+}
+
+static void done_golden_http_names_v2beta1_clash_side_add(
+    void (*done)(void), void *arg, const struct rota_status *status, const void *reply)
+{
+    ((golden_http_names_v2beta1_clash_side_add_done)done)(arg, status, (const Golden__HTTPNames__V2beta1__Leading *)reply);
+}
+
+rota_err golden_http_names_v2beta1_clash_side_add_start(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_clash_side_add_done done, void *arg, struct rota_call **ret_call)
+{
+    return rota_unary_start_typed(
+        channel, &golden_http_names_v2beta1_clash_side_add_method, options, request, done_golden_http_names_v2beta1_clash_side_add, (void (*)(void))done, arg, ret_call);
+}
+
+struct rota_status golden_http_names_v2beta1_http_server_svc_say(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, Golden__HTTPNames__V2beta1__Leading **ret_reply)
+{
+    void *reply = NULL;
+    struct rota_status status = rota_unary(channel, &golden_http_names_v2beta1_http_server_svc_say_method, options, request, &reply);
+
+    give_reply(&golden_http_names_v2beta1_http_server_svc_say_method, &status, &reply, ret_reply != NULL);
+    if (ret_reply != NULL && rota_status_ok(&status))
+        *ret_reply = (Golden__HTTPNames__V2beta1__Leading *)reply;
+    return status;
+}
+
+static void done_golden_http_names_v2beta1_http_server_svc_say(
+    void (*done)(void), void *arg, const struct rota_status *status, const void *reply)
+{
+    ((golden_http_names_v2beta1_http_server_svc_say_done)done)(arg, status, (const Golden__HTTPNames__V2beta1__Leading *)reply);
+}
+
+rota_err golden_http_names_v2beta1_http_server_svc_say_start(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_http_server_svc_say_done done, void *arg, struct rota_call **ret_call)
+{
+    return rota_unary_start_typed(
+        channel, &golden_http_names_v2beta1_http_server_svc_say_method, options, request, done_golden_http_names_v2beta1_http_server_svc_say, (void (*)(void))done, arg, ret_call);
+}
+
+struct rota_status golden_http_names_v2beta1_clash_side_svc_say(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, Golden__HTTPNames__V2beta1__Leading **ret_reply)
+{
+    void *reply = NULL;
+    struct rota_status status = rota_unary(channel, &golden_http_names_v2beta1_clash_side_svc_say_method, options, request, &reply);
+
+    give_reply(&golden_http_names_v2beta1_clash_side_svc_say_method, &status, &reply, ret_reply != NULL);
+    if (ret_reply != NULL && rota_status_ok(&status))
+        *ret_reply = (Golden__HTTPNames__V2beta1__Leading *)reply;
+    return status;
+}
+
+static void done_golden_http_names_v2beta1_clash_side_svc_say(
+    void (*done)(void), void *arg, const struct rota_status *status, const void *reply)
+{
+    ((golden_http_names_v2beta1_clash_side_svc_say_done)done)(arg, status, (const Golden__HTTPNames__V2beta1__Leading *)reply);
+}
+
+rota_err golden_http_names_v2beta1_clash_side_svc_say_start(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_clash_side_svc_say_done done, void *arg, struct rota_call **ret_call)
+{
+    return rota_unary_start_typed(
+        channel, &golden_http_names_v2beta1_clash_side_svc_say_method, options, request, done_golden_http_names_v2beta1_clash_side_svc_say, (void (*)(void))done, arg, ret_call);
 }
 
 static void message_golden_http_names_v2beta1_http_server_get_url_by_id(
@@ -747,6 +891,22 @@ void golden_http_names_v2beta1_words_default_reply(struct rota_server_call *call
     rota_server_call_reply(call, reply);
 }
 
+static void message_golden_http_names_v2beta1_words_default__rpc(
+    struct rota_server_call *call, const void *message, const void *handlers, void *user)
+{
+    const struct golden_http_names_v2beta1_words_handlers *table = (const struct golden_http_names_v2beta1_words_handlers *)handlers;
+
+    if (table->default__rpc == NULL)
+        rota_server_call_fail(call, ROTA_UNIMPLEMENTED, "method Default_ of service golden.HTTPNames.v2beta1.Words is not implemented here");
+    else
+        table->default__rpc(call, (const Golden__HTTPNames__V2beta1__Leading *)message, user);
+}
+
+void golden_http_names_v2beta1_words_default__rpc_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply)
+{
+    rota_server_call_reply(call, reply);
+}
+
 static const struct rota_handler handlers_golden_http_names_v2beta1_words[] = {
     {
         .method = &golden_http_names_v2beta1_words_delete_method,
@@ -765,6 +925,10 @@ static const struct rota_handler handlers_golden_http_names_v2beta1_words[] = {
         .on_end = end_golden_http_names_v2beta1_words_default,
         .on_writable = writable_golden_http_names_v2beta1_words_default,
         .on_cancel = cancel_golden_http_names_v2beta1_words_default,
+    },
+    {
+        .method = &golden_http_names_v2beta1_words_default__rpc_method,
+        .on_message = message_golden_http_names_v2beta1_words_default__rpc,
     },
 };
 
@@ -877,6 +1041,22 @@ void golden_http_names_v2beta1_clash_get_url_rpc_reply(struct rota_server_call *
     rota_server_call_reply(call, reply);
 }
 
+static void message_golden_http_names_v2beta1_clash_side_add(
+    struct rota_server_call *call, const void *message, const void *handlers, void *user)
+{
+    const struct golden_http_names_v2beta1_clash_handlers *table = (const struct golden_http_names_v2beta1_clash_handlers *)handlers;
+
+    if (table->side_add == NULL)
+        rota_server_call_fail(call, ROTA_UNIMPLEMENTED, "method SideAdd of service golden.HTTPNames.v2beta1.Clash is not implemented here");
+    else
+        table->side_add(call, (const Golden__HTTPNames__V2beta1__Leading *)message, user);
+}
+
+void golden_http_names_v2beta1_clash_side_add_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply)
+{
+    rota_server_call_reply(call, reply);
+}
+
 static const struct rota_handler handlers_golden_http_names_v2beta1_clash[] = {
     {
         .method = &golden_http_names_v2beta1_clash_add_rpc_method,
@@ -902,6 +1082,10 @@ static const struct rota_handler handlers_golden_http_names_v2beta1_clash[] = {
         .method = &golden_http_names_v2beta1_clash_get_url_rpc_method,
         .on_message = message_golden_http_names_v2beta1_clash_get_url_rpc,
     },
+    {
+        .method = &golden_http_names_v2beta1_clash_side_add_method,
+        .on_message = message_golden_http_names_v2beta1_clash_side_add,
+    },
 };
 
 const struct rota_service golden_http_names_v2beta1_clash_service = {
@@ -915,4 +1099,76 @@ rota_err golden_http_names_v2beta1_clash_add(
     struct rota_server *server, const struct golden_http_names_v2beta1_clash_handlers *handlers, void *user)
 {
     return rota_server_add(server, &golden_http_names_v2beta1_clash_service, handlers, user);
+}
+
+static void message_golden_http_names_v2beta1_http_server_svc_say(
+    struct rota_server_call *call, const void *message, const void *handlers, void *user)
+{
+    const struct golden_http_names_v2beta1_http_server_svc_handlers *table = (const struct golden_http_names_v2beta1_http_server_svc_handlers *)handlers;
+
+    if (table->say == NULL)
+        rota_server_call_fail(call, ROTA_UNIMPLEMENTED, "method Say of service golden.HTTPNames.v2beta1.HttpServer is not implemented here");
+    else
+        table->say(call, (const Golden__HTTPNames__V2beta1__Leading *)message, user);
+}
+
+void golden_http_names_v2beta1_http_server_svc_say_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply)
+{
+    rota_server_call_reply(call, reply);
+}
+
+static const struct rota_handler handlers_golden_http_names_v2beta1_http_server_svc[] = {
+    {
+        .method = &golden_http_names_v2beta1_http_server_svc_say_method,
+        .on_message = message_golden_http_names_v2beta1_http_server_svc_say,
+    },
+};
+
+const struct rota_service golden_http_names_v2beta1_http_server_svc_service = {
+    .name = "golden.HTTPNames.v2beta1.HttpServer",
+    .handlers = handlers_golden_http_names_v2beta1_http_server_svc,
+    .n_handlers = sizeof(handlers_golden_http_names_v2beta1_http_server_svc) / sizeof(handlers_golden_http_names_v2beta1_http_server_svc[0]),
+    .file = &file_names_2eproto,
+};
+
+rota_err golden_http_names_v2beta1_http_server_svc_add(
+    struct rota_server *server, const struct golden_http_names_v2beta1_http_server_svc_handlers *handlers, void *user)
+{
+    return rota_server_add(server, &golden_http_names_v2beta1_http_server_svc_service, handlers, user);
+}
+
+static void message_golden_http_names_v2beta1_clash_side_svc_say(
+    struct rota_server_call *call, const void *message, const void *handlers, void *user)
+{
+    const struct golden_http_names_v2beta1_clash_side_svc_handlers *table = (const struct golden_http_names_v2beta1_clash_side_svc_handlers *)handlers;
+
+    if (table->say == NULL)
+        rota_server_call_fail(call, ROTA_UNIMPLEMENTED, "method Say of service golden.HTTPNames.v2beta1.Clash_Side is not implemented here");
+    else
+        table->say(call, (const Golden__HTTPNames__V2beta1__Leading *)message, user);
+}
+
+void golden_http_names_v2beta1_clash_side_svc_say_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply)
+{
+    rota_server_call_reply(call, reply);
+}
+
+static const struct rota_handler handlers_golden_http_names_v2beta1_clash_side_svc[] = {
+    {
+        .method = &golden_http_names_v2beta1_clash_side_svc_say_method,
+        .on_message = message_golden_http_names_v2beta1_clash_side_svc_say,
+    },
+};
+
+const struct rota_service golden_http_names_v2beta1_clash_side_svc_service = {
+    .name = "golden.HTTPNames.v2beta1.Clash_Side",
+    .handlers = handlers_golden_http_names_v2beta1_clash_side_svc,
+    .n_handlers = sizeof(handlers_golden_http_names_v2beta1_clash_side_svc) / sizeof(handlers_golden_http_names_v2beta1_clash_side_svc[0]),
+    .file = &file_names_2eproto,
+};
+
+rota_err golden_http_names_v2beta1_clash_side_svc_add(
+    struct rota_server *server, const struct golden_http_names_v2beta1_clash_side_svc_handlers *handlers, void *user)
+{
+    return rota_server_add(server, &golden_http_names_v2beta1_clash_side_svc_service, handlers, user);
 }

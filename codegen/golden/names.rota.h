@@ -155,6 +155,23 @@ ROTA_MUST_USE rota_err golden_http_names_v2beta1_words_default_start(
 /* ROTA_EAGAIN: the queue is full, nothing was taken, on_writable follows. */
 ROTA_MUST_USE rota_err golden_http_names_v2beta1_words_default_write(struct rota_call *call, const Golden__HTTPNames__V2beta1__Leading *request);
 
+/* /golden.HTTPNames.v2beta1.Words/Default_: one Golden__HTTPNames__V2beta1__Leading, one Golden__HTTPNames__V2beta1__Leading. */
+extern const struct rota_method golden_http_names_v2beta1_words_default__rpc_method;
+
+/* Blocks. Unless ret_reply is NULL, *ret_reply is written when the status is OK, and freed by the caller. */
+struct rota_status golden_http_names_v2beta1_words_default__rpc(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, Golden__HTTPNames__V2beta1__Leading **ret_reply);
+
+/* reply: when the status is OK; valid during the callback. */
+typedef void (*golden_http_names_v2beta1_words_default__rpc_done)(
+    void *arg, const struct rota_status *status, const Golden__HTTPNames__V2beta1__Leading *reply);
+
+/* Returns at once; done follows, unless this failed. ret_call may be NULL. */
+ROTA_MUST_USE rota_err golden_http_names_v2beta1_words_default__rpc_start(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_words_default__rpc_done done, void *arg, struct rota_call **ret_call);
+
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
  * struct passes its event over, but for cancel: see struct rota_handler. */
 struct golden_http_names_v2beta1_words_handlers {
@@ -171,6 +188,7 @@ struct golden_http_names_v2beta1_words_handlers {
         void (*writable)(struct rota_server_call *call, void *user);
         void (*cancel)(struct rota_server_call *call, void *user);
     } default_;
+    void (*default__rpc)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
 };
 
 extern const struct rota_service golden_http_names_v2beta1_words_service;
@@ -183,6 +201,8 @@ void golden_http_names_v2beta1_words_delete_reply(struct rota_server_call *call,
 ROTA_MUST_USE rota_err golden_http_names_v2beta1_words_new_send_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply);
 /* Ends the call with OK and this reply; rota_server_call_fail ends it otherwise. */
 void golden_http_names_v2beta1_words_default_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply);
+/* Ends the call with OK and this reply; rota_server_call_fail ends it otherwise. */
+void golden_http_names_v2beta1_words_default__rpc_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply);
 
 /* Service golden.HTTPNames.v2beta1.Clash.
  *
@@ -291,6 +311,23 @@ ROTA_MUST_USE rota_err golden_http_names_v2beta1_clash_get_url_rpc_start(
     struct rota_channel *channel, const struct rota_call_options *options,
     const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_clash_get_url_rpc_done done, void *arg, struct rota_call **ret_call);
 
+/* /golden.HTTPNames.v2beta1.Clash/SideAdd: one Golden__HTTPNames__V2beta1__Leading, one Golden__HTTPNames__V2beta1__Leading. */
+extern const struct rota_method golden_http_names_v2beta1_clash_side_add_method;
+
+/* Blocks. Unless ret_reply is NULL, *ret_reply is written when the status is OK, and freed by the caller. */
+struct rota_status golden_http_names_v2beta1_clash_side_add(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, Golden__HTTPNames__V2beta1__Leading **ret_reply);
+
+/* reply: when the status is OK; valid during the callback. */
+typedef void (*golden_http_names_v2beta1_clash_side_add_done)(
+    void *arg, const struct rota_status *status, const Golden__HTTPNames__V2beta1__Leading *reply);
+
+/* Returns at once; done follows, unless this failed. ret_call may be NULL. */
+ROTA_MUST_USE rota_err golden_http_names_v2beta1_clash_side_add_start(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_clash_side_add_done done, void *arg, struct rota_call **ret_call);
+
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
  * struct passes its event over, but for cancel: see struct rota_handler. */
 struct golden_http_names_v2beta1_clash_handlers {
@@ -300,6 +337,7 @@ struct golden_http_names_v2beta1_clash_handlers {
     void (*get_start_rpc)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
     void (*get_url)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
     void (*get_url_rpc)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
+    void (*side_add)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
 };
 
 extern const struct rota_service golden_http_names_v2beta1_clash_service;
@@ -318,6 +356,75 @@ void golden_http_names_v2beta1_clash_get_start_rpc_reply(struct rota_server_call
 void golden_http_names_v2beta1_clash_get_url_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply);
 /* Ends the call with OK and this reply; rota_server_call_fail ends it otherwise. */
 void golden_http_names_v2beta1_clash_get_url_rpc_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply);
+/* Ends the call with OK and this reply; rota_server_call_fail ends it otherwise. */
+void golden_http_names_v2beta1_clash_side_add_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply);
+
+/* Service golden.HTTPNames.v2beta1.HttpServer.
+ *
+ * Services give way too: this one to HTTPServer, the next to Clash's method SideAdd.
+ */
+
+/* /golden.HTTPNames.v2beta1.HttpServer/Say: one Golden__HTTPNames__V2beta1__Leading, one Golden__HTTPNames__V2beta1__Leading. */
+extern const struct rota_method golden_http_names_v2beta1_http_server_svc_say_method;
+
+/* Blocks. Unless ret_reply is NULL, *ret_reply is written when the status is OK, and freed by the caller. */
+struct rota_status golden_http_names_v2beta1_http_server_svc_say(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, Golden__HTTPNames__V2beta1__Leading **ret_reply);
+
+/* reply: when the status is OK; valid during the callback. */
+typedef void (*golden_http_names_v2beta1_http_server_svc_say_done)(
+    void *arg, const struct rota_status *status, const Golden__HTTPNames__V2beta1__Leading *reply);
+
+/* Returns at once; done follows, unless this failed. ret_call may be NULL. */
+ROTA_MUST_USE rota_err golden_http_names_v2beta1_http_server_svc_say_start(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_http_server_svc_say_done done, void *arg, struct rota_call **ret_call);
+
+/* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
+ * struct passes its event over, but for cancel: see struct rota_handler. */
+struct golden_http_names_v2beta1_http_server_svc_handlers {
+    void (*say)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
+};
+
+extern const struct rota_service golden_http_names_v2beta1_http_server_svc_service;
+/* handlers and user must outlive the server. ROTA_EEXIST, ROTA_ENOMEM. */
+ROTA_MUST_USE rota_err golden_http_names_v2beta1_http_server_svc_add(
+    struct rota_server *server, const struct golden_http_names_v2beta1_http_server_svc_handlers *handlers, void *user);
+/* Ends the call with OK and this reply; rota_server_call_fail ends it otherwise. */
+void golden_http_names_v2beta1_http_server_svc_say_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply);
+
+/* Service golden.HTTPNames.v2beta1.Clash_Side. */
+
+/* /golden.HTTPNames.v2beta1.Clash_Side/Say: one Golden__HTTPNames__V2beta1__Leading, one Golden__HTTPNames__V2beta1__Leading. */
+extern const struct rota_method golden_http_names_v2beta1_clash_side_svc_say_method;
+
+/* Blocks. Unless ret_reply is NULL, *ret_reply is written when the status is OK, and freed by the caller. */
+struct rota_status golden_http_names_v2beta1_clash_side_svc_say(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, Golden__HTTPNames__V2beta1__Leading **ret_reply);
+
+/* reply: when the status is OK; valid during the callback. */
+typedef void (*golden_http_names_v2beta1_clash_side_svc_say_done)(
+    void *arg, const struct rota_status *status, const Golden__HTTPNames__V2beta1__Leading *reply);
+
+/* Returns at once; done follows, unless this failed. ret_call may be NULL. */
+ROTA_MUST_USE rota_err golden_http_names_v2beta1_clash_side_svc_say_start(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_clash_side_svc_say_done done, void *arg, struct rota_call **ret_call);
+
+/* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
+ * struct passes its event over, but for cancel: see struct rota_handler. */
+struct golden_http_names_v2beta1_clash_side_svc_handlers {
+    void (*say)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
+};
+
+extern const struct rota_service golden_http_names_v2beta1_clash_side_svc_service;
+/* handlers and user must outlive the server. ROTA_EEXIST, ROTA_ENOMEM. */
+ROTA_MUST_USE rota_err golden_http_names_v2beta1_clash_side_svc_add(
+    struct rota_server *server, const struct golden_http_names_v2beta1_clash_side_svc_handlers *handlers, void *user);
+/* Ends the call with OK and this reply; rota_server_call_fail ends it otherwise. */
+void golden_http_names_v2beta1_clash_side_svc_say_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply);
 
 ROTA_END_DECLS
 #endif
