@@ -18,7 +18,7 @@ help:
 	@echo "make install PREFIX=P  headers, librota.so and .a, rota.pc, CMake package, rota, protoc-gen-rota"
 	@echo "make setup             installs the Debian packages that building and testing need"
 	@echo "make fuzz              runs each fuzz target for SECONDS_EACH=$(SECONDS_EACH) seconds"
-	@echo "make bench             measures us beside gRPC's other implementations, into build/bench (QUICK=1: in two minutes; ROWS=client,server)"
+	@echo "make bench             measures us beside gRPC's other implementations, into build/bench (QUICK=1: in two minutes; ROWS=client,server REPEATS=3 EACH=4)"
 	@echo "make coverage          how many lines the tests run, by folder and file"
 	@echo "make clean             removes build/"
 	@echo "demo, test, bench, fuzz and coverage install missing packages first (as root or by sudo)."

@@ -1,4 +1,4 @@
-"""A fleet of the seed's program for the tests: its servers, ours or in Go, and a steady load that keeps account.
+"""A fleet of the hello program for the tests: its servers, ours or in Go, and a steady load that keeps account.
 
 Addresses are 127.0.0.1:PORT throughout, as what a call reports as its peer is compared with what was registered.
 """

@@ -1,4 +1,4 @@
-"""Mixed fleets: servers and clients, ours and the seed's in Go, in one service.
+"""Mixed fleets: servers and clients, ours and those in Go, in one service.
 
     fleet_test.py etcd|rota
 """
@@ -24,7 +24,7 @@ def rotates(order, n):
 
 
 def pairs(h, registry):
-    """Every kind of server with every kind of client, as the seed has it: three servers, twenty calls."""
+    """Every kind of server with every kind of client, as the demo has it: three servers, twenty calls."""
     for server_kind, start_server in SERVERS.items():
         for client_kind, start_client in CLIENTS.items():
             name = "%s servers, %s client" % (server_kind, client_kind)

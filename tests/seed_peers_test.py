@@ -1,4 +1,4 @@
-"""The seed's program in Go on a real etcd: three servers take turns, one drains, one dies.
+"""The hello program in Go on a real etcd: three servers take turns, one drains, one dies.
 
 Run on nothing of ours, so that a mixed fleet that fails is known to fail because of us.
 """
@@ -22,7 +22,7 @@ def test(h):
     servers = [start_server(h, etcd), start_server(h, etcd, "--value=json", "--weight=3", "--zone=a"), start_server(h, etcd)]
     with h.check("all are registered under their addresses"):
         assert etcd.keys("/grpclb/") == sorted("/grpclb/grpclb_test1/" + s.addr for s in servers)
-    with h.check("a log line looks like the seed's"):
+    with h.check("a log line looks like the hello program's"):
         assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} I \| registry put key:/grpclb/\S+ val:\S+ success$",
                         servers[0].lines[0]), servers[0].lines[0]
     with h.check("twenty calls are answered in order and shared out"):

@@ -1,4 +1,4 @@
-/* common.h - what the two programs share: log lines in the seed's format, flags, and the registry's URI. */
+/* common.h - what the two programs share: log lines, flags, and the registry's URI. */
 #ifndef HELLO_COMMON_H
 #define HELLO_COMMON_H
 

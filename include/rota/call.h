@@ -53,7 +53,8 @@ struct rota_call_options {
 ROTA_API struct rota_status rota_unary(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                        const void *request, void **ret_reply);
 
-/* Starts a call of any kind for send, recv and finish below. ROTA_ENOMEM, ROTA_ECLOSED (channel). */
+/* Starts a call of any kind for send, recv and finish below. ROTA_EINVAL (a method without a path that begins with "/"), ROTA_ENOMEM,
+ * ROTA_ECLOSED (channel). */
 ROTA_API ROTA_MUST_USE rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                struct rota_call **ret_call);
 /* Waits while the send queue is full. ROTA_ECLOSED: the call has ended, finish says why. */

@@ -33,7 +33,8 @@ struct rota_loop_options {
 /* options NULL: defaults. ROTA_ENOMEM, ROTA_EIO. */
 ROTA_API ROTA_MUST_USE rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop **ret_loop);
 
-/* A loop that a new thread runs until rota_loop_free, which joins it. */
+/* A loop that a new thread, with signals blocked, runs until rota_loop_free, which joins it. ROTA_EINVAL (options.uv_loop is set), ROTA_ENOMEM,
+ * ROTA_EIO. */
 ROTA_API ROTA_MUST_USE rota_err rota_loop_thread_new(const struct rota_loop_options *options, struct rota_loop **ret_loop);
 
 /* Everything opened on the loop must have reported closed (it aborts otherwise). NULL is fine. Not from a callback.
@@ -67,6 +68,7 @@ ROTA_API void rota_loop_post(struct rota_loop *loop, struct rota_loop_post *post
 /* --- For programs and plug-ins on the loop --- */
 
 struct rota_timer;
+/* Not set yet. ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_timer_new(struct rota_loop *loop, void (*fire)(void *arg), void *arg, struct rota_timer **ret_timer);
 ROTA_API ROTA_MUST_USE rota_err rota_timer_set(struct rota_timer *timer, int64_t at_ns); /* again: moves it. A past time: next turn. ROTA_ENOMEM */
 ROTA_API void rota_timer_clear(struct rota_timer *timer);

@@ -27,7 +27,7 @@ struct rota_registrar_options {
     uint32_t weight;        /* 0: none */
     const char *zone;       /* NULL: none */
     const char *version;    /* NULL: none */
-    int64_t lease_seconds;  /* asked for; the registry may grant more; default 5 */
+    int64_t lease_seconds;  /* asked for, 1 to 9000000; the registry may grant more; default 5 */
     const struct rota_alloc *alloc; /* default: malloc */
     const struct rota_log *log;     /* default: silence */
     void (*on_state)(void *arg, enum rota_registrar_state state, const struct rota_status *why); /* may be NULL; why OK when all is well */

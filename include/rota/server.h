@@ -36,8 +36,9 @@ struct rota_server_options {
      * &rota_tls_insecure: plaintext on any. */
     const struct rota_tls_options *tls;
     int64_t min_ping_interval_ms; /* gRFC A9: clients that ping more often lose the connection at the third; default 5 min; negative: no limit */
-    size_t max_pending_bytes;     /* per connection, of messages not yet whole or not yet wanted; a call beyond ends RESOURCE_EXHAUSTED, and
-                                   * so does one that begins while these and the replies queued on the connection are beyond; default 512 MiB */
+    size_t max_pending_bytes;     /* per connection, of messages not yet whole or not yet wanted, and of requests' headers larger than 2 KiB; a
+                                   * call beyond ends RESOURCE_EXHAUSTED, and so does one that begins while these and the replies queued on the
+                                   * connection are beyond; default 512 MiB */
     bool permit_pings_without_calls; /* that often also with no call open, else every two hours */
     /* Servers that say so, on other loops or in other processes of the user, may listen on the same TCP port; the system spreads
      * connections over them (SO_REUSEPORT). Connections that one has not accepted when it stops listening are lost. */
@@ -46,8 +47,8 @@ struct rota_server_options {
     const struct rota_server_interceptor *interceptors; /* rota/interceptor.h; until one without hooks; default: none */
     size_t max_window_bytes; /* flow control: a call's window grows with what its handler takes up to this, a connection's to twice this; default 16 MiB;
                               * 1: they stay at 64 KiB and 1 MiB */
-    size_t max_total_bytes;  /* of the server, of messages not yet whole, wanted or sent; beyond it the connections that hold most are ended, until
-                              * an eighth is free; default 1 GiB */
+    size_t max_total_bytes;  /* of the server, of messages not yet whole, wanted or sent, and of large headers; beyond it the connections that hold
+                              * most are ended, until an eighth is free; default 1 GiB */
     int64_t keepalive_time_ms;    /* a ping after so much silence; default 2 h; negative: never */
     int64_t keepalive_timeout_ms; /* for its answer, or the connection is closed; default 20 s; TCP_USER_TIMEOUT too (gRFC A18) */
     int64_t write_timeout_ms;     /* a client that reads nothing from its socket for so long while bytes wait is cut off; default 60 s; negative: never */
@@ -88,16 +89,17 @@ struct rota_service {
     const struct rota_file *file; /* the file that declares it; NULL: not known */
 };
 
+/* ROTA_EINVAL (an option, or a certificate file: info says which), ROTA_EUNSUPPORTED (TLS, and OpenSSL 3 cannot be loaded), ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_server_new(const struct rota_server_options *options, struct rota_server **ret_server, struct rota_errinfo *info);
 
 /* handlers: the table of functions that the generated thunks call; user: handed to each of them. Both must outlive the server.
- * ROTA_EEXIST: a service of that name is there, or a method of that path. */
+ * ROTA_EEXIST: a service of that name is there, or a method of that path. ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_server_add(struct rota_server *server, const struct rota_service *service, const void *handlers, void *user);
 
 /* "127.0.0.1:8001", "[::]:0", ":8001" (all addresses), "unix:/path", "unix-abstract:name". Accepts at once. The bound address
  * (with the port the system chose) is written to bound (ROTA_ADDRESS_TEXT_SIZE bytes) unless NULL.
- * ROTA_EADDRINUSE, ROTA_EPARSE, ROTA_EINVAL (options.tls is NULL, and the address is not this machine's alone), ROTA_EIO, ROTA_ENOMEM; info
- * names the address. */
+ * ROTA_EADDRINUSE, ROTA_EPARSE, ROTA_EINVAL (options.tls is NULL, and the address is not this machine's alone), ROTA_ESTATE (the server drains or
+ * closes), ROTA_EIO, ROTA_ENOMEM; info names the address. */
 ROTA_API ROTA_MUST_USE rota_err rota_server_listen(struct rota_server *server, const char *address, char *bound, struct rota_errinfo *info);
 
 /* Stops listening; GOAWAY on every connection, and a second one with the last stream after a round trip; waits for the calls to

@@ -66,7 +66,7 @@ static char *grpclb_write(const struct rota_alloc *alloc, const struct rota_endp
     json_t *object, *metadata;
     bool complete;
 
-    /* The seed's form, which every client of the dialect reads. */
+    /* The plain form, which every client of the dialect reads. */
     if (e->weight == 0 && e->zone == NULL && e->version == NULL && e->n_attributes == 0)
         return rota_alloc_text(alloc, rota_slice_str(e->addresses[0].text));
     object = json_object();

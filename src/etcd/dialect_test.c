@@ -182,7 +182,7 @@ static const struct write_case {
     size_t n_attributes;
     const char *value;
 } writes[] = {
-    {"an address alone is the seed's value", false, 0, NULL, NULL, 0, "10.0.0.1:80"},
+    {"an address alone is the plain value", false, 0, NULL, NULL, 0, "10.0.0.1:80"},
     {"a weight makes it JSON", false, 5, NULL, NULL, 0, "{\"addr\":\"10.0.0.1:80\",\"weight\":5}"},
     {"zone and version", false, 0, "a\"b", "1.2", 0, "{\"addr\":\"10.0.0.1:80\",\"zone\":\"a\\\"b\",\"version\":\"1.2\"}"},
     {"attributes go into the metadata", false, 0, NULL, NULL, 1, "{\"addr\":\"10.0.0.1:80\",\"metadata\":{\"addr\":\"a trap\"}}"},

@@ -1,4 +1,4 @@
-/* peer_server.c - the Peer service of tests/peers/peer.proto, whose rules it keeps, and the seed's HelloService; for foreign clients.
+/* peer_server.c - the Peer service of tests/peers/peer.proto, whose rules it keeps, and HelloService; for foreign clients.
  *
  *     peer_server [--port=127.0.0.1:0] [--max-age=MS] [--max-age-grace=MS] [--max-idle=MS] [--write-timeout=MS] [--max-total=BYTES]
  *

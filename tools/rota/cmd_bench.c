@@ -227,7 +227,8 @@ const struct rota_command rota_command_bench = {
              "  --timeout MS        each call's deadline; default 20000; 0: none\n"
              "  --json              the result as a JSON object\n"
              "  --quiet             no line a second on standard error\n"
-             "  --descriptors FILE  what protoc --descriptor_set_out --include_imports has made, for servers without reflection\n" ROTA_CONNECT_USAGE "\n"
+             "  --descriptors FILE  what protoc --descriptor_set_out --include_imports has made, for servers without reflection; may be\n"
+             "                      given again\n" ROTA_CONNECT_USAGE "\n"
              "TARGET: 127.0.0.1:8001, dns:///host:port, unix:/path, etcd://members/service,...\n"
              "Exit codes: 0 some calls were answered with OK, 1 none was, 2 wrong command line or JSON.\n",
     .run = run,

@@ -172,7 +172,8 @@ const struct rota_command rota_command_call = {
              "  --metadata KEY:VALUE  sent with the call; may be given again\n"
              "  --timeout MS        the call's deadline; default: none\n"
              "  --verbose           the server's metadata, on standard error\n"
-             "  --descriptors FILE  what protoc --descriptor_set_out --include_imports has made, for servers without reflection\n" ROTA_CONNECT_USAGE "\n"
+             "  --descriptors FILE  what protoc --descriptor_set_out --include_imports has made, for servers without reflection; may be\n"
+             "                      given again\n" ROTA_CONNECT_USAGE "\n"
              "TARGET: 127.0.0.1:8001, dns:///host:port, unix:/path, etcd://members/service,...\n"
              "Exit codes: 0 done, 1 failed or a status other than OK (\"CODE: message\" on standard error), 2 wrong command line or JSON,\n"
              "3 the server has no services.\n",

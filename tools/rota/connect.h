@@ -17,7 +17,7 @@ void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags);
 
 #define ROTA_CONNECT_USAGE \
     "  --plaintext         connect without TLS beyond this machine too; within it that is the default\n" \
-    "  --tls               connect by TLS, with the system's certificates; the next four ask for it too\n" \
+    "  --tls               connect by TLS, with the system's certificates; --ca, --cert, --key and --server-name ask for it too\n" \
     "  --ca FILE           certificates of those who may issue the server's\n" \
     "  --cert FILE         our certificate, and --key FILE its key, unless that is in the same file\n" \
     "  --server-name NAME  the host name that the server's certificate must have\n" \

@@ -1,4 +1,4 @@
-"""peer.proto's Msg and the seed's messages, written out by hand: the few lines of protobuf that they need."""
+"""peer.proto's Msg and the hello service's messages, written out by hand: the few lines of protobuf that they need."""
 
 
 def _varint(number):

@@ -1,4 +1,4 @@
-"""The Peer service of peer.proto, and the seed's HelloService, over Debian's grpcio.
+"""The Peer service of peer.proto, and HelloService, over Debian's grpcio.
 
     pyserver.py [--port=127.0.0.1:0]
 

@@ -1,4 +1,4 @@
-"""The seed's HelloService over Debian's grpcio, in trouble as asked for.
+"""HelloService over Debian's grpcio, in trouble as asked for.
 
     troubled_server.py [--fail=N] [--pushback=MS] [--stall=N:MS] [--slot=MS:QUEUE] [--streams=N]
 

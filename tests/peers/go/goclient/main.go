@@ -1,4 +1,4 @@
-// goclient is the seed's client in Go: a resolver of its own over clientv3, a policy of grpc-go, a number of
+// goclient is the hello client in Go: a resolver of its own over clientv3, a policy of grpc-go, a number of
 // calls in a row. It exits 0 only if all calls succeeded.
 package main
 

@@ -28,7 +28,7 @@ import (
 
 type peerServer struct{}
 
-// helloServer is the seed's service, for clients that speak nothing else.
+// helloServer is the hello service, for clients that speak nothing else.
 type helloServer struct{}
 
 func (helloServer) Say(_ context.Context, req *seedpb.HelloRequest) (*seedpb.HelloReply, error) {

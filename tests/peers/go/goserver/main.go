@@ -1,5 +1,5 @@
-// goserver is the seed's server in Go: it serves proto.HelloService/Say and keeps itself in the registry
-// under a lease. Like the seed's it does not register again once its lease is lost. SIGTERM and SIGINT
+// goserver is the hello server in Go: it serves proto.HelloService/Say and keeps itself in the registry
+// under a lease. It does not register again once its lease is lost. SIGTERM and SIGINT
 // revoke the lease and finish the calls.
 package main
 

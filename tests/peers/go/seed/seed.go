@@ -1,4 +1,4 @@
-// Package seed is what the seed-like server and client share: log lines as the seed prints them, and what
+// Package seed is what the hello server and client share: log lines as our programs print them, and what
 // stands under a key of the registry.
 package seed
 
