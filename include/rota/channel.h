@@ -1,7 +1,7 @@
 /* rota/channel.h - a client's view of a service: finds its servers, keeps connections, balances calls.
  *
  * Threading: a channel belongs to its loop. With options.loop NULL it makes a loop on a thread of its own; then the blocking
- * calls and rota_channel_close may be used from any thread, the asynchronous ones only from callbacks.
+ * calls, rota_channel_close and rota_channel_free may be used from any thread, the asynchronous ones only from callbacks.
  * Ownership: target and options are copied; class tables, loop and log must outlive the channel.
  */
 #ifndef ROTA_CHANNEL_H
@@ -36,7 +36,7 @@ struct rota_channel_options {
     int64_t backoff_initial_ms;  /* default 1 s, x 1.6 each failure, +-20 % */
     int64_t backoff_max_ms;      /* default 120 s */
     int64_t idle_timeout_ms;     /* without calls: connections are dropped; default 30 min, -1: never */
-    int64_t keepalive_time_ms;   /* gRFC A8; default: never; at least 10 s (1 s for etcd's own) */
+    int64_t keepalive_time_ms;   /* gRFC A8; default: never; at least 10 s, see frequent_keepalive; doubled when a server says "too_many_pings" */
     int64_t keepalive_timeout_ms; /* default 20 s; with keepalive TCP_USER_TIMEOUT too (gRFC A18) */
     bool keepalive_without_calls;
     /* To every address, unix: too. NULL: plaintext to addresses of this machine (127.0.0.0/8, ::1, unix sockets), and calls that need
@@ -63,11 +63,13 @@ struct rota_channel_options {
     /* Default 10, 1 to 100; a service config's connectionScaling (gRFC A105), without which each address has one, may say less. */
     int32_t max_connections_per_subchannel;
     const char *zone; /* where the program runs, as servers register it; default: ROTA_ZONE of the environment; "": nowhere */
+    bool frequent_keepalive; /* the servers allow it, as etcd's do: keepalive_time_ms may be as low as 1 s */
 };
 #define ROTA_CHANNEL_OPTIONS_INIT {.size = sizeof(struct rota_channel_options)}
 
 /* Opens without connecting: the first call or rota_channel_connect does that. options NULL: defaults.
- * ROTA_EPARSE, ROTA_EINVAL (target, service config, option: info says which), ROTA_ENOTFOUND (no resolver for the scheme), ROTA_ENOMEM. */
+ * ROTA_EPARSE, ROTA_EINVAL (target, service config, option: info says which), ROTA_ENOTFOUND (no resolver for the scheme),
+ * ROTA_EUNSUPPORTED (options.tls, and OpenSSL 3 cannot be loaded), ROTA_EIO (no loop or thread of its own), ROTA_ENOMEM. Targets: docs/getting-started.md. */
 ROTA_API ROTA_MUST_USE rota_err rota_channel_open(const char *target, const struct rota_channel_options *options, struct rota_channel **ret_channel,
                                                   struct rota_errinfo *info);
 

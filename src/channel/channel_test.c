@@ -15,6 +15,7 @@ static void making_checks_everything(void **unused)
         int64_t idle_timeout_ms, keepalive_time_ms;
         rota_err want;
         const char *words;
+        bool frequent;
     } rows[] = {
         {"a scheme nobody resolves", "etcd:///x", NULL, 0, 0, ROTA_ENOTFOUND, "\"etcd\""},
         {"a service config that is no JSON", "test:x", "{", 0, 0, ROTA_EPARSE, ""},
@@ -22,8 +23,10 @@ static void making_checks_everything(void **unused)
         {"an old-style policy nobody knows", "test:x", "{\"loadBalancingPolicy\":\"zap\"}", 0, 0, ROTA_EPARSE, "zap"},
         {"an old-style policy that needs parameters", "test:x", "{\"loadBalancingPolicy\":\"Weighted_Target\"}", 0, 0, ROTA_EPARSE, "\"weighted_target\" needs parameters"},
         {"a time below its range", "test:x", NULL, -2, 0, ROTA_EINVAL, "idle_timeout_ms is -2"},
-        {"a keepalive too often", "test:x", NULL, 0, 10, ROTA_EINVAL, "keepalive_time_ms is 10"},
-        {"all is well", "test:x", "{\"loadBalancingPolicy\":\"ROUND_ROBIN\"}", -1, 1000, 0, ""},
+        {"a keepalive more often than A8 allows", "test:x", NULL, 0, 9999, ROTA_EINVAL, "keepalive_time_ms is 9999; expected at least 10000"},
+        {"a frequent keepalive that is too often", "test:x", NULL, 0, 999, ROTA_EINVAL, "1000 with frequent_keepalive", true},
+        {"a frequent keepalive", "test:x", NULL, 0, 1000, 0, "", true},
+        {"all is well", "test:x", "{\"loadBalancingPolicy\":\"ROUND_ROBIN\"}", -1, 10000, 0, ""},
     };
 
     (void)unused;
@@ -38,6 +41,7 @@ static void making_checks_everything(void **unused)
         options.service_config = rows[i].config;
         options.idle_timeout_ms = rows[i].idle_timeout_ms;
         options.keepalive_time_ms = rows[i].keepalive_time_ms;
+        options.frequent_keepalive = rows[i].frequent;
         rota_channel_fixture_init(&f, NULL);
         parts = *rota_channel_parts(f.channel);
         parts.policies = policies;

@@ -11,7 +11,8 @@
 #define DEFAULT_BACKOFF_MAX_MS 120000
 #define DEFAULT_IDLE_TIMEOUT_MS ((int64_t)30 * 60 * 1000)
 #define DEFAULT_KEEPALIVE_TIMEOUT_MS 20000
-#define MIN_KEEPALIVE_TIME_MS 1000
+#define MIN_KEEPALIVE_TIME_MS 10000 /* gRFC A8's */
+#define MIN_FREQUENT_KEEPALIVE_TIME_MS 1000
 #define DEFAULT_MAX_ATTEMPTS 5
 #define DEFAULT_RETRY_RATIO_PERCENT 10
 #define DEFAULT_RETRY_FLOOR_PER_S 10
@@ -75,14 +76,15 @@ rota_err rota_channel_limits_read(const struct rota_channel_options *options, st
         {"keepalive_time_ms", options->keepalive_time_ms, 0},
         {"keepalive_timeout_ms", options->keepalive_timeout_ms, 0},
     };
+    const int64_t least_keepalive_ms = options->frequent_keepalive ? MIN_FREQUENT_KEEPALIVE_TIME_MS : MIN_KEEPALIVE_TIME_MS;
 
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
         if (times[i].ms < times[i].least_ms)
             return rota_errinfo_set(info, ROTA_EINVAL, "channel option %s is %lld; expected at least %lld", times[i].name, (long long)times[i].ms,
                 (long long)times[i].least_ms);
-    if (options->keepalive_time_ms > 0 && options->keepalive_time_ms < MIN_KEEPALIVE_TIME_MS)
-        return rota_errinfo_set(info, ROTA_EINVAL, "channel option keepalive_time_ms is %lld; expected at least %d", (long long)options->keepalive_time_ms,
-            MIN_KEEPALIVE_TIME_MS);
+    if (options->keepalive_time_ms > 0 && options->keepalive_time_ms < least_keepalive_ms)
+        return rota_errinfo_set(info, ROTA_EINVAL, "channel option keepalive_time_ms is %lld; expected at least %d, or %d with frequent_keepalive",
+            (long long)options->keepalive_time_ms, MIN_KEEPALIVE_TIME_MS, MIN_FREQUENT_KEEPALIVE_TIME_MS);
     if ((unsigned)options->service_config_lookup > ROTA_CONFIG_LOOKUP_OFF)
         return rota_errinfo_set(info, ROTA_EINVAL, "channel option service_config_lookup is %d; expected one of enum rota_config_lookup",
             (int)options->service_config_lookup);

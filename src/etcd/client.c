@@ -136,6 +136,7 @@ rota_err rota_etcd_client_open(const struct rota_etcd_where *where, struct rota_
     options.backoff_max_ms = 2000;
     options.connect_timeout_ms = 3000;
     options.keepalive_time_ms = 6000; /* etcd allows a ping each 5 s */
+    options.frequent_keepalive = true;
     options.keepalive_timeout_ms = 3000;
     err = rota_channel_open(target, &options, ret_channel, info);
     rota_alloc_free(alloc, target);
