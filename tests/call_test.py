@@ -1,10 +1,10 @@
 """`rota call` and `rota health` against our server and others'.
 
-    call_test.py ours|go|cpp|py|buf|json
+    call_test.py ours|go|cpp|py|buf|json|js
 
 ours: the greeting server. go, cpp, py: grpc-go, C++ and Python, whose reflection is v1alpha. buf: another command, `buf curl`,
 asks our server. json: Python's server without reflection, so that descriptors come from protoc; what our JSON becomes is compared with what
-Google's own json_format makes of it.
+Google's own json_format makes of it. js: the same server, by the descriptors that programs in node have.
 """
 
 import json
@@ -302,4 +302,21 @@ def test_json(h):
         assert rota.run("health").code == 1
 
 
-harness.main({"ours": test_ours, "go": test_go, "cpp": test_cpp, "py": test_py, "buf": test_buf, "json": test_json}[sys.argv[1]])
+def test_js(h):
+    descriptors = os.path.join(h.dir, "js.pb")
+    made = h.run(h.peer_js("descriptors.js") + [os.path.join(SAMPLES, "sample.proto"), descriptors])
+    assert os.path.exists(descriptors), made.text()
+    python_messages(h, "-I" + SAMPLES, "sample.proto", "sample_old.proto")
+    server = h.spawn(h.peer_py("sample_server.py") + [h.dir])
+    rota = Rota(h, server.wait_line(r"peer listening on (\S+)$").group(1))
+    with h.check("types by less than their full names are found"):
+        lines = rota.call("--descriptors", descriptors, "sample.Shapes")
+        assert "  sample.Shapes.Inner inner = 1;" in lines and "  map<bool, sample.Colour> by_flag = 8;" in lines, lines
+    with h.check("calls"):
+        for text in (KNOWN[1], KNOWN[9]):
+            got = rota.replies("--descriptors", descriptors, "sample.Sampler/Echo", "-d", text)
+            assert got == [json.loads(text)], got
+        assert rota.replies("--descriptors", descriptors, "sample.Sampler/Both", "-d", SHAPES[2]) == [json.loads(SHAPES[2])]
+
+
+harness.main({"ours": test_ours, "go": test_go, "cpp": test_cpp, "py": test_py, "buf": test_buf, "json": test_json, "js": test_js}[sys.argv[1]])

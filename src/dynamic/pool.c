@@ -1,4 +1,6 @@
-/* pool.c - reads descriptors into the pool. Their fields are walked by number; those not named here mean nothing to JSON. */
+/* pool.c - reads descriptors into the pool. Their fields are walked by number; those not named here mean nothing to JSON, and
+ * may be groups: custom options are. What a name refers to is found when linking (pool_link.c).
+ */
 #include "dynamic/pool.h"
 
 #include "base/errinfo.h"
@@ -94,12 +96,14 @@ static rota_err read_name(struct reader *r, struct rota_slice text, const char *
     return *ret_name == NULL ? no_memory(r) : 0;
 }
 
-/* ".package.Type" as protoc writes it. */
+/* ".package.Type" as protoc writes it, or without the dot as seen from where it stands. */
 static rota_err read_type_name(struct reader *r, struct rota_slice text, const char **ret_name)
 {
-    if (text.size < 2 || text.data[0] != '.' || !is_name(rota_slice(text.data + 1, text.size - 1), true))
-        return malformed(r, "a reference to a type that is no full name");
-    *ret_name = rota_arena_text(&r->pool->arena, rota_slice(text.data + 1, text.size - 1));
+    bool full = text.size > 0 && text.data[0] == '.';
+
+    if (!is_name(rota_slice(text.data + full, text.size - full), true))
+        return malformed(r, "a reference to a type by a name that is none");
+    *ret_name = rota_arena_text(&r->pool->arena, text);
     return *ret_name == NULL ? no_memory(r) : 0;
 }
 
@@ -112,6 +116,8 @@ static rota_err join_name(struct reader *r, const char *scope, struct rota_slice
 
     if (err < 0)
         return err;
+    if (strlen(scope) + text.size >= ROTA_DYN_NAME_BYTES)
+        return malformed(r, "a name that is too long");
     name = rota_arena_get(&r->pool->arena, size);
     if (name == NULL)
         return no_memory(r);
@@ -139,7 +145,7 @@ static long count_fields(struct rota_slice in, uint32_t number)
     long n = 0;
 
     while (in.size > 0) {
-        if (!rota_pb_take(&in, &field))
+        if (!rota_pb_take_grouped(&in, &field))
             return -1;
         n += field.number == number && field.wire == ROTA_PB_BYTES;
     }
@@ -151,7 +157,7 @@ static struct rota_pb find(struct rota_slice in, uint32_t number, enum rota_pb_w
 {
     struct rota_pb field, found = {0};
 
-    while (in.size > 0 && rota_pb_take(&in, &field))
+    while (in.size > 0 && rota_pb_take_grouped(&in, &field))
         if (field.number == number && field.wire == wire)
             found = field;
     return found;
@@ -192,7 +198,7 @@ static rota_err read_enum(struct reader *r, const char *scope, struct rota_slice
 
     if (err == 0)
         err = join_name(r, scope, find_bytes(in, 1), &e->name);
-    while (err == 0 && in.size > 0 && rota_pb_take(&in, &field)) {
+    while (err == 0 && in.size > 0 && rota_pb_take_grouped(&in, &field)) {
         struct rota_dyn_enum_value *value;
 
         if (field.number != 2 || field.wire != ROTA_PB_BYTES)
@@ -284,9 +290,13 @@ static rota_err read_shape(struct reader *r, struct rota_slice in, struct rota_d
 
     if (number == 0 || number > MAX_FIELD_NUMBER)
         return malformed(r, "a field whose number is none");
+    field->by_name = type == 0 && find_bytes(in, 6).size > 0;
+    if (field->by_name)
+        type = ROTA_DYN_ENUM;
     if (type < ROTA_DYN_DOUBLE || type > ROTA_DYN_SINT64)
         return malformed(r, "a field whose type is none");
     field->number = (uint32_t)number;
+    field->delimited = features.delimited;
     field->type = type == ROTA_DYN_MESSAGE && features.delimited ? ROTA_DYN_GROUP : (enum rota_dyn_type)type;
     field->repeated = find_number(in, 4) == LABEL_REPEATED;
     read_presence(in, features, field);
@@ -328,6 +338,9 @@ static rota_err read_extension(struct reader *r, const char *scope, struct rota_
     snprintf(json_name, size, "[%s]", extension->name);
     extension->field.json_name = json_name;
     extension->field.oneof = -1;
+    /* Whatever the file's features say. */
+    extension->field.presence = !extension->field.repeated;
+    extension->field.required = false;
     rota_list_append(&r->pool->new_extensions, &extension->link);
     return keep(r, &r->pool->extensions, extension->name, extension);
 }
@@ -336,8 +349,12 @@ static rota_err read_field(struct reader *r, struct rota_slice in, struct rota_d
 {
     struct rota_dyn_field *field = &message->fields[message->n_fields];
     struct rota_slice json_name;
-    rota_err err = read_any_field(r, in, field);
+    rota_err err;
 
+    /* protobufjs lists extensions, declared elsewhere, a second time among the fields: under their full name, dot and all. */
+    if (count_fields(in, 1) > 0 && find_bytes(in, 1).size > 0 && find_bytes(in, 1).data[0] == '.')
+        return 0;
+    err = read_any_field(r, in, field);
     if (err < 0)
         return err;
     field->index = (uint32_t)message->n_fields++;
@@ -401,7 +418,7 @@ static rota_err read_message(struct reader *r, const char *scope, struct rota_sl
     if (err == 0 && depth >= MAX_DEPTH)
         err = malformed(r, "messages are nested too deep");
     r->features = features_of(r, find_bytes(all, 7), 12);
-    while (err == 0 && in.size > 0 && rota_pb_take(&in, &field))
+    while (err == 0 && in.size > 0 && rota_pb_take_grouped(&in, &field))
         err = read_part(r, message, &field, depth);
     r->features = outer;
     if (err < 0)
@@ -433,7 +450,7 @@ static rota_err read_service(struct reader *r, const char *scope, struct rota_sl
 
     if (err == 0)
         err = join_name(r, scope, find_bytes(in, 1), &service->name);
-    while (err == 0 && in.size > 0 && rota_pb_take(&in, &field))
+    while (err == 0 && in.size > 0 && rota_pb_take_grouped(&in, &field))
         if (field.number == 2 && field.wire == ROTA_PB_BYTES)
             err = read_method(r, field.bytes, &service->methods[service->n_methods++]);
     if (err < 0)
@@ -467,6 +484,16 @@ static rota_err read_file_part(struct reader *r, const char *scope, const struct
     }
 }
 
+/* How many lookups a reference may cost depends on it. */
+static bool is_package(struct rota_slice text)
+{
+    size_t n_parts = 1;
+
+    for (size_t i = 0; i < text.size; i++)
+        n_parts += text.data[i] == '.';
+    return n_parts < MAX_DEPTH && is_name(text, true);
+}
+
 static rota_err read_file(struct reader *r, struct rota_slice in)
 {
     struct rota_slice package = find_bytes(in, 2), syntax = find_bytes(in, 12);
@@ -474,14 +501,14 @@ static rota_err read_file(struct reader *r, struct rota_slice in)
     const char *scope = "";
     rota_err err = 0;
 
-    if (package.size > 0 && !is_name(package, true))
+    if (package.size > 0 && !is_package(package))
         return malformed(r, "a package whose name is none");
     r->syntax = rota_slice_equal(syntax, ROTA_SLICE("proto3")) ? PROTO3 : rota_slice_equal(syntax, ROTA_SLICE("editions")) ? EDITION : PROTO2;
     r->features = (struct features){.implicit = r->syntax == PROTO3, .packed = r->syntax != PROTO2};
     r->features = features_of(r, find_bytes(in, 8), 50);
     if (package.size > 0 && (scope = rota_arena_text(&r->pool->arena, package)) == NULL)
         return no_memory(r);
-    while (err == 0 && in.size > 0 && rota_pb_take(&in, &field))
+    while (err == 0 && in.size > 0 && rota_pb_take_grouped(&in, &field))
         err = read_file_part(r, scope, &field);
     return err;
 }
@@ -521,7 +548,7 @@ rota_err rota_pool_add_set(struct rota_pool *pool, struct rota_slice set, struct
     while (err == 0 && set.size > 0) {
         struct rota_pb field;
 
-        if (!rota_pb_take(&set, &field) || field.number != 1 || field.wire != ROTA_PB_BYTES)
+        if (!rota_pb_take_grouped(&set, &field) || field.number != 1 || field.wire != ROTA_PB_BYTES)
             return rota_errinfo_set(info, ROTA_EPARSE, "no set of file descriptors");
         err = rota_pool_add(pool, field.bytes, info);
     }

@@ -1,7 +1,7 @@
 /* pool.h - messages, enums and services as serialised descriptors tell of them, learnt at run time.
  *
  * Files may come in any order and from anybody: what is malformed is refused, and nothing may be looked up before
- * rota_pool_link has found every type that is referred to. Names are full and without a leading dot.
+ * rota_pool_link has found every type that is referred to. From then on names are full and without a leading dot.
  * Ownership: the pool owns all that it hands out.
  * Source: google/protobuf/descriptor.proto's field numbers; protobuf's "Field Presence", "JSON Mapping" and "Feature Settings for
  * Editions" documents.
@@ -13,6 +13,8 @@
 #include "base/list.h"
 #include "base/map.h"
 #include <rota/err.h>
+
+#define ROTA_DYN_NAME_BYTES 1024 /* of a full name, at most */
 
 /* FieldDescriptorProto.Type. */
 enum rota_dyn_type {
@@ -71,6 +73,7 @@ struct rota_dyn_field {
     bool presence;  /* zero and absent differ */
     bool required;
     int32_t oneof;  /* -1: none, or that of an `optional` */
+    bool by_name, delimited; /* until linking: the type is that of what has the name; messages are groups */
     const char *type_name;                     /* of a message or enum */
     const struct rota_dyn_message *message;    /* set by linking */
     const struct rota_dyn_enum *enumeration;

@@ -6,18 +6,69 @@
 
 static rota_err unknown(struct rota_errinfo *info, const char *who, const char *name)
 {
-    return rota_errinfo_set(info, ROTA_ENOTFOUND, "%s refers to %s, which no known file declares", who, name);
+    return rota_errinfo_set(info, ROTA_ENOTFOUND, "%s refers to %s, which no known file declares", who, name + (name[0] == '.'));
 }
 
-static bool link_field(struct rota_pool *pool, struct rota_dyn_field *field)
+/* One of the two, or none. */
+struct found {
+    struct rota_dyn_message *message;
+    const struct rota_dyn_enum *enumeration;
+};
+
+static bool find_type(const struct rota_pool *pool, struct rota_slice name, struct found *ret_found)
 {
+    ret_found->message = rota_map_get(&pool->messages, name);
+    ret_found->enumeration = ret_found->message != NULL ? NULL : rota_map_get(&pool->enums, name);
+    return ret_found->message != NULL || ret_found->enumeration != NULL;
+}
+
+/* A name without a leading dot is looked for as C++ does (descriptor.proto, type_name): in the scope, then in those around it, the
+ * innermost first. A name's parts and size are bounded, and so is this. */
+static struct found resolve(const struct rota_pool *pool, const char *scope, const char *name)
+{
+    size_t size = strlen(name), prefix = strlen(scope);
+    char full[ROTA_DYN_NAME_BYTES];
+    struct found found = {NULL, NULL};
+
+    if (name[0] == '.') {
+        find_type(pool, rota_slice(name + 1, size - 1), &found);
+        return found;
+    }
+    memcpy(full, scope, prefix);
+    while (prefix > 0) {
+        if (prefix + 1 + size <= sizeof(full)) {
+            full[prefix] = '.';
+            memcpy(full + prefix + 1, name, size);
+            if (find_type(pool, rota_slice(full, prefix + 1 + size), &found))
+                return found;
+        }
+        while (prefix > 0 && full[prefix - 1] != '.')
+            prefix--;
+        prefix -= prefix > 0;
+    }
+    if (size <= sizeof(full))
+        find_type(pool, rota_slice(name, size), &found);
+    return found;
+}
+
+static bool link_field(struct rota_pool *pool, const char *scope, struct rota_dyn_field *field)
+{
+    struct found found;
+
     if (field->type_name == NULL)
         return true;
-    if (field->type == ROTA_DYN_ENUM)
-        field->enumeration = rota_map_get(&pool->enums, rota_slice_str(field->type_name));
-    else
-        field->message = rota_map_get(&pool->messages, rota_slice_str(field->type_name));
-    return field->enumeration != NULL || field->message != NULL;
+    found = resolve(pool, scope, field->type_name);
+    if (field->by_name && found.message != NULL) {
+        field->type = field->delimited ? ROTA_DYN_GROUP : ROTA_DYN_MESSAGE;
+        field->packed = false;
+        field->presence = !field->repeated;
+    }
+    if (field->type == ROTA_DYN_ENUM ? found.enumeration == NULL : found.message == NULL)
+        return false;
+    field->message = found.message;
+    field->enumeration = found.enumeration;
+    field->type_name = found.message != NULL ? found.message->name : found.enumeration->name;
+    return true;
 }
 
 static rota_err link_message(struct rota_pool *pool, struct rota_dyn_message *message, struct rota_errinfo *info)
@@ -25,7 +76,7 @@ static rota_err link_message(struct rota_pool *pool, struct rota_dyn_message *me
     for (size_t i = 0; i < message->n_fields; i++) {
         struct rota_dyn_field *field = &message->fields[i];
 
-        if (!link_field(pool, field))
+        if (!link_field(pool, message->name, field))
             return unknown(info, message->name, field->type_name);
         /* Maps, and what is in them, never are groups, whatever the file's features say. */
         if (field->type == ROTA_DYN_GROUP && (message->map_entry || field->message->map_entry))
@@ -43,11 +94,11 @@ struct extension_key {
 /* One that no message can have, or whose message has a form of its own, is as if it were not there. */
 static rota_err link_extension(struct rota_pool *pool, struct rota_dyn_extension *extension, struct rota_errinfo *info)
 {
-    struct rota_dyn_message *message = rota_map_get(&pool->messages, rota_slice_str(extension->extendee_name));
+    struct rota_dyn_message *message = resolve(pool, extension->name, extension->extendee_name).message;
     struct rota_dyn_field *field = &extension->field;
     struct extension_key *key;
 
-    if (message == NULL || !link_field(pool, field) || message->special != ROTA_DYN_PLAIN || message->map_entry ||
+    if (message == NULL || !link_field(pool, extension->name, field) || message->special != ROTA_DYN_PLAIN || message->map_entry ||
         rota_pool_field(pool, message, field->number) != NULL)
         return 0;
     key = rota_arena_zero(&pool->arena, 1, sizeof(*key));
@@ -136,10 +187,12 @@ static rota_err link_service(struct rota_pool *pool, struct rota_dyn_service *se
     for (size_t i = 0; i < service->n_methods; i++) {
         struct rota_dyn_method *method = &service->methods[i];
 
-        method->input = rota_map_get(&pool->messages, rota_slice_str(method->input_name));
-        method->output = rota_map_get(&pool->messages, rota_slice_str(method->output_name));
+        method->input = resolve(pool, service->name, method->input_name).message;
+        method->output = resolve(pool, service->name, method->output_name).message;
         if (method->input == NULL || method->output == NULL)
             return unknown(info, service->name, method->input == NULL ? method->input_name : method->output_name);
+        method->input_name = method->input->name;
+        method->output_name = method->output->name;
     }
     return 0;
 }

@@ -23,7 +23,8 @@ static const struct bad_case {
     {"a field of no type", "22 0c 0a 01 4d 12 07 0a 01 61 18 01 20 01", "a field whose type is none", ROTA_EPARSE},
     {"two fields of one number", "22 19 0a 01 4d 12 09 0a 01 61 18 01 20 01 28 05 12 09 0a 01 62 18 01 20 01 28 05", "two fields of one number", ROTA_EPARSE},
     {"a member of no oneof", "22 10 0a 01 4d 12 0b 0a 01 61 18 01 20 01 28 05 48 00", "a field of a oneof that is not there", ROTA_EPARSE},
-    {"a type that is no full name", "22 12 0a 01 4d 12 0d 0a 01 61 18 01 20 01 28 0b 32 02 78 79", "a reference to a type that is no full name", ROTA_EPARSE},
+    {"a type whose name is none", "22 12 0a 01 4d 12 0d 0a 01 61 18 01 20 01 28 0b 32 02 78 2e", "a reference to a type by a name that is none", ROTA_EPARSE},
+    {"a type that no scope has", "22 12 0a 01 4d 12 0d 0a 01 61 18 01 20 01 28 0b 32 02 78 79", "M refers to xy, which no known file declares", ROTA_ENOTFOUND},
     {"a type that is not there", "22 12 0a 01 4d 12 0d 0a 01 61 18 01 20 01 28 0b 32 02 2e 4e", "M refers to N, which no known file declares", ROTA_ENOTFOUND},
     {"an enum where a message is meant", "2a 03 0a 01 45 22 12 0a 01 4d 12 0d 0a 01 61 18 01 20 01 28 0b 32 02 2e 45",
      "M refers to E, which no known file declares", ROTA_ENOTFOUND},
@@ -31,7 +32,7 @@ static const struct bad_case {
      "S refers to N, which no known file declares", ROTA_ENOTFOUND},
     {"a name declared twice", "22 03 0a 01 4d 2a 03 0a 01 4d", "M is declared twice", ROTA_EEXIST},
     {"an entry of a map that is none", "22 07 0a 01 4d 3a 02 38 01", "M is no entry of a map", ROTA_EPARSE},
-    {"an extension of nothing", "3a 09 0a 01 78 18 64 20 01 28 05", "a reference to a type that is no full name", ROTA_EPARSE},
+    {"an extension of nothing", "3a 09 0a 01 78 18 64 20 01 28 05", "a reference to a type by a name that is none", ROTA_EPARSE},
     {"an extension declared twice", "3a 0d 0a 01 78 12 02 2e 4d 18 64 20 01 28 05 3a 0d 0a 01 78 12 02 2e 4d 18 65 20 01 28 05", "x is declared twice",
      ROTA_EEXIST},
     {"a JSON name that is no text", "22 11 0a 01 4d 12 0c 0a 01 61 18 01 20 01 28 05 52 01 ff", "a field's name in JSON is no text", ROTA_EPARSE},
@@ -177,6 +178,7 @@ static const struct extension_case {
     {"one of a message that is not there", "3a 0d 0a 01 78 12 02 2e 4e 18 64 20 01 28 05", 100, NULL, 0},
     {"one of a type that is not there", "3a 11 0a 01 78 12 02 2e 4d 18 64 20 01 28 0b 32 02 2e 4e", 100, NULL, 0},
     {"one of a field's number", "3a 0d 0a 01 78 12 02 2e 4d 18 01 20 01 28 05", 1, "a", 0},
+    {"one that is listed among a message's fields", "22 0f 0a 01 4e 12 0a 0a 02 2e 78 18 64 20 01 28 05", 100, NULL, 0},
     {"the first of two of a number", "3a 0d 0a 01 78 12 02 2e 4d 18 64 20 01 28 05 3a 0d 0a 01 79 12 02 2e 4d 18 64 20 01 28 05", 100, "[x]", 1},
 };
 
