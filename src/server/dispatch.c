@@ -46,7 +46,7 @@ void rota_server_call_answer_http(struct rota_server_call *call)
     rota_host_timer_clear(call->server->parts.host, &call->deadline);
     if (send_http(call) < 0) {
         call->stream->conn->class->reset(call->stream, H2_REFUSED_STREAM);
-        call->stream = NULL;
+        rota_server_call_detach(call);
     }
 }
 
@@ -172,8 +172,8 @@ void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *str
     rota_server_call_enter(call);
     if (rota_request_read(&call->request, &call->arena, headers, count) < 0) {
         stream->conn->class->reset(stream, H2_REFUSED_STREAM);
-        call->stream = NULL;
         call->answered = call->finished = true;
+        rota_server_call_detach(call);
         rota_server_call_leave(call);
         return;
     }

@@ -126,6 +126,31 @@ static void large_headers_count(void **unused)
     server_fixture_fini(&f);
 }
 
+/* A client may take so few header bytes that not even a bare refusal may be sent. */
+static void a_refusal_that_cannot_be_sent_frees_its_headers(void **unused)
+{
+    static char value[3001];
+    const struct rota_header headers[] = {
+        {ROTA_SLICE(":method"), ROTA_SLICE("GET")}, {ROTA_SLICE(":path"), ROTA_SLICE("/")}, {ROTA_SLICE("x"), rota_slice(value, sizeof(value) - 1)}};
+    struct rota_fake_ask *at_once, *late;
+    struct server_fixture f;
+
+    (void)unused;
+    memset(value, 'v', sizeof(value) - 1);
+    server_fixture_init(&f, NULL);
+    f.acceptor.send_err = ROTA_ELIMIT;
+    at_once = rota_fake_ask_raw(f.asker, headers, ROTA_COUNT(headers), true);
+    assert_string_equal(rota_fake_answer_status(at_once), "reset 7");
+    assert_int_equal(f.server->held_bytes, 0);
+    late = rota_fake_ask_raw(f.asker, headers, ROTA_COUNT(headers), false);
+    assert_in_range(f.server->held_bytes, 3000, 4000);
+    rota_virtual_host_advance(&f.v, INT64_C(1000000000));
+    server_fixture_run(&f);
+    assert_string_equal(rota_fake_answer_status(late), "reset 7");
+    assert_int_equal(f.server->held_bytes, 0);
+    server_fixture_fini(&f);
+}
+
 /* Its own call is the one that adds too much: answered, and its memory is free at once. */
 static void a_hoard_that_grows_ends_itself(void **unused)
 {
@@ -199,6 +224,7 @@ int main(void)
         cmocka_unit_test(who_holds_most_goes_first),
         cmocka_unit_test(unfinished_messages_are_relieved_too),
         cmocka_unit_test(large_headers_count),
+        cmocka_unit_test(a_refusal_that_cannot_be_sent_frees_its_headers),
         cmocka_unit_test(a_hoard_that_grows_ends_itself),
         cmocka_unit_test(the_log_has_a_line_a_second),
     };
