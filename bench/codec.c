@@ -33,7 +33,7 @@ static void request(void)
     size_t count;
 
     ROTA_ASSERT(rota_request_headers(&head, &arena, &headers, &count) == 0);
-    ROTA_ASSERT(rota_request_read(&read, &arena, headers, count) == 0);
+    ROTA_ASSERT(rota_request_read(&read, &arena, headers, count, 16 << 10) == 0);
     ROTA_ASSERT(read.timeout_ns == head.timeout_ns && read.http_status == 0);
 }
 

@@ -50,7 +50,7 @@ static void metadata(struct rota_slice input)
     back = rota_metadata_in(&arena);
     if (rota_metadata_add(list, rota_slice(input.data + 1, key), rota_slice(input.data + 1 + key, input.size - 1 - key), NULL) == 0) {
         ROTA_ASSERT(rota_metadata_fields(list, &arena, &field) == 0);
-        ROTA_ASSERT(rota_metadata_add_received(back, field.name, field.value) == 0 && back->count == 1);
+        ROTA_ASSERT(rota_metadata_add_received(back, field.name, field.value, 0) == 0 && back->count == 1);
         ROTA_ASSERT(rota_slice_equal(back->pairs[0].value, list->pairs[0].value));
     }
     rota_arena_fini(&arena);

@@ -69,7 +69,7 @@ static bool copy(struct rota_h2 *h2, struct rota_slice *bytes)
 
 bool rota_h2_block_count(struct rota_h2 *h2, struct rota_slice name, struct rota_slice value)
 {
-    h2->block.bytes += name.size + value.size + ROTA_H2_FIELD_OVERHEAD_BYTES;
+    h2->block.bytes += name.size + value.size + ROTA_HEADER_OVERHEAD_BYTES;
     return h2->block.bytes <= h2->options.max_header_bytes;
 }
 

@@ -36,7 +36,7 @@ static rota_err check_size(const struct rota_h2 *h2, const struct rota_header *h
     size_t bytes = bytes_of(headers, count);
 
     if (bytes + count * ROTA_HPACK_FIELD_BOUND + BLOCK_BOUND_BYTES > BLOCK_MAX_BYTES ||
-        bytes + count * ROTA_H2_FIELD_OVERHEAD_BYTES > h2->peer_max_header_bytes)
+        bytes + count * ROTA_HEADER_OVERHEAD_BYTES > h2->peer_max_header_bytes)
         return ROTA_ELIMIT;
     return 0;
 }

@@ -8,7 +8,6 @@
 #include "base/alloc.h"
 #include "base/errinfo.h"
 
-#define HEADER_BYTES_DEFAULT (8 * 1024)
 #define CONN_WINDOW_DEFAULT (1024 * 1024)
 #define HIGH_MARK_DEFAULT (64 * 1024)
 #define STREAMS_DEFAULT 100 /* server, none given; client, until SETTINGS say */
@@ -62,7 +61,7 @@ static void fill_in(struct rota_h2_options *o)
     if (o->max_concurrent_streams == 0)
         o->max_concurrent_streams = STREAMS_DEFAULT;
     if (o->max_header_bytes == 0)
-        o->max_header_bytes = HEADER_BYTES_DEFAULT;
+        o->max_header_bytes = ROTA_HEADER_LIST_BYTES;
     if (o->max_header_bytes > UINT32_MAX)
         o->max_header_bytes = UINT32_MAX;
     if (o->stream_window_bytes == 0)

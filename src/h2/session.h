@@ -25,7 +25,6 @@
 
 #define ROTA_H2_RESETS_KEPT 64
 #define ROTA_H2_CRUMB_BYTES 5 /* DATA of less, which is less than the head of a message, is a crumb (limits.c) */
-#define ROTA_H2_FIELD_OVERHEAD_BYTES 32 /* of a field in a header list, beside name and value: RFC 9113, 6.5.2 */
 #define ROTA_H2_WINDOW_DEFAULT 65535
 
 /* So many at once, and so many more each second (a token bucket). */

@@ -136,13 +136,17 @@ static void tell_cancelled(struct rota_server_call *call)
 
 void rota_server_call_detach(struct rota_server_call *call)
 {
+    struct rota_server_conn *conn = call->conn;
+
     rota_server_call_uncount(call);
-    if (call->conn != NULL && !call->finished) {
-        call->orphan_of = call->conn;
+    if (conn != NULL && !call->finished) {
+        call->orphan_of = conn;
         call->orphan_of->n_orphans++;
     }
     call->stream = NULL;
     call->conn = NULL;
+    if (conn != NULL && conn->leaving)
+        rota_server_conn_left(conn);
 }
 
 void rota_server_call_cancel(struct rota_server_call *call)
@@ -217,13 +221,10 @@ static void on_writable(void *owner, struct rota_stream *stream)
 static void on_closed(void *owner, const struct rota_stream_end *end)
 {
     struct rota_server_call *call = owner;
-    struct rota_server_conn *conn = call->conn;
 
     (void)end;
     rota_server_call_enter(call);
     rota_server_call_detach(call);
-    if (conn->leaving)
-        rota_server_conn_left(conn);
     rota_server_call_cancel(call);
     rota_server_call_leave(call);
 }

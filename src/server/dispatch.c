@@ -55,8 +55,6 @@ static void await_end(struct rota_server_call *call)
 {
     struct rota_host *host = call->server->parts.host;
 
-    if (!rota_server_has_room(call->server))
-        (void)rota_server_make_room(call->server, call->conn);
     if (rota_host_timer_set(host, &call->deadline, host->now_ns + HTTP_PATIENCE_NS) < 0)
         rota_server_call_answer_http(call);
 }
@@ -115,6 +113,14 @@ static bool set_deadline(struct rota_server_call *call)
     return rota_host_timer_set(call->server->parts.host, &call->deadline, call->deadline_ns) == 0;
 }
 
+/* Looks whether the server has room, and makes some. False: at this call's connection's cost. */
+static bool may_stay(const struct rota_server_call *call)
+{
+    if (call->conn->leaving)
+        return false;
+    return rota_server_has_room(call->server) || rota_server_make_room(call->server, call->conn);
+}
+
 void rota_server_call_proceed(struct rota_server_call *call)
 {
     const struct rota_handler *handler;
@@ -131,7 +137,7 @@ void rota_server_call_proceed(struct rota_server_call *call)
         refuse_with(call, ROTA_RESOURCE_EXHAUSTED, "what waits on the connection takes too much memory");
         return;
     }
-    if (call->conn != NULL && !rota_server_has_room(call->server) && !rota_server_make_room(call->server, call->conn)) {
+    if (call->conn != NULL && !may_stay(call)) {
         refuse_with(call, ROTA_RESOURCE_EXHAUSTED, "the server's unfinished messages take too much memory");
         return;
     }
@@ -170,7 +176,7 @@ void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *str
         call->identity = rota_identity_ref(stream->conn->class->identity(stream->conn));
     stream->conn->class->adopt(stream, &rota_server_stream_events, call);
     rota_server_call_enter(call);
-    if (rota_request_read(&call->request, &call->arena, headers, count) < 0) {
+    if (rota_request_read(&call->request, &call->arena, headers, count, server->options.max_header_bytes) < 0) {
         stream->conn->class->reset(stream, H2_REFUSED_STREAM);
         call->answered = call->finished = true;
         rota_server_call_detach(call);
@@ -178,6 +184,9 @@ void rota_server_dispatch(struct rota_server_conn *conn, struct rota_stream *str
         return;
     }
     rota_server_call_count_head(call);
+    /* Also for a call that is refused: its answer waits for as long as the client likes. */
+    if (call->head_bytes > 0)
+        (void)may_stay(call);
     if (call->request.http_status != 0) {
         call->head_only = is_head(headers, count);
         if (!end)

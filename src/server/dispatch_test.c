@@ -3,6 +3,10 @@
 #include "testing/cmocka.h"
 #include <string.h>
 
+#define COMMAS_32 ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,"
+#define COMMAS_128 COMMAS_32 COMMAS_32 COMMAS_32 COMMAS_32
+#define COMMAS_512 COMMAS_128 COMMAS_128 COMMAS_128 COMMAS_128
+
 /* input: 'e' the client's half ends, 'x' it cancels, '%' half a message, '!' a compressed one, '?' one with flag 7, '#' the prefix of
  * one that is too long, all else a message of that letter. */
 static const struct row {
@@ -31,6 +35,8 @@ static const struct row {
     {"a timeout that is over", "/t.S/Join", "grpc-timeout", "0m", "ae", "DEADLINE_EXCEEDED the deadline had passed when the call arrived", "", ""},
     {"a timeout that is not", "/t.S/Echo", "grpc-timeout", "1S", "ae", "OK", "a ", "m:a "},
     {"binary metadata that is not base64", "/t.S/Echo", "a-bin", "!", "ae", "INTERNAL the value of metadata \"a-bin\" is not base64", "", ""},
+    {"binary metadata of too many parts", "/t.S/Echo", "a-bin", COMMAS_512, "ae",
+     "RESOURCE_EXHAUSTED the request's header list is larger than 16384 bytes, each part of a -bin value counted as a field", "", ""},
     {"an encoding nobody knows", "/t.S/Echo", "grpc-encoding", "odd", "ae", "UNIMPLEMENTED", "", ""},
     {"identity is known", "/t.S/Echo", "grpc-encoding", "identity", "ae", "OK", "a ", "m:a "},
     {"a stream ends inside a message", "/t.S/Chat", NULL, NULL, "a%e", "INTERNAL the stream ended inside a message", "a ", "Sm:a C"},

@@ -126,6 +126,46 @@ static void large_headers_count(void **unused)
     server_fixture_fini(&f);
 }
 
+static const struct refused_case {
+    const char *rule, *method, *path, *name;
+    bool end;
+} refuseds[] = {
+    {"an unknown method", "POST", "/t.S/None", "x", false},
+    {"a bad path", "POST", "/", "x", false},
+    {"bad metadata", "POST", "/t.S/Echo", "x-bin", false},
+    {"no gRPC", "GET", "/t.S/Echo", "x", false},
+    {"no gRPC, and over", "GET", "/t.S/Echo", "x", true},
+};
+
+/* Their answers may wait as long as the client likes. */
+static void headers_of_refused_calls_count_too(void **unused)
+{
+    static char value[3001];
+
+    (void)unused;
+    memset(value, '!', sizeof(value) - 1);
+    for (size_t i = 0; i < ROTA_COUNT(refuseds); i++) {
+        const struct refused_case *c = &refuseds[i];
+        const struct rota_header headers[] = {
+            {ROTA_SLICE(":method"), rota_slice_str(c->method)}, {ROTA_SLICE(":path"), rota_slice_str(c->path)},
+            {ROTA_SLICE("content-type"), ROTA_SLICE("application/grpc")}, {rota_slice_str(c->name), rota_slice(value, sizeof(value) - 1)},
+        };
+        struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+        struct rota_fake_asker *other;
+        struct server_fixture f;
+        print_message("  %s\n", c->rule);
+        options.max_total_bytes = 10000;
+        server_fixture_init(&f, &options);
+        other = rota_fake_connect(&f.acceptor);
+        settle_queue(&f, other, 7500);
+        (void)rota_fake_ask_raw(f.asker, headers, ROTA_COUNT(headers), c->end);
+        assert_true(other->closed);
+        assert_false(f.asker->closed);
+        settle_queue(&f, other, 0);
+        server_fixture_fini(&f);
+    }
+}
+
 /* A client may take so few header bytes that not even a bare refusal may be sent. */
 static void a_refusal_that_cannot_be_sent_frees_its_headers(void **unused)
 {
@@ -224,6 +264,7 @@ int main(void)
         cmocka_unit_test(who_holds_most_goes_first),
         cmocka_unit_test(unfinished_messages_are_relieved_too),
         cmocka_unit_test(large_headers_count),
+        cmocka_unit_test(headers_of_refused_calls_count_too),
         cmocka_unit_test(a_refusal_that_cannot_be_sent_frees_its_headers),
         cmocka_unit_test(a_hoard_that_grows_ends_itself),
         cmocka_unit_test(the_log_has_a_line_a_second),

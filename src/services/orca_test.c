@@ -125,7 +125,7 @@ static const char *trailer_of(const struct rota_fake_ask *ask)
     if (value == NULL)
         return "none";
     assert_int_equal(rota_metadata_new(NULL, &trailers), 0);
-    assert_int_equal(rota_metadata_add_received(trailers, ROTA_SLICE("endpoint-load-metrics-bin"), rota_slice_str(value)), 0);
+    assert_int_equal(rota_metadata_add_received(trailers, ROTA_SLICE("endpoint-load-metrics-bin"), rota_slice_str(value), 0), 0);
     assert_true(rota_load_report_of(trailers, &report));
     text = text_of(&report);
     rota_metadata_free(trailers);

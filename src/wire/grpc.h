@@ -40,7 +40,8 @@ struct rota_response {
     int64_t pushback_ms;        /* negative: do not retry */
 };
 
-/* Response headers; end: trailers-only. A wrong :status or content-type rejects the response with the mapped status, naming both. ROTA_ENOMEM. */
+/* Response headers; end: trailers-only. A wrong :status or content-type rejects the response with the mapped status, naming both; so does
+ * (RESOURCE_EXHAUSTED, as with trailers) a list over ROTA_HEADER_LIST_BYTES, each part of a "-bin" value a field of its own. ROTA_ENOMEM. */
 rota_err rota_response_headers(struct rota_response *r, struct rota_arena *arena, const struct rota_header *headers, size_t count, bool end);
 /* Trailers; count 0 or without grpc-status: UNKNOWN or what the HTTP status says, with a sentence. ROTA_ENOMEM. */
 rota_err rota_response_trailers(struct rota_response *r, struct rota_arena *arena, const struct rota_header *headers, size_t count);
@@ -60,11 +61,12 @@ struct rota_request {
     struct rota_metadata *metadata; /* in the arena */
     bool accepts_gzip;
     int http_status;    /* not 0: no gRPC request, answer with this HTTP status (415, 405, 400) and no more */
-    struct rota_status reject; /* code not OK: answer trailers-only with it (bad grpc-timeout, unknown encoding) */
+    struct rota_status reject; /* code not OK: answer trailers-only with it (bad grpc-timeout, unknown encoding, too much metadata) */
 };
 
-/* Copies what it keeps into the arena. ROTA_ENOMEM. */
-rota_err rota_request_read(struct rota_request *ret_request, struct rota_arena *arena, const struct rota_header *headers, size_t count);
+/* Copies what it keeps into the arena: three times max_bytes at most, if the list is no longer than that as HTTP/2 counts it. Each part of a
+ * "-bin" value counts as a field of its own. ROTA_ENOMEM. */
+rota_err rota_request_read(struct rota_request *ret_request, struct rota_arena *arena, const struct rota_header *headers, size_t count, size_t max_bytes);
 /* Response headers, with initial metadata; gzip: messages may be compressed. */
 rota_err rota_response_head(struct rota_arena *arena, const struct rota_metadata *initial, bool gzip, struct rota_header **ret_headers, size_t *ret_count);
 

@@ -70,14 +70,17 @@ rota_err rota_request_headers(const struct rota_request_head *head, struct rota_
 struct seen {
     struct rota_slice method, te, timeout;
     bool has_timeout; /* an empty one is no timeout, and yet there */
+    size_t max_bytes; /* of the list */
+    bool too_large;
 };
 
-static rota_err read_metadata(struct rota_request *request, const struct rota_header *field)
+static rota_err read_metadata(struct rota_request *request, struct seen *seen, const struct rota_header *field)
 {
-    rota_err err = rota_metadata_add_received(request->metadata, field->name, field->value);
+    rota_err err = rota_metadata_add_received(request->metadata, field->name, field->value, seen->max_bytes);
 
+    seen->too_large |= err == ROTA_ELIMIT;
     if (err != ROTA_EPARSE)
-        return err;
+        return err == ROTA_ELIMIT ? 0 : err;
     rota_status_set(&request->reject, ROTA_INTERNAL, "the value of metadata \"%.*s\" is not base64", SHOWN(field->name));
     return 0;
 }
@@ -110,7 +113,7 @@ static rota_err read_field(struct rota_request *request, struct seen *seen, stru
     case ROTA_FIELD_STATUS:
         return 0;
     default:
-        return read_metadata(request, field);
+        return read_metadata(request, seen, field);
     }
 }
 
@@ -137,10 +140,10 @@ static int http_status_of(const struct rota_request *request, const struct seen 
     return request->path.size == 0 ? 400 : 0;
 }
 
-rota_err rota_request_read(struct rota_request *ret_request, struct rota_arena *arena, const struct rota_header *headers, size_t count)
+rota_err rota_request_read(struct rota_request *ret_request, struct rota_arena *arena, const struct rota_header *headers, size_t count, size_t max_bytes)
 {
     struct rota_request request = {.timeout_ns = INT64_MAX, .metadata = rota_metadata_in(arena)};
-    struct seen seen = {0};
+    struct seen seen = {.max_bytes = max_bytes};
 
     if (request.metadata == NULL)
         return ROTA_ENOMEM;
@@ -156,6 +159,9 @@ rota_err rota_request_read(struct rota_request *ret_request, struct rota_arena *
         rota_status_set(&request.reject, ROTA_UNIMPLEMENTED, "the path \"%.*s\" is not /service/method", SHOWN(request.path));
     else if (rota_encoding_of(request.encoding) == ROTA_ENCODING_UNKNOWN)
         rota_compressed_status(request.encoding, true, &request.reject);
+    if (seen.too_large || rota_metadata_exceeds(request.metadata, headers, count, max_bytes))
+        rota_status_set(&request.reject, ROTA_RESOURCE_EXHAUSTED, "the request's header list is larger than %zu bytes, each part of a -bin value counted as a field",
+                        max_bytes);
     *ret_request = request;
     return 0;
 }

@@ -79,6 +79,9 @@ static void constant_fields_come_first(void **state)
 
 /* --- Reading --- */
 
+#define LIST_BYTES ((size_t)16 << 10)
+#define MAX_BYTES 497 /* FIXED and a k-bin of six empty parts */
+
 static const struct read_case {
     const char *rule, *lines;
     int want_http;
@@ -109,6 +112,10 @@ static const struct read_case {
     {"gzip is an encoding", FIXED "\ngrpc-encoding: gzip", 0, ROTA_OK, INT64_MAX, 0, NULL},
     {"deflate is an encoding", FIXED "\ngrpc-encoding: deflate", 0, ROTA_OK, INT64_MAX, 0, NULL},
     {"any other is none", FIXED "\ngrpc-encoding: snappy", 0, ROTA_UNIMPLEMENTED, INT64_MAX, 0, "\"snappy\" is not supported"},
+    {"parts of -bin are fields, up to the limit", FIXED "\nk-bin: ,,,,,", 0, ROTA_OK, INT64_MAX, 6, NULL},
+    {"and beyond it", FIXED "\nk-bin: ,,,,,,", 0, ROTA_RESOURCE_EXHAUSTED, INT64_MAX, 7, "larger than 497 bytes"},
+    {"in several fields too", FIXED "\nk-bin: ,,\nl-bin: ,,,", 0, ROTA_RESOURCE_EXHAUSTED, INT64_MAX, 7, "larger than 497 bytes"},
+    {"parts that are too many alone are not kept", FIXED "\nk-bin: ,,,,,,,,,,,,,,", 0, ROTA_RESOURCE_EXHAUSTED, INT64_MAX, 0, "larger than 497 bytes"},
     {"-bin that is no base64", FIXED "\nk-bin: !", 0, ROTA_INTERNAL, INT64_MAX, 0, "\"k-bin\" is not base64"},
 };
 
@@ -121,7 +128,7 @@ static rota_err read_one(const struct rota_alloc *alloc, void *ctx)
     rota_err err;
 
     rota_arena_init(&arena, alloc, 64);
-    err = rota_request_read(&got, &arena, headers, headers_of_lines(c->lines, headers));
+    err = rota_request_read(&got, &arena, headers, headers_of_lines(c->lines, headers), MAX_BYTES);
     if (err == 0) {
         assert_int_equal(got.http_status, c->want_http);
         assert_int_equal(got.reject.code, c->want_code);
@@ -145,6 +152,46 @@ static void requests_are_read_or_answered_with_the_reason(void **state)
     }
 }
 
+static const struct shape_case {
+    const char *rule, *name, *value;
+    size_t value_bytes; /* so long by repeating its last byte; 0: as it is */
+    size_t n_fields;
+} shapes[] = {
+    {"the shortest fields", "a", "b", 0, LIST_BYTES / 34},
+    {"the shortest of -bin", "-bin", "Zg", 0, LIST_BYTES / 38},
+    {"one field of all parts that fit", "-bin", ",", LIST_BYTES / 36 - 1, 1},
+    {"one of a part more than fits", "-bin", ",", LIST_BYTES / 36, 1},
+    {"a comma in each field", "-bin", ",", 0, LIST_BYTES / 73},
+    {"what HPACK's table names in a byte each: 16000 commas in four", "-bin", ",", 4000, 4},
+    {"a long value", "a", "b", LIST_BYTES - 33, 1},
+    {"a long binary one", "-bin", "Z", LIST_BYTES - 36, 1},
+};
+
+/* The fewest bytes on the wire may name any list that is no longer than the limit. */
+static void what_is_kept_is_bounded_by_the_limit(void **state)
+{
+    static struct rota_header headers[LIST_BYTES / 33];
+    static char value[LIST_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(shapes); i++) {
+        const struct shape_case *c = &shapes[i];
+        size_t size = c->value_bytes > 0 ? c->value_bytes : strlen(c->value);
+        struct rota_request got;
+        struct rota_arena arena;
+
+        memset(value, c->value[strlen(c->value) - 1], sizeof(value));
+        memcpy(value, c->value, strlen(c->value));
+        for (size_t k = 0; k < c->n_fields; k++)
+            headers[k] = (struct rota_header){rota_slice_str(c->name), rota_slice(value, size)};
+        rota_arena_init(&arena, NULL, 0);
+        assert_int_equal(rota_request_read(&got, &arena, headers, c->n_fields, LIST_BYTES), 0);
+        print_message("  %s: %zu bytes\n", c->rule, arena.used_bytes);
+        assert_true(arena.used_bytes <= 3 * LIST_BYTES);
+        rota_arena_fini(&arena);
+    }
+}
+
 static void what_is_kept_is_a_copy(void **state)
 {
     char lines[] = ":method: POST\n:path: /s/m\n:authority: a:1\ncontent-type: application/grpc+x\nkey: value";
@@ -156,7 +203,7 @@ static void what_is_kept_is_a_copy(void **state)
 
     (void)state;
     rota_arena_init(&arena, NULL, 0);
-    assert_int_equal(rota_request_read(&got, &arena, headers, count), 0);
+    assert_int_equal(rota_request_read(&got, &arena, headers, count, MAX_BYTES), 0);
     memset(lines, '.', sizeof(lines) - 1);
     assert_true(rota_slice_equal(got.path, ROTA_SLICE("/s/m")));
     assert_true(rota_slice_equal(got.authority, ROTA_SLICE("a:1")));
@@ -175,7 +222,7 @@ static void host_stands_in_for_authority(void **state)
 
     (void)state;
     rota_arena_init(&arena, NULL, 0);
-    assert_int_equal(rota_request_read(&got, &arena, headers, count), 0);
+    assert_int_equal(rota_request_read(&got, &arena, headers, count, MAX_BYTES), 0);
     assert_true(rota_slice_equal(got.authority, ROTA_SLICE("h")));
     rota_arena_fini(&arena);
 }
@@ -185,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(constant_fields_come_first),
         cmocka_unit_test(requests_are_read_or_answered_with_the_reason),
+        cmocka_unit_test(what_is_kept_is_bounded_by_the_limit),
         cmocka_unit_test(what_is_kept_is_a_copy),
         cmocka_unit_test(host_stands_in_for_authority),
     };

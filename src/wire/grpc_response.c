@@ -18,6 +18,7 @@
 struct block {
     struct rota_slice content_type, grpc_status, grpc_message, undecodable;
     int http_status; /* 0: none */
+    bool too_large;
 };
 
 /* Digits only; -1 for anything else or above 9999. */
@@ -83,10 +84,11 @@ static rota_err read_field(struct rota_response *r, struct block *block, struct 
     case ROTA_FIELD_ACCEPT_ENCODING:
         return 0;
     default:
-        err = rota_metadata_add_received(metadata, field->name, field->value);
+        err = rota_metadata_add_received(metadata, field->name, field->value, ROTA_HEADER_LIST_BYTES);
         if (err == ROTA_EPARSE)
             block->undecodable = field->name;
-        return err == ROTA_EPARSE ? 0 : err;
+        block->too_large |= err == ROTA_ELIMIT;
+        return err == ROTA_ENOMEM ? err : 0;
     }
 }
 
@@ -100,6 +102,7 @@ static rota_err read_block(struct rota_response *r, struct block *block, struct 
     for (size_t i = 0; i < count; i++)
         if (read_field(r, block, arena, metadata, &headers[i]) < 0)
             return ROTA_ENOMEM;
+    block->too_large |= rota_metadata_exceeds(metadata, headers, count, ROTA_HEADER_LIST_BYTES);
     *ret_metadata = metadata;
     return 0;
 }
@@ -159,6 +162,13 @@ static rota_err take_status(struct rota_response *r, struct rota_arena *arena, c
     return take_message(r, arena, (enum rota_code)code, block->grpc_message);
 }
 
+/* As HTTP/2 does with a list that is too large as it comes. */
+static rota_err conclude_too_large(struct rota_response *r, struct rota_arena *arena)
+{
+    return conclude(r, arena, ROTA_RESOURCE_EXHAUSTED, "the reply's header list is larger than %zu bytes, each part of a -bin value counted as a field",
+        ROTA_HEADER_LIST_BYTES);
+}
+
 /* Headers that are no gRPC: the status is final, whatever follows is not looked at. */
 static rota_err reject(struct rota_response *r, struct rota_arena *arena, const struct block *block)
 {
@@ -184,6 +194,10 @@ rota_err rota_response_headers(struct rota_response *r, struct rota_arena *arena
         r->trailing = metadata;
     else
         r->initial = metadata;
+    if (block.too_large) {
+        r->rejected = !end;
+        return conclude_too_large(r, arena);
+    }
     /* What is no gRPC may tell why it failed, but not that all went well. */
     if (block.grpc_status.size > 0 && (is_grpc ? end : parse_number(block.grpc_status) != 0)) {
         r->rejected = !end;
@@ -209,6 +223,8 @@ rota_err rota_response_trailers(struct rota_response *r, struct rota_arena *aren
         return 0;
     if (read_block(r, &block, arena, &r->trailing, headers, count) < 0)
         return ROTA_ENOMEM;
+    if (block.too_large)
+        return conclude_too_large(r, arena);
     if (block.grpc_status.size > 0)
         return take_status(r, arena, &block);
     if (count == 0)

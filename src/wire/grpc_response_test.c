@@ -7,6 +7,11 @@
 
 #define GRPC ":status: 200\ncontent-type: application/grpc"
 
+#define COMMAS_16 ",,,,,,,,,,,,,,,,"
+#define COMMAS_64 COMMAS_16 COMMAS_16 COMMAS_16 COMMAS_16
+#define COMMAS_256 COMMAS_64 COMMAS_64 COMMAS_64 COMMAS_64
+#define TOO_LARGE "the reply's header list is larger than 8192 bytes, each part of a -bin value counted as a field"
+
 static const struct read_case {
     const char *rule, *headers, *trailers; /* trailers NULL: the headers end the stream */
     bool headers_seen, rejected;
@@ -46,6 +51,10 @@ static const struct read_case {
      "the server's grpc-status \"99999999999\" is no number; its message: "},
     {"a message that is no UTF-8", GRPC, "grpc-status: 2\ngrpc-message: a%FFb%00c", true, false, ROTA_UNKNOWN, "a?b?c"},
     {"-bin in headers that is no base64", GRPC "\nk-bin: !", "grpc-status: 0", false, true, ROTA_INTERNAL, "the value of metadata \"k-bin\" is not base64"},
+    {"-bin in headers of more parts than fit", GRPC "\nk-bin: " COMMAS_256, "grpc-status: 0", false, true, ROTA_RESOURCE_EXHAUSTED, TOO_LARGE},
+    {"-bin in trailers of more parts than fit", GRPC, "k-bin: " COMMAS_256 "\ngrpc-status: 0", true, false, ROTA_RESOURCE_EXHAUSTED, TOO_LARGE},
+    {"-bin in trailers-only of more parts than fit", GRPC "\ngrpc-status: 0\nk-bin: " COMMAS_256, NULL, false, false, ROTA_RESOURCE_EXHAUSTED, TOO_LARGE},
+    {"-bin of many parts that fit", GRPC, "k-bin: " COMMAS_64 COMMAS_64 COMMAS_64 "\ngrpc-status: 0", true, false, ROTA_OK, ""},
     {"-bin in trailers that is no base64 costs the pair", GRPC, "k-bin: !\ngrpc-status: 3", true, false, ROTA_INVALID_ARGUMENT, ""},
 };
 

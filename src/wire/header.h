@@ -8,4 +8,7 @@ struct rota_header {
     struct rota_slice name, value;
 };
 
+#define ROTA_HEADER_OVERHEAD_BYTES 32 /* of a field in a header list, beside name and value: RFC 9113, 6.5.2 */
+#define ROTA_HEADER_LIST_BYTES ((size_t)8 << 10) /* the longest that a client takes, counted so */
+
 #endif

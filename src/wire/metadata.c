@@ -10,7 +10,6 @@
 #include "wire/text.h"
 
 #define FIRST_PAIRS 8
-#define FIELD_OVERHEAD_BYTES 32 /* RFC 9113 section 6.5.2 */
 
 /* Fields of HTTP and of gRPC's own request that a second copy would break or that HTTP/2 forbids. */
 static const char *const reserved[] = {
@@ -96,7 +95,7 @@ static rota_err push(struct rota_metadata *metadata, struct rota_slice key, stru
     if (reserve(metadata, 1) < 0)
         return ROTA_ENOMEM;
     metadata->pairs[metadata->count++] = (struct rota_metadatum){key, value};
-    metadata->size_bytes += key.size + value.size + FIELD_OVERHEAD_BYTES;
+    metadata->size_bytes += key.size + value.size + ROTA_HEADER_OVERHEAD_BYTES;
     return 0;
 }
 
@@ -197,9 +196,12 @@ rota_err rota_metadata_add_text(struct rota_metadata *metadata, const char *key,
 
 static rota_err push_decoded(struct rota_metadata *metadata, struct rota_slice key, struct rota_slice text)
 {
-    uint8_t *bytes = rota_arena_get(metadata->arena, text.size / 4 * 3 + 6);
+    uint8_t *bytes;
     size_t size;
 
+    if (text.size == 0)
+        return push(metadata, key, text);
+    bytes = rota_arena_get(metadata->arena, text.size / 4 * 3 + 6);
     if (bytes == NULL)
         return ROTA_ENOMEM;
     if (rota_base64_decode(text, bytes, &size) < 0)
@@ -221,13 +223,34 @@ static struct rota_slice trimmed(struct rota_slice text)
     return text;
 }
 
-rota_err rota_metadata_add_received(struct rota_metadata *metadata, struct rota_slice name, struct rota_slice value)
+/* A comma is a byte on the wire, or none with HPACK's table, and a pair here: each is counted as the field's head that it stands for. */
+static rota_err count_parts(struct rota_metadata *metadata, struct rota_slice name, struct rota_slice value, size_t max_bytes, size_t *ret_count)
+{
+    size_t part_bytes = name.size + ROTA_HEADER_OVERHEAD_BYTES - 1, split_bytes = metadata->split_bytes, count = 1;
+    const uint8_t *comma;
+
+    while (value.size > 0 && (comma = memchr(value.data, ',', value.size)) != NULL) {
+        split_bytes += part_bytes;
+        if (split_bytes > max_bytes)
+            return ROTA_ELIMIT;
+        count++;
+        value = rota_slice(comma + 1, value.size - (size_t)(comma - value.data) - 1);
+    }
+    metadata->split_bytes = split_bytes;
+    *ret_count = count;
+    return 0;
+}
+
+rota_err rota_metadata_add_received(struct rota_metadata *metadata, struct rota_slice name, struct rota_slice value, size_t max_bytes)
 {
     struct rota_slice key;
+    size_t count;
 
     if (!is_binary(name))
         return push_copy(metadata, name, trimmed(value)); /* spaces are no part of it, and nobody could send it on with them */
-    if (rota_arena_slice(metadata->arena, name, &key) < 0)
+    if (count_parts(metadata, name, value, max_bytes, &count) < 0)
+        return ROTA_ELIMIT;
+    if (reserve(metadata, count) < 0 || rota_arena_slice(metadata->arena, name, &key) < 0)
         return ROTA_ENOMEM;
     for (;;) {
         const uint8_t *comma = value.size == 0 ? NULL : memchr(value.data, ',', value.size);
@@ -238,6 +261,17 @@ rota_err rota_metadata_add_received(struct rota_metadata *metadata, struct rota_
             return err;
         value = rota_slice(comma + 1, value.size - size - 1);
     }
+}
+
+bool rota_metadata_exceeds(const struct rota_metadata *metadata, const struct rota_header *headers, size_t count, size_t max_bytes)
+{
+    size_t bytes = metadata->split_bytes;
+
+    if (bytes == 0)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        bytes += headers[i].name.size + headers[i].value.size + ROTA_HEADER_OVERHEAD_BYTES;
+    return bytes > max_bytes;
 }
 
 rota_err rota_metadata_copy(struct rota_metadata *metadata, const struct rota_metadata *from)

@@ -89,6 +89,8 @@ static void what_is_missing_does_no_harm(void **state)
     rota_metadata_free(NULL);
 }
 
+#define SPLIT_MAX_BYTES (2 * (sizeof("k-bin") - 1 + 32 - 1)) /* the third part is the last that fits */
+
 static const struct received_case {
     const char *rule, *name, *value;
     rota_err want;
@@ -101,6 +103,10 @@ static const struct received_case {
     {"-bin is decoded", "k-bin", "Zm9v", 0, 1, "foo", "foo"},
     {"padding or not", "k-bin", "Zg==", 0, 1, "f", "f"},
     {"-bin is split at commas", "k-bin", "Zm9v,Zg==,Zm8", 0, 3, "foo", "fo"},
+    {"a part too many costs the field", "k-bin", ",,,", ROTA_ELIMIT, 0, "", ""},
+    {"empty parts are empty pairs", "k-bin", ",Zm8,", 0, 3, "", ""},
+    {"a long name makes parts long", "a-very-long-name-of-metadata-that-is-binary-bin", "Zg,Zg", ROTA_ELIMIT, 0, "", ""},
+    {"commas in text are text", "k", ",,,,,,,", 0, 1, ",,,,,,,", ",,,,,,,"},
     {"spaces around parts", "k-bin", "Zm9v , Zg", 0, 2, "foo", "f"},
     {"an empty -bin value is one empty pair", "k-bin", "", 0, 1, "", ""},
     {"a part that is no base64", "k-bin", "Zm9v,!", ROTA_EPARSE, 1, "foo", "foo"},
@@ -117,7 +123,7 @@ static void received_fields_become_pairs(void **state)
         print_message("  %s\n", c->rule);
         rota_arena_init(&arena, NULL, 0);
         list = rota_metadata_in(&arena);
-        assert_int_equal(rota_metadata_add_received(list, rota_slice_str(c->name), rota_slice_str(c->value)), c->want);
+        assert_int_equal(rota_metadata_add_received(list, rota_slice_str(c->name), rota_slice_str(c->value), SPLIT_MAX_BYTES), c->want);
         assert_int_equal(rota_metadata_count(list), c->n_pairs);
         assert_true(rota_slice_equal(rota_metadata_at(list, 0).value, rota_slice_str(c->first)));
         assert_true(rota_slice_equal(rota_metadata_at(list, c->n_pairs - 1).value, rota_slice_str(c->last)));
@@ -150,7 +156,7 @@ static rota_err there_and_back(const struct rota_alloc *alloc, void *ctx)
     }
     assert_true(rota_slice_equal(fields[10].value, ROTA_SLICE("/wAB")));
     for (size_t i = 0; i < rota_metadata_count(copy) && err == 0; i++)
-        err = rota_metadata_add_received(back, fields[i].name, fields[i].value);
+        err = rota_metadata_add_received(back, fields[i].name, fields[i].value, 0);
     for (size_t i = 0; i < rota_metadata_count(list) && err == 0; i++) {
         assert_true(rota_slice_equal(rota_metadata_at(back, i).key, rota_metadata_at(list, i).key));
         assert_true(rota_slice_equal(rota_metadata_at(back, i).value, rota_metadata_at(list, i).value));
