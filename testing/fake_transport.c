@@ -82,6 +82,8 @@ static rota_err send_data(struct rota_stream *base, struct rota_chunk *chunk, bo
     rota_err err = stream->conn->transport->send_err;
 
     assert_false(stream->end);
+    if (err == 0 && (stream->ended || stream->conn->closing))
+        err = ROTA_ECLOSED;
     if (err == 0 && chunk != NULL)
         err = rota_buffer_append(&stream->data, rota_chunk_slice(chunk));
     rota_chunk_unref(chunk);
@@ -354,7 +356,7 @@ void rota_fake_raw_headers(struct rota_fake_stream *stream, const struct rota_he
     stream->answered = true;
     begin(stream->conn);
     stream->events->on_headers(stream->owner, &stream->stream, headers, count, end);
-    if (end && !stream->dead && stream->end) {
+    if (end && !stream->dead && (stream->end || stream->ended)) {
         die(stream);
         stream->events->on_closed(stream->owner, &done);
     }
@@ -429,7 +431,7 @@ static void end_by_peer(struct rota_fake_stream *stream, const struct rota_heade
         return;
     begin(stream->conn);
     stream->events->on_end(stream->owner, &stream->stream, trailers, count);
-    if (!stream->dead && stream->end) {
+    if (!stream->dead && (stream->end || stream->ended)) {
         die(stream);
         stream->events->on_closed(stream->owner, &done);
     }

@@ -4,7 +4,8 @@
  * drain, die; headers, messages and ends arrive. Each rota_fake_ function is one event: it runs inside a turn of the host, which
  * is then run dry. Records stay until rota_fake_transport_fini, so that a test may look at what has ended.
  * The fake watches the rules of transport.h and fails the test when one is broken: no operation on what is dead, no stream on a
- * connection that is not up, each chunk given once.
+ * connection that is not up, each chunk given once. As on a real connection a stream is deaf (`ended`) before its end is told, and so are
+ * all while the loss of their connection is told.
  */
 #ifndef ROTA_TESTING_FAKE_TRANSPORT_H
 #define ROTA_TESTING_FAKE_TRANSPORT_H
@@ -31,6 +32,7 @@ struct rota_fake_stream {
     size_t consumed; /* of those, credited */
     bool answered;   /* response headers were given; further ones are not */
     bool end;        /* the code under test has half-closed */
+    bool ended;      /* the peer has ended it, which is told after what came before: send says ROTA_ECLOSED; the test's */
     bool dead;       /* reset or closed: no operation any more */
     bool reset;
     uint32_t reset_code;

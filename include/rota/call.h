@@ -92,7 +92,8 @@ struct rota_call_events {
 /* Any kind of method. events must outlive the call. */
 ROTA_API ROTA_MUST_USE rota_err rota_call_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                 const struct rota_call_events *events, void *arg, struct rota_call **ret_call);
-/* Packs the message at once. ROTA_EAGAIN: the queue is full, nothing was taken; ROTA_ECLOSED: ended or half-closed; ROTA_ENOMEM. */
+/* Packs the message at once. ROTA_EAGAIN: the queue is full, nothing was taken; ROTA_ECLOSED: half-closed, or ended,
+ * and on_done says how; ROTA_ENOMEM. 0 is no promise that the server reads it: its status may be on the way. */
 ROTA_API ROTA_MUST_USE rota_err rota_call_write(struct rota_call *call, const void *message);
 ROTA_API rota_err rota_call_write_end(struct rota_call *call);
 ROTA_API void rota_call_hold(struct rota_call *call);   /* no on_message until resumed: flow control slows the server down */

@@ -164,6 +164,8 @@ static void on_chat(struct rota_server_call *call, const void *message, const vo
     (void)user;
     assert_int_equal(rota_server_call_set_compression(call, compressed ? ROTA_COMPRESSION_DEFAULT : ROTA_COMPRESSION_NONE), 0);
     (void)!rota_server_call_send(call, message);
+    if (rota_slice_equal(*(const struct rota_slice *)message, ROTA_SLICE("bye")))
+        rota_server_call_finish(call, NULL);
 }
 
 static void on_chat_end(struct rota_server_call *call, const void *handlers, void *user)

@@ -2,7 +2,7 @@
  *
  * Echo (unary) replies with its request and sends metadata that begins with "x-" back, in headers and trailers; Join (client
  * streaming) replies with the number of bytes received; Count (server streaming), asked "N SIZE", sends N messages of that size;
- * Chat (both) echoes, compressed only what came so; Fail (unary), asked "CODE text", fails so; Delay (unary), asked "MS", replies after that time.
+ * Chat (both) echoes, compressed only what came so, and ends the call with "bye"; Fail (unary), asked "CODE text", fails so; Delay (unary), asked "MS", replies after that time.
  */
 #ifndef ROTA_ASSEMBLY_FIXTURE_H
 #define ROTA_ASSEMBLY_FIXTURE_H

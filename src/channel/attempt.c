@@ -34,7 +34,7 @@ void rota_attempt_init(struct rota_attempt *attempt, struct rota_call *call)
     attempt->call = call;
     rota_list_init(&attempt->link);
     attempt->state = ROTA_ATTEMPT_PICKING;
-    attempt->picked = attempt->sent = attempt->end_sent = attempt->end_seen = attempt->superseded = false;
+    attempt->picked = attempt->sent = attempt->deaf = attempt->end_sent = attempt->end_seen = attempt->superseded = false;
     attempt->number = 0;
     attempt->place = NULL;
     attempt->connection = NULL;
@@ -109,7 +109,7 @@ size_t rota_attempt_queued(const struct rota_attempt *attempt)
     return attempt->stream->conn->class->queued(attempt->stream);
 }
 
-rota_err rota_attempt_flush(struct rota_attempt *attempt)
+static rota_err send_rest(struct rota_attempt *attempt)
 {
     struct rota_call *call = attempt->call;
     struct rota_stream *stream = attempt->stream;
@@ -120,11 +120,24 @@ rota_err rota_attempt_flush(struct rota_attempt *attempt)
         struct rota_chunk *chunk = outbox->chunks[attempt->n_sent++];
         bool end = call->half_closed && attempt->n_sent == outbox->count;
         err = stream->conn->class->send(stream, rota_chunk_ref(chunk), end);
-        attempt->end_sent = end;
+        attempt->end_sent = end && err == 0;
     }
     if (err == 0 && call->half_closed && !attempt->end_sent) {
         err = stream->conn->class->send(stream, NULL, true);
-        attempt->end_sent = true;
+        attempt->end_sent = err == 0;
+    }
+    return err;
+}
+
+rota_err rota_attempt_flush(struct rota_attempt *attempt)
+{
+    struct rota_call *call = attempt->call;
+    struct rota_outbox *outbox = &call->outbox;
+    rota_err err = send_rest(attempt);
+
+    if (err == ROTA_ECLOSED) {
+        attempt->deaf = true;
+        return 0;
     }
     if (call->committed)
         rota_attempt_forget_sent(attempt);
@@ -333,7 +346,7 @@ void rota_attempt_restart(struct rota_attempt *attempt)
 {
     go(attempt, ROTA_ATTEMPT_PICKING);
     tell_policies_unused(attempt);
-    attempt->sent = attempt->end_sent = attempt->end_seen = false;
+    attempt->sent = attempt->deaf = attempt->end_sent = attempt->end_seen = false;
     attempt->n_sent = 0;
     attempt->response = (struct rota_response){0};
     rota_frame_decoder_fini(&attempt->decoder);

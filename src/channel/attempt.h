@@ -29,6 +29,7 @@ struct rota_attempt {
     bool picked, sent;
     bool superseded; /* abandoned because another attempt of the call won */
     uint8_t number;  /* counted attempts of the call before this one */
+    bool deaf;      /* its stream takes nothing more: the end has come and is told next, or the connection's has */
     bool end_sent;  /* our half-close was handed to the stream */
     bool end_seen;  /* the peer's end has come: response.status is how it went */
     uint64_t balance_number;
@@ -49,7 +50,13 @@ void rota_attempt_fini(struct rota_attempt *attempt); /* in OVER, or never start
 /* Picks a connection and opens a stream there, or waits in a queue. May end the call. */
 void rota_attempt_start(struct rota_attempt *attempt);
 
-/* Sends what the outbox has that was not sent, and the half-close if it is time. Only in OPEN. ROTA_ENOMEM. */
+static inline bool rota_attempt_listens(const struct rota_attempt *attempt)
+{
+    return attempt->state == ROTA_ATTEMPT_OPEN && attempt->stream != NULL && !attempt->deaf;
+}
+
+/* Sends what the outbox has that was not sent, and the half-close if it is time. Only while it listens, which may be found to be over: then the
+ * outbox keeps what another attempt would send. ROTA_ENOMEM. */
 rota_err rota_attempt_flush(struct rota_attempt *attempt);
 /* Bytes handed to the stream that are not on the wire yet. */
 size_t rota_attempt_queued(const struct rota_attempt *attempt);

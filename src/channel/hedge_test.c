@@ -62,6 +62,8 @@ static void hedges_follow_the_rules(void **unused)
 static const struct rota_tries_case streams[] = {
     {"a hedge gets what was written before it", HEDGE_3, "talk w:10 +100 end a:r", "b0 a1 b- OK", "ab"},
     {"a message after the commit goes to the winner alone", HEDGE_3, "talk w:10 +100 a:h w:10 end a:t0", "b0 a1 b- OK", "ab"},
+    {"one that has ended harms no other", HEDGE_3, "talk w:10 +100 b:deaf w:10 end b!14 a:r", "b0 a1 b2 b- OK", "ab"},
+    {"nor is it the one committed to", HEDGE_3, "talk w:10 +100 b:deaf w:263000 = end a:r", "b0 a1 b- = OK", "ab"},
     {"more than is kept commits to one", HEDGE_3, "talk w:10 +100 w:263000 = a:r b:r", "b0 a1 a- = OK", "ab"},
 };
 

@@ -76,6 +76,13 @@ static const struct rota_tries_case streams[] = {
     {"more is not, and commits", RETRY, "talk w:263000 a!14 +9999", "a0 UNAVAILABLE", "a"},
     {"the sum counts", RETRY, "talk w:131000 w:132000 a!14 +9999", "a0 UNAVAILABLE", "a"},
     {"a write after the end of a committed call is refused", RETRY, "talk w:10 a:h a:t14 +1", "a0 UNAVAILABLE", "a"},
+    {"what follows the server's end is no failure", RETRY, "talk w:10 a:h a:deaf w:10 end a:t0", "a0 OK", "a"},
+    {"the first such write is taken, the next refused", RETRY, "talk w:10 a:h a:deaf w:10 w:10 a:t5", "a0 ROTA_ECLOSED NOT_FOUND", "a"},
+    {"it is the server's status that counts", RETRY, "talk a:deaf end a!5", "a0 NOT_FOUND", "a"},
+    {"nor is it one when the stream is lost", RETRY, "talk a:h a:deaf w:10 end a:lost", "a0 UNAVAILABLE", "a"},
+    {"before the commit it is replayed", RETRY, "talk w:10 a:deaf w:10 w:10 end a!14 +100 a:r", "a0 a1 OK", "a"},
+    {"as far as the queue holds it", RETRY, "talk a:deaf w:70000 w:1 a!14 +100 w:1 end a:r", "a0 ROTA_EAGAIN a1 OK", "a"},
+    {"the same without a policy", "{}", "talk a:deaf w:10 end a:h a:t0", "a0 OK", "a"},
     {"only what the queue holds is taken while it waits", RETRY, "talk w:70000 a!14 w:70000 +100 w:70000 end a:r", "a0 ROTA_EAGAIN a1 OK", "a"},
 };
 

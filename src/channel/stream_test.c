@@ -239,6 +239,13 @@ static void cancelling_inside_a_message_stops_the_rest(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+static void ignore_message(struct rota_call *call, void *arg, const void *message)
+{
+    (void)call;
+    (void)arg;
+    (void)message;
+}
+
 static void the_servers_end_resets_what_we_have_not_ended(void **unused)
 {
     struct rota_channel_fixture f;
@@ -251,6 +258,35 @@ static void the_servers_end_resets_what_we_have_not_ended(void **unused)
     rota_assert_ended(&seen, ROTA_OK, "");
     assert_true(stream->reset);
     assert_int_equal(stream->reset_code, 0);
+    rota_channel_fixture_fini(&f);
+}
+
+/* As a proxy's: what one call tells, another sends. */
+static void forward_on_done(struct rota_call *call, void *arg, const struct rota_status *status)
+{
+    struct rota_seen_call *to = arg;
+
+    (void)call;
+    assert_int_equal(status->code, ROTA_UNAVAILABLE);
+    assert_int_equal(rota_fixture_write(to, "gone"), 0);
+    assert_int_equal(rota_call_write_end(to->call), 0);
+    assert_int_equal(to->dones, 0);
+}
+
+static void a_write_while_the_connections_loss_is_told_is_no_failure(void **unused)
+{
+    static const struct rota_call_events forwarding = {.on_message = ignore_message, .on_done = forward_on_done};
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen;
+    struct rota_call *first;
+
+    (void)unused;
+    rota_channel_fixture_init(&f, NULL);
+    rota_fixture_ready(&f, A);
+    assert_int_equal(rota_call_start(f.channel, &rota_fixture_stream, NULL, &forwarding, &seen, &first), 0);
+    rota_fixture_stream_start(&f, NULL, &seen);
+    rota_fake_lose(rota_fixture_conn(&f, A), "cut");
+    rota_assert_ended(&seen, ROTA_UNAVAILABLE, "connection to " A " lost: cut");
     rota_channel_fixture_fini(&f);
 }
 
@@ -387,6 +423,7 @@ int main(void)
         cmocka_unit_test(what_is_held_does_not_outlive_a_cancel),
         cmocka_unit_test(cancelling_inside_a_message_stops_the_rest),
         cmocka_unit_test(the_servers_end_resets_what_we_have_not_ended),
+        cmocka_unit_test(a_write_while_the_connections_loss_is_told_is_no_failure),
         cmocka_unit_test(a_send_without_memory_ends_the_call),
         cmocka_unit_test(packed_messages_and_a_call_that_is_kept),
         cmocka_unit_test(a_message_that_came_in_pieces_can_be_taken),

@@ -188,7 +188,7 @@ rota_err rota_tries_flush(struct rota_tries *tries)
 
     for (uint8_t i = 0; i <= tries->n_hedged && err == 0; i++) {
         struct rota_attempt *attempt = attempt_at(tries, i);
-        if (attempt->state == ROTA_ATTEMPT_OPEN && attempt->stream != NULL)
+        if (rota_attempt_listens(attempt))
             err = rota_attempt_flush(attempt); /* which may commit, and so end the others */
     }
     return err;
@@ -200,7 +200,7 @@ bool rota_tries_is_full(const struct rota_tries *tries, size_t limit_bytes)
 
     for (uint8_t i = 0; i <= tries->n_hedged; i++) {
         const struct rota_attempt *attempt = attempt_at(tries, i);
-        if (attempt->state != ROTA_ATTEMPT_OPEN || attempt->stream == NULL)
+        if (!rota_attempt_listens(attempt))
             continue;
         if (rota_attempt_queued(attempt) < limit_bytes)
             return false;

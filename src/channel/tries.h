@@ -48,8 +48,8 @@ bool rota_tries_refused(struct rota_attempt *attempt, bool dropped);
 
 void rota_tries_commit(struct rota_attempt *attempt); /* to this one: all others are abandoned */
 void rota_tries_abandon(struct rota_tries *tries, const struct rota_status *status, uint32_t h2_code); /* all attempts */
-rota_err rota_tries_flush(struct rota_tries *tries); /* as rota_attempt_flush, for every attempt that is open */
-bool rota_tries_is_full(const struct rota_tries *tries, size_t limit_bytes); /* no open attempt has room */
+rota_err rota_tries_flush(struct rota_tries *tries); /* as rota_attempt_flush, for every attempt that listens */
+bool rota_tries_is_full(const struct rota_tries *tries, size_t limit_bytes); /* no attempt that listens has room */
 
 void rota_tries_free_spares(struct rota_channel *channel);
 

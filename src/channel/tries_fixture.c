@@ -154,6 +154,8 @@ static void play_stream(struct rota_fake_stream *stream, const char *word)
 {
     if (strcmp(word, "h") == 0)
         rota_fake_headers(stream);
+    else if (strcmp(word, "deaf") == 0)
+        stream->ended = true;
     else if (word[0] == 't')
         rota_fake_trailers(stream, (enum rota_code)atoi(word + 1), "no");
     else if (strcmp(word, "r") == 0)

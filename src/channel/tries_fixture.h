@@ -6,6 +6,7 @@
  *   w:10           the last call writes a message of that many bytes, until it is taken or refused; end: it half-closes; cancel
  *   a!14           the server fails the stream, trailers-only, with that code; a!14/200: with that grpc-retry-pushback-ms
  *   a:h            response headers; a:t14 then trailers with that code; a:r headers, reply, OK; a:http503 headers that are no gRPC
+ *   a:deaf         the stream has ended, which the next word tells: it takes nothing more
  *   a:refuse       REFUSED_STREAM; a:unsent never sent; a:lost reset by the loss of a stream; a:down, a:up: the connection goes and comes back;
  *                a:goaway it goes once its streams have ended
  *   a:full a:room  no stream more, and streams again

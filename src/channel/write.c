@@ -11,7 +11,7 @@ bool rota_call_is_full(const struct rota_call *call)
 
     if (call->tries != NULL)
         return rota_tries_is_full(call->tries, limit_bytes);
-    if (call->attempt.state == ROTA_ATTEMPT_OPEN && call->attempt.stream != NULL)
+    if (rota_attempt_listens(&call->attempt))
         return rota_attempt_queued(&call->attempt) >= limit_bytes;
     return call->outbox.size_bytes >= limit_bytes;
 }
@@ -71,7 +71,7 @@ static rota_err flush_all(struct rota_call *call)
 {
     if (call->tries != NULL)
         return rota_tries_flush(call->tries);
-    return call->attempt.state == ROTA_ATTEMPT_OPEN && call->attempt.stream != NULL ? rota_attempt_flush(&call->attempt) : 0;
+    return rota_attempt_listens(&call->attempt) ? rota_attempt_flush(&call->attempt) : 0;
 }
 
 /* A stream that missed a message is of no use any more, so the call ends with it. */
@@ -99,7 +99,7 @@ rota_err rota_call_send_chunk(struct rota_call *call, struct rota_chunk *chunk)
 /* The server has ended the attempt that the call is committed to; what it sent is still to be shown. */
 static bool is_deaf(const struct rota_call *call)
 {
-    return call->committed && (call->front->state == ROTA_ATTEMPT_OVER || call->front->end_seen);
+    return call->committed && (call->front->state == ROTA_ATTEMPT_OVER || call->front->end_seen || call->front->deaf);
 }
 
 static rota_err may_write(struct rota_call *call)

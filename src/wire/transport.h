@@ -68,7 +68,8 @@ struct rota_conn_class {
                      void *owner, struct rota_stream **ret_stream);
     void (*adopt)(struct rota_stream *stream, const struct rota_stream_events *events, void *owner); /* server, inside on_stream */
     rota_err (*send_headers)(struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end); /* server: response headers, or trailers-only */
-    /* Takes one reference of the chunk, also on failure. end: the client's half-close. */
+    /* Takes one reference of the chunk, also on failure. end: the client's half-close. ROTA_ECLOSED: the stream's end, or the connection's, has come
+     * in and is told next, behind what came before it; ROTA_ENOMEM. */
     rota_err (*send)(struct rota_stream *stream, struct rota_chunk *chunk, bool end); /* chunk NULL with end: only END_STREAM */
     rota_err (*send_trailers)(struct rota_stream *stream, const struct rota_header *headers, size_t count); /* server: after all data queued so far, ends the stream */
     void (*reset)(struct rota_stream *stream, uint32_t h2_code);
