@@ -85,6 +85,8 @@ static void on_goaway(struct rota_net_link *link, const struct rota_h2_event *ev
         link->events->on_too_many_pings(link->owner);
     if (event->h2_code != 0)
         rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: GOAWAY, %s", link->peer, event->detail);
+    else
+        rota_log_write(link->log, ROTA_LOG_DEBUG, "net", "%s: %s", link->peer, event->detail);
     link->events->on_draining(link->owner);
 }
 

@@ -55,7 +55,7 @@ static void on_draining(void *owner)
 
     if (connection->subchannel == NULL)
         return;
-    rota_status_set(&why, ROTA_UNAVAILABLE, "%s: the server drains the connection", connection->peer);
+    rota_status_set(&why, ROTA_UNAVAILABLE, "%s: the connection takes no new calls", connection->peer);
     connection->conn->class->drain(connection->conn);
     detach(connection, &why);
 }

@@ -48,7 +48,8 @@ enum rota_h2_event_type {
     ROTA_H2_END,      /* the peer's half is over; headers: trailers, maybe none. Not after REQUEST/HEADERS with end */
     ROTA_H2_WRITABLE, /* queue below half of high_mark after having reached it */
     ROTA_H2_CLOSED,   /* the stream is over; last of its events; freed by the next call of rota_h2_next */
-    ROTA_H2_GOAWAY,   /* the peer drains; streams above its last id get CLOSED(UNPROCESSED). May come twice */
+    ROTA_H2_GOAWAY,   /* the peer drains; streams above its last id get CLOSED(UNPROCESSED). May come twice. Client: also (h2_code 0) once the last
+                       * stream id is given: it drains by itself */
     ROTA_H2_ROOM,     /* a stream may be opened again after ROTA_EAGAIN */
 };
 
@@ -102,8 +103,8 @@ rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *i
 /* Server: two-step GOAWAY as rota/server.h says. Client: no new streams. */
 void rota_h2_drain(struct rota_h2 *h2, int64_t now_ns);
 
-/* Client. ROTA_EAGAIN: the peer's MAX_CONCURRENT_STREAMS are open (100 before its SETTINGS), ROOM follows; ROTA_ECLOSED: draining, broken, or
- * out of stream ids; ROTA_ELIMIT: more header bytes than the peer takes (so do send_headers and send_trailers); ROTA_ENOMEM.
+/* Client. ROTA_EAGAIN: the peer's MAX_CONCURRENT_STREAMS are open (100 before its SETTINGS), ROOM follows; ROTA_ECLOSED: draining, or
+ * broken; ROTA_ELIMIT: more header bytes than the peer takes (so do send_headers and send_trailers); ROTA_ENOMEM.
  * Sending on a stream that is closed is ROTA_ECLOSED, after its end ROTA_ESTATE. */
 rota_err rota_h2_open(struct rota_h2 *h2, const struct rota_header *headers, size_t count, bool end, void *user, struct rota_h2_stream **ret_stream);
 rota_err rota_h2_send_headers(struct rota_h2_stream *stream, const struct rota_header *headers, size_t count, bool end);

@@ -104,19 +104,29 @@ static void streams_above_a_late_limit_are_unprocessed(void **state)
     pair_fini(&pair);
 }
 
-static void out_of_stream_ids_is_closed(void **state)
+/* Whoever opens streams here is told once that it must go elsewhere, as if the peer had said so. */
+static void the_last_stream_id_drains_the_connection(void **state)
 {
     struct pair pair;
 
     (void)state;
     server_with_streams(&pair, 10);
-    pair.client.h2->next_id = INT32_MAX;
+    pair_run(&pair);
+    pair.client.h2->next_id = INT32_MAX - 2;
     assert_int_equal(pair_open(&pair, true), 1);
+    pair_run(&pair);
+    assert_string_equal(pair_log(&pair.client), "ready");
+    assert_int_equal(pair_open(&pair, true), 2);
     assert_int_equal(pair_open(&pair, true), ROTA_ECLOSED);
     pair_run(&pair);
+    assert_string_equal(pair_log(&pair.client), "goaway(0)");
     assert_int_equal(pair_respond(&pair, 1, true), 0);
     pair_run(&pair);
-    assert_string_equal(pair_log(&pair.client), "ready headers/1:2:end closed/1:done");
+    assert_false(rota_h2_finished(pair.client.h2));
+    assert_int_equal(pair_respond(&pair, 2, true), 0);
+    pair_run(&pair);
+    assert_string_equal(pair_log(&pair.client), "headers/1:2:end closed/1:done headers/2:2:end closed/2:done");
+    assert_true(rota_h2_finished(pair.client.h2));
     pair_fini(&pair);
 }
 
@@ -261,7 +271,7 @@ int main(void)
         cmocka_unit_test(a_reset_stream_makes_room_once_the_reset_is_out),
         cmocka_unit_test(before_settings_a_hundred_may_be_opened),
         cmocka_unit_test(streams_above_a_late_limit_are_unprocessed),
-        cmocka_unit_test(out_of_stream_ids_is_closed),
+        cmocka_unit_test(the_last_stream_id_drains_the_connection),
         cmocka_unit_test(header_lists_have_a_limit),
         cmocka_unit_test(the_largest_list_is_sent),
         cmocka_unit_test(fields_arrive_as_they_were),

@@ -383,6 +383,17 @@ size_t rota_h2_send_pull(struct rota_h2 *h2, uint8_t *out, size_t cap)
 
 /* --- Called by the owner --- */
 
+/* Whoever opens streams here goes elsewhere, as after the peer's GOAWAY (RFC 9113, 5.1.1). Without memory for the event the connection is
+ * broken, which tells it too. */
+static void drain_without_ids(struct rota_h2 *h2)
+{
+    struct rota_h2_event *event = rota_h2_event_add(h2, ROTA_H2_GOAWAY, NULL);
+
+    if (event != NULL)
+        event->detail = "the connection has no stream ids left";
+    rota_h2_drain(h2, h2->now_ns);
+}
+
 rota_err rota_h2_open(struct rota_h2 *h2, const struct rota_header *headers, size_t count, bool end, void *user,
     struct rota_h2_stream **ret_stream)
 {
@@ -391,7 +402,7 @@ rota_err rota_h2_open(struct rota_h2 *h2, const struct rota_header *headers, siz
     rota_err err;
 
     ROTA_ASSERT(!h2->options.server);
-    if (!rota_h2_may_open(h2) || h2->next_id > INT32_MAX)
+    if (!rota_h2_may_open(h2))
         return ROTA_ECLOSED;
     if (rota_h2_slots(h2) >= h2->peer_max_streams) {
         h2->want_room = true;
@@ -413,6 +424,8 @@ rota_err rota_h2_open(struct rota_h2 *h2, const struct rota_header *headers, siz
     stream->ended = end;
     if (end)
         end_at(stream, h2->tx.base + h2->tx.used);
+    if (h2->next_id > INT32_MAX)
+        drain_without_ids(h2);
     *ret_stream = stream;
     return 0;
 }

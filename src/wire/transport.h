@@ -53,7 +53,7 @@ struct rota_stream_events {
 
 struct rota_conn_events {
     void (*on_ready)(void *owner);    /* client: the peer's SETTINGS have come; streams may be opened */
-    void (*on_draining)(void *owner); /* GOAWAY came: no new streams here */
+    void (*on_draining)(void *owner); /* GOAWAY came, or the stream ids are used up: no new streams here */
     void (*on_too_many_pings)(void *owner); /* client: it came for that reason (gRFC A8); before on_draining. May be NULL */
     void (*on_room)(void *owner);     /* open() said ROTA_EAGAIN before: a stream may be opened again */
     /* Server: a request's headers, valid HTTP/2. Adopt it with class->adopt, or reset it. end: no body follows. */
