@@ -124,6 +124,7 @@ static void close_unserved(struct rota_h2 *h2, int32_t last_id)
     }
 }
 
+/* What a client gives as the last id speaks of streams that we would open; most give one of their own, or the highest. */
 bool rota_h2_on_goaway(struct rota_h2 *h2, struct rota_slice payload)
 {
     int32_t last_id = rota_h2_u31(payload.data);
@@ -132,7 +133,7 @@ bool rota_h2_on_goaway(struct rota_h2 *h2, struct rota_slice payload)
     const char *detail = goaway_detail(h2, h2_code, debug);
     struct rota_h2_event *event;
 
-    if (last_id > h2->peer_last || (h2->options.server ? last_id != 0 && last_id % 2 != 0 : last_id != 0 && last_id % 2 == 0))
+    if (!h2->options.server && (last_id > h2->peer_last || (last_id != 0 && last_id % 2 == 0)))
         return rota_h2_broke(h2, ROTA_H2_PROTOCOL_ERROR, "GOAWAY with a last stream id that it cannot have");
     if (detail == NULL || rota_arena_slice(&h2->arena, debug, &copy) < 0)
         return rota_h2_out_of_memory(h2);

@@ -327,6 +327,21 @@ static void goaway_raises(void)
     wire_frame(&wire, WIRE_GOAWAY, 0, 0, "\0\0\0\3\0\0\0\0", 8);
 }
 
+static void goaway_even(void)
+{
+    settings();
+    wire_frame(&wire, WIRE_GOAWAY, 0, 0, "\0\0\0\2\0\0\0\0", 8);
+}
+
+static void goaway_of_client(void)
+{
+    wire_magic(&wire);
+    wire_headers(&wire, 0, 1, WIRE_REQUEST);
+    wire_frame(&wire, WIRE_GOAWAY, 0, 0, "\0\0\0\1\0\0\0\0", 8);
+    wire_frame(&wire, WIRE_GOAWAY, 0, 0, "\x7f\xff\xff\xff\0\0\0\0", 8);
+    wire_frame(&wire, WIRE_DATA, WIRE_END_STREAM, 1, "x", 1);
+}
+
 static void header_bomb(void)
 {
     char fields[2500] = ":status=200";
@@ -401,6 +416,9 @@ static const struct peer_case {
     {"trailers end the stream", false, trailers_without_end, "ready headers/1:1 closed/1:protocol(1)", 0, ""},
     {"more than the window costs the stream", false, more_than_the_window, NULL, 0, ""},
     {"GOAWAY does not go up", false, goaway_raises, "ready goaway(0)", ROTA_EPROTO, "the peer broke HTTP/2 (PROTOCOL_ERROR): GOAWAY with a last stream id that it cannot have"},
+    {"GOAWAY with a stream that only the peer could have opened", false, goaway_even, "ready", ROTA_EPROTO,
+        "the peer broke HTTP/2 (PROTOCOL_ERROR): GOAWAY with a last stream id that it cannot have"},
+    {"a client's GOAWAY may have any last id", true, goaway_of_client, "ready goaway(0) goaway(0) request/1:4 data/1:1 end/1:0", 0, ""},
     {"a response's header list over the limit", false, header_bomb, "ready closed/1:protocol(11)", 0, ""},
 };
 

@@ -199,7 +199,7 @@ struct rota_h2 {
     bool aborted;
     enum rota_h2_drain drain;
     int32_t last_served; /* server: id in our last GOAWAY */
-    int32_t peer_last;   /* id in the peer's last GOAWAY; INT32_MAX: none */
+    int32_t peer_last;   /* client: id in the peer's last GOAWAY; INT32_MAX: none */
     int32_t newest, gap_first, gap_last; /* server: of the peer's stream ids the highest so far, and those left out last */
     struct rota_h2_resets *resets; /* server; NULL: none was reset */
     int32_t resets_forgotten; /* the highest id that fell out of it */
