@@ -72,6 +72,9 @@ bool rota_h2_finished(const struct rota_h2 *h2)
         return false;
     if (h2->broken != 0)
         return true;
+    /* Our last GOAWAY may name it as served; header_timeout_ns bounds it. */
+    if (h2->block.open && h2->block.kind == ROTA_H2_BLOCK_REQUEST && h2->fault == NULL)
+        return false;
     return (h2->away || h2->refused) && !rota_h2_wants_write(h2);
 }
 

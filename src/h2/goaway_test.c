@@ -1,6 +1,7 @@
 /* goaway_test.c - draining loses no stream, and whatever a GOAWAY or a lost socket leaves behind is told apart. */
 #include "base/assert.h"
 #include "h2/pair_fixture.h"
+#include "h2/wire_fixture.h"
 #include "testing/cmocka.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -118,6 +119,66 @@ static void a_stream_above_the_last_goaway_is_not_begun(void **state)
     answer(&pair, 1);
     assert_string_equal(pair_log(&pair.client), "headers/1:2:end closed/1:done");
     pair_fini(&pair);
+}
+
+static struct wire wire; /* too large for the stack */
+
+static const struct {
+    const char *rule;
+    bool torn;      /* in the middle of HEADERS, else behind them */
+    bool ends;      /* the block does */
+} halves[] = {
+    {"HEADERS that lack their end", true, true},
+    {"HEADERS that lack CONTINUATION", false, true},
+    {"HEADERS that never end", true, false},
+};
+
+/* The last GOAWAY says that it is served: closing then would lose it for good. */
+static void a_request_half_in_keeps_a_drained_connection(void **state)
+{
+    const struct rota_h2_options options = {
+        .header_timeout_ns = 20 * SECOND_NS, .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(halves); i++) {
+        struct pair pair;
+        size_t cut;
+
+        print_message("  %s\n", halves[i].rule);
+        wire.size = 0;
+        assert_int_equal(pair_init(&pair, NULL, NULL, &options), 0);
+        wire_magic(&wire);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        rota_h2_drain(pair.server.h2, 0);
+        while (pair_pass(&pair.server, NULL, 65536) > 0)
+            ;
+        wire.size = 0;
+        wire_frame(&wire, WIRE_PING, WIRE_ACK, 0, "rotadrai", 8);
+        wire_frame(&wire, WIRE_HEADERS, WIRE_END_STREAM, 1, "\x83\x86", 2);
+        cut = wire.size - halves[i].torn;
+        wire_frame(&wire, WIRE_CONT, WIRE_END_HEADERS, 1, "\x84", 1);
+        pair_feed(&pair.server, wire.bytes, cut);
+        while (pair_pass(&pair.server, NULL, 65536) > 0)
+            ;
+        assert_false(rota_h2_finished(pair.server.h2));
+        assert_int_equal(rota_h2_deadline_ns(pair.server.h2), 20 * SECOND_NS);
+        if (!halves[i].ends) {
+            assert_int_equal(rota_h2_tick(pair.server.h2, 20 * SECOND_NS, NULL), ROTA_ETIMEDOUT);
+            while (pair_pass(&pair.server, NULL, 65536) > 0)
+                ;
+            assert_true(rota_h2_finished(pair.server.h2));
+            pair_fini(&pair);
+            continue;
+        }
+        pair_feed(&pair.server, wire.bytes + cut, wire.size - cut);
+        assert_string_equal(pair_log(&pair.server), "ready request/1:3:end");
+        assert_int_equal(pair_respond(&pair, 1, true), 0);
+        while (pair_pass(&pair.server, NULL, 65536) > 0)
+            ;
+        pair_drain_events(&pair.server);
+        assert_true(rota_h2_finished(pair.server.h2));
+        pair_fini(&pair);
+    }
 }
 
 /* Else a client would take streams that nobody served for streams that somebody may have. */
@@ -315,6 +376,7 @@ int main(void)
         cmocka_unit_test(without_an_answer_the_last_goaway_waits_a_second),
         cmocka_unit_test(a_server_without_streams_finishes_after_the_round_trip),
         cmocka_unit_test(a_stream_above_the_last_goaway_is_not_begun),
+        cmocka_unit_test(a_request_half_in_keeps_a_drained_connection),
         cmocka_unit_test(without_streams_the_last_one_is_0),
         cmocka_unit_test(an_expelled_client_hears_why),
         cmocka_unit_test(a_client_drains_when_its_streams_are_done),

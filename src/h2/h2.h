@@ -87,7 +87,7 @@ rota_err rota_h2_pull(struct rota_h2 *h2, uint8_t *out, size_t cap, size_t *ret_
 /* After ROTA_EPROTO: what the peer broke, a sentence. "" before. */
 const char *rota_h2_fault(const struct rota_h2 *h2);
 bool rota_h2_wants_write(const struct rota_h2 *h2);
-/* GOAWAY was exchanged or sent and no stream is left: close the socket after the last pull. */
+/* GOAWAY was exchanged or sent and no stream is left, nor a request half in: close the socket after the last pull. */
 bool rota_h2_finished(const struct rota_h2 *h2);
 
 /* Server: the peer asks too much of the owner: GOAWAY(ENHANCE_YOUR_CALM) with the next pulls, which then say ROTA_EPROTO. why is static. */
