@@ -159,7 +159,8 @@ void rota_server_call_cancel(struct rota_server_call *call)
     if (call->cancelled || call->finished)
         return;
     call->cancelled = true;
-    rota_host_timer_clear(call->server->parts.host, &call->deadline);
+    if (call->stream == NULL)
+        rota_host_timer_clear(call->server->parts.host, &call->deadline);
     if (call->shown)
         tell_cancelled(call);
     else

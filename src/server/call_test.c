@@ -71,6 +71,56 @@ static void a_deadline_does_not_wait_behind_replies(void **unused)
     server_fixture_fini(&f);
 }
 
+static const struct tail_case {
+    const char *rule, *status;
+    size_t queued; /* of the reply, when the status follows it */
+    bool goes;     /* before the deadline */
+} tails[] = {
+    {"it fits, and is on its way", "OK", 0, false},
+    {"it goes in time", "OK", 6, true},
+    {"the client takes none of it", "reset 8", 6, false},
+};
+
+/* Else a client that keeps its window shut would keep it in memory without end. */
+static void a_deadline_is_one_for_the_last_reply_too(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(tails); i++) {
+        struct rota_fake_ask *ask;
+        struct server_fixture f;
+        print_message("  %s\n", tails[i].rule);
+        server_fixture_init(&f, NULL);
+        ask = ask_later(&f, "50m");
+        ask->queued = tails[i].queued;
+        server_fixture_reply(&f, "r");
+        assert_int_equal(rota_host_next_ns(&f.v.host) != INT64_MAX, tails[i].queued > 0);
+        if (tails[i].goes)
+            rota_fake_ask_writable(ask);
+        rota_virtual_host_advance(&f.v, 50 * ROTA_MS);
+        server_fixture_run(&f);
+        assert_string_equal(rota_fake_answer_status(ask), tails[i].status);
+        server_fixture_fini(&f);
+    }
+}
+
+static void a_deadline_is_one_for_a_failed_call_too(void **unused)
+{
+    static const uint8_t odd[] = {7, 0, 0, 0, 1, 'x'};
+    struct rota_fake_ask *ask;
+    struct server_fixture f;
+
+    (void)unused;
+    server_fixture_init(&f, NULL);
+    ask = rota_fake_ask(f.asker, "/t.S/Chat", "grpc-timeout", "50m");
+    rota_fake_ask_message(ask, "a");
+    ask->queued = 6;
+    rota_fake_ask_data(ask, rota_slice(odd, sizeof(odd)));
+    assert_string_equal(f.trace, "Sm:a C");
+    rota_virtual_host_advance(&f.v, 50 * ROTA_MS);
+    assert_string_equal(rota_fake_answer_status(ask), "reset 8");
+    server_fixture_fini(&f);
+}
+
 static void a_held_call_stops_its_client(void **unused)
 {
     struct rota_fake_ask *ask;
@@ -304,6 +354,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_late_reply_finishes_its_call),
         cmocka_unit_test(a_deadline_does_not_wait_behind_replies),
+        cmocka_unit_test(a_deadline_is_one_for_the_last_reply_too),
+        cmocka_unit_test(a_deadline_is_one_for_a_failed_call_too),
         cmocka_unit_test(a_held_call_stops_its_client),
         cmocka_unit_test(a_held_call_hears_of_its_client_leaving),
         cmocka_unit_test(resuming_after_the_end_is_harmless),

@@ -180,10 +180,12 @@ void rota_server_call_answer(struct rota_server_call *call, const struct rota_st
     call->answered = true;
     if (call->stream == NULL)
         return;
-    rota_host_timer_clear(call->server->parts.host, &call->deadline);
     if (call->server->reporter != NULL)
         call->server->reporter->on_answer(call->server->reporter, call, status);
     send_answer(call, status);
+    /* Behind a reply that the client does not let through, the status would wait without end. */
+    if (call->stream == NULL || call->stream->conn->class->queued(call->stream) == 0)
+        rota_host_timer_clear(call->server->parts.host, &call->deadline);
 }
 
 void rota_server_call_expire(struct rota_server_call *call)
@@ -191,8 +193,8 @@ void rota_server_call_expire(struct rota_server_call *call)
     struct rota_status status;
 
     rota_status_set(&status, ROTA_DEADLINE_EXCEEDED, "the deadline passed on the server");
-    /* Trailers would wait behind data that the client does not take, and keep it in memory. */
-    if (!call->answered && call->stream != NULL && call->stream->conn->class->queued(call->stream) > 0)
+    /* Trailers would wait behind data that the client does not take, and keep it in memory; or they do. */
+    if (call->stream != NULL && call->stream->conn->class->queued(call->stream) > 0)
         reset(call, H2_CANCEL);
     rota_server_call_answer(call, &status);
 }

@@ -208,7 +208,7 @@ void rota_server_call_uncount(struct rota_server_call *call); /* before call->co
 void rota_server_call_count_head(struct rota_server_call *call); /* once its headers are in the arena */
 void rota_server_call_pump(struct rota_host_task *task); /* goes on with what has come */
 
-/* output.c: sends the status (trailers, or trailers-only) unless answered. */
+/* output.c: sends the status (trailers, or trailers-only) unless answered. The deadline holds until what was sent before has left. */
 void rota_server_call_answer(struct rota_server_call *call, const struct rota_status *status);
 void rota_server_call_expire(struct rota_server_call *call); /* the same with DEADLINE_EXCEEDED, at once */
 
