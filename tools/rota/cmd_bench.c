@@ -15,7 +15,7 @@ static const uint32_t quantiles[] = {500000, 900000, 990000, 999000, 999900}; /*
 static const char *const quantile_names[] = {"p50", "p90", "p99", "p99.9", "p99.99"};
 
 struct app {
-    const char *target, *name;
+    const char *target;
     struct rota_lookup lookup;
     const char *data[MAX_REPEATED], *metadata[MAX_REPEATED], *sets[MAX_REPEATED];
     size_t n_data, n_metadata, n_sets;
@@ -139,12 +139,9 @@ static int answer(void *arg)
     struct app *app = arg;
     const struct rota_dyn_method *method;
     struct rota_requests requests;
-    char *slash;
+    char *slash = strchr(app->path + 1, '/');
     int code = ROTA_EXIT_USAGE;
 
-    if ((size_t)snprintf(app->path, sizeof(app->path), "/%s", app->name + (app->name[0] == '/')) >= sizeof(app->path) ||
-        (slash = strchr(app->path + 1, '/')) == NULL)
-        return rota_fail("bench", "%s: a method is written SERVICE/METHOD", app->name);
     if (!rota_lookup_load(&app->lookup))
         return ROTA_EXIT_FAILED;
     *slash = '\0';
@@ -193,18 +190,22 @@ static int run(int argc, char **argv)
         !rota_flags_take_all(&rota_command_bench, &argc, argv, "--metadata", app.metadata, MAX_REPEATED, &app.n_metadata) ||
         !rota_flags_take_all(&rota_command_bench, &argc, argv, "--descriptors", app.sets, MAX_REPEATED, &app.n_sets) ||
         !rota_flags_read(&rota_command_bench, argc, argv, flags, sizeof(flags) / sizeof(flags[0]), words, 2, &n_words) ||
-        !read_numbers(&app, outstanding, rate, duration, warm, timeout))
+        !read_numbers(&app, outstanding, rate, duration, warm, timeout) || !rota_connect_check("bench", &connect))
         return ROTA_EXIT_USAGE;
     if (policy != NULL) {
         snprintf(config, sizeof(config), "{\"loadBalancingConfig\":[{\"%s\":{}}]}", policy);
         connect.service_config = config;
+    }
+    if ((size_t)snprintf(app.path, sizeof(app.path), "/%s", words[1] + (words[1][0] == '/')) >= sizeof(app.path) ||
+        strchr(app.path + 1, '/') == NULL) {
+        rota_fail("bench", "%s: a method is written SERVICE/METHOD", words[1]);
+        return ROTA_EXIT_USAGE;
     }
     if (n_words < 2) {
         rota_fail("bench", "TARGET and SERVICE/METHOD are needed; for example 127.0.0.1:8001 proto.HelloService/Say");
         return ROTA_EXIT_USAGE;
     }
     app.target = words[0];
-    app.name = words[1];
     if (!quiet)
         app.load.on_second = on_second;
     app.lookup = (struct rota_lookup){.verb = "bench", .target = app.target, .sets = app.sets, .n_sets = app.n_sets};

@@ -145,7 +145,7 @@ static int run(int argc, char **argv)
         !rota_flags_take_all(&rota_command_call, &argc, argv, "--metadata", app.metadata, MAX_REPEATED, &app.n_metadata) ||
         !rota_flags_take_all(&rota_command_call, &argc, argv, "--descriptors", app.sets, MAX_REPEATED, &app.n_sets) ||
         !rota_flags_read(&rota_command_call, argc, argv, flags, sizeof(flags) / sizeof(flags[0]), words, 2, &n_words) ||
-        !rota_flag_number("timeout", timeout, 0, 1000000000, &timeout_ms))
+        !rota_flag_number("timeout", timeout, 0, 1000000000, &timeout_ms) || !rota_connect_check("call", &connect))
         return ROTA_EXIT_USAGE;
     if (n_words == 0) {
         rota_fail("call", "no TARGET; for example 127.0.0.1:8001");

@@ -125,7 +125,7 @@ static int run(int argc, char **argv)
         return ROTA_EXIT_USAGE;
     if (timeout == NULL)
         timeout = q.watch ? "0" : "5000";
-    if (!rota_flag_number("timeout", timeout, 0, 1000000000, &timeout_ms))
+    if (!rota_flag_number("timeout", timeout, 0, 1000000000, &timeout_ms) || !rota_connect_check("health", &connect))
         return ROTA_EXIT_USAGE;
     if (n_words == 0) {
         rota_fail("health", "no TARGET; for example 127.0.0.1:8001");

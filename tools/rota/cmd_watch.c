@@ -239,7 +239,7 @@ static bool read_words(struct asked *asked, int argc, char **argv)
     picks->target = words[0];
     picks->method = words[1];
     return check_picks(asked, every, count, n_words) && rota_flag_number("every", every == NULL ? "1000" : every, 1, 3600000, &picks->every_ms) &&
-           rota_flag_number("count", count == NULL ? "0" : count, 0, INT32_MAX, &picks->count);
+           rota_flag_number("count", count == NULL ? "0" : count, 0, INT32_MAX, &picks->count) && rota_connect_check("watch", &asked->connect);
 }
 
 static int run(int argc, char **argv)

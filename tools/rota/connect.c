@@ -19,13 +19,26 @@ const char *rota_connect_hint(const struct rota_status *status)
     return strstr(status->message, "&rota_tls_insecure") != NULL ? "; --plaintext asks for it" : "";
 }
 
+bool rota_connect_check(const char *verb, struct rota_connect *connect)
+{
+    long long max_reply_bytes = 0;
+
+    if (connect->max_reply_bytes != NULL && !rota_flag_number("max-reply-bytes", connect->max_reply_bytes, 1, UINT32_MAX, &max_reply_bytes))
+        return false;
+    connect->max_reply = (size_t)max_reply_bytes;
+    if (connect->tls && connect->plaintext) {
+        rota_fail(verb, "--plaintext beside a flag that asks for TLS; give one of the two");
+        return false;
+    }
+    return true;
+}
+
 struct rota_channel *rota_connect_open(const char *verb, const char *target, const struct rota_connect *connect, struct rota_loop *loop)
 {
     struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
     struct rota_tls_options tls = ROTA_TLS_OPTIONS_INIT;
     struct rota_channel *channel = NULL;
     struct rota_errinfo info = {""};
-    long long max_reply_bytes;
 
     tls.ca_file = connect->ca;
     tls.cert_file = connect->cert;
@@ -35,15 +48,7 @@ struct rota_channel *rota_connect_open(const char *verb, const char *target, con
     options.compression = connect->gzip ? ROTA_COMPRESSION_GZIP : ROTA_COMPRESSION_DEFAULT;
     options.authority = connect->authority;
     options.service_config = connect->service_config;
-    if (connect->max_reply_bytes != NULL) {
-        if (!rota_flag_number("max-reply-bytes", connect->max_reply_bytes, 1, UINT32_MAX, &max_reply_bytes))
-            return NULL;
-        options.max_reply_bytes = (size_t)max_reply_bytes;
-    }
-    if (connect->tls && connect->plaintext) {
-        rota_fail(verb, "--plaintext beside a flag that asks for TLS; give one of the two");
-        return NULL;
-    }
+    options.max_reply_bytes = connect->max_reply;
     if (connect->tls || connect->plaintext)
         options.tls = connect->tls ? &tls : &rota_tls_insecure;
     if (rota_channel_open(target, &options, &channel, &info) == 0)

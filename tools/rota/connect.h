@@ -8,6 +8,7 @@ struct rota_connect {
     bool tls, plaintext, gzip;
     const char *ca, *cert, *key, *server_name, *authority;
     const char *max_reply_bytes; /* NULL: the channel's default */
+    size_t max_reply;            /* that number, once it has been checked */
     const char *service_config;  /* no flag of its own; NULL: none */
 };
 
@@ -24,6 +25,9 @@ void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags);
     "  --authority NAME    the host that is asked for; default: from the target\n" \
     "  --max-reply-bytes N what a reply may have; default 4 MiB\n" \
     "  --gzip              compress what is sent\n"
+
+/* Whether the flags make sense; false after having said on standard error what is wrong. Goes before opening. */
+bool rota_connect_check(const char *verb, struct rota_connect *connect);
 
 /* A channel on the loop; NULL after having said on standard error what is wrong. */
 struct rota_channel *rota_connect_open(const char *verb, const char *target, const struct rota_connect *connect, struct rota_loop *loop);
