@@ -3,6 +3,7 @@
     bad_input_test.py [etcd|rota]     with a registry: what is bad inside it
 """
 
+import json
 import os
 import re
 import socket
@@ -49,6 +50,12 @@ REFUSED = (
     (ROTA, ["endpoints", "etcd://127.0.0.1:1"], 1, ["no service"]),
     (ROTA, ["endpoints", "ipv4:1.2.3:4"], 1, ["1.2.3"]),
     (ROTA, ["watch", "ftp://x"], 1, ["ftp", "dns, ipv4, ipv6, unix"]),
+    (ROTA, ["call", "127.0.0.1:1", "--max-reply-bytes=abc"], 2, ["--max-reply-bytes=abc", "whole number"]),
+    (ROTA, ["call", "127.0.0.1:1", "--tls", "--plaintext"], 2, ["--plaintext", "TLS"]),
+    (ROTA, ["health", "127.0.0.1:1", "--max-reply-bytes=0"], 2, ["--max-reply-bytes=0", "whole number"]),
+    (ROTA, ["bench", "127.0.0.1:1", "a/b", "--ca", "x", "--plaintext"], 2, ["--plaintext", "TLS"]),
+    (ROTA, ["bench", "127.0.0.1:1", "a"], 2, ["SERVICE/METHOD"]),
+    (ROTA, ["watch", "127.0.0.1:1", "--picks", "--tls", "--plaintext"], 2, ["--plaintext", "TLS"]),
     (ROTA, ["registry", "--listen", "127.0.0.1:99999"], 1, ["99999", "up to 65535"]),
     (ROTA, ["call", "127.0.0.1:1", "--max-reply-bytes=abc"], 2, ["--max-reply-bytes=abc", "whole number"]),
     (ROTA, ["call", "127.0.0.1:1", "--tls", "--plaintext"], 2, ["--plaintext", "TLS"]),
@@ -188,9 +195,32 @@ def entries(h, kind):
             assert client.code == 1 and len(failed) == 2 and odd.addr in failed[-1], client.text()[-500:]
 
 
+def steering(h, kind):
+    """Texts out of the registry that would steer a terminal: shown without harm, and whole in JSON."""
+    steer, shown = "\x1b[31m\u009b2J\x7f\n\u00e9", "?[31m?2J? \u00e9"
+    registry = h.any_registry(kind)
+    target = registry.target("steer")
+    registry.ctl("put", "/grpclb/steer/x", json.dumps({"addr": "127.0.0.1:1", "zone": "z" + steer, "version": "v" + steer, "metadata": {"k" + steer: "m" + steer}}))
+    registry.ctl("put", "/rota/config/grpclb/steer", json.dumps({"for": steer}, ensure_ascii=False))
+    listed = h.run([h.program(ROTA), "endpoints", target])
+    watch = h.spawn([h.program(ROTA), "watch", target])
+    with h.check("endpoints and watch show nothing of them to a terminal"):
+        for word in ("z" + shown, "v" + shown):
+            assert word in listed.text(), listed.text()
+        watch.wait_line(re.escape("k%s=m%s" % (shown, shown)))
+        registry.ctl("put", "/rota/config/grpclb/steer", "{" + steer)
+        watch.wait_line("makes no sense")
+        assert not re.search("[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f]", listed.text() + watch.text())
+    with h.check("JSON has them whole"):
+        one = json.loads(h.run([h.program(ROTA), "endpoints", "--json", target]).text())["endpoints"][0]
+        assert (one["zone"], one["metadata"]) == ("z" + steer, {"k" + steer: "m" + steer}), one
+    assert watch.terminate() == 0
+
+
 def test(h):
     if len(sys.argv) > 1:
         entries(h, sys.argv[1])
+        steering(h, sys.argv[1])
         return
     for row in REFUSED:
         check_refused(h, *row)

@@ -87,7 +87,8 @@ def check_mistakes(h, rota):
                 (b'{"name":"x\xff"}', "message 1: line 1, column 9: a string that is not UTF-8"),
                 (b'{"name":"x","name":"y"}', "message 1: line 1, column 13: a key that comes twice"),
                 (b'[{"name":"x"}]', "message 1: expected an object"),
-                (b'{"a\\u001b[31m":1}', "message 1: a?[31m: proto.HelloRequest has no such field")):
+                (b'{"a\\u001b[31m":1}', "message 1: a?[31m: proto.HelloRequest has no such field"),
+                (b'{"a\\u009b1m":1}', "message 1: a?1m: proto.HelloRequest has no such field")):
             process = rota.pipe(text, "proto.HelloService/Say", "-d", "@")
             assert process.code == 2 and process.text().strip() == "rota call: -d @: " + place, process.text()
     with h.check("a key that may not be sent"):

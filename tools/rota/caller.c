@@ -3,6 +3,7 @@
 #include "connect.h"
 
 #include "command.h"
+#include "foreign.h"
 
 struct state {
     const struct rota_caller *caller;
@@ -12,17 +13,6 @@ struct state {
     struct rota_status unreadable; /* of a reply; OK: none */
     int exit;
 };
-
-void rota_print_foreign(FILE *out, struct rota_slice text)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.data[i];
-        bool c1 = c == 0xc2 && i + 1 < text.size && text.data[i + 1] < 0xa0;
-
-        fputc(c < ' ' || c == 0x7f || c1 ? '?' : c, out);
-        i += c1;
-    }
-}
 
 static void send_more(struct rota_call *call, struct state *s)
 {

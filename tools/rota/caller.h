@@ -4,7 +4,6 @@
 
 #include "requests.h"
 #include <rota/rota.h>
-#include <stdio.h>
 
 struct rota_caller {
     struct rota_loop *loop;
@@ -19,8 +18,5 @@ struct rota_caller {
 
 /* Sends what there is while replies come, and returns an exit code, after "CODE: message" on standard error unless the status is OK. */
 int rota_caller_run(const struct rota_caller *caller);
-
-/* Text of a server's on standard error or output: what could steer a terminal is shown as '?'. */
-void rota_print_foreign(FILE *out, struct rota_slice text);
 
 #endif

@@ -1,5 +1,6 @@
 /* cmd_bench.c - `rota bench TARGET SERVICE/METHOD`: what a server, or a whole service behind its policy, does under load. */
 #include "caller.h"
+#include "foreign.h"
 #include "connect.h"
 #include "load.h"
 #include "lookup.h"

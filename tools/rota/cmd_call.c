@@ -5,6 +5,7 @@
 #include "caller.h"
 #include "connect.h"
 #include "describe.h"
+#include "foreign.h"
 #include "lookup.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* cmd_endpoints.c - `rota endpoints TARGET`: who is there now, with what is known of each, leases' remaining time included. */
 #include "command.h"
+#include "foreign.h"
 #include "found.h"
 
 #include "etcd/client.h"
@@ -167,9 +168,9 @@ static void show_json(const struct app *app, const char *target)
     if (app->config != NULL)
         json_object_set_new(root, "service_config", json_loads(app->config, 0, NULL));
     if (app->problem != NULL)
-        json_object_set_new(root, "service_config_problem", json_string(app->problem));
+        json_object_set_new(root, "service_config_problem", rota_foreign_json(app->problem));
     if (app->origin != NULL)
-        json_object_set_new(root, "service_config_origin", json_string(app->origin));
+        json_object_set_new(root, "service_config_origin", rota_foreign_json(app->origin));
     text = json_dumps(root, JSON_INDENT(2));
     json_decref(root);
     if (text != NULL)
@@ -177,17 +178,22 @@ static void show_json(const struct app *app, const char *target)
     free(text);
 }
 
-static const char *or_dash(const char *text)
+/* A cell of the table, and the gap behind it. */
+static void show_cell(const char *text, size_t width)
 {
-    return text == NULL || text[0] == '\0' ? "-" : text;
+    rota_print_foreign_column(text == NULL || text[0] == '\0' ? "-" : text, width);
+    fputs("  ", stdout);
 }
 
 static void show_config(const struct app *app)
 {
     if (app->config == NULL && app->problem == NULL)
         return;
-    printf("service config%s%s%s: %s\n", app->origin != NULL ? " of " : "", app->origin != NULL ? app->origin : "",
-        app->problem != NULL ? ", which makes no sense" : "", app->problem != NULL ? app->problem : app->config);
+    printf("service config%s", app->origin != NULL ? " of " : "");
+    rota_print_foreign(stdout, rota_slice_str(app->origin != NULL ? app->origin : ""));
+    printf("%s: ", app->problem != NULL ? ", which makes no sense" : "");
+    rota_print_foreign(stdout, rota_slice_str(app->problem != NULL ? app->problem : app->config));
+    putchar('\n');
 }
 
 static void show_table(const struct app *app)
@@ -200,13 +206,20 @@ static void show_table(const struct app *app)
     printf("%-*s  %6s  %-10s  %-10s  %-16s  %5s  %s\n", (int)width, "ADDRESS", "WEIGHT", "ZONE", "VERSION", "LEASE", "TTL", "REVISION");
     for (size_t i = 0; i < app->n_found; i++) {
         const struct rota_endpoint *e = app->found[i];
+        const char *revision = rota_endpoint_attribute(e, "etcd.mod_revision");
         char weight[16] = "-", ttl[24] = "-";
         if (e->weight != 0)
             snprintf(weight, sizeof(weight), "%u", e->weight);
         if (app->ttl_seconds[i] >= 0)
             snprintf(ttl, sizeof(ttl), "%llds", app->ttl_seconds[i]);
-        printf("%-*s  %6s  %-10s  %-10s  %-16s  %5s  %s\n", (int)width, e->addresses[0].text, weight, or_dash(e->zone), or_dash(e->version),
-               or_dash(rota_found_lease(e)), ttl, or_dash(rota_endpoint_attribute(e, "etcd.mod_revision")));
+        show_cell(e->addresses[0].text, width);
+        printf("%6s  ", weight);
+        show_cell(e->zone, 10);
+        show_cell(e->version, 10);
+        show_cell(rota_found_lease(e), 16);
+        printf("%5s  ", ttl);
+        rota_print_foreign(stdout, rota_slice_str(revision != NULL ? revision : "-"));
+        putchar('\n');
     }
     if (app->revision > 0)
         printf("%zu server%s at revision %lld\n", app->n_found, app->n_found == 1 ? "" : "s", (long long)app->revision);
@@ -231,8 +244,13 @@ static int find_out(struct app *app, const char *target, bool json, long long ti
     rota_timer_clear(app->timer);
     rota_watch_close(app->watch, NULL, NULL);
     rota_loop_run(app->loop);
-    if (!app->listed)
-        return rota_fail("endpoints", "%s: no answer within %lld ms%s%s", rota_target_show(target, shown, sizeof(shown)), timeout_ms, app->why.code == ROTA_OK ? "" : ": ", app->why.message);
+    if (!app->listed) {
+        fprintf(stderr, "rota endpoints: %s: no answer within %lld ms%s", rota_target_show(target, shown, sizeof(shown)), timeout_ms,
+                app->why.code == ROTA_OK ? "" : ": ");
+        rota_print_foreign(stderr, rota_slice_str(app->why.message));
+        fputc('\n', stderr);
+        return ROTA_EXIT_FAILED;
+    }
     ask_leases(app, target);
     if (json)
         show_json(app, target);

@@ -1,5 +1,6 @@
 /* cmd_health.c - `rota health TARGET [SERVICE]`: asks grpc.health.v1 how a server is, once or for as long as it says. */
 #include "connect.h"
+#include "foreign.h"
 #include "wire/target.h"
 
 #include <grpc/health/v1/health.rota.h>
@@ -53,7 +54,10 @@ static int fail(const struct question *q, const struct rota_status *status)
 {
     char shown[ROTA_TARGET_SHOW_SIZE];
 
-    return rota_fail("health", "%s: %s: %s%s", rota_target_show(q->target, shown, sizeof(shown)), rota_code_name(status->code), status->message, rota_connect_hint(status));
+    fprintf(stderr, "rota health: %s: %s: ", rota_target_show(q->target, shown, sizeof(shown)), rota_code_name(status->code));
+    rota_print_foreign(stderr, rota_slice_str(status->message));
+    fprintf(stderr, "%s\n", rota_connect_hint(status));
+    return ROTA_EXIT_FAILED;
 }
 
 static int check(struct rota_channel *channel, const struct question *q, const Grpc__Health__V1__HealthCheckRequest *request)

@@ -1,5 +1,6 @@
 /* cmd_watch.c - `rota watch TARGET`: the changes of a service's servers as they happen. */
 #include "command.h"
+#include "foreign.h"
 #include "found.h"
 #include "picks.h"
 
@@ -63,7 +64,7 @@ static void show(const struct app *app, const char *event, char sign, const stru
         return;
     }
     stamp(time, sizeof(time));
-    printf("%s %c %s", time, sign, endpoint->addresses[0].text);
+    printf("%s %c ", time, sign);
     rota_found_print(endpoint);
     putchar('\n');
 }
@@ -142,10 +143,12 @@ static void on_error(void *arg, const struct rota_status *why)
     char time[16];
 
     if (app->json) {
-        show_json("error", json_pack("{s:s,s:s}", "code", rota_code_name(why->code), "message", why->message));
+        show_json("error", json_pack("{s:s,s:o}", "code", rota_code_name(why->code), "message", rota_foreign_json(why->message)));
     } else {
         stamp(time, sizeof(time));
-        printf("%s ! %s\n", time, why->message);
+        printf("%s ! ", time);
+        rota_print_foreign(stdout, rota_slice_str(why->message));
+        putchar('\n');
     }
     fflush(stdout);
 }
@@ -159,17 +162,19 @@ static void on_service_config(void *arg, struct rota_slice json, const char *ori
     if (app->json) {
         object = json_pack("{}");
         if (origin != NULL)
-            json_object_set_new(object, "origin", json_string(origin));
+            json_object_set_new(object, "origin", rota_foreign_json(origin));
         if (problem != NULL)
-            json_object_set_new(object, "problem", json_string(problem));
+            json_object_set_new(object, "problem", rota_foreign_json(problem));
         else
             json_object_set_new(object, "config", json.size == 0 ? json_null() : json_loadb((const char *)json.data, json.size, 0, NULL));
         show_json("service_config", object);
     } else if (problem != NULL || json.size > 0) {
         stamp(time, sizeof(time));
-        printf("%s %c service config%s%s%s: %.*s\n", time, problem != NULL ? '!' : '*', origin != NULL ? " of " : "", origin != NULL ? origin : "",
-            problem != NULL ? " makes no sense, clients keep what they have" : "", problem != NULL ? (int)strlen(problem) : (int)json.size,
-            problem != NULL ? problem : (const char *)json.data);
+        printf("%s %c service config%s", time, problem != NULL ? '!' : '*', origin != NULL ? " of " : "");
+        rota_print_foreign(stdout, rota_slice_str(origin != NULL ? origin : ""));
+        printf("%s: ", problem != NULL ? " makes no sense, clients keep what they have" : "");
+        rota_print_foreign(stdout, problem != NULL ? rota_slice_str(problem) : json);
+        putchar('\n');
     } else {
         stamp(time, sizeof(time));
         printf("%s * no service config\n", time);

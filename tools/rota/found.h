@@ -12,7 +12,7 @@ json_t *rota_found_json(const struct rota_endpoint *endpoint);
 /* The lease's number in hexadecimal; NULL: the entry is under none. */
 const char *rota_found_lease(const struct rota_endpoint *endpoint);
 
-/* " weight=5 zone=a" and so on: what is known, each with a space before it, on standard output. */
+/* "10.0.0.1:80 weight=5 zone=a" and so on: what is known, on standard output. */
 void rota_found_print(const struct rota_endpoint *endpoint);
 
 #endif

@@ -1,7 +1,7 @@
 /* lookup.c - see lookup.h. */
 #include "lookup.h"
 #include "base/buffer.h"
-#include "caller.h"
+#include "foreign.h"
 
 #define REFLECTION_MS 10000
 #include "wire/target.h"

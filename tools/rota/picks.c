@@ -5,6 +5,8 @@
  */
 #include "picks.h"
 
+#include "foreign.h"
+
 #include <grpc/health/v1/health.rota.h>
 #include <jansson.h>
 #include <math.h>
@@ -43,11 +45,11 @@ static json_t *note_json(const struct rota_pick_note *note)
     json_t *object = json_pack("{s:s,s:i,s:b}", "policy", note->policy, "depth", note->depth, "won", note->won);
 
     if (note->endpoint[0] != '\0')
-        json_object_set_new(object, "endpoint", json_string(note->endpoint));
+        json_object_set_new(object, "endpoint", rota_foreign_json(note->endpoint));
     if (isfinite(note->score))
         json_object_set_new(object, "score", json_real(note->score));
     if (note->text[0] != '\0')
-        json_object_set_new(object, "note", json_string(note->text));
+        json_object_set_new(object, "note", rota_foreign_json(note->text));
     return object;
 }
 
@@ -61,14 +63,26 @@ static void show_json(const struct rota_explained_pick *pick)
     object = json_pack("{s:s,s:s,s:s,s:i,s:o,s:I}", "event", "pick", "verdict", rota_pick_verdict_name(pick->verdict), "method", pick->path, "attempt",
         (int)pick->attempt + 1, "notes", notes, "left_out", (json_int_t)pick->n_left_out);
     if (pick->address != NULL)
-        json_object_set_new(object, "address", json_string(pick->address));
+        json_object_set_new(object, "address", rota_foreign_json(pick->address));
     if (pick->why != NULL)
-        json_object_set_new(object, "why", json_string(pick->why->message));
+        json_object_set_new(object, "why", rota_foreign_json(pick->why->message));
     text = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     if (text != NULL)
         puts(text);
     free(text);
+}
+
+/* A line a note. */
+static void print_lines(const char *text)
+{
+    while (*text != '\0') {
+        size_t size = strcspn(text, "\n");
+
+        rota_print_foreign(stdout, rota_slice(text, size));
+        putchar('\n');
+        text += size + (text[size] == '\n');
+    }
 }
 
 static void show(void *arg, const struct rota_explained_pick *pick)
@@ -81,7 +95,8 @@ static void show(void *arg, const struct rota_explained_pick *pick)
     } else {
         stamp(time, sizeof(time));
         rota_explained_pick_text(pick, text, sizeof(text));
-        printf("%s %s\n", time, text);
+        printf("%s ", time);
+        print_lines(text);
     }
     fflush(stdout);
 }

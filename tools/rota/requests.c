@@ -2,6 +2,7 @@
 #include "requests.h"
 
 #include "command.h"
+#include "foreign.h"
 
 #include "base/alloc.h"
 #include "base/errinfo.h"
@@ -45,7 +46,6 @@ static bool read_text(struct rota_requests *requests, const struct rota_pool *po
 {
     struct rota_errinfo info = {""};
     struct rota_arena arena;
-    char why[ROTA_ERRINFO_SIZE + 40];
     rota_err err = 0;
     size_t n = 0;
 
@@ -61,10 +61,11 @@ static bool read_text(struct rota_requests *requests, const struct rota_pool *po
     rota_arena_fini(&arena);
     if (err == 0)
         return true;
-    snprintf(why, sizeof(why), "message %zu: %s", n, info.text);
-    for (char *c = why; *c != '\0'; c++)
-        *c = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c; /* of keys, which go to a terminal */
-    return fail(requests, source, why);
+    /* It may hold keys, and names out of a server's descriptors. */
+    fprintf(stderr, "rota %s: -d%s%s: message %zu: ", requests->verb, source == NULL ? "" : " ", source == NULL ? "" : source, n);
+    rota_print_foreign(stderr, rota_slice_str(info.text));
+    fputc('\n', stderr);
+    return false;
 }
 
 static bool read_stream(const struct rota_requests *requests, FILE *file, struct rota_buffer *text, const char *source)
