@@ -1,10 +1,11 @@
 """`rota call` and `rota health` against our server and others'.
 
-    call_test.py ours|go|cpp|py|buf|json|js
+    call_test.py ours|go|cpp|py|buf|json|js|odd|slow
 
 ours: the greeting server. go, cpp, py: grpc-go, C++ and Python, whose reflection is v1alpha. buf: another command, `buf curl`,
 asks our server. json: Python's server without reflection, so that descriptors come from protoc; what our JSON becomes is compared with what
-Google's own json_format makes of it. js: the same server, by the descriptors that programs in node have.
+Google's own json_format makes of it. js: the same server, by the descriptors that programs in node have. odd:
+a server whose reflection is at odds with itself. slow: one that takes long for each answer.
 """
 
 import json
@@ -320,4 +321,55 @@ def test_js(h):
         assert rota.replies("--descriptors", descriptors, "sample.Sampler/Both", "-d", SHAPES[2]) == [json.loads(SHAPES[2])]
 
 
-harness.main({"ours": test_ours, "go": test_go, "cpp": test_cpp, "py": test_py, "buf": test_buf, "json": test_json, "js": test_js}[sys.argv[1]])
+def odd_server(h, *words):
+    python_messages(h, "-I" + os.path.join(harness.SOURCE_DIR, "proto", "grpc", "reflection", "v1"), "reflection.proto")
+    server = h.spawn(h.peer_py("odd_server.py") + [h.dir] + list(words))
+    return Rota(h, server.wait_line(r"peer listening on (\S+)$").group(1))
+
+
+def harmless(text):
+    """Nothing in it could steer a terminal."""
+    return not any(c < " " and c != "\n" or "\x7f" <= c < "\xa0" for c in text)
+
+
+def service_line(lines, name):
+    return next((line for line in lines if line.startswith("service %s " % name)), "none")
+
+
+def test_odd(h):
+    rota = odd_server(h)
+    process = rota.run("call")
+    good = "  rpc Do(good.Note) returns (good.Note);"
+    with h.check("services before and behind bad ones are listed with their methods"):
+        text = process.text()
+        assert "service good.First {\n" + good in text and "service good.Last {\n" + good in text, text
+    for name, why in (("bad.Zero", "UNKNOWN: reflection: zero ?[31m?2J?"), ("bad.Number", "UNKNOWN: reflection: ninety-nine"),
+                      ("bad.Import", "INTERNAL: reflection: an import, none.proto, is not there"),
+                      ("bad.Link", "bad.Link refers to no.Where, which no known file declares"), ("bad.Twice", "good.Note is declared twice"),
+                      ("bad.Bytes", "malformed or cut off"), ("bad.Stream", "INTERNAL: no more of this")):
+        with h.check("why %s has no methods is told" % name):
+            assert why in service_line(process.lines, name), process.text()
+    with h.check("what the server does not tell is said so"):
+        for name in ("by.Hand", "bad.Other", "?[31m?2J?"):
+            assert service_line(process.lines, name).endswith(" (the server does not tell its methods)"), process.text()
+    with h.check("the exit code says that methods are missing"):
+        assert process.code == 1, process.code
+    with h.check("no text of the server's steers the terminal"):
+        health = rota.run("health")
+        assert health.code == 1 and "INTERNAL: ill ?[31m?2J?" in health.text(), health.text()
+        assert harmless(process.text() + health.text())
+    with h.check("metadata goes with the questions too"):
+        asked = odd_server(h, "--token")
+        assert "UNAUTHENTICATED: who are you?" in "\n".join(asked.call("good.First/Do", code=1))
+        assert asked.replies("good.First/Do", "--metadata", "x-token: secret") == [{}]
+        bench = asked.run("bench", "good.First/Do", "--metadata=x-token:secret", "--duration=1", "--warm-up=0", "--outstanding=1", "--json", "--quiet")
+        assert list(json.loads(bench.lines[-1])["codes"]) == ["OK"], bench.text()
+
+
+def test_slow(h):
+    rota = odd_server(h, "--slow=6")
+    with h.check("each question has its ten seconds, not all together"):
+        assert rota.call() == ["service good.First {", "  rpc Do(good.Note) returns (good.Note);", "}"]
+
+
+harness.main({"ours": test_ours, "go": test_go, "cpp": test_cpp, "py": test_py, "buf": test_buf, "json": test_json, "js": test_js, "odd": test_odd, "slow": test_slow}[sys.argv[1]])

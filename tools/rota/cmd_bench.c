@@ -1,7 +1,6 @@
 /* cmd_bench.c - `rota bench TARGET SERVICE/METHOD`: what a server, or a whole service behind its policy, does under load. */
-#include "caller.h"
-#include "foreign.h"
 #include "connect.h"
+#include "foreign.h"
 #include "load.h"
 #include "lookup.h"
 #include "wire/target.h"
@@ -113,19 +112,15 @@ static int run_load(struct app *app, const struct rota_dyn_method *what, const s
         .request = {&rota_codec_bytes, NULL},
         .reply = {&rota_codec_bytes, NULL},
     };
-    struct rota_metadata *metadata = rota_lookup_metadata(&app->lookup, app->metadata, app->n_metadata);
     rota_err err;
 
-    if (metadata == NULL)
-        return ROTA_EXIT_USAGE;
-    app->options.metadata = metadata;
+    app->options.metadata = app->lookup.reflect.metadata;
     app->load.loop = app->lookup.loop;
     app->load.channel = app->lookup.reflect.channel;
     app->load.method = &method;
     app->load.requests = requests;
     app->load.options = &app->options;
     err = rota_load_run(&app->load);
-    rota_metadata_free(metadata);
     if (err < 0)
         return rota_fail("bench", "%s", rota_err_text(err));
     if (app->json)
@@ -206,10 +201,16 @@ static int run(int argc, char **argv)
         rota_fail("bench", "TARGET and SERVICE/METHOD are needed; for example 127.0.0.1:8001 proto.HelloService/Say");
         return ROTA_EXIT_USAGE;
     }
+    if ((size_t)snprintf(app.path, sizeof(app.path), "/%s", words[1] + (words[1][0] == '/')) >= sizeof(app.path) ||
+        strchr(app.path + 1, '/') == NULL) {
+        rota_fail("bench", "%s: a method is written SERVICE/METHOD", words[1]);
+        return ROTA_EXIT_USAGE;
+    }
     app.target = words[0];
     if (!quiet)
         app.load.on_second = on_second;
-    app.lookup = (struct rota_lookup){.verb = "bench", .target = app.target, .sets = app.sets, .n_sets = app.n_sets};
+    app.lookup = (struct rota_lookup){.verb = "bench", .target = app.target, .sets = app.sets, .n_sets = app.n_sets, .metadata = app.metadata,
+                                      .n_metadata = app.n_metadata};
     return rota_lookup_run(&app.lookup, &connect, answer, &app);
 }
 
@@ -225,7 +226,7 @@ const struct rota_command rota_command_bench = {
              "  --policy NAME       how calls are spread over the service's servers; default: pick_first\n"
              "  --service-config JSON  instead: the whole of it\n"
              "  -d JSON             what each call sends, as for rota call; default: {}\n"
-             "  --metadata KEY:VALUE  sent with each call; may be given again\n"
+             "  --metadata KEY:VALUE  sent with each call, and with the questions about its type; may be given again\n"
              "  --timeout MS        each call's deadline; default 20000; 0: none\n"
              "  --json              the result as a JSON object\n"
              "  --quiet             no line a second on standard error\n"

@@ -23,34 +23,53 @@ struct app {
 
 /* --- Showing --- */
 
+/* False: the server cannot be asked any longer. One whose methods cannot be told is shown with the reason; *ret_why. */
+static bool list_service(struct app *app, const char *name, struct rota_status *ret_why)
+{
+    struct rota_reflect *reflect = &app->lookup.reflect;
+    const struct rota_dyn_service *service = NULL;
+
+    ret_why->code = ROTA_OK;
+    if (rota_reflect_learn(reflect, name, ret_why) == 0)
+        service = rota_pool_service(&app->lookup.pool, rota_slice_str(name));
+    if (service != NULL) {
+        rota_describe_service(service);
+        return true;
+    }
+    if (ret_why->code == ROTA_OK)
+        rota_status_set(ret_why, ROTA_NOT_FOUND, "another file than was asked for");
+    rota_reflect_forget(reflect);
+    if (reflect->lost && (ret_why->code == ROTA_UNAVAILABLE || ret_why->code == ROTA_DEADLINE_EXCEEDED))
+        return false;
+    fputs("service ", stdout);
+    rota_print_foreign(stdout, rota_slice_str(name));
+    if (ret_why->code == ROTA_NOT_FOUND) {
+        puts(" (the server does not tell its methods)");
+        return true;
+    }
+    printf(" (its methods cannot be told: %s: ", rota_code_name(ret_why->code));
+    rota_print_foreign(stdout, rota_slice_str(ret_why->message));
+    puts(")");
+    return true;
+}
+
 static int list_services(struct app *app)
 {
     struct rota_status why;
     char **names = NULL;
     size_t n = 0;
+    bool failed = false, gone = false;
 
     if (rota_reflect_list(&app->lookup.reflect, &names, &n, &why) < 0)
         return rota_lookup_fail(&app->lookup, &why);
-    for (size_t i = 0; i < n; i++) {
-        const struct rota_dyn_service *service = NULL;
-
-        if (rota_reflect_learn(&app->lookup.reflect, names[i], &why) == 0)
-            service = rota_pool_service(&app->lookup.pool, rota_slice_str(names[i]));
-        else if (why.code != ROTA_NOT_FOUND)
-            break;
-        why.code = ROTA_OK;
-        if (service != NULL) {
-            rota_describe_service(service);
-            continue;
-        }
-        fputs("service ", stdout);
-        rota_print_foreign(stdout, rota_slice_str(names[i]));
-        puts(" (the server does not tell its methods)");
+    for (size_t i = 0; i < n && !gone; i++) {
+        gone = !list_service(app, names[i], &why);
+        failed |= why.code != ROTA_OK && why.code != ROTA_NOT_FOUND;
     }
     free(names);
-    if (n > 0 && why.code != ROTA_OK)
+    if (gone)
         return rota_lookup_fail(&app->lookup, &why);
-    return n == 0 ? ROTA_EXIT_NOTHING : ROTA_EXIT_OK;
+    return n == 0 ? ROTA_EXIT_NOTHING : failed ? ROTA_EXIT_FAILED : ROTA_EXIT_OK;
 }
 
 static int list_set(const struct app *app)
@@ -83,14 +102,9 @@ static int call_with(struct app *app, const char *service, const struct rota_dyn
 {
     struct rota_caller caller = {.loop = app->lookup.loop, .channel = app->lookup.reflect.channel, .pool = &app->lookup.pool, .service = service,
                                  .method = method, .requests = requests, .options = &app->options, .verbose = app->verbose};
-    struct rota_metadata *metadata = rota_lookup_metadata(&app->lookup, app->metadata, app->n_metadata);
-    int code = ROTA_EXIT_USAGE;
 
-    app->options.metadata = metadata;
-    if (metadata != NULL)
-        code = rota_caller_run(&caller);
-    rota_metadata_free(metadata);
-    return code;
+    app->options.metadata = app->lookup.reflect.metadata;
+    return rota_caller_run(&caller);
 }
 
 static int call_method(struct app *app, const char *service, const struct rota_dyn_method *method)
@@ -155,7 +169,7 @@ static int run(int argc, char **argv)
     app.target = words[0];
     app.name = words[1];
     app.options.timeout_ms = timeout_ms;
-    app.lookup = (struct rota_lookup){.verb = "call", .target = app.target, .sets = app.sets, .n_sets = app.n_sets,
+    app.lookup = (struct rota_lookup){.verb = "call", .target = app.target, .sets = app.sets, .n_sets = app.n_sets, .metadata = app.metadata, .n_metadata = app.n_metadata,
                                       .unknown = app.allow_unknown ? ROTA_DYN_IGNORE : ROTA_DYN_REFUSE};
     return rota_lookup_run(&app.lookup, &connect, answer, &app);
 }
@@ -170,13 +184,13 @@ const struct rota_command rota_command_call = {
              "                      several objects, one behind the other, for methods that take a stream; may be given again; default:\n"
              "                      {}, or nothing for those methods\n"
              "  --allow-unknown-fields  passes over members of the JSON, and values of enums, that the types do not have\n"
-             "  --metadata KEY:VALUE  sent with the call; may be given again\n"
+             "  --metadata KEY:VALUE  sent with the call, and with the questions about its type; may be given again\n"
              "  --timeout MS        the call's deadline; default: none\n"
              "  --verbose           the server's metadata, on standard error\n"
              "  --descriptors FILE  what protoc --descriptor_set_out --include_imports has made, for servers without reflection; may be\n"
              "                      given again\n" ROTA_CONNECT_USAGE "\n"
              "TARGET: 127.0.0.1:8001, dns:///host:port, unix:/path, etcd://members/service,...\n"
-             "Exit codes: 0 done, 1 failed or a status other than OK (\"CODE: message\" on standard error), 2 wrong command line or JSON,\n"
-             "3 the server has no services.\n",
+             "Exit codes: 0 done, 1 failed or a status other than OK (\"CODE: message\" on standard error) or a listed service whose\n"
+             "methods cannot be told, 2 wrong command line or JSON, 3 the server has no services.\n",
     .run = run,
 };

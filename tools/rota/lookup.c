@@ -1,10 +1,11 @@
 /* lookup.c - see lookup.h. */
 #include "lookup.h"
+
 #include "base/buffer.h"
 #include "foreign.h"
+#include "wire/target.h"
 
 #define REFLECTION_MS 10000
-#include "wire/target.h"
 
 int rota_lookup_fail(const struct rota_lookup *lookup, const struct rota_status *why)
 {
@@ -96,7 +97,7 @@ static bool add_metadata(const struct rota_lookup *lookup, struct rota_metadata 
     return false;
 }
 
-struct rota_metadata *rota_lookup_metadata(const struct rota_lookup *lookup, const char *const *texts, size_t n)
+static struct rota_metadata *read_metadata(const struct rota_lookup *lookup)
 {
     struct rota_metadata *metadata = NULL;
 
@@ -104,8 +105,8 @@ struct rota_metadata *rota_lookup_metadata(const struct rota_lookup *lookup, con
         rota_fail(lookup->verb, "out of memory");
         return NULL;
     }
-    for (size_t i = 0; i < n; i++)
-        if (!add_metadata(lookup, metadata, texts[i])) {
+    for (size_t i = 0; i < lookup->n_metadata; i++)
+        if (!add_metadata(lookup, metadata, lookup->metadata[i])) {
             rota_metadata_free(metadata);
             return NULL;
         }
@@ -128,7 +129,8 @@ bool rota_lookup_requests(const struct rota_lookup *lookup, const struct rota_dy
     return false;
 }
 
-int rota_lookup_run(struct rota_lookup *lookup, const struct rota_connect *connect, int (*answer)(void *arg), void *arg)
+static int run_with(struct rota_lookup *lookup, const struct rota_connect *connect, const struct rota_metadata *metadata, int (*answer)(void *arg),
+                    void *arg)
 {
     struct rota_channel *channel;
     int code = ROTA_EXIT_FAILED;
@@ -138,12 +140,22 @@ int rota_lookup_run(struct rota_lookup *lookup, const struct rota_connect *conne
     rota_pool_init(&lookup->pool, NULL);
     channel = rota_connect_open(lookup->verb, lookup->target, connect, lookup->loop);
     if (channel != NULL) {
-        lookup->reflect = (struct rota_reflect){.channel = channel, .pool = &lookup->pool, .timeout_ms = REFLECTION_MS};
+        lookup->reflect = (struct rota_reflect){.channel = channel, .pool = &lookup->pool, .loop = lookup->loop, .metadata = metadata,
+                                                .timeout_ms = REFLECTION_MS};
         code = answer(arg);
         rota_reflect_close(&lookup->reflect);
     }
     rota_channel_free(channel);
     rota_pool_fini(&lookup->pool);
     rota_loop_free(lookup->loop);
+    return code;
+}
+
+int rota_lookup_run(struct rota_lookup *lookup, const struct rota_connect *connect, int (*answer)(void *arg), void *arg)
+{
+    struct rota_metadata *metadata = read_metadata(lookup);
+    int code = metadata == NULL ? ROTA_EXIT_USAGE : run_with(lookup, connect, metadata, answer, arg);
+
+    rota_metadata_free(metadata);
     return code;
 }

@@ -13,10 +13,12 @@ struct rota_lookup {
     struct rota_reflect reflect;
     const char *const *sets; /* files that protoc has made; with any, the server is not asked */
     size_t n_sets;
+    const char *const *metadata; /* "key: value" or "key=value"; blanks before the value go. Sent with calls and reflection's questions */
+    size_t n_metadata;
     enum rota_dyn_unknown unknown; /* fields in the requests */
 };
 
-/* With verb, target and files filled in: opens the rest, has `answer` do the work, closes. The exit code. */
+/* With verb, target, files and metadata filled in: opens the rest, has `answer` do the work, closes. The exit code. */
 int rota_lookup_run(struct rota_lookup *lookup, const struct rota_connect *connect, int (*answer)(void *arg), void *arg);
 
 /* Reads the files. False after having said what is wrong with one. */
@@ -35,8 +37,5 @@ const struct rota_dyn_method *rota_lookup_method(struct rota_lookup *lookup, con
  * having said what is wrong; rota_requests_fini in either case. */
 bool rota_lookup_requests(const struct rota_lookup *lookup, const struct rota_dyn_method *method, const char *const *data, size_t n_data, bool none,
                           struct rota_requests *ret_requests);
-
-/* Metadata from texts "key: value" or "key=value"; blanks before the value go. NULL after having said what is wrong. */
-struct rota_metadata *rota_lookup_metadata(const struct rota_lookup *lookup, const char *const *texts, size_t n);
 
 #endif

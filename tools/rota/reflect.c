@@ -27,6 +27,7 @@ static void finish(struct rota_reflect *r, struct rota_status *ret_why)
 {
     *ret_why = rota_call_finish(r->call);
     r->call = NULL;
+    r->lost = true;
     if (ret_why->code == ROTA_OK)
         rota_status_set(ret_why, ROTA_INTERNAL, "the server ended the stream without an answer");
 }
@@ -35,17 +36,36 @@ static response_message *ask_once(struct rota_reflect *r, const request_message 
 {
     const struct rota_method *method = r->older ? &older_method : &grpc_reflection_v1_server_reflection_server_reflection_info_method;
     struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+    int64_t now_ns = rota_loop_now_ns(r->loop), half_ms = r->timeout_ms / 2;
     void *reply = NULL;
 
-    options.timeout_ms = r->timeout_ms;
-    if (r->call == NULL && rota_call_open(r->channel, method, &options, &r->call) < 0) {
-        fail(ret_why, ROTA_RESOURCE_EXHAUSTED, "out of memory");
-        return NULL;
+    r->lost = false;
+    /* A stream has one deadline for all its questions: it takes new ones during the first third. */
+    options.timeout_ms = r->timeout_ms + half_ms;
+    options.metadata = r->metadata;
+    if (r->call != NULL && now_ns - r->opened_ns > half_ms * 1000000)
+        rota_reflect_close(r);
+    if (r->call == NULL) {
+        if (rota_call_open(r->channel, method, &options, &r->call) < 0) {
+            fail(ret_why, ROTA_RESOURCE_EXHAUSTED, "out of memory");
+            return NULL;
+        }
+        r->opened_ns = now_ns;
     }
-    if (rota_call_send(r->call, request) == 0 && rota_call_recv(r->call, &reply))
+    if (rota_call_send(r->call, request) == 0 && rota_call_recv(r->call, &reply)) {
+        r->answered = true;
         return reply;
+    }
     finish(r, ret_why);
     return NULL;
+}
+
+/* What an answer calls an error is one, whatever its number. */
+static enum rota_code code_of(const response_message *reply)
+{
+    int32_t code = reply->error_response->error_code;
+
+    return code > ROTA_OK && code <= ROTA_UNAUTHENTICATED ? (enum rota_code)code : ROTA_UNKNOWN;
 }
 
 /* NULL with *ret_why; an error in the answer is one too. */
@@ -53,7 +73,7 @@ static response_message *ask(struct rota_reflect *r, const request_message *requ
 {
     response_message *reply = ask_once(r, request, ret_why);
 
-    if (reply == NULL && ret_why->code == ROTA_UNIMPLEMENTED && !r->older) {
+    if (reply == NULL && ret_why->code == ROTA_UNIMPLEMENTED && !r->older && !r->answered) {
         r->older = true;
         reply = ask_once(r, request, ret_why);
     }
@@ -61,7 +81,7 @@ static response_message *ask(struct rota_reflect *r, const request_message *requ
         return NULL;
     if (reply->message_response_case != GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ERROR_RESPONSE)
         return reply;
-    fail(ret_why, (enum rota_code)reply->error_response->error_code, reply->error_response->error_message);
+    fail(ret_why, code_of(reply), reply->error_response->error_message);
     grpc__reflection__v1__server_reflection_response__free_unpacked(reply, NULL);
     return NULL;
 }
@@ -105,8 +125,11 @@ static int learn_imports(struct rota_reflect *r, struct rota_status *ret_why)
         request.file_by_filename = (char *)(uintptr_t)missing;
         if (i == MAX_FILES)
             return fail(ret_why, ROTA_RESOURCE_EXHAUSTED, "there is no end of imported files");
-        if (ask_for_file(r, &request, ret_why) < 0)
+        if (ask_for_file(r, &request, ret_why) < 0) {
+            if (ret_why->code == ROTA_NOT_FOUND) /* which would be said of what was asked for first */
+                rota_status_set(ret_why, ROTA_INTERNAL, "reflection: an import, %s, is not there", missing);
             return -1;
+        }
         /* It may have sent a file of another name. */
         if (rota_map_get(&r->pool->files, rota_slice_str(missing)) == NULL)
             return fail(ret_why, ROTA_INTERNAL, "another file than was asked for");
@@ -174,4 +197,11 @@ void rota_reflect_close(struct rota_reflect *r)
     if (r->call != NULL)
         (void)rota_call_finish(r->call);
     r->call = NULL;
+}
+
+void rota_reflect_forget(struct rota_reflect *r)
+{
+    rota_reflect_close(r);
+    rota_pool_fini(r->pool);
+    rota_pool_init(r->pool, NULL);
 }

@@ -8,17 +8,25 @@
 struct rota_reflect {
     struct rota_channel *channel;
     struct rota_pool *pool;
+    struct rota_loop *loop; /* the channel's */
+    const struct rota_metadata *metadata; /* sent along; NULL: none */
+    int64_t timeout_ms;     /* that each question has at least */
     struct rota_call *call; /* NULL: not open */
-    bool older;             /* v1alpha */
-    int64_t timeout_ms;     /* for all questions of one stream */
+    int64_t opened_ns;
+    bool answered, older;   /* older: v1alpha */
+    bool lost;              /* the server ended the stream; why is in the last *ret_why */
 };
 
-/* All return 0, or -1 with *ret_why. rota_reflect_close ends the stream that they share. */
+/* All return 0, or -1 with *ret_why. rota_reflect_close ends the stream that they share, which is a new one now and then. */
 
 /* The names of all services, in one piece of memory that the caller frees. */
 int rota_reflect_list(struct rota_reflect *r, char ***ret_names, size_t *ret_n, struct rota_status *ret_why);
 /* Has the pool know and link the file that declares the name, with all it imports. NOT_FOUND: no file does. */
 int rota_reflect_learn(struct rota_reflect *r, const char *name, struct rota_status *ret_why);
 void rota_reflect_close(struct rota_reflect *r);
+
+/* After a failure: empties the pool, whose files would stand in the way of others, and ends the stream, on which the server need not
+ * send a file again. */
+void rota_reflect_forget(struct rota_reflect *r);
 
 #endif
