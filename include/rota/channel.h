@@ -32,7 +32,7 @@ struct rota_channel_options {
     size_t max_reply_bytes; /* default 4 MiB; a longer message ends its call RESOURCE_EXHAUSTED */
     size_t max_request_bytes; /* default: none */
     size_t send_queue_bytes;  /* per call, before a write says ROTA_EAGAIN; default 64 KiB */
-    int64_t connect_timeout_ms;  /* minimum given to a connection attempt; default 20 s */
+    int64_t connect_timeout_ms;  /* minimum given to a connection attempt; default 20 s; INT64_MAX: no end */
     int64_t backoff_initial_ms;  /* default 1 s, x 1.6 each failure, +-20 % */
     int64_t backoff_max_ms;      /* default 120 s */
     int64_t idle_timeout_ms;     /* without calls: connections are dropped; default 30 min, -1: never */

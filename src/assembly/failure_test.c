@@ -69,6 +69,21 @@ static void a_silent_port_is_left_at_the_deadline(void **unused)
     close(fd);
 }
 
+static void without_a_connect_timeout_it_connects(void **unused)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    struct rota_channel *channel;
+    struct test_server server;
+
+    (void)unused;
+    options.connect_timeout_ms = options.backoff_max_ms = INT64_MAX;
+    test_server_open(&server, loop, "127.0.0.1:0", NULL);
+    channel = test_channel(loop, server.bound, &options);
+    assert_true(test_echoes(channel, "never is fine"));
+    rota_channel_free(channel);
+    test_server_close(&server);
+}
+
 static void a_silent_port_is_left_at_the_connect_timeout(void **unused)
 {
     struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
@@ -281,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_refused_connection_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_port_is_left_at_the_deadline, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_a_connect_timeout_it_connects, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_port_is_left_at_the_connect_timeout, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_dies_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(waiting_for_ready_outlasts_a_restart, setup, teardown),

@@ -54,6 +54,12 @@ static inline void rota_host_enter(struct rota_host *host)
         host->now_ns = host->clock(host);
 }
 
+/* That long after now; INT64_MAX, never, where time does not go so far. */
+static inline int64_t rota_host_later_ns(const struct rota_host *host, int64_t span_ns)
+{
+    return span_ns > INT64_MAX - host->now_ns ? INT64_MAX : host->now_ns + span_ns;
+}
+
 /* Sets or moves the timer; a time that has passed counts as now_ns. ROTA_ENOMEM only when it was not set before. */
 rota_err rota_host_timer_set(struct rota_host *host, struct rota_host_timer *timer, int64_t at_ns);
 void rota_host_timer_clear(struct rota_host *host, struct rota_host_timer *timer);

@@ -51,11 +51,25 @@ static void reset_begins_anew(void **unused)
     assert_int_equal(rota_backoff_next(&backoff, &rng), S);
 }
 
+static void a_period_is_never_longer_than_time(void **unused)
+{
+    const uint64_t script[] = {rota_script_unit(0.5), rota_script_unit(0.9), rota_script_unit(0.1)};
+    struct rota_backoff backoff = {.initial_ns = INT64_MAX, .max_ns = INT64_MAX};
+    struct rota_rng rng;
+
+    (void)unused;
+    rota_script_rng_init(&rng, script, ROTA_COUNT(script));
+    assert_int_equal(rota_backoff_next(&backoff, &rng), INT64_MAX);
+    assert_int_equal(rota_backoff_next(&backoff, &rng), INT64_MAX);
+    assert_true(rota_backoff_next(&backoff, &rng) < INT64_MAX / 10 * 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(periods_grow_and_are_spread_from_the_first_on),
         cmocka_unit_test(reset_begins_anew),
+        cmocka_unit_test(a_period_is_never_longer_than_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,16 +17,16 @@ static void making_checks_everything(void **unused)
         const char *words;
         bool frequent;
     } rows[] = {
-        {"a scheme nobody resolves", "etcd:///x", NULL, 0, 0, ROTA_ENOTFOUND, "\"etcd\""},
-        {"a service config that is no JSON", "test:x", "{", 0, 0, ROTA_EPARSE, ""},
-        {"a policy nobody knows", "test:x", "{\"loadBalancingConfig\":[{\"zap\":{}}]}", 0, 0, ROTA_EPARSE, "zap"},
-        {"an old-style policy nobody knows", "test:x", "{\"loadBalancingPolicy\":\"zap\"}", 0, 0, ROTA_EPARSE, "zap"},
-        {"an old-style policy that needs parameters", "test:x", "{\"loadBalancingPolicy\":\"Weighted_Target\"}", 0, 0, ROTA_EPARSE, "\"weighted_target\" needs parameters"},
-        {"a time below its range", "test:x", NULL, -2, 0, ROTA_EINVAL, "idle_timeout_ms is -2"},
-        {"a keepalive more often than A8 allows", "test:x", NULL, 0, 9999, ROTA_EINVAL, "keepalive_time_ms is 9999; expected at least 10000"},
+        {"a scheme nobody resolves", "etcd:///x", NULL, 0, 0, ROTA_ENOTFOUND, "\"etcd\"", false},
+        {"a service config that is no JSON", "test:x", "{", 0, 0, ROTA_EPARSE, "", false},
+        {"a policy nobody knows", "test:x", "{\"loadBalancingConfig\":[{\"zap\":{}}]}", 0, 0, ROTA_EPARSE, "zap", false},
+        {"an old-style policy nobody knows", "test:x", "{\"loadBalancingPolicy\":\"zap\"}", 0, 0, ROTA_EPARSE, "zap", false},
+        {"an old-style policy that needs parameters", "test:x", "{\"loadBalancingPolicy\":\"Weighted_Target\"}", 0, 0, ROTA_EPARSE, "\"weighted_target\" needs parameters", false},
+        {"a time below its range", "test:x", NULL, -2, 0, ROTA_EINVAL, "idle_timeout_ms is -2", false},
+        {"a keepalive more often than A8 allows", "test:x", NULL, 0, 9999, ROTA_EINVAL, "keepalive_time_ms is 9999; expected at least 10000", false},
         {"a frequent keepalive that is too often", "test:x", NULL, 0, 999, ROTA_EINVAL, "1000 with frequent_keepalive", true},
         {"a frequent keepalive", "test:x", NULL, 0, 1000, 0, "", true},
-        {"all is well", "test:x", "{\"loadBalancingPolicy\":\"ROUND_ROBIN\"}", -1, 10000, 0, ""},
+        {"all is well", "test:x", "{\"loadBalancingPolicy\":\"ROUND_ROBIN\"}", -1, 10000, 0, "", false},
     };
 
     (void)unused;

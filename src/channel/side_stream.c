@@ -194,7 +194,7 @@ static void open_stream(struct rota_side_stream *side)
     side->wants_room = err == ROTA_EAGAIN;
     if (err == ROTA_EAGAIN || err == ROTA_ECLOSED) /* closing: stop follows */
         return;
-    side->next_ns = host_of(side)->now_ns + rota_backoff_next(&side->backoff, &host_of(side)->rng);
+    side->next_ns = rota_host_later_ns(host_of(side), rota_backoff_next(&side->backoff, &host_of(side)->rng));
     if (err < 0)
         fail(side, ROTA_RESOURCE_EXHAUSTED, "out of memory");
 }

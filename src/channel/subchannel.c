@@ -163,9 +163,9 @@ static rota_err dial(struct rota_subchannel *sub, struct rota_connection **ret_c
     struct rota_status why;
     rota_err err;
 
-    sub->next_attempt_ns = channel->host->now_ns + period_ns;
+    sub->next_attempt_ns = rota_host_later_ns(channel->host, period_ns);
     sub->wanted = false;
-    err = rota_connection_dial(sub, channel->host->now_ns + patience_ns, ret_connection);
+    err = rota_connection_dial(sub, rota_host_later_ns(channel->host, patience_ns), ret_connection);
     if (err < 0) {
         rota_status_set(&why, ROTA_UNAVAILABLE, "%s: cannot connect: %s", sub->text, rota_err_text(err));
         note_why(sub, &why);

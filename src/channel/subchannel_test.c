@@ -99,6 +99,36 @@ static void a_period_longer_than_the_patience_lengthens_it(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+static void never_is_never(void **unused)
+{
+    static const struct {
+        const char *rule;
+        int64_t timeout_ms, backoff_ms, deadline_ns, n_conns; /* the latter a year after a failure */
+    } rows[] = {
+        {"no time out of connecting", INT64_MAX, 0, INT64_MAX, 2},
+        {"no second attempt, nor an end to the first", 0, INT64_MAX, INT64_MAX, 1},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+        struct rota_channel_fixture f;
+
+        print_message("  %s\n", rows[i].rule);
+        options.connect_timeout_ms = rows[i].timeout_ms;
+        options.backoff_initial_ms = options.backoff_max_ms = rows[i].backoff_ms;
+        rota_channel_fixture_init(&f, &options);
+        without_spread(&f);
+        rota_channel_connect(f.channel);
+        rota_fixture_publish(&f, A, NULL, NULL);
+        assert_int_equal(rota_fixture_conn(&f, A)->deadline_ns, rows[i].deadline_ns);
+        rota_fake_lose(rota_fixture_conn(&f, A), "refused");
+        rota_virtual_host_advance(&f.v, 366 * 86400 * ROTA_S);
+        assert_int_equal(f.transport.n_conns, rows[i].n_conns);
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 static void a_dial_that_fails_at_once_backs_off_too(void **unused)
 {
     struct rota_channel_fixture f;
@@ -359,6 +389,7 @@ int main(void)
         cmocka_unit_test(attempts_start_a_period_apart),
         cmocka_unit_test(settings_reset_the_backoff),
         cmocka_unit_test(a_period_longer_than_the_patience_lengthens_it),
+        cmocka_unit_test(never_is_never),
         cmocka_unit_test(a_dial_that_fails_at_once_backs_off_too),
         cmocka_unit_test(goaway_moves_new_calls_and_lets_old_ones_finish),
         cmocka_unit_test(too_many_pings_make_them_fewer),

@@ -236,7 +236,7 @@ static rota_err set_timer(struct rota_tries *tries, int64_t delay_ns)
 {
     struct rota_host *host = tries->call->channel->host;
 
-    return rota_host_timer_set(host, &tries->timer, delay_ns > INT64_MAX - host->now_ns ? INT64_MAX : host->now_ns + delay_ns);
+    return rota_host_timer_set(host, &tries->timer, rota_host_later_ns(host, delay_ns));
 }
 
 /* --- Retries --- */
