@@ -60,12 +60,15 @@ static void on_draining(void *owner)
     detach(connection, &why);
 }
 
-/* Later connections ping half as often (gRFC A8). */
+/* Later connections ping half as often as this one (gRFC A8); others may have said so before it. */
 static void on_too_many_pings(void *owner)
 {
-    int64_t *time_ns = &((struct rota_connection *)owner)->channel->limits.keepalive_time_ns;
+    const struct rota_connection *connection = owner;
+    int64_t *time_ns = &connection->channel->limits.keepalive_time_ns;
+    int64_t twice_ns = connection->keepalive_ns > INT64_MAX / 2 ? INT64_MAX : connection->keepalive_ns * 2;
 
-    *time_ns = *time_ns > INT64_MAX / 2 ? INT64_MAX : *time_ns * 2;
+    if (*time_ns < twice_ns)
+        *time_ns = twice_ns;
 }
 
 static void on_room(void *owner)
@@ -120,6 +123,7 @@ rota_err rota_connection_dial(struct rota_subchannel *sub, int64_t deadline_ns, 
     connection->subchannel = sub;
     connection->refs = 1;
     connection->dialed_ns = channel->host->now_ns;
+    connection->keepalive_ns = dial.keepalive_time_ns;
     memcpy(connection->peer, sub->text, text_size);
     err = channel->parts.dialer->class->dial(channel->parts.dialer, &dial, &conn_events, connection, &connection->conn);
     if (err < 0) {

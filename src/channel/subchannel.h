@@ -46,6 +46,7 @@ struct rota_connection {
     bool useful;                        /* a response has come */
     bool full;                          /* no stream to spare: on_room follows */
     int64_t dialed_ns;
+    int64_t keepalive_ns;               /* how long it is quiet before it pings */
     struct rota_link link;              /* in the channel's connections */
     struct rota_link sibling;           /* in the subchannel's extras */
     struct rota_sides *sides;           /* what its server is asked beside calls (sides.c); NULL: nothing so far */

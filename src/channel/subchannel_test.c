@@ -194,6 +194,34 @@ static void too_many_pings_make_them_fewer(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+/* The second of two connections says no more than that the same time was too short. */
+static void many_connections_with_too_many_pings_count_once(void **unused)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    struct rota_channel_fixture f;
+    struct rota_fake_conn *a, *b;
+
+    (void)unused;
+    options.keepalive_time_ms = 10000;
+    options.service_config = ROUND_ROBIN;
+    rota_channel_fixture_init(&f, &options);
+    a = rota_fixture_ready(&f, A);
+    rota_fixture_publish(&f, A, B, NULL);
+    b = rota_fixture_conn(&f, B);
+    rota_fake_up(b);
+    a->events->on_too_many_pings(a->owner);
+    rota_fake_goaway(a, 0);
+    a = rota_fixture_conn(&f, A);
+    assert_int_equal(a->keepalive_time_ns, 20000 * ROTA_MS);
+    rota_fake_up(a);
+    a->events->on_too_many_pings(a->owner);
+    b->events->on_too_many_pings(b->owner);
+    b->events->on_too_many_pings(b->owner);
+    rota_fake_goaway(b, 0);
+    assert_int_equal(rota_fixture_conn(&f, B)->keepalive_time_ns, 40000 * ROTA_MS);
+    rota_channel_fixture_fini(&f);
+}
+
 static void an_address_that_goes_drains(void **unused)
 {
     struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
@@ -393,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_dial_that_fails_at_once_backs_off_too),
         cmocka_unit_test(goaway_moves_new_calls_and_lets_old_ones_finish),
         cmocka_unit_test(too_many_pings_make_them_fewer),
+        cmocka_unit_test(many_connections_with_too_many_pings_count_once),
         cmocka_unit_test(an_address_that_goes_drains),
         cmocka_unit_test(an_attempt_nobody_wants_any_more_is_closed),
         cmocka_unit_test(one_address_has_one_connection),
