@@ -37,7 +37,7 @@ struct rota_client_interceptor_class {
     /* A message of the application's own type, before it is packed. END: it is not sent, and inner interceptors do not see it. */
     enum rota_intercept (*on_send)(void *state, void *arg, struct rota_call *call, const void *message, struct rota_status *ret_status);
     void (*on_headers)(void *state, void *arg, struct rota_call *call); /* rota_call_initial_metadata is there */
-    /* A message received, of the application's type. END: the application does not get it. */
+    /* A message received, of the application's type. END: the application does not get it, whatever on_done makes of the status. */
     enum rota_intercept (*on_message)(void *state, void *arg, struct rota_call *call, const void *message, struct rota_status *ret_status);
     /* Before the application is told; may change *status. A failure made OK is INTERNAL when there is no reply to give. */
     void (*on_done)(void *state, void *arg, struct rota_call *call, struct rota_status *status);

@@ -52,7 +52,7 @@ struct rota_call {
     bool unresolved;    /* started before the service config was known */
     bool wait_given;    /* the application said whether to wait for ready */
     uint32_t keeps;
-    uint32_t n_replies;
+    uint32_t n_replies; /* that could be read, and that no interceptor kept from the application */
     int64_t made_ns, given_timeout_ns; /* what the application said; the service config may say less */
     size_t given_reply_bytes;
     int64_t deadline_ns; /* INT64_MAX: none */

@@ -376,6 +376,86 @@ static void a_retry_shows_nothing(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+/* --- A failure made OK, of a method that has one reply --- */
+
+static rota_err read_nothing(const void *type, struct rota_slice bytes, const struct rota_alloc *alloc, void **ret_message, struct rota_errinfo *info)
+{
+    (void)type;
+    (void)bytes;
+    (void)alloc;
+    (void)ret_message;
+    (void)info;
+    return ROTA_EPARSE;
+}
+
+static enum rota_intercept refuse_message(void *state, void *arg, struct rota_call *call, const void *message, struct rota_status *ret_status)
+{
+    (void)state;
+    (void)call;
+    (void)message;
+    rota_status_set(ret_status, ROTA_ABORTED, "not this one");
+    return *(const bool *)arg ? ROTA_INTERCEPT_END : ROTA_INTERCEPT_PASS;
+}
+
+static void make_ok(void *state, void *arg, struct rota_call *call, struct rota_status *status)
+{
+    (void)state;
+    (void)arg;
+    (void)call;
+    assert_int_not_equal(status->code, ROTA_OK);
+    *status = (struct rota_status){.code = ROTA_OK};
+}
+
+static void a_failure_made_ok_needs_a_reply(void **unused)
+{
+    static const struct ok_case {
+        const char *rule;
+        bool unary, unreadable, refused;
+        enum rota_code want;
+    } rows[] = {
+        {"a reply that came before the failure is given", true, false, false, ROTA_OK},
+        {"one that cannot be read is none", true, true, false, ROTA_INTERNAL},
+        {"nor is one that an interceptor keeps", true, false, true, ROTA_INTERNAL},
+        {"a client's stream: the same", false, false, false, ROTA_OK},
+        {"a client's stream: unreadable", false, true, false, ROTA_INTERNAL},
+        {"a client's stream: kept", false, false, true, ROTA_INTERNAL},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        static const struct rota_client_interceptor_class healing = {.name = "healing", .on_done = make_ok};
+        static const struct rota_client_interceptor_class refusing = {.name = "refusing", .on_message = refuse_message};
+        bool refused = rows[i].refused;
+        const struct rota_client_interceptor three[] = {{&healing, NULL}, {&refusing, &refused}, {NULL, NULL}};
+        struct rota_channel_options options = with(three);
+        struct rota_codec codec = rota_codec_bytes;
+        struct rota_method method = rota_fixture_unary;
+        struct rota_slice hello = ROTA_SLICE("hello");
+        struct rota_channel_fixture f;
+        struct rota_fake_stream *stream;
+        struct rota_seen_call seen = {0};
+
+        print_message("  %s\n", rows[i].rule);
+        if (rows[i].unreadable)
+            codec.unpack = read_nothing;
+        method.reply.codec = &codec;
+        method.client_streaming = !rows[i].unary;
+        rota_channel_fixture_init(&f, &options);
+        rota_fixture_ready(&f, A);
+        if (rows[i].unary)
+            assert_int_equal(rota_unary_start(f.channel, &method, NULL, &hello, rota_fixture_unary_done, &seen, NULL), 0);
+        else
+            assert_int_equal(rota_call_start(f.channel, &method, NULL, &rota_fixture_events, &seen, &seen.call), 0);
+        stream = rota_fake_stream_at(rota_fixture_conn(&f, A), 0);
+        rota_fake_headers(stream);
+        rota_fake_message(stream, "world");
+        rota_fake_trailers(stream, ROTA_DATA_LOSS, "half of it");
+        rota_assert_ended(&seen, rows[i].want, rows[i].want == ROTA_OK ? "" : "no reply");
+        assert_int_equal(seen.n_messages, rows[i].want == ROTA_OK ? 1 : 0);
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 /* --- Memory --- */
 
 static rota_err call_all_kinds(const struct rota_alloc *alloc, void *ctx)
@@ -442,6 +522,7 @@ int main(void)
         cmocka_unit_test(on_start_dresses_the_call),
         cmocka_unit_test(a_service_config_that_comes_during_a_hold_counts),
         cmocka_unit_test(a_retry_shows_nothing),
+        cmocka_unit_test(a_failure_made_ok_needs_a_reply),
         cmocka_unit_test(pairs_are_complete_without_memory),
         cmocka_unit_test(a_warm_channel_allocates_nothing),
     };

@@ -205,8 +205,8 @@ static void show_typed(struct rota_call *call, struct rota_slice bytes)
         err = type->codec->unpack(type->type, bytes, &call->arena.as_alloc, &call->reply, &info);
         if (err < 0)
             fail_unpack(call, err, &info);
-        else if (call->chain != NULL)
-            (void)rota_intercept_message(call, call->reply);
+        else if (call->chain == NULL || rota_intercept_message(call, call->reply))
+            call->n_replies++;
         return;
     }
     err = type->codec->unpack(type->type, bytes, &call->message_arena.as_alloc, &message, &info);
@@ -214,8 +214,10 @@ static void show_typed(struct rota_call *call, struct rota_slice bytes)
         fail_unpack(call, err, &info);
         return;
     }
-    if (call->chain == NULL || rota_intercept_message(call, message))
+    if (call->chain == NULL || rota_intercept_message(call, message)) {
+        call->n_replies++;
         call->events->on_message(call, call->arg, message);
+    }
     rota_arena_reset(&call->message_arena);
 }
 
@@ -223,6 +225,7 @@ static void show_packed(struct rota_call *call, struct rota_slice bytes, struct 
 {
     if (call->chain != NULL && !show_interceptors(call, bytes))
         return;
+    call->n_replies++;
     call->shown = holder;
     call->events->on_message(call, call->arg, &bytes);
     call->shown = NULL;
@@ -253,7 +256,6 @@ static void show(struct rota_attempt *attempt, const struct rota_frame *frame)
         bytes = rota_chunk_slice(plain);
     }
     call->came_compressed = frame->compressed;
-    call->n_replies++;
     if (call->kind != ROTA_CALL_PACKED)
         show_typed(call, bytes);
     else
