@@ -101,7 +101,7 @@ static rota_err read_type_name(struct reader *r, struct rota_slice text, const c
 {
     bool full = text.size > 0 && text.data[0] == '.';
 
-    if (!is_name(rota_slice(text.data + full, text.size - full), true))
+    if (!is_name(full ? rota_slice(text.data + 1, text.size - 1) : text, true))
         return malformed(r, "a reference to a type by a name that is none");
     *ret_name = rota_arena_text(&r->pool->arena, text);
     return *ret_name == NULL ? no_memory(r) : 0;
