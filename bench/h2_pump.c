@@ -106,12 +106,12 @@ static void turn(struct bench *b)
     int64_t t0 = clock_ns(), t1, t2, t3;
     size_t size;
 
-    ROTA_ASSERT(rota_h2_pull(b->client, bytes, sizeof(bytes), &size) == 0);
+    ROTA_ASSERT(rota_h2_pull(b->client, bytes, sizeof(bytes), 0, &size) == 0);
     drain_client(b);
     t1 = clock_ns();
     ROTA_ASSERT(rota_h2_feed(b->server, rota_slice(bytes, size), 0, NULL) == 0);
     drain_server(b);
-    ROTA_ASSERT(rota_h2_pull(b->server, bytes, sizeof(bytes), &size) == 0);
+    ROTA_ASSERT(rota_h2_pull(b->server, bytes, sizeof(bytes), 0, &size) == 0);
     drain_server(b);
     t2 = clock_ns();
     ROTA_ASSERT(rota_h2_feed(b->client, rota_slice(bytes, size), 0, NULL) == 0);

@@ -204,7 +204,7 @@ static void pull(struct script *s)
     uint8_t *out = malloc(cap > 0 ? cap : 1);
 
     ROTA_ASSERT(out != NULL);
-    (void)rota_h2_pull(s->h2, out, cap, &size);
+    (void)rota_h2_pull(s->h2, out, cap, s->now_ns, &size);
     ROTA_ASSERT(size <= cap);
     touch(s, rota_slice(out, size));
     free(out);

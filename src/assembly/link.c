@@ -155,7 +155,7 @@ static bool write_out(struct rota_net_link *link, size_t backlog_bytes)
     size_t size = 1;
 
     while (size > 0 && rota_socket_pending(link->socket) <= backlog_bytes) {
-        rota_err err = rota_h2_pull(link->h2, link->out->data, ROTA_OUT_BUFFER_BYTES, &size);
+        rota_err err = rota_h2_pull(link->h2, link->out->data, ROTA_OUT_BUFFER_BYTES, link->host->now_ns, &size);
 
         if (err == ROTA_EPROTO && !link->expelled)
             rota_net_link_complain(link, "", rota_h2_fault(link->h2));

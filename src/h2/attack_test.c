@@ -244,7 +244,7 @@ static void nothing_follows_the_goaway_of_a_fault(void **state)
     assert_int_equal(pair_send(&pair.server, 2, 10, true), ROTA_ECLOSED);
     rota_h2_drain(pair.server.h2, 0);
     rota_h2_reset(pair.server.streams[1], 8);
-    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), &size), 0);
+    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), pair.now_ns, &size), 0);
     for (size_t at = 0; at < size; at += 9u + out[at + 2])
         last = at;
     assert_int_equal(out[last + 3], WIRE_GOAWAY);

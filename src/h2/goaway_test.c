@@ -55,7 +55,7 @@ static void the_ping_follows_the_notice(void **state)
     (void)state;
     pair_ready(&pair);
     rota_h2_drain(pair.server.h2, 0);
-    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), &size), 0);
+    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), pair.now_ns, &size), 0);
     assert_int_equal(size, 9 + 8 + 9 + 8);
     assert_int_equal(out[3], 7);      /* GOAWAY */
     assert_int_equal(out[17 + 3], 6); /* PING */
@@ -194,7 +194,7 @@ static void without_streams_the_last_one_is_0(void **state)
     rota_h2_drain(pair.server.h2, 0);
     pair_pass(&pair.server, NULL, 65536);
     assert_int_equal(rota_h2_tick(pair.server.h2, SECOND_NS, NULL), 0);
-    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), &size), 0);
+    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), pair.now_ns, &size), 0);
     assert_int_equal(size, 9 + 8);
     assert_memory_equal(out + 9, "\0\0\0\0\0\0\0\0", 8);
     pair_fini(&pair);
@@ -203,7 +203,7 @@ static void without_streams_the_last_one_is_0(void **state)
     while (pair_pass(&pair.server, NULL, 65536) > 0)
         ;
     pair_feed(&pair.server, no_http2, sizeof(no_http2) - 1);
-    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), &size), 0);
+    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), pair.now_ns, &size), 0);
     assert_true(size > 9 + 8);
     assert_memory_equal(out + 9, "\0\0\0\0\0\0\0\1", 8);
     pair_fini(&pair);
@@ -308,7 +308,7 @@ static void abort_tells_the_sent_from_the_unsent(void **state)
     (void)state;
     pair_ready(&pair);
     assert_int_equal(pair_open(&pair, true), 1);
-    assert_int_equal(rota_h2_pull(pair.client.h2, &byte, 1, &size), 0);
+    assert_int_equal(rota_h2_pull(pair.client.h2, &byte, 1, pair.now_ns, &size), 0);
     assert_int_equal(pair_open(&pair, true), 2);
     assert_int_equal(pair_send(&pair.client, 1, 5, false), ROTA_ESTATE);
     rota_h2_abort(pair.client.h2, "connection reset by peer");
@@ -321,7 +321,7 @@ static void abort_tells_the_sent_from_the_unsent(void **state)
     assert_string_equal(pair_log(&pair.client), "closed/2:unsent");
     assert_int_equal(pair_open(&pair, true), ROTA_ECLOSED);
     assert_int_equal(rota_h2_feed(pair.client.h2, ROTA_SLICE("x"), 0, NULL), ROTA_ECLOSED);
-    assert_int_equal(rota_h2_pull(pair.client.h2, &byte, 1, &size), ROTA_ECLOSED);
+    assert_int_equal(rota_h2_pull(pair.client.h2, &byte, 1, pair.now_ns, &size), ROTA_ECLOSED);
     assert_int_equal(rota_h2_tick(pair.client.h2, INT64_MAX, NULL), ROTA_ECLOSED);
     assert_true(rota_h2_finished(pair.client.h2));
     rota_h2_abort(pair.client.h2, "again");

@@ -83,7 +83,7 @@ bool rota_h2_next(struct rota_h2 *h2, struct rota_h2_event *ret_event);
 
 /* Fills out with frames to send; 0 in *ret_size: nothing now. Call until 0 or as much as one likes to write. ROTA_ENOMEM; ROTA_EPROTO, with
  * 0 in *ret_size, once a GOAWAY has gone out because the peer broke the protocol (rota_h2_abort then, which gives streams that reason). */
-rota_err rota_h2_pull(struct rota_h2 *h2, uint8_t *out, size_t cap, size_t *ret_size);
+rota_err rota_h2_pull(struct rota_h2 *h2, uint8_t *out, size_t cap, int64_t now_ns, size_t *ret_size);
 /* After ROTA_EPROTO: what the peer broke, a sentence. "" before. */
 const char *rota_h2_fault(const struct rota_h2 *h2);
 bool rota_h2_wants_write(const struct rota_h2 *h2);

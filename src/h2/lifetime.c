@@ -27,6 +27,7 @@ void rota_h2_lifetime_init(struct rota_h2 *h2)
 void rota_h2_lifetime_idle(struct rota_h2 *h2)
 {
     h2->idle_since_ns = h2->now_ns;
+    h2->idle_anew = true;
     if (h2->rest_check_ns == INT64_MAX)
         h2->rest_check_ns = later(h2->now_ns, REST_AFTER_NS);
 }

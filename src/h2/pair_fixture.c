@@ -270,7 +270,7 @@ size_t pair_pass(struct pair_side *from, struct pair_side *to, size_t max_bytes)
     rota_err err;
 
     assert_non_null(out);
-    err = rota_h2_pull(from->h2, out, max_bytes, &size);
+    err = rota_h2_pull(from->h2, out, max_bytes, from->pair->now_ns, &size);
     if (err < 0)
         from->err = err;
     from->out_bytes += size;

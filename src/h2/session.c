@@ -218,16 +218,20 @@ bool rota_h2_wants_write(const struct rota_h2 *h2)
     return h2->fault == NULL && (!rota_list_empty(&h2->ready) || rota_h2_goaway_due(h2));
 }
 
-rota_err rota_h2_pull(struct rota_h2 *h2, uint8_t *out, size_t cap, size_t *ret_size)
+rota_err rota_h2_pull(struct rota_h2 *h2, uint8_t *out, size_t cap, int64_t now_ns, size_t *ret_size)
 {
     size_t size;
 
+    h2->now_ns = now_ns;
+    if (h2->idle_anew)
+        h2->idle_since_ns = now_ns;
     *ret_size = 0;
     if (h2->broken != 0)
         return h2->broken;
     if (h2->fault == NULL && rota_h2_goaway_due(h2))
         rota_h2_goaway_final(h2);
     size = rota_h2_send_pull(h2, out, cap);
+    h2->idle_anew = false;
     if (h2->broken != 0)
         return h2->broken;
     *ret_size = size;

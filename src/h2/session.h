@@ -157,7 +157,7 @@ struct rota_h2 {
     const struct rota_alloc *alloc;
     struct rota_h2_options options; /* defaults filled in */
     struct rota_h2_pool pool;
-    int64_t now_ns; /* of the last feed, tick or drain */
+    int64_t now_ns; /* of the last feed, pull, tick or drain */
 
     struct rota_link streams, closing;
     struct rota_link ready, ending, blocked; /* by stream->ready; blocked: until the connection's window opens */
@@ -208,6 +208,7 @@ struct rota_h2 {
     size_t arrived_bytes; /* since the last ping of bdp.h */
 
     int64_t idle_since_ns; /* while no stream is open */
+    bool idle_anew;        /* since the last pull; one that the owner reset then has its time from the next */
     int64_t idle_check_ns, age_at_ns, grace_at_ns, rest_check_ns; /* lifetime.c; INT64_MAX: never */
     int64_t last_read_ns;
     int64_t ping_deadline_ns; /* INT64_MAX: no keepalive ping is out */

@@ -181,7 +181,7 @@ static uint8_t last_block_begins(struct pair *pair)
     uint8_t out[4096], first = 0;
     size_t size;
 
-    assert_int_equal(rota_h2_pull(pair->client.h2, out, sizeof(out), &size), 0);
+    assert_int_equal(rota_h2_pull(pair->client.h2, out, sizeof(out), pair->now_ns, &size), 0);
     for (size_t at = 24; at < size; at += 9 + ((size_t)out[at + 1] << 8 | out[at + 2]))
         if (out[at + 3] == WIRE_HEADERS)
             first = out[at + 9];
