@@ -53,6 +53,7 @@ void rota_h2_block_begin(struct rota_h2 *h2, int32_t id, enum rota_h2_block_kind
     block->kind = kind;
     block->id = id;
     block->open = true;
+    block->faulty = false;
     block->continuations = 0;
     block->since_ns = h2->now_ns;
     block->count = 0;

@@ -96,6 +96,37 @@ static void late_trailers(uint32_t i)
     wire_headers(&wire, WIRE_END_STREAM, 1, "x=y");
 }
 
+#define FRAME_BYTES 16384
+
+/* As many fields as fit: the table has :method GET in a byte. */
+static const uint8_t *many_fields(void)
+{
+    static uint8_t payload[FRAME_BYTES];
+
+    memset(payload, 0x82, sizeof(payload));
+    return payload;
+}
+
+static void too_large_without_end(uint32_t i)
+{
+    wire_frame(&wire, i == 0 ? WIRE_HEADERS : WIRE_CONT, 0, 1, many_fields(), FRAME_BYTES);
+}
+
+/* Its second frame is one too many of its kind already. */
+static void not_allowed_without_end(uint32_t i)
+{
+    if (i == 0)
+        wire_frame(&wire, WIRE_HEADERS, 0, 1, "\0\1X\1y", 5);
+    wire_frame(&wire, WIRE_CONT, 0, 1, many_fields(), FRAME_BYTES);
+}
+
+static void large_trailers_too_late(uint32_t i)
+{
+    if (i == 0)
+        wire_headers(&wire, 0, 1, WIRE_REQUEST "|x=y|connection=close");
+    wire_frame(&wire, WIRE_HEADERS, WIRE_END_STREAM | WIRE_END_HEADERS, 1, many_fields(), FRAME_BYTES);
+}
+
 /* --- Streams that we must reset (CVE-2025-8671) --- */
 
 static void zero_increment(uint32_t i)
@@ -160,6 +191,9 @@ static const struct flood_case {
     {"DATA in single bytes on a stream that was reset", late_crumbs, 2490, 2510},
     {"DATA of nothing on a stream that was reset", late_nothing, 990, 1001},
     {"trailers of a stream that was reset", late_trailers, 9000, 10010},
+    {"a header list too large that goes on and on", too_large_without_end, 7, 8},
+    {"one that is not allowed and goes on and on", not_allowed_without_end, 7, 8},
+    {"large trailers of a stream that was reset", large_trailers_too_late, 150, 155},
     {"made you reset: an increment of 0", zero_increment, 1, 1001},
     {"made you reset: a window that overflows", overflowing_window, 1000, 1001},
     {"made you reset: a stream that depends on itself", depends_on_itself, 1, 1001},
@@ -253,6 +287,39 @@ static void a_dribbled_window_is_a_flood(void **state)
     pair_fini(&pair);
 }
 
+/* Some clients have 2 KiB of metadata in each request, and many requests on their way when they hear that there may be no more. */
+static void honest_requests_that_are_not_served_are_no_flood(void **state)
+{
+    (void)state;
+    for (int late = 0; late < 2; late++) {
+        struct rota_h2_options options = {.max_concurrent_streams = late ? 1000 : 1, .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+        struct pair pair;
+
+        print_message("  %s\n", late ? "after the last GOAWAY" : "above the limit");
+        assert_int_equal(pair_init(&pair, NULL, NULL, &options), 0);
+        wire.size = 0;
+        wire_magic(&wire);
+        wire_headers(&wire, 0, 1, WIRE_REQUEST);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        if (late) {
+            rota_h2_drain(pair.server.h2, 0);
+            assert_int_equal(rota_h2_tick(pair.server.h2, 2 * SECOND_NS, NULL), 0);
+        }
+        while (pair_pass(&pair.server, NULL, 65536) > 0) {
+        }
+        for (uint32_t i = 0; i < 1000; i++) {
+            wire.size = 0;
+            wire_frame(&wire, WIRE_HEADERS, WIRE_END_HEADERS, 3 + 2 * i, many_fields(), 2048);
+            pair_feed(&pair.server, wire.bytes, wire.size);
+            while (pair_pass(&pair.server, NULL, 65536) > 0) {
+            }
+        }
+        assert_int_equal(pair.server.err, 0);
+        assert_int_equal(rota_h2_streams(pair.server.h2), 1);
+        pair_fini(&pair);
+    }
+}
+
 static void chores_have_a_rate(void **state)
 {
     struct pair pair;
@@ -279,6 +346,7 @@ int main(void)
         cmocka_unit_test(floods_end),
         cmocka_unit_test(honest_windows_are_no_flood),
         cmocka_unit_test(a_dribbled_window_is_a_flood),
+        cmocka_unit_test(honest_requests_that_are_not_served_are_no_flood),
         cmocka_unit_test(chores_have_a_rate),
     };
 

@@ -7,9 +7,11 @@
  */
 #include "h2/session.h"
 
-/* The rest of a header list that is too large must be decoded all the same, a field a byte at worst. */
 #define TOO_LARGE_FAULTS 8
-#define TOO_LARGE_BYTES_A_FAULT 128
+/* What is ignored must be decoded all the same, a field a byte at worst. Blocks that are ignored for no fault of the peer's count as chores, and
+ * their usual lengths as little: it may have had many on their way. */
+#define BYTES_A_FAULT 128
+#define BYTES_A_CHORE 256
 #define CONTINUATIONS_MAX 32
 
 /* --- Where a block belongs --- */
@@ -107,6 +109,7 @@ static void refuse(struct rota_h2 *h2, uint32_t h2_code, const char *why)
     struct rota_h2_stream *stream = rota_h2_stream_find(h2, h2->block.id);
 
     h2->block.kind = ROTA_H2_BLOCK_IGNORED;
+    h2->block.faulty = true;
     if (stream != NULL) {
         rota_h2_stream_fail(stream, h2_code, why);
     } else {
@@ -117,18 +120,28 @@ static void refuse(struct rota_h2 *h2, uint32_t h2_code, const char *why)
 
 /* ENHANCE_YOUR_CALM becomes RESOURCE_EXHAUSTED at a gRPC client, which is what the limit means; the peer is not told
  * more, since an answer would cost us more than the request costs it. */
-static void refuse_too_large(struct rota_h2 *h2, size_t frame_bytes)
+static void refuse_too_large(struct rota_h2 *h2)
 {
     refuse(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer's header list is larger than the limit announced to it");
-    rota_h2_peer_faults(h2, TOO_LARGE_FAULTS + (uint32_t)frame_bytes / TOO_LARGE_BYTES_A_FAULT);
+    rota_h2_peer_faults(h2, TOO_LARGE_FAULTS);
+}
+
+/* A frame of a block of which all or the rest was ignored. */
+static bool count_ignored(struct rota_h2 *h2, uint32_t frame_bytes)
+{
+    if (h2->block.faulty)
+        rota_h2_peer_faults(h2, frame_bytes / BYTES_A_FAULT);
+    else
+        rota_h2_peer_chores(h2, frame_bytes / BYTES_A_CHORE);
+    return rota_h2_fine(h2);
 }
 
 /* --- Fields --- */
 
-static bool add_field(struct rota_h2 *h2, const struct rota_hpack_field *field, const struct rota_h2_head *head, bool in_place)
+static bool add_field(struct rota_h2 *h2, const struct rota_hpack_field *field, bool in_place)
 {
     if (!rota_h2_block_count(h2, field->name, field->value)) {
-        refuse_too_large(h2, head->length);
+        refuse_too_large(h2);
         return rota_h2_fine(h2);
     }
     switch (rota_h2_field_check(&h2->block, field->name, field->value, field->kind)) {
@@ -152,7 +165,7 @@ static enum rota_hpack_result decode_field(struct rota_h2 *h2, struct rota_slice
 }
 
 /* What is left of the bytes is the beginning of a field. */
-static bool decode(struct rota_h2 *h2, const struct rota_h2_head *head, struct rota_slice *bytes, bool in_place)
+static bool decode(struct rota_h2 *h2, struct rota_slice *bytes, bool in_place)
 {
     struct rota_hpack_field field;
     enum rota_hpack_result result;
@@ -163,7 +176,7 @@ static bool decode(struct rota_h2 *h2, const struct rota_h2_head *head, struct r
     do {
         result = decode_field(h2, bytes, &scratch, &field);
         if (result == ROTA_HPACK_FIELD && h2->block.kind != ROTA_H2_BLOCK_IGNORED)
-            fine = add_field(h2, &field, head, in_place);
+            fine = add_field(h2, &field, in_place);
     } while (fine && result == ROTA_HPACK_FIELD);
     rota_arena_fini(&scratch);
     if (result == ROTA_HPACK_BAD)
@@ -280,7 +293,9 @@ bool rota_h2_on_block(struct rota_h2 *h2, const struct rota_h2_head *head, struc
 {
     if (head->type == ROTA_H2_TYPE_HEADERS && !strip(h2, head, payload))
         return false;
-    if (!decode(h2, head, payload, in_place))
+    if (!decode(h2, payload, in_place))
+        return false;
+    if (h2->block.kind == ROTA_H2_BLOCK_IGNORED && !count_ignored(h2, head->length))
         return false;
     if ((head->flags & ROTA_H2_FLAG_END_HEADERS) == 0)
         return true;

@@ -68,6 +68,7 @@ struct rota_h2_block {
     enum rota_h2_block_kind kind;
     bool open;
     bool end_stream;
+    bool faulty; /* ignored for what is in it */
     int32_t id;
     uint32_t continuations;
     int64_t since_ns;
