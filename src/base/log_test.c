@@ -65,10 +65,10 @@ static void a_line_is_one_line(void **state)
     struct rota_log log = {.write = see, .ctx = &seen};
 
     (void)state;
-    rota_log_write(&log, ROTA_LOG_WARN, "etcd", "peer said \"%s\" %d", "a\r\nforged\x1B[0m\x7F\xC3\xA9", 7);
+    rota_log_write(&log, ROTA_LOG_WARN, "etcd", "peer said \"%s\" %d", "a\r\nforged\x1B[0m\x7F\xC2\x9B\xC2\xA0\xC3\xA9", 7);
     assert_int_equal(seen.level, ROTA_LOG_WARN);
     assert_string_equal(seen.area, "etcd");
-    assert_string_equal(seen.text, "peer said \"a  forged [0m \xC3\xA9\" 7");
+    assert_string_equal(seen.text, "peer said \"a  forged [0m   \xC2\xA0\xC3\xA9\" 7");
 }
 
 static void a_long_line_is_cut(void **state)
