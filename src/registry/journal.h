@@ -1,7 +1,7 @@
 /* journal.h - a directory that keeps a store: unharmed by kill -9, for one process at a time.
  *
  * What it keeps: keys with their numbers, leases with their TTL, the revision, the ids. Not history: after a restart the store is compacted
- * to its revision. A change is on disk when the store's operation returns.
+ * to its revision, and a watch can begin after that at the earliest. A change is on disk when the store's operation returns.
  */
 #ifndef ROTA_REGISTRY_JOURNAL_H
 #define ROTA_REGISTRY_JOURNAL_H

@@ -19,6 +19,8 @@ rota_err rota_store_load_done(struct rota_store *store, int64_t revision, uint64
 {
     store->revision = revision;
     store->compact_revision = revision;
+    /* Puts of the last revision could be told from the keys, its deletes could not. Revision 1 is that of an empty store. */
+    store->first_event = revision > 1 ? revision + 1 : 0;
     store->cluster_id = cluster_id;
     store->member_id = member_id;
     return 0;

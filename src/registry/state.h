@@ -77,6 +77,7 @@ struct rota_store {
     bool has_journal;
     uint64_t cluster_id, member_id;
     int64_t revision, compact_revision;
+    int64_t first_event; /* what happened before it is unknown, since it was loaded; 0: nothing is */
     size_t bytes; /* of items, versions and the log */
     struct rota_index index;
 

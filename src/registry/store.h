@@ -163,7 +163,7 @@ struct rota_store_watch_options {
     void *user;
 };
 
-/* A watch's cursor: events are pulled. ROTA_ENOMEM, ROTA_ELIMIT (max_watches). A start_revision below the compact revision is reported by the
+/* A watch's cursor: events are pulled. ROTA_ENOMEM, ROTA_ELIMIT (max_watches). A start_revision before what is known is reported by the
  * first pull. */
 rota_err rota_store_watch_open(struct rota_store *store, const struct rota_store_watch_options *options, struct rota_store_watch **ret_watch);
 void rota_store_watch_close(struct rota_store_watch *watch); /* NULL is fine */
@@ -198,7 +198,7 @@ struct rota_store_journal {
 void rota_store_set_journal(struct rota_store *store, const struct rota_store_journal *journal);
 
 /* Loading what a journal kept, before anything else is done: keys, leases (each gets its whole TTL from now), the revision. History before it is gone:
- * compact_revision becomes the revision. */
+ * compact_revision becomes the revision, which can be read; but what happened in it is not known, so watches begin at the next one. */
 rota_err rota_store_load_lease(struct rota_store *store, int64_t id, int64_t granted_seconds, int64_t now_ns);
 rota_err rota_store_load_kv(struct rota_store *store, const struct rota_store_kv *kv);
 rota_err rota_store_load_done(struct rota_store *store, int64_t revision, uint64_t cluster_id, uint64_t member_id);

@@ -219,6 +219,12 @@ static size_t event_bytes(const struct rota_store_event *event)
     return event->kv.key.size + event->kv.value.size + event->prev.key.size + event->prev.value.size;
 }
 
+/* Where a watch may begin at the earliest. */
+static int64_t oldest(const struct rota_store *store)
+{
+    return store->first_event > store->compact_revision ? store->first_event : store->compact_revision;
+}
+
 rota_err rota_store_watch_pull(struct rota_store_watch *watch, size_t max_bytes, const struct rota_alloc *result_alloc,
                                struct rota_store_event **ret_events, size_t *ret_n, int64_t *ret_compact_revision)
 {
@@ -227,8 +233,8 @@ rota_err rota_store_watch_pull(struct rota_store_watch *watch, size_t max_bytes,
     size_t n = 0, cap = 0, bytes = 0;
     struct scan scan;
 
-    if (watch->pending && watch->next_revision < watch->store->compact_revision) {
-        *ret_compact_revision = watch->store->compact_revision;
+    if (watch->pending && watch->next_revision < oldest(watch->store)) {
+        *ret_compact_revision = oldest(watch->store);
         return ROTA_ENOTFOUND;
     }
     if (watch->pending) {
