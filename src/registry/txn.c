@@ -68,18 +68,30 @@ static enum rota_fault run(struct rota_store *store, const struct rota_store_op 
     }
 }
 
+/* Plans the transaction and makes room for what it writes. That may cut away a past that it reads, so then it is planned again. */
+static enum rota_fault prepare(struct rota_store *store, const struct rota_store_op *op, const struct rota_alloc *alloc,
+                               struct rota_store_op_result *ret_result, bool *ret_writes)
+{
+    int64_t compact_revision = store->compact_revision;
+    size_t bytes = 0;
+    enum rota_fault fault = rota_store_plan(store, op, alloc, ret_result, ret_writes, &bytes);
+
+    if (fault == ROTA_FAULT_NONE && *ret_writes)
+        fault = rota_store_make_room(store, bytes);
+    if (fault == ROTA_FAULT_NONE && store->compact_revision != compact_revision)
+        fault = rota_store_plan(store, op, alloc, ret_result, ret_writes, &bytes);
+    return fault;
+}
+
 struct rota_status rota_store_do(struct rota_store *store, const struct rota_store_op *op, const struct rota_alloc *result_alloc,
                                  struct rota_store_op_result *ret_result)
 {
     struct rota_store_op_result result;
     bool writes = false;
-    size_t bytes = 0;
     enum rota_fault fault = rota_store_check(store, op, result_alloc);
 
     if (fault == ROTA_FAULT_NONE)
-        fault = rota_store_plan(store, op, result_alloc, &result, &writes, &bytes);
-    if (fault == ROTA_FAULT_NONE && writes)
-        fault = rota_store_make_room(store, bytes);
+        fault = prepare(store, op, result_alloc, &result, &writes);
     if (fault == ROTA_FAULT_NONE) {
         fault = run(store, op, result_alloc, &result);
         if (fault != ROTA_FAULT_NONE)

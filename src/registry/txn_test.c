@@ -27,7 +27,7 @@ static void say_results(struct store_fixture *f, const struct rota_store_op_resu
 }
 
 /* What the transaction gives on the store that the script made, then all keys. */
-static void check(const char *rule, const char *script, const struct rota_store_txn *txn, const char *want)
+static void check_within(const char *rule, const struct rota_store_limits *limits, const char *script, const struct rota_store_txn *txn, const char *want)
 {
     struct rota_store_op op = {.kind = ROTA_STORE_OP_TXN, .txn = txn};
     struct rota_store_op_result result;
@@ -35,7 +35,7 @@ static void check(const char *rule, const char *script, const struct rota_store_
     struct store_fixture f;
 
     print_message("  %s\n", rule);
-    assert_int_equal(store_fixture_init(&f, NULL, NULL), 0);
+    assert_int_equal(store_fixture_init(&f, NULL, limits), 0);
     store_fixture_run(&f, script);
     f.out_size = 0;
     status = rota_store_do(f.store, &op, &f.arena.as_alloc, &result);
@@ -46,6 +46,11 @@ static void check(const char *rule, const char *script, const struct rota_store_
     store_fixture_say(&f, "r%d", (int)rota_store_revision(f.store));
     assert_string_equal(f.out, want);
     store_fixture_fini(&f);
+}
+
+static void check(const char *rule, const char *script, const struct rota_store_txn *txn, const char *want)
+{
+    check_within(rule, NULL, script, txn, want);
 }
 
 /* --- Comparisons --- */
@@ -175,6 +180,26 @@ static void branches_do_not_meet_but_levels_do(void **unused)
     }
 }
 
+/* The compaction that a write causes comes between the look at the transaction and its run. */
+static void the_past_is_read_whole_or_refused(void **unused)
+{
+    static const struct rota_store_op ops[] = {PUT("b", "1"), {.kind = ROTA_STORE_OP_READ, .read = {.range = KEY("a"), .revision = 2}}};
+    static const struct rota_store_op recent[] = {PUT("b", "1"), {.kind = ROTA_STORE_OP_READ, .read = {.range = KEY("a"), .revision = 3}}};
+    static const struct rota_store_op full[] = {{.kind = ROTA_STORE_OP_PUT, .put = {.key = S("b"), .ignore_value = true}},
+                                                {.kind = ROTA_STORE_OP_READ, .read = {.range = KEY("a"), .revision = 4}}};
+    static const struct rota_store_limits short_history = {.keep_revisions = 2}, small = {.max_bytes = 4000};
+    struct rota_store_txn txn = {.success = ops, .n_success = 2};
+
+    (void)unused;
+    check_within("what the write would cut away is refused", &short_history, "put a 1; put a 2; put a 3; del a", &txn,
+                 "mvcc: required revision has been compacted r5");
+    txn.success = recent;
+    check_within("what is left is read", &short_history, "put a 1; put a 2; put a 3; del a", &txn, "then put a=2 r6");
+    txn.success = full;
+    check_within("so is what is cut away for want of space", &small, "put b 1000x; put a 1; put a 500x; put a 1000x; del a", &txn,
+                 "mvcc: required revision has been compacted r6");
+}
+
 static void operations_are_counted(void **unused)
 {
     static const struct rota_store_op get = GET("a");
@@ -210,6 +235,7 @@ int main(void)
         cmocka_unit_test(nested_ones_choose_before_anything_runs),
         cmocka_unit_test(what_is_refused_changes_nothing),
         cmocka_unit_test(branches_do_not_meet_but_levels_do),
+        cmocka_unit_test(the_past_is_read_whole_or_refused),
         cmocka_unit_test(operations_are_counted),
     };
 
