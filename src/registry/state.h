@@ -91,7 +91,7 @@ struct rota_store {
     struct rota_map key_watches;    /* watches of one key: any one of those with that key, its `peers` are the others */
     struct rota_link range_watches; /* all others */
     struct rota_link ready_watches;
-    size_t n_watches;
+    size_t n_watches, watch_bytes;
 };
 
 static inline struct rota_store_item *rota_store_item_of(struct rota_index_node *node)

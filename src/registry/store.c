@@ -15,6 +15,8 @@ static void take_limits(struct rota_store_limits *limits, const struct rota_stor
         limits->max_ops = 128;
     if (limits->max_watches == 0)
         limits->max_watches = 100000;
+    if (limits->max_watch_bytes == 0)
+        limits->max_watch_bytes = (size_t)64 << 20;
     if (limits->max_leases == 0)
         limits->max_leases = 100000;
     if (limits->keep_revisions == 0)

@@ -23,6 +23,7 @@ struct rota_store_limits {
     size_t max_request_bytes; /* of one key and value; 0: 1.5 MiB */
     uint32_t max_ops;     /* of one transaction, nested ones counted; 0: 128 */
     uint32_t max_watches; /* 0: 100000 */
+    size_t max_watch_bytes; /* keys and ends of ranges of all watches; 0: 64 MiB */
     uint32_t max_leases;  /* 0: 100000 */
     uint64_t keep_revisions; /* automatic compaction: history longer than this is cut; 0: 100000 */
 };
@@ -163,7 +164,7 @@ struct rota_store_watch_options {
     void *user;
 };
 
-/* A watch's cursor: events are pulled. ROTA_ENOMEM, ROTA_ELIMIT (max_watches). A start_revision before what is known is reported by the
+/* A watch's cursor: events are pulled. ROTA_ENOMEM, ROTA_ELIMIT (max_watches, max_watch_bytes). A start_revision before what is known is reported by the
  * first pull. */
 rota_err rota_store_watch_open(struct rota_store *store, const struct rota_store_watch_options *options, struct rota_store_watch **ret_watch);
 void rota_store_watch_close(struct rota_store_watch *watch); /* NULL is fine */

@@ -84,6 +84,9 @@ static const struct {
      "r2 r3 r4 r5 r6 mvcc: required revision has been compacted a=2"},
     {"leases have a bound", {.max_leases = 1}, "grant 1 5; grant 2 5; revoke 1; grant 2 5", "1:5 registry: too many leases r1 2:5"},
     {"watches have a bound", {.max_watches = 1}, "watch A a; watch B b; close A; watch B b", "ROTA_ELIMIT"},
+    {"so have their keys", {.max_watch_bytes = 8}, "watch A aaaa; watch B bbb; watch C cc; close A; watch C cc; watch D aaa; watch E f", "ROTA_ELIMIT ROTA_ELIMIT"},
+    {"and the ends of their ranges", {.max_watch_bytes = 8}, "watch A aaaa bbbb; watch B b; close A; watch B bbbb cccc; watch C c", "ROTA_ELIMIT ROTA_ELIMIT"},
+    {"one that alone is too large is refused", {.max_watch_bytes = 8}, "watch A aaaaaaaaa; watch A aaaaaaaa", "ROTA_ELIMIT"},
 };
 
 static void bounds_are_kept(void **unused)

@@ -24,6 +24,11 @@ static bool of_one_key(const struct rota_store_watch *watch)
     return watch->options.range.end.size == 0;
 }
 
+static size_t range_bytes(const struct rota_store_range *range)
+{
+    return range->key.size + range->end.size;
+}
+
 static bool wants(const struct rota_store_watch *watch, const struct rota_store_version *version)
 {
     return version->deleted ? !watch->options.no_delete : !watch->options.no_put;
@@ -74,9 +79,9 @@ rota_err rota_store_watch_open(struct rota_store *store, const struct rota_store
     struct rota_store_watch *watch;
     uint8_t *bytes;
 
-    if (store->n_watches >= store->limits.max_watches)
+    if (store->n_watches >= store->limits.max_watches || range_bytes(&range) > store->limits.max_watch_bytes - store->watch_bytes)
         return ROTA_ELIMIT;
-    watch = rota_alloc_get(store->alloc, sizeof(*watch) + range.key.size + range.end.size);
+    watch = rota_alloc_get(store->alloc, sizeof(*watch) + range_bytes(&range));
     if (watch == NULL)
         return ROTA_ENOMEM;
     *watch = (struct rota_store_watch){.store = store, .options = *options};
@@ -96,6 +101,7 @@ rota_err rota_store_watch_open(struct rota_store *store, const struct rota_store
     if (watch->pending)
         make_ready(watch);
     store->n_watches++;
+    store->watch_bytes += range_bytes(&range);
     *ret_watch = watch;
     return 0;
 }
@@ -110,6 +116,7 @@ void rota_store_watch_close(struct rota_store_watch *watch)
     delist(store, watch);
     rota_list_remove(&watch->ready);
     store->n_watches--;
+    store->watch_bytes -= range_bytes(&watch->options.range);
     rota_alloc_free(store->alloc, watch);
 }
 
