@@ -8,6 +8,9 @@
 #define MAX_TTL_SECONDS INT64_C(9000000000)
 #define SECOND_NS INT64_C(1000000000)
 #define RETRY_NS (SECOND_NS / 10)
+/* Ending a lease may wait for a disk. When many are over at once, requests have their turn after so many, keepalives of the living among them. */
+#define TICK_LEASES 16
+#define TICK_PAUSE_NS (SECOND_NS / 1000)
 
 static struct rota_slice id_bytes(const int64_t *id)
 {
@@ -166,21 +169,34 @@ int64_t rota_store_lease_keep_alive(struct rota_store *store, int64_t id, int64_
     struct rota_store_lease *lease = rota_store_lease_find(store, id);
     rota_err err;
 
-    if (lease == NULL || lease->expiry.key <= now_ns)
-        return 0; /* over, even when its keys are still to be deleted */
+    if (lease == NULL)
+        return 0; /* one that is over lives on if its keys are there yet: its keepalive waited for us */
     err = rota_heap_set(&store->expiries, &lease->expiry, expiry_ns(lease->granted_seconds, now_ns));
     ROTA_ASSERT(err == 0); /* a move needs no memory */
     return lease->granted_seconds;
 }
 
+int64_t rota_store_deadline_ns(const struct rota_store *store)
+{
+    const struct rota_heap_node *first = rota_heap_first(&store->expiries);
+
+    if (first == NULL)
+        return INT64_MAX;
+    return first->key > store->next_tick_ns ? first->key : store->next_tick_ns;
+}
+
 int64_t rota_store_tick(struct rota_store *store, int64_t now_ns)
 {
     struct rota_heap_node *first;
+    enum rota_fault fault = ROTA_FAULT_NONE;
+    unsigned ended = 0;
 
-    while ((first = rota_heap_first(&store->expiries)) != NULL && first->key <= now_ns)
-        if (end_lease(store, ROTA_CONTAINER(first, struct rota_store_lease, expiry)) != ROTA_FAULT_NONE)
-            return now_ns + RETRY_NS;
-    return first == NULL ? INT64_MAX : first->key;
+    while (fault == ROTA_FAULT_NONE && ended < TICK_LEASES && (first = rota_heap_first(&store->expiries)) != NULL && first->key <= now_ns) {
+        fault = end_lease(store, ROTA_CONTAINER(first, struct rota_store_lease, expiry));
+        ended++;
+    }
+    store->next_tick_ns = now_ns + (fault == ROTA_FAULT_NONE ? TICK_PAUSE_NS : RETRY_NS);
+    return rota_store_deadline_ns(store);
 }
 
 /* --- Looking --- */

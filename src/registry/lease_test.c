@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "registry/store_fixture.h"
 #include "testing/cmocka.h"
+#include <stdio.h>
 
 static const struct store_case cases[] = {
     {"the store chooses an id", "grant 0 5", "some:5"},
@@ -42,11 +43,29 @@ static void the_longest_ttl_does_not_overflow(void **unused)
     store_fixture_fini(&f);
 }
 
+/* Twenty leases that are over at once, as after an outage, the last by a second. */
+static void mass_expiry_leaves_time_for_the_living(void **unused)
+{
+    struct store_fixture f;
+    char script[64];
+
+    (void)unused;
+    assert_int_equal(store_fixture_init(&f, NULL, NULL), 0);
+    for (int id = 1; id <= 20; id++) {
+        snprintf(script, sizeof(script), "grant %d %d; put k%d 1 lease=%d", id, id < 20 ? 5 : 6, id, id);
+        store_fixture_run(&f, script);
+    }
+    assert_string_equal(store_fixture_run(&f, "now 6; get k * count; look 20; alive 20; alive 21; look 20"), "soon (4) unknown ttl6 ttl0 6/6");
+    assert_string_equal(store_fixture_run(&f, "now 6; get k *; now 12; get k *"), "at12 k20=1 never none");
+    store_fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rules_of_leases),
         cmocka_unit_test(the_longest_ttl_does_not_overflow),
+        cmocka_unit_test(mass_expiry_leaves_time_for_the_living),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,15 +49,17 @@ static void set_timer(struct rota_registry *registry, struct rota_timer *timer, 
 
 void rota_registry_changed(struct rota_registry *registry)
 {
-    int64_t next_ns = rota_store_tick(registry->store, rota_registry_now_ns(registry));
-
     rota_registry_watches_serve(registry);
-    set_timer(registry, registry->lease_timer, next_ns);
+    set_timer(registry, registry->lease_timer, rota_store_deadline_ns(registry->store));
 }
 
+/* Leases end here alone, not with requests: of those that are over at once, few end before all requests that wait have been read. */
 static void on_lease_timer(void *arg)
 {
-    rota_registry_changed(arg);
+    struct rota_registry *registry = arg;
+
+    (void)rota_store_tick(registry->store, rota_registry_now_ns(registry));
+    rota_registry_changed(registry);
 }
 
 static void on_progress_timer(void *arg)

@@ -86,6 +86,7 @@ struct rota_store {
 
     struct rota_map leases; /* by id, in the lease's memory */
     struct rota_heap expiries;
+    int64_t next_tick_ns; /* not before */
     struct rota_rng rng;
 
     struct rota_map key_watches;    /* watches of one key: any one of those with that key, its `peers` are the others */

@@ -132,7 +132,7 @@ struct rota_status rota_store_compact(struct rota_store *store, int64_t revision
 
 struct rota_status rota_store_lease_grant(struct rota_store *store, int64_t id, int64_t ttl_seconds, int64_t now_ns, int64_t *ret_id, int64_t *ret_ttl_seconds);
 struct rota_status rota_store_lease_revoke(struct rota_store *store, int64_t id);
-/* 0: there is no such lease; else its TTL, which begins anew. */
+/* 0: there is no such lease; else its TTL, which begins anew, also when it was over but not ended yet. */
 int64_t rota_store_lease_keep_alive(struct rota_store *store, int64_t id, int64_t now_ns);
 
 struct rota_store_lease_info {
@@ -146,8 +146,9 @@ rota_err rota_store_lease_look(struct rota_store *store, int64_t id, bool keys, 
 /* All lease ids, ascending, in memory of result_alloc. */
 rota_err rota_store_leases(struct rota_store *store, const struct rota_alloc *result_alloc, int64_t **ret_ids, size_t *ret_count);
 
-/* Ends the leases that are over; returns when the next one is (INT64_MAX: none). */
+/* Ends the leases that are over, but not very many; returns when the next tick is due (INT64_MAX: none), which is after now_ns. */
 int64_t rota_store_tick(struct rota_store *store, int64_t now_ns);
+int64_t rota_store_deadline_ns(const struct rota_store *store); /* the same, at any time */
 
 /* --- Watches --- */
 

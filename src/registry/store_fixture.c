@@ -292,6 +292,8 @@ static void do_now(struct store_fixture *f, const struct words *w)
     next_ns = rota_store_tick(f->store, f->now_ns);
     if (next_ns == INT64_MAX)
         store_fixture_say(f, "never");
+    else if (next_ns == f->now_ns + SECOND_NS / 1000)
+        store_fixture_say(f, "soon");
     else if (next_ns % SECOND_NS != 0)
         no_memory(f); /* it wants to try again soon */
     else

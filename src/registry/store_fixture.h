@@ -7,7 +7,7 @@
  *       full: a=value/create/mod/version/lease
  *   del K [END] [prev]                               -> "d1r3", how many and the revision
  *   compact N                                        -> "c"
- *   grant ID TTL, revoke ID, alive ID, look ID [keys], leases, now SECONDS (then tells when the next lease ends)
+ *   grant ID TTL, revoke ID, alive ID, look ID [keys], leases, now SECONDS (then tells when the next tick is due; "soon": leases are left to end)
  *   watch NAME K [END] [rev=N prev noput nodel], pull NAME [max=N], unpull NAME, close NAME, ready
  * END: "-" none, "*" from the key on, "+" the prefix K, else itself. V: "_" empty, "NNx" that many x.
  * What fails adds etcd's words without "etcdserver: ".
