@@ -121,6 +121,8 @@ static void apply_options(struct rota_call *call)
     call->timeout_ns = call->given_timeout_ns;
     call->max_reply_bytes = call->given_reply_bytes;
     call->max_request_bytes = call->channel->limits.max_request_bytes;
+    if (!call->wait_given)
+        call->wait_for_ready = false;
 }
 
 static inline void choose_explainer(struct rota_call *call, const struct rota_call_options *options)

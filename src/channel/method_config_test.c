@@ -214,6 +214,37 @@ static void the_resolvers_config_replaces_the_options(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+static void so_it_does_for_wait_for_ready(void **unused)
+{
+    static const struct {
+        const char *rule, *resolved;
+        enum rota_wait_for_ready app;
+        bool waits;
+    } rows[] = {
+        {"the resolver's method says nothing", CONFIG("\"timeout\":\"9s\""), ROTA_WAIT_DEFAULT, false},
+        {"the resolver's has no such method", "{}", ROTA_WAIT_DEFAULT, false},
+        {"the application has said so itself", "{}", ROTA_WAIT_FOR_READY, true},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+        struct rota_call_options call_options = ROTA_CALL_OPTIONS_INIT;
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+
+        print_message("  %s\n", rows[i].rule);
+        options.service_config = CONFIG("\"waitForReady\":true");
+        call_options.wait_for_ready = rows[i].app;
+        rota_channel_fixture_init(&f, &options);
+        rota_fixture_unary_start(&f, "x", &call_options, &seen);
+        rota_fixture_update(&f, rows[i].resolved, A);
+        rota_fake_lose(rota_fixture_conn(&f, A), "refused");
+        assert_int_equal(seen.dones, rows[i].waits ? 0 : 1);
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 static void the_resolvers_retry_policy_holds_for_calls_that_waited(void **unused)
 {
     struct rota_channel_fixture f;
@@ -241,6 +272,7 @@ int main(void)
         cmocka_unit_test(the_smaller_reply_limit_holds),
         cmocka_unit_test(the_smaller_request_limit_holds),
         cmocka_unit_test(the_resolvers_config_replaces_the_options),
+        cmocka_unit_test(so_it_does_for_wait_for_ready),
         cmocka_unit_test(the_resolvers_retry_policy_holds_for_calls_that_waited),
     };
 
