@@ -14,7 +14,7 @@ struct rota_balance {
     struct rota_channel *channel;
     struct rota_lb_tree *tree;
     struct rota_channel_config *config;
-    struct rota_host_timer timer;
+    struct rota_host_timer timer; /* always in the heap, at INT64_MAX when it is not wanted: a policy's time cannot be lost */
     unsigned slot;
     uint64_t number; /* never used twice: a pick of a tree that is gone is told by it */
     struct rota_status why; /* of the last TRANSIENT_FAILURE */
@@ -52,12 +52,8 @@ static void reresolve(void *owner)
 static void wake_at(void *owner, int64_t at_ns)
 {
     struct rota_balance *balance = owner;
-    struct rota_host *host = balance->channel->host;
 
-    if (at_ns == INT64_MAX)
-        rota_host_timer_clear(host, &balance->timer);
-    else if (rota_host_timer_set(host, &balance->timer, at_ns) < 0)
-        rota_log_write(balance->channel->log, ROTA_LOG_ERROR, "channel", "out of memory: a policy's timer is lost");
+    (void)rota_host_timer_set(balance->channel->host, &balance->timer, at_ns); /* a move */
 }
 
 static void update(void *owner, enum rota_conn_state conn, const struct rota_status *why)
@@ -82,7 +78,10 @@ static const struct rota_lb_owner owner_class = {
 
 static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
 {
-    rota_lb_tree_timer(ROTA_CONTAINER(timer, struct rota_balance, timer)->tree, now_ns);
+    struct rota_balance *balance = ROTA_CONTAINER(timer, struct rota_balance, timer);
+
+    (void)rota_host_timer_set(balance->channel->host, timer, INT64_MAX); /* it has just left the heap, so there is room for it */
+    rota_lb_tree_timer(balance->tree, now_ns);
 }
 
 static void drop(struct rota_balance *balance)
@@ -113,8 +112,11 @@ static rota_err add(struct rota_channel *channel)
     balance->number = ++channel->last_balance_number;
     balance->timer.fire = on_timer;
     balance->config = rota_channel_config_ref(channel->config);
-    err = rota_lb_tree_new(&channel->env, channel->config->lb, &owner_class, balance, &balance->tree);
+    err = rota_host_timer_set(channel->host, &balance->timer, INT64_MAX);
+    if (err == 0)
+        err = rota_lb_tree_new(&channel->env, channel->config->lb, &owner_class, balance, &balance->tree);
     if (err < 0) {
+        rota_host_timer_clear(channel->host, &balance->timer);
         rota_channel_config_unref(balance->config);
         rota_alloc_free(channel->alloc, balance);
         return err;

@@ -60,10 +60,19 @@ void rota_channel_fail(struct rota_channel *channel, enum rota_code code, const 
     rota_channel_note(channel, ROTA_TODO_PICK);
 }
 
+static bool tries_again(const struct rota_channel *channel)
+{
+    return channel->again_timer.node.key != INT64_MAX;
+}
+
+static void set_again(struct rota_channel *channel, int64_t at_ns)
+{
+    (void)rota_host_timer_set(channel->host, &channel->again_timer, at_ns); /* it is in the heap, or has just left it, so there is room */
+}
+
 void rota_channel_try_again(struct rota_channel *channel)
 {
-    if (rota_host_timer_set(channel->host, &channel->again_timer, channel->host->now_ns + TRY_AGAIN_NS) < 0)
-        rota_log_write(channel->log, ROTA_LOG_ERROR, "channel", "%s: out of memory; the next change of the list tries again", channel->target->text);
+    set_again(channel, channel->host->now_ns + TRY_AGAIN_NS);
 }
 
 static void fire_again(struct rota_host_timer *timer, int64_t now_ns)
@@ -71,7 +80,10 @@ static void fire_again(struct rota_host_timer *timer, int64_t now_ns)
     struct rota_channel *channel = ROTA_CONTAINER(timer, struct rota_channel, again_timer);
 
     (void)now_ns;
-    if (!channel->listed) { /* it was the resolution, or its first list, that did not work out */
+    set_again(channel, INT64_MAX);
+    if (channel->listed && (channel->lost || channel->resolution == NULL)) {
+        rota_resolution_restart(channel);
+    } else if (!channel->listed) { /* it was the resolution, or its first list, that did not work out */
         rota_resolution_stop(channel);
         if (!rota_list_empty(&channel->calls))
             rota_resolution_start(channel);
@@ -92,7 +104,7 @@ static void watch_idleness(struct rota_channel *channel, int64_t from_ns)
 
 void rota_channel_wake(struct rota_channel *channel)
 {
-    if (channel->resolution != NULL || rota_host_timer_is_set(&channel->again_timer))
+    if (channel->resolution != NULL || tries_again(channel))
         return;
     channel->last_used_ns = channel->host->now_ns;
     watch_idleness(channel, channel->last_used_ns);
@@ -116,7 +128,7 @@ static void fire_idle(struct rota_host_timer *timer, int64_t now_ns)
         watch_idleness(channel, channel->last_used_ns);
     } else {
         rota_log_write(channel->log, ROTA_LOG_INFO, "channel", "%s: unused, connections are dropped", channel->target->text);
-        rota_host_timer_clear(channel->host, &channel->again_timer);
+        set_again(channel, INT64_MAX);
         rota_balance_drop_all(channel);
         rota_resolution_stop(channel);
         rota_channel_review(channel);
@@ -278,7 +290,7 @@ static rota_err fill(struct rota_channel *channel, const char *target, const str
     rota_retry_budget_init(&channel->retry_budget, options->retry_ratio_percent < 0 ? 0 : (uint32_t)options->retry_ratio_percent,
         options->retry_floor_per_s < 0 ? 0 : (uint32_t)options->retry_floor_per_s);
     channel->chunks = rota_chunk_pool_new(channel->alloc, channel->bulk);
-    return channel->chunks == NULL ? ROTA_ENOMEM : 0;
+    return channel->chunks == NULL ? ROTA_ENOMEM : rota_host_timer_set(channel->host, &channel->again_timer, INT64_MAX);
 }
 
 rota_err rota_channel_make(const char *target, const struct rota_channel_options *given, const struct rota_channel_parts *parts,

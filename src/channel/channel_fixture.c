@@ -64,7 +64,7 @@ static void publish(struct rota_channel_fixture *f, const char *const *texts, si
         size_t size = strcspn(texts[i], "#");
         struct rota_endpoint endpoint = {.addresses = &address, .n_addresses = 1, .version = texts[i][size] == '#' ? texts[i] + size + 1 : NULL};
         assert_int_equal(rota_address_parse(rota_slice(texts[i], size), text, &address, NULL), 0);
-        if (rota_endpoint_new(f->v.host.alloc, &endpoint, &endpoints[made]) == 0)
+        if (rota_endpoint_new(f->endpoint_alloc, &endpoint, &endpoints[made]) == 0)
             made++;
     }
     f->v.host.in_turn = true;
@@ -129,6 +129,7 @@ static rota_err open_channel(struct rota_channel_fixture *f, const struct rota_a
 
     f->closed = f->started = f->stopped = f->refreshed = 0;
     f->channel = NULL;
+    f->endpoint_alloc = alloc;
     fixture = f;
     sink = NULL;
     rota_virtual_host_init(&f->v, alloc, 1);

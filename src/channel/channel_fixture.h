@@ -27,6 +27,7 @@ struct rota_channel_fixture {
     struct rota_virtual_host v;
     struct rota_fake_transport transport;
     struct rota_channel *channel;
+    const struct rota_alloc *endpoint_alloc; /* what the test's endpoints are made with: as the channel, unless the test says otherwise */
     unsigned closed, started, stopped, refreshed; /* reports of closing; what the resolver was asked to do */
 };
 

@@ -103,9 +103,10 @@ struct rota_channel {
     const struct rota_endpoint **endpoints; /* the last list; one reference each */
     size_t n_endpoints, endpoints_cap;
     bool listed, list_new; /* a list has come; the trees have not seen it yet */
+    bool lost;             /* memory did not suffice for a list or a config: the resolver is to be asked from the beginning */
     bool failed;           /* no list or no config can be had: `failure` says why picks fail */
     struct rota_status failure;
-    struct rota_host_timer again_timer; /* repeats what memory did not suffice for */
+    struct rota_host_timer again_timer; /* repeats what memory did not suffice for; in the heap until the end, at INT64_MAX when not wanted */
 
     struct rota_balance *slots[2]; /* by slot number, which holds of subchannels are kept under */
     struct rota_balance *current, *pending;
@@ -137,13 +138,14 @@ void rota_channel_wake(struct rota_channel *channel); /* leaves IDLE */
 void rota_channel_used(struct rota_channel *channel); /* the last call has ended */
 void rota_channel_review(struct rota_channel *channel); /* works out the state anew */
 void rota_channel_fail(struct rota_channel *channel, enum rota_code code, const char *format, ...) ROTA_PRINTF(3, 4);
-void rota_channel_try_again(struct rota_channel *channel); /* BALANCE once more in a second */
+void rota_channel_try_again(struct rota_channel *channel); /* BALANCE, and the resolution where it failed, once more in a second */
 void rota_channel_unref(struct rota_channel *channel);
 
 /* resolution.c */
 rota_err rota_resolution_find(struct rota_channel *channel, const char *target, struct rota_errinfo *info); /* target and its resolver */
 void rota_resolution_start(struct rota_channel *channel);
 void rota_resolution_stop(struct rota_channel *channel);
+void rota_resolution_restart(struct rota_channel *channel); /* stays with the last list until there is another */
 void rota_resolution_refresh(struct rota_channel *channel);
 
 /* balance.c */

@@ -1,7 +1,8 @@
 /* resolution.c - from the target to lists of endpoints and service configs, by way of the scheme's resolver.
  *
  * What the resolver publishes is only recorded here; balance.c applies it in the channel's task. An error counts as long as no
- * list has come; a bad service config leaves the previous one, then the options' own (gRFC A2). A resolution that was stopped
+ * list has come; a bad service config leaves the previous one, then the options' own (gRFC A2). A resolver that says nothing new is
+ * not heard of, so where memory did not suffice for what it said it is started anew. A resolution that was stopped
  * lives on until its resolver's last hold on the sink is released.
  */
 #include "base/alloc.h"
@@ -57,6 +58,20 @@ static void hurry_news(struct rota_channel *channel, const struct rota_endpoint 
     }
 }
 
+static void lose(struct rota_channel *channel)
+{
+    channel->lost = true;
+    rota_channel_try_again(channel);
+}
+
+static void on_lost(void *owner)
+{
+    struct rota_resolution *resolution = owner;
+
+    if (is_current(resolution))
+        lose(resolution->channel);
+}
+
 static void on_endpoints(void *owner, const struct rota_endpoint *const *endpoints, size_t count, const struct rota_resolver_source *source)
 {
     struct rota_resolution *resolution = owner;
@@ -66,8 +81,9 @@ static void on_endpoints(void *owner, const struct rota_endpoint *const *endpoin
     if (!is_current(resolution))
         return;
     if (rota_alloc_reserve(channel->alloc, &channel->endpoints, &channel->endpoints_cap, count, sizeof(*endpoints)) < 0) {
+        rota_log_write(channel->log, ROTA_LOG_WARN, "channel", "%s: out of memory for %zu endpoints; asks again", channel->target->text, count);
         rota_channel_fail(channel, ROTA_RESOURCE_EXHAUSTED, "out of memory for %zu endpoints", count);
-        rota_channel_try_again(channel);
+        lose(channel);
         return;
     }
     hurry_news(channel, endpoints, count);
@@ -139,6 +155,7 @@ static void on_service_config(void *owner, const struct rota_found_config *found
     struct rota_channel *channel = resolution->channel;
     struct rota_channel_config *config;
     struct rota_errinfo info = {.text = "out of memory"};
+    rota_err err;
 
     if (!is_current(resolution))
         return;
@@ -146,8 +163,10 @@ static void on_service_config(void *owner, const struct rota_found_config *found
         refuse_config(channel, found->origin, found->problem);
     } else if (found->json.size == 0) {
         withdraw_config(channel, found->origin);
-    } else if (rota_channel_config_parse(found->json, &channel->env, &config, &info) < 0) {
+    } else if ((err = rota_channel_config_parse(found->json, &channel->env, &config, &info)) < 0) {
         refuse_config(channel, found->origin, info.text);
+        if (err == ROTA_ENOMEM)
+            lose(channel);
     } else {
         if (found->origin != NULL)
             rota_log_write(channel->log, ROTA_LOG_INFO, "channel", "%s: service config of %s", channel->target->text, found->origin);
@@ -169,6 +188,7 @@ static void on_released(void *owner)
 static const struct rota_resolver_sink_owner sink_owner = {
     .on_endpoints = on_endpoints,
     .on_error = on_error,
+    .on_lost = on_lost,
     .on_service_config = on_service_config,
     .on_released = on_released,
 };
@@ -201,17 +221,29 @@ void rota_resolution_start(struct rota_channel *channel)
     rota_channel_try_again(channel);
 }
 
-void rota_resolution_stop(struct rota_channel *channel)
+static void end(struct rota_channel *channel)
 {
     struct rota_resolution *resolution = channel->resolution;
 
     channel->resolution = NULL;
-    forget_list(channel);
-    channel->listed = channel->list_new = channel->failed = false;
+    channel->lost = false;
     if (resolution == NULL)
         return;
     channel->resolver->stop(resolution->state);
     rota_resolver_sink_close(&resolution->sink);
+}
+
+void rota_resolution_stop(struct rota_channel *channel)
+{
+    end(channel);
+    forget_list(channel);
+    channel->listed = channel->list_new = channel->failed = false;
+}
+
+void rota_resolution_restart(struct rota_channel *channel)
+{
+    end(channel);
+    rota_resolution_start(channel);
 }
 
 void rota_resolution_refresh(struct rota_channel *channel)

@@ -35,6 +35,11 @@ static void on_error(void *owner, const struct rota_status *why)
     write_down(owner, ";", "");
 }
 
+static void on_lost(void *owner)
+{
+    write_down(owner, "lost;", "");
+}
+
 static void on_service_config(void *owner, const struct rota_found_config *config)
 {
     char text[64];
@@ -54,7 +59,7 @@ static void on_released(void *owner)
 }
 
 static const struct rota_resolver_sink_owner owner_class = {
-    .on_endpoints = on_endpoints, .on_error = on_error, .on_service_config = on_service_config, .on_released = on_released};
+    .on_endpoints = on_endpoints, .on_error = on_error, .on_lost = on_lost, .on_service_config = on_service_config, .on_released = on_released};
 
 void owner_init(struct owner_fixture *f)
 {

@@ -54,6 +54,9 @@ static void run(struct rota_host_task *task)
         sink->error_new = false;
         sink->class->on_error(sink->owner, &error);
     }
+    if (!sink->closed && sink->lost && sink->class->on_lost != NULL)
+        sink->class->on_lost(sink->owner);
+    sink->lost = false;
 }
 
 void rota_resolver_sink_init(struct rota_resolver_sink *sink, const struct rota_resolver_sink_owner *owner_class, void *owner, struct rota_host *host,
@@ -150,6 +153,7 @@ void rota_resolver_sink_endpoints(struct rota_resolver_sink *sink, const struct 
         return;
     if (rota_endpoint_list_make(sink->alloc, sink->endpoints, sink->n_endpoints, endpoints, endpoints == NULL ? 0 : count, &list) < 0) {
         rota_status_set(&sink->error, ROTA_RESOURCE_EXHAUSTED, "out of memory for %zu endpoints", count);
+        sink->lost = true;
         rota_resolver_sink_error(sink, &sink->error);
         return;
     }
@@ -187,6 +191,7 @@ static void no_memory(struct rota_resolver_sink *sink, size_t size_bytes)
     struct rota_status why;
 
     rota_status_set(&why, ROTA_RESOURCE_EXHAUSTED, "out of memory for a service config of %zu bytes", size_bytes);
+    sink->lost = true;
     rota_resolver_sink_error(sink, &why);
 }
 

@@ -2,7 +2,7 @@
  * resolver's last closing.
  *
  * The owner (a channel, a watch) hears of it from a task of the host, never from inside a call of the resolver or of its
- * own: first the service config, then the list, then the error. Of several lists in one turn it gets the last; a list
+ * own: first the service config, then the list, then the error, then a loss. Of several lists in one turn it gets the last; a list
  * that follows an error takes the error back. A list with the addresses, attributes and order of the last one is
  * dropped, unless it became stale or fresh; so is a config equal to the last one. Of endpoints with the same addresses the first stays.
  * Invariants: after close the owner hears nothing but on_released, once, when every hold has been released.
@@ -26,6 +26,8 @@ struct rota_resolver_sink_owner {
     /* A list that is not the last one, or the first. Endpoints are borrowed. source is never NULL. */
     void (*on_endpoints)(void *owner, const struct rota_endpoint *const *endpoints, size_t count, const struct rota_resolver_source *source);
     void (*on_error)(void *owner, const struct rota_status *why);
+    /* A list or a config that was published found no memory here. The resolver may not publish it again by itself. May be NULL. */
+    void (*on_lost)(void *owner);
     void (*on_service_config)(void *owner, const struct rota_found_config *config);
     void (*on_released)(void *owner); /* the sink is not used any more: fini it and free the resolver's state */
 };
@@ -51,7 +53,7 @@ struct rota_resolver_sink {
     enum rota_config_lookup lookup;
     struct rota_status error;
     uint32_t holds;
-    bool list_new, error_new, closed;
+    bool list_new, error_new, lost, closed;
 };
 
 /* alloc and log are what the resolver is to use. `draw`, `client.hostname` and `lookup` may be set afterwards. */
