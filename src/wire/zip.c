@@ -40,9 +40,12 @@ static struct rota_slice trim(struct rota_slice text)
 /* As nearly everybody writes it, so that the list is not gone through for each call. */
 static bool ends_with_gzip(struct rota_slice list)
 {
-    const uint8_t *end = list.data + list.size;
+    const uint8_t *end;
 
-    if (list.size < 4 || memcmp(end - 4, "gzip", 4) != 0)
+    if (list.size < 4)
+        return false;
+    end = list.data + list.size;
+    if (memcmp(end - 4, "gzip", 4) != 0)
         return false;
     return list.size == 4 || end[-5] == ',' || (list.size > 5 && end[-5] == ' ' && end[-6] == ',');
 }

@@ -52,6 +52,7 @@ static void gzip_is_found_in_a_list(void **unused)
         print_message("  %s\n", rows[i].rule);
         assert_int_equal(rota_encodings_have_gzip(rota_slice_str(rows[i].list)), rows[i].want);
     }
+    assert_false(rota_encodings_have_gzip((struct rota_slice){0})); /* the field is not there */
 }
 
 /* --- Opening --- */
