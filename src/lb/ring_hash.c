@@ -196,8 +196,11 @@ static void on_child(void *state, struct rota_lb_child *child, void *tag, enum r
                      int64_t now_ns, struct rota_lb_cmds *cmds)
 {
     struct ring_hash *rh = state;
+    const struct rota_leaf *leaf = tag;
 
-    (void)child;
+    /* It was unhealthy as its connection went, and counts as failed until READY: no pick would wake it. */
+    if (conn == ROTA_CONN_IDLE && leaf->conn == ROTA_CONN_TRANSIENT_FAILURE)
+        rota_lb_child_exit_idle(cmds, child);
     rota_petiole_child(&rh->leaves, tag, conn, why, cmds);
     report(rh, now_ns, cmds);
 }

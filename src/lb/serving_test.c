@@ -33,6 +33,12 @@ static const struct lb_row rows[] = {
     {"ring_hash goes on to the next", RING,
         {{"list=a,b pick", "IDLE get:b connect:b CONNECTING pick:WAIT"}, {"b~A b=R pick", "CONNECTING pick:WAIT"}, {"b~N", "get:a connect:a CONNECTING"},
             {"a~A a=R pick", "CONNECTING pick:WAIT"}, {"a~S pick", "READY pick:a"}, {"b~S pick", "READY pick:b"}}},
+    {"ring_hash connects anew to one that went while it did not serve", RING,
+        {{"list=a pick", "IDLE get:a connect:a CONNECTING pick:WAIT"}, {"a~A a=R a~S a~N", "CONNECTING READY TF(a is ill)"}, {"a=I pick", "connect:a TF(a is ill) reresolve pick:WAIT"},
+            {"a=C a=R pick", "READY pick:a"}}},
+    {"also where another one serves meanwhile", RING,
+        {{"list=a,b pick", "IDLE get:b connect:b CONNECTING pick:WAIT"}, {"b=R b~N", "READY get:a connect:a CONNECTING"}, {"a=R pick", "READY pick:a"}, {"b=I pick", "connect:b READY reresolve pick:a"},
+            {"b=C b=R pick", "READY pick:b"}}},
 };
 
 static void servers_are_heeded(void **unused)
