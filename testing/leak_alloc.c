@@ -29,6 +29,9 @@ static void link_block(struct rota_leak_alloc *a, struct rota_leak_block *block)
     a->live_bytes += block->size_bytes;
 }
 
+/* A plain memset in front of free is a dead store, which compilers leave out. */
+static void *(*const volatile spoil)(void *block, int value, size_t size_bytes) = memset;
+
 static void release(struct rota_leak_alloc *a, struct rota_leak_block *block)
 {
     if (block->prev != NULL)
@@ -39,8 +42,7 @@ static void release(struct rota_leak_alloc *a, struct rota_leak_block *block)
         block->next->prev = block->prev;
     a->live_blocks--;
     a->live_bytes -= block->size_bytes;
-    block->magic = 0;
-    memset(block + 1, SPOILED, block->size_bytes);
+    spoil(block, SPOILED, sizeof(*block) + block->size_bytes);
     free(block);
 }
 

@@ -1,6 +1,6 @@
 /* leak_alloc.h - an allocator for tests: counts blocks, fails the n-th allocation, fails the test on a leak.
  *
- * Every resize moves the block and spoils the old one, so that a pointer kept across it is noticed. The sweep proves
+ * Every resize moves the block and spoils the old one, as freeing does, so that a pointer kept across it is noticed. The sweep proves
  * that running out of memory is an error everywhere: it reruns a scenario failing its 1st, 2nd, ... allocation until
  * one run gets by without the failure.
  */
