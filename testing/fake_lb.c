@@ -324,6 +324,8 @@ static void check_why(const struct rota_pick *pick)
         fail_msg("FAIL and DROP say why, but a pick did not, nor had rota_lb_update been given a reason");
     if (pick->why->code == ROTA_OK)
         fail_msg("FAIL and DROP say why, but a pick's reason was OK");
+    if (memchr(pick->why->message, '\0', sizeof(pick->why->message)) == NULL)
+        fail_msg("FAIL and DROP say why, but a pick's reason was no text: was it freed?");
 }
 
 enum rota_pick_verdict rota_fake_lb_pick(struct rota_fake_lb *f, struct rota_pick *ret_pick)

@@ -16,6 +16,7 @@ enum mistake {
     NEVER_CONNECTS,
     HOLDS_CALLS,
     FAILS_WITH_OK,
+    FAILS_WITH_RUBBISH,
     LEAKS,
     TAKES_EMPTY_LISTS,
     REFUSES_LISTS,
@@ -130,6 +131,8 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
         return ROTA_PICK_WAIT;
     if (mistake == FAILS_WITH_OK)
         f->why.code = ROTA_OK;
+    if (mistake == FAILS_WITH_RUBBISH)
+        memset(f->why.message, 'x', sizeof(f->why.message));
     ret_pick->why = &f->why;
     if (f->told == ROTA_CONN_TRANSIENT_FAILURE)
         return ROTA_PICK_FAIL;
@@ -184,6 +187,7 @@ static void a_mistake_is_named(void **unused)
         {"it never connects", NEVER_CONNECTS, "a policy becomes READY, but this one said CONNECTING last"},
         {"it holds calls though it is READY", HOLDS_CALLS, "READY gives OK, but a pick said WAIT while the policy was READY"},
         {"it fails calls with OK", FAILS_WITH_OK, "FAIL and DROP say why, but a pick's reason was OK"},
+        {"it fails calls with what is no text", FAILS_WITH_RUBBISH, "FAIL and DROP say why, but a pick's reason was no text"},
         {"it keeps memory", LEAKS, "leaked: allocation"},
         {"it takes an empty list", TAKES_EMPTY_LISTS, "an empty list is refused with ROTA_EINVAL, but on_endpoints returned 0"},
         {"it refuses a good list", REFUSES_LISTS, "a list of servers is taken, but on_endpoints returned ROTA_ESTATE"},

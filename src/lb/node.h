@@ -99,6 +99,7 @@ struct rota_lb_tree {
     bool running;
     bool starved; /* some node keeps a list it lacked the memory for */
     bool root_updated, want_reresolve;
+    struct rota_status pick_why; /* of a pick that set something going */
 };
 
 /* What a policy's function gets. */

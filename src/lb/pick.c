@@ -69,6 +69,15 @@ struct rota_lb_subchannel *rota_lb_child_sole(const struct rota_lb_child *child)
     return child->class == &rota_lb_pick_first ? rota_pick_first_selected(child->state) : NULL;
 }
 
+/* What the pick has set going may take its reason back. */
+static void keep_reason(struct rota_lb_tree *tree, enum rota_pick_verdict verdict, struct rota_pick *pick)
+{
+    if (verdict != ROTA_PICK_FAIL && verdict != ROTA_PICK_DROP)
+        return;
+    tree->pick_why = *pick->why;
+    pick->why = &tree->pick_why;
+}
+
 enum rota_pick_verdict rota_lb_tree_pick(struct rota_lb_tree *tree, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
     enum rota_pick_verdict verdict;
@@ -78,6 +87,7 @@ enum rota_pick_verdict rota_lb_tree_pick(struct rota_lb_tree *tree, const struct
     ret_pick->cookie = 0;
     verdict = node_pick(tree->root, call, ret_pick);
     if (!rota_list_empty(&tree->work) && !tree->running) {
+        keep_reason(tree, verdict, ret_pick);
         tree->now_ns = call->now_ns;
         rota_lb_tree_run(tree);
     }

@@ -84,7 +84,8 @@ void rota_lb_tree_report(struct rota_lb_tree *tree, struct rota_lb_subchannel *h
 void rota_lb_tree_exit_idle(struct rota_lb_tree *tree, int64_t now_ns);
 void rota_lb_tree_timer(struct rota_lb_tree *tree, int64_t now_ns);
 
-/* pick->path and depth are handled here; a pick that asks for exit_idle has it done before this returns. */
+/* pick->path and depth are handled here; a pick that asks for exit_idle has it done before this returns. ret_pick->why lives until the tree's
+ * next pick or event. */
 enum rota_pick_verdict rota_lb_tree_pick(struct rota_lb_tree *tree, const struct rota_call_info *call, struct rota_pick *ret_pick);
 /* For each pick that returned OK, once, also when the call never started. Does nothing when no policy on the way listens.
  * The tree that picked must still be there: the owner forgets the picks of a tree it frees. */

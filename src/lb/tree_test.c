@@ -13,7 +13,46 @@
 #define PICK_FIRST "[{\"failover\":{\"child\":[{\"pick_first\":{}}]}}]"
 #define NESTED "[{\"failover\":{\"child\":[{\"failover\":{\"child\":[{\"round_robin\":{}}]}}]}}]"
 
-static const struct rota_lb_class *const policies[] = {&failover_policy, &rota_lb_pick_first, &rota_lb_round_robin, NULL};
+/* --- A policy that fails a call and gets better through it --- */
+
+static rota_err grudging_init(void *state, const struct rota_lb_env *env, const void *config)
+{
+    (void)state, (void)env, (void)config;
+    return 0;
+}
+
+static void grudging_fini(void *state)
+{
+    (void)state;
+}
+
+static rota_err grudging_endpoints(void *state, const struct rota_endpoint *const *endpoints, size_t count, int64_t now_ns, struct rota_lb_cmds *cmds)
+{
+    static const struct rota_status why = {ROTA_UNAVAILABLE, "out of sorts"};
+
+    (void)state, (void)endpoints, (void)count, (void)now_ns;
+    rota_lb_update(cmds, ROTA_CONN_TRANSIENT_FAILURE, &why);
+    return 0;
+}
+
+static void grudging_exit_idle(void *state, int64_t now_ns, struct rota_lb_cmds *cmds)
+{
+    (void)state, (void)now_ns;
+    rota_lb_update(cmds, ROTA_CONN_CONNECTING, NULL); /* forgets what it gave before */
+}
+
+static enum rota_pick_verdict grudging_pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
+{
+    (void)state, (void)call;
+    ret_pick->exit_idle = true;
+    return ROTA_PICK_FAIL;
+}
+
+static const struct rota_lb_class grudging = {
+    .name = "grudging", .init = grudging_init, .fini = grudging_fini, .on_endpoints = grudging_endpoints, .on_exit_idle = grudging_exit_idle, .pick = grudging_pick,
+};
+
+static const struct rota_lb_class *const policies[] = {&failover_policy, &grudging, &rota_lb_pick_first, &rota_lb_round_robin, NULL};
 
 static const struct row {
     const char *rule, *config;
@@ -34,6 +73,7 @@ static const struct row {
     {"a pick's wish to leave IDLE reaches the child that had it", PICK_FIRST,
         {{"list=a", "get:a connect:a CONNECTING wake:1000"}, {"a=R a=I", "READY wake:off IDLE reresolve wake:1000"},
             {"pick", "connect:a CONNECTING pick:WAIT"}}},
+    {"a pick's reason outlives what the pick sets going", "[{\"grudging\":{}}]", {{"list=a pick", "TF(out of sorts) CONNECTING pick:FAIL(out of sorts)"}}},
     {"a policy below a policy of its kind", NESTED, {{"list=a,b*9", "get:a connect:a CONNECTING wake:1000"}, {"a=R pick pick", "READY wake:off pick:a pick:a"}}},
     {"an unusable list of a child asks for re-resolution", ROUND_ROBIN,
         {{"list=b*9", "get:b connect:b CONNECTING reresolve wake:1000"}, {"b=R pick", "READY pick:b"}}},
