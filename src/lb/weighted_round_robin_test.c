@@ -75,6 +75,9 @@ static const struct {
     {"negative utilization: ignored", 1, {.requests_per_s = 100, .cpu_utilization = -0.5}, 0},
     {"NaN: ignored", 1, {.requests_per_s = NAN, .cpu_utilization = 0.5}, 0},
     {"infinite: ignored", 1, {.requests_per_s = INFINITY, .cpu_utilization = 0.5}, 0},
+    {"next to no queries: ignored", 1, {.requests_per_s = 1e-310, .cpu_utilization = 0.5}, 0},
+    {"next to infinitely many errors: ignored", 1, {.requests_per_s = 1, .cpu_utilization = 0.5, .errors_per_s = 1e308}, 0},
+    {"few of either are heeded", 1, {.requests_per_s = 1e-200, .cpu_utilization = 0.5}, 2e-200},
 };
 
 static void weights_are_computed(void **unused)

@@ -18,7 +18,7 @@ double rota_wrr_weight_of(const struct rota_wrr_config *config, const struct rot
     if (report->errors_per_s > 0)
         utilization += report->errors_per_s / qps * config->error_penalty;
     weight = qps / utilization;
-    return weight > 0 && weight < 1e300 ? weight : 0; /* reports may hold any number; sums of weights must stay finite */
+    return weight > 1e-290 && weight < 1e300 ? weight : 0; /* reports may hold any number; sums of weights, and what scales them, must stay finite */
 }
 
 void rota_wrr_report(struct rota_wrr_weight *w, double weight, int64_t now_ns)
