@@ -2,8 +2,8 @@
  *
  * A pass goes through the addresses in order: each gets an attempt, started when the newest attempt has failed or has been
  * running for the attempt delay; attempts started earlier go on. It ends with the first READY, or when every
- * address has failed once; from then on all addresses are kept reconnecting. TRANSIENT_FAILURE is left for READY only
- * (the table of moves below), so a pass may run in it. An address gets its subchannel when its turn comes.
+ * address has failed once; from then on all addresses are kept reconnecting. TRANSIENT_FAILURE of connections is left for READY
+ * only, so a pass may run in it; that of having no addresses is over with the next list. An address gets its subchannel when its turn comes.
  *
  * Invariants: in READY only the selected address has a subchannel; `passing` implies CONNECTING or TRANSIENT_FAILURE; the
  * timer is set only while an address is left to try. Under a petiole policy the list is one endpoint.
@@ -47,7 +47,7 @@ static const uint32_t legal_moves[] = {
     [ROTA_CONN_IDLE] = TO(CONNECTING) | TO(TRANSIENT_FAILURE),
     [ROTA_CONN_CONNECTING] = TO(READY) | TO(TRANSIENT_FAILURE),
     [ROTA_CONN_READY] = TO(IDLE) | TO(CONNECTING) | TO(TRANSIENT_FAILURE),
-    [ROTA_CONN_TRANSIENT_FAILURE] = TO(READY) | TO(TRANSIENT_FAILURE),
+    [ROTA_CONN_TRANSIENT_FAILURE] = TO(CONNECTING) | TO(READY) | TO(TRANSIENT_FAILURE), /* CONNECTING: there were no addresses */
 };
 static const struct rota_moves moves = {"pick_first", state_names, legal_moves, 4};
 
@@ -348,7 +348,7 @@ static rota_err on_endpoints(void *state, const struct rota_endpoint *const *end
                              struct rota_lb_cmds *cmds)
 {
     struct pick_first *pf = state;
-    bool first = !pf->had_list, changed;
+    bool first = !pf->had_list, none = pf->n_addresses == 0, changed;
     rota_err err;
 
     pf->had_list = true;
@@ -363,6 +363,8 @@ static rota_err on_endpoints(void *state, const struct rota_endpoint *const *end
     }
     if (pf->selected != NULL || !changed || (pf->state == ROTA_CONN_IDLE && !first))
         return 0;
+    if (none && pf->state == ROTA_CONN_TRANSIENT_FAILURE)
+        move_to(pf, ROTA_CONN_CONNECTING, NULL, cmds);
     start_pass(pf, now_ns, cmds);
     return is_starved(pf) ? ROTA_ENOMEM : 0;
 }

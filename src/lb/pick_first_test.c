@@ -69,7 +69,13 @@ static const struct row rows[] = {
             {"b=F", "get:d connect:d wake:off"}}},
     {"empty list: TF \"no addresses\", everything dropped",
         {{"list=a,b", "get:a connect:a CONNECTING wake:250"}, {"list=", "put:a TF(no addresses: name resolution gave an empty list) reresolve wake:off ROTA_EINVAL"},
-            {"pick", "pick:FAIL(no addresses: name resolution gave an empty list)"}, {"list=b", "get:b connect:b"}, {"b=R pick", "READY pick:b"}}},
+            {"pick", "pick:FAIL(no addresses: name resolution gave an empty list)"}}},
+    {"an empty list is no failure of connections: the next one leaves TF for CONNECTING",
+        {{"list=", "TF(no addresses: name resolution gave an empty list) reresolve ROTA_EINVAL"}, {"list=b", "get:b connect:b CONNECTING"}, {"pick", "pick:WAIT"},
+            {"b=R pick", "READY pick:b"}}},
+    {"after it TF is as sticky as ever",
+        {{"list=a", "get:a connect:a CONNECTING"}, {"a=F list=", "connect:a TF(a refused) reresolve put:a TF(no addresses: name resolution gave an empty list) reresolve ROTA_EINVAL"},
+            {"list=b", "get:b connect:b CONNECTING"}, {"b=F", "connect:b TF(b refused) reresolve"}, {"list=c", "get:c put:b connect:c"}, {"pick", "pick:FAIL(b refused)"}}},
     {"empty list while READY: TF too",
         {{"list=a", "get:a connect:a CONNECTING"}, {"a=R", "READY"}, {"list=", "put:a TF(no addresses: name resolution gave an empty list) reresolve ROTA_EINVAL"}}},
     {"the connection is lost: IDLE, re-resolution; connects on the next pick",
@@ -90,7 +96,7 @@ static const struct row rows[] = {
         {{"list=a", "get:a connect:a CONNECTING"}, {"a=R", "READY"}, {"a=F", "connect:a TF(a refused) reresolve"}, {"a=R pick", "READY pick:a"}}},
     {"an attempt that falls back to IDLE is begun again", {{"list=a", "get:a connect:a CONNECTING"}, {"a=C a=I", "connect:a"}}},
     {"the resolver failed and no list ever came: TF with its error",
-        {{"error=dns", "TF(dns)"}, {"pick", "pick:FAIL(dns)"}, {"list=a", "get:a connect:a"}, {"a=R", "READY"}}},
+        {{"error=dns", "TF(dns)"}, {"pick", "pick:FAIL(dns)"}, {"list=a", "get:a connect:a CONNECTING"}, {"a=R", "READY"}}},
     {"families are interleaved, that of the first address leads; others are a third; duplicates go",
         {{"list=6a+6b+6a+4a,u+4b+6c", "get:6a connect:6a CONNECTING wake:250"}, {"6a=F 4a=F u=F 6b=F 4b=F 6c=R",
             "get:4a connect:4a get:u connect:u get:6b connect:6b get:4b connect:4b get:6c connect:6c wake:off "
@@ -118,10 +124,27 @@ static void follows_the_rules(void **unused)
         run_row(&rows[i], "[{\"pick_first\":{}}]");
 }
 
+static void nor_is_a_lack_of_memory(void **unused)
+{
+    struct rota_leak_alloc memory;
+    struct rota_fake_lb *f = test_malloc(sizeof(*f));
+
+    (void)unused;
+    rota_leak_alloc_init(&memory);
+    assert_int_equal(rota_fake_lb_init(f, &memory.alloc, policies, "[{\"pick_first\":{}}]", 1), 0);
+    rota_leak_alloc_fail_nth(&memory, 1);
+    rota_fake_lb_expect(f, "no memory for the first list", "list=a", "TF(out of memory while connecting) reresolve ROTA_ENOMEM");
+    rota_fake_lb_expect(f, "the next one is taken", "list=a pick", "get:a connect:a CONNECTING pick:WAIT");
+    rota_fake_lb_fini(f);
+    rota_leak_alloc_fini(&memory);
+    test_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_the_rules),
+        cmocka_unit_test(nor_is_a_lack_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
