@@ -137,7 +137,9 @@ static void select_address(struct pick_first *pf, struct address *winner, struct
 static void end_pass(struct pick_first *pf, const struct rota_status *why, struct rota_lb_cmds *cmds)
 {
     stop_pass(pf, cmds);
-    move_to(pf, ROTA_CONN_TRANSIENT_FAILURE, all_reasons(pf, why), cmds);
+    /* Where all were in backoff before, what was said of them holds. */
+    if (why != NULL || pf->reason != NULL || pf->state != ROTA_CONN_TRANSIENT_FAILURE)
+        move_to(pf, ROTA_CONN_TRANSIENT_FAILURE, all_reasons(pf, why), cmds);
     forget_reasons(pf);
     rota_lb_reresolve(cmds);
     for (struct address *a = pf->addresses; a != NULL; a = a->next)
