@@ -1,8 +1,8 @@
 /* health.c - what a policy says of endpoints' health to policies further down: found by endpoint, heard as a state (rota/lb.h); and
  * what servers say of themselves, which nodes that heed health hear of too (gRFC A17, A61).
  *
- * Invariants: a health stands in its node's map, chained with others of the same hash, until it is freed; a node that heeds one is
- * in its list of heeders. An unhealthy node's picks fail, or wait, by a pick function put in place of its policy's, so that
+ * Invariants: a health stands in its node's map, chained with others of the same hash, until it is freed and nobody heeds it any more; a
+ * node that heeds one is in its list of heeders. An unhealthy node's picks fail, or wait, by a pick function put in place of its policy's, so that
  * healthy ones cost nothing. Elsewhere: how many there are, and whether that is to be heeded at all (census.c).
  */
 #include "base/alloc.h"
@@ -116,11 +116,11 @@ void rota_lb_tree_serving(struct rota_lb_tree *tree, struct rota_lb_subchannel *
     rota_lb_tree_run(tree);
 }
 
-static struct rota_lb_health *find(const struct rota_lb_child *node, const struct rota_endpoint *endpoint, uint64_t hash)
+static struct rota_lb_health *find(const struct rota_lb_child *node, const struct rota_endpoint *endpoint, uint64_t hash, bool given_up)
 {
     struct rota_lb_health *health = node->healths == NULL ? NULL : rota_idmap_get(&node->healths->by_hash, hash);
 
-    while (health != NULL && !rota_endpoint_same(health->endpoint, endpoint))
+    while (health != NULL && (health->given_up != given_up || !rota_endpoint_same(health->endpoint, endpoint)))
         health = health->same_hash;
     return health;
 }
@@ -142,8 +142,15 @@ rota_err rota_lb_health_new(struct rota_lb_cmds *cmds, const struct rota_endpoin
 {
     struct rota_lb_child *node = cmds->node;
     const struct rota_alloc *alloc = node->tree->env->alloc;
-    struct rota_lb_health *health;
+    uint64_t hash = rota_lb_identity_hash(endpoint, SEED);
+    struct rota_lb_health *health = find(node, endpoint, hash, true);
 
+    if (health != NULL) {
+        health->given_up = false;
+        health->tag = tag;
+        *ret_health = health;
+        return 0;
+    }
     if (make_map(node) < 0)
         return ROTA_ENOMEM;
     health = rota_alloc_zero(alloc, 1, sizeof(*health));
@@ -151,7 +158,7 @@ rota_err rota_lb_health_new(struct rota_lb_cmds *cmds, const struct rota_endpoin
         return ROTA_ENOMEM;
     health->node = node;
     health->tag = tag;
-    health->hash = rota_lb_identity_hash(endpoint, SEED);
+    health->hash = hash;
     health->same_hash = rota_idmap_get(&node->healths->by_hash, health->hash);
     if (rota_idmap_set(&node->healths->by_hash, health->hash, health) < 0) {
         rota_alloc_free(alloc, health);
@@ -180,42 +187,59 @@ static void unchain(struct rota_lb_health *health)
     }
 }
 
-static void ignore(struct rota_lb_child *node)
-{
-    rota_list_remove(&node->heeding);
-    node->health = NULL;
-    rota_lb_node_look_again(node);
-}
-
 static void health_free(struct rota_lb_health *health)
 {
-    while (!rota_list_empty(&health->heeders))
-        ignore(ROTA_CONTAINER(health->heeders.next, struct rota_lb_child, heeding));
     unchain(health);
     rota_endpoint_unref(health->endpoint);
     rota_alloc_free(health->node->tree->env->alloc, health);
 }
 
+static void ignore(struct rota_lb_child *node)
+{
+    struct rota_lb_health *health = node->health;
+
+    if (health == NULL)
+        return;
+    node->health = NULL;
+    rota_list_remove(&node->heeding);
+    if (health->given_up && rota_list_empty(&health->heeders))
+        health_free(health);
+}
+
+static void look_again(struct rota_lb_health *health)
+{
+    for (struct rota_link *link = health->heeders.next; link != &health->heeders; link = link->next)
+        rota_lb_node_look_again(ROTA_CONTAINER(link, struct rota_lb_child, heeding));
+}
+
+/* Leaves that heed it go next, unless there is no memory for the list without them: they would not look for another one. */
 void rota_lb_health_free(struct rota_lb_cmds *cmds, struct rota_lb_health *health)
 {
     if (health == NULL)
         return;
-    ROTA_ASSERT(health->node == cmds->node);
-    health_free(health);
+    ROTA_ASSERT(health->node == cmds->node && !health->given_up);
+    health->given_up = true;
+    health->tag = NULL;
+    health->is_unhealthy = false;
+    if (rota_list_empty(&health->heeders))
+        health_free(health);
+    else
+        look_again(health);
 }
 
 void rota_lb_health_clear(struct rota_lb_child *node)
 {
     struct rota_idmap_entry *entry;
 
-    rota_list_remove(&node->heeding);
-    node->health = NULL;
+    ignore(node);
     node->heeds = false;
     rota_lb_node_recount(node);
     if (node->healths == NULL)
         return;
-    while ((entry = rota_idmap_next(&node->healths->by_hash, NULL)) != NULL)
+    while ((entry = rota_idmap_next(&node->healths->by_hash, NULL)) != NULL) {
+        ROTA_ASSERT("those that heed it are below, thus gone" && rota_list_empty(&((struct rota_lb_health *)entry->value)->heeders));
         health_free(entry->value);
+    }
     rota_idmap_fini(&node->healths->by_hash);
     rota_alloc_free(node->tree->env->alloc, node->healths);
     node->healths = NULL;
@@ -227,8 +251,7 @@ void rota_lb_health_set(struct rota_lb_cmds *cmds, struct rota_lb_health *health
     health->is_unhealthy = why != NULL;
     if (why != NULL)
         health->why = *why;
-    for (struct rota_link *link = health->heeders.next; link != &health->heeders; link = link->next)
-        rota_lb_node_look_again(ROTA_CONTAINER(link, struct rota_lb_child, heeding));
+    look_again(health);
 }
 
 void rota_lb_child_heed(struct rota_lb_cmds *cmds, struct rota_lb_child *child, const struct rota_endpoint *endpoint)
@@ -244,11 +267,11 @@ void rota_lb_child_heed(struct rota_lb_cmds *cmds, struct rota_lb_child *child, 
         if (node->healths == NULL)
             continue;
         hash = hash != 0 ? hash : rota_lb_identity_hash(endpoint, SEED);
-        health = find(node, endpoint, hash);
+        health = find(node, endpoint, hash, false);
     }
     if (child->health == health)
         return;
-    rota_list_remove(&child->heeding);
+    ignore(child);
     child->health = health;
     if (health != NULL)
         rota_list_append(&health->heeders, &child->heeding);

@@ -49,6 +49,7 @@ struct rota_lb_health {
     uint64_t hash;
     struct rota_link heeders; /* nodes, by heeding */
     bool is_unhealthy;
+    bool given_up; /* by its policy; kept for its heeders, should the endpoint come back */
     struct rota_status why; /* when it is */
 };
 
