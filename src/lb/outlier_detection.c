@@ -25,6 +25,7 @@ struct host {
     uint64_t n_calls;
     uint64_t list; /* the number of the last list that had it */
     bool told_ejected;
+    bool fresh; /* made for a list that is not taken over yet */
 };
 
 struct outlier_detection {
@@ -85,6 +86,7 @@ static struct host *host_new(struct outlier_detection *od, const struct rota_end
     if (host == NULL)
         return NULL;
     host->stats.ejected_ns = INT64_MAX;
+    host->fresh = true;
     host->hash = hash;
     host->same_hash = rota_idmap_get(&od->by_hash, hash);
     rota_list_init(&host->gone);
@@ -116,51 +118,89 @@ static struct host *host_for(struct outlier_detection *od, size_t i, const struc
     return host != NULL ? host : host_new(od, endpoint, hash, cmds);
 }
 
-/* Hosts for the list's endpoints; those that left it go. ROTA_ENOMEM: some have none. */
-static rota_err take_list(struct outlier_detection *od, const struct rota_endpoint *const *endpoints, size_t count, struct rota_lb_cmds *cmds)
-{
-    struct rota_outlier_host **fresh = rota_alloc_zero(od->wrapper.env->alloc, count, sizeof(*fresh));
-    size_t n_fresh = 0;
-    rota_err err = 0;
+struct roster {
+    struct rota_outlier_host **hosts;
+    size_t count;
+};
 
-    if (fresh == NULL)
+/* Undoes make_roster: leaves that heed the healths there are may stay as well. */
+static void drop_roster(struct outlier_detection *od, struct roster *roster, struct rota_lb_cmds *cmds)
+{
+    for (size_t i = 0; i < roster->count; i++) {
+        struct host *host = ROTA_CONTAINER(roster->hosts[i], struct host, stats);
+        if (host->fresh)
+            host_drop(od, host, cmds);
+    }
+    rota_alloc_free(od->wrapper.env->alloc, roster->hosts);
+}
+
+/* Hosts for the list's endpoints, beside those there are. ROTA_ENOMEM: none was made. */
+static rota_err make_roster(struct outlier_detection *od, const struct rota_endpoint *const *endpoints, size_t count, struct rota_lb_cmds *cmds,
+                            struct roster *ret_roster)
+{
+    struct roster roster = {.hosts = rota_alloc_zero(od->wrapper.env->alloc, count, sizeof(*roster.hosts))};
+
+    if (roster.hosts == NULL)
         return ROTA_ENOMEM;
     od->list++;
     for (size_t i = 0; i < count; i++) {
         struct host *host = host_for(od, i, endpoints[i], cmds);
         if (host == NULL) {
-            err = ROTA_ENOMEM;
-        } else if (host->list != od->list) {
-            host->list = od->list;
-            rota_endpoint_ref(endpoints[i]);
-            rota_endpoint_unref(host->endpoint);
-            host->endpoint = endpoints[i];
-            fresh[n_fresh++] = &host->stats;
+            drop_roster(od, &roster, cmds);
+            return ROTA_ENOMEM;
         }
+        if (host->list == od->list)
+            continue;
+        host->list = od->list;
+        rota_endpoint_ref(endpoints[i]);
+        rota_endpoint_unref(host->endpoint);
+        host->endpoint = endpoints[i];
+        roster.hosts[roster.count++] = &host->stats;
     }
+    *ret_roster = roster;
+    return 0;
+}
+
+/* Those that are not in it go. */
+static void take_roster(struct outlier_detection *od, const struct roster *roster, struct rota_lb_cmds *cmds)
+{
     for (size_t i = 0; i < od->n_hosts; i++)
         if (host_at(od, i)->list != od->list)
             host_drop(od, host_at(od, i), cmds);
     rota_alloc_free(od->wrapper.env->alloc, od->hosts);
-    od->hosts = fresh;
-    od->n_hosts = n_fresh;
-    return err;
+    od->hosts = roster->hosts;
+    od->n_hosts = roster->count;
+    for (size_t i = 0; i < od->n_hosts; i++)
+        host_at(od, i)->fresh = false;
 }
 
 /* --- Events --- */
+
+/* Leaves look for their healths once: no list goes down without all the new ones, and the old ones stay until it does. */
+static rota_err take_list(struct outlier_detection *od, const struct rota_endpoint *const *endpoints, size_t count, struct rota_lb_cmds *cmds)
+{
+    struct roster roster;
+    rota_err err = make_roster(od, endpoints, count, cmds, &roster);
+
+    if (err < 0) {
+        rota_wrapper_starved(&od->wrapper, cmds);
+        return err;
+    }
+    err = rota_wrapper_endpoints(&od->wrapper, endpoints, count, cmds);
+    if (err < 0)
+        drop_roster(od, &roster, cmds);
+    else
+        take_roster(od, &roster, cmds);
+    return err;
+}
 
 static rota_err on_endpoints(void *state, const struct rota_endpoint *const *endpoints, size_t count, int64_t now_ns,
                              struct rota_lb_cmds *cmds)
 {
     struct outlier_detection *od = state;
     bool counting = od->config->success_rate.on || od->config->failures.on;
-    rota_err err = counting ? take_list(od, endpoints, count, cmds) : 0;
+    rota_err err = counting ? take_list(od, endpoints, count, cmds) : rota_wrapper_endpoints(&od->wrapper, endpoints, count, cmds);
 
-    /* Not without all the healths: leaves look for theirs once. */
-    if (err == 0)
-        err = rota_wrapper_endpoints(&od->wrapper, endpoints, count, cmds);
-    else
-        rota_wrapper_starved(&od->wrapper, cmds);
     if (counting && !od->timer_set)
         rota_lb_wake_at(cmds, now_ns + od->config->interval_ns);
     od->timer_set = true;

@@ -5,6 +5,7 @@
 #include "rows_fixture.h"
 #include "testing/cmocka.h"
 #include "testing/lb_policies.h"
+#include "testing/leak_alloc.h"
 #include "testing/virtual_host.h"
 
 #define S (1000 * ROTA_MS)
@@ -203,6 +204,46 @@ static void all_ejected_is_a_failure(void **unused)
     lb_close(f);
 }
 
+/* Whatever lacks memory while b leaves: as long as the list does not go down b stays ejected, and when it is back at once it may be
+ * ejected again, though it may never have left for the policy below. */
+static void a_list_without_memory_changes_no_health(void **unused)
+{
+    const uint64_t above = 4; /* so many allocations are outlier_detection's own */
+    uint64_t n_failed = 0;
+
+    (void)unused;
+    for (uint64_t n = 1; n < 40; n++) {
+        struct rota_leak_alloc memory;
+        struct rota_fake_lb *f = test_malloc(sizeof(*f));
+        bool refused;
+        rota_leak_alloc_init(&memory);
+        assert_int_equal(rota_fake_lb_init(f, &memory.alloc, rota_test_policies, OVER_RR, 1), 0);
+        f->quiet = true;
+        assert_int_equal(rota_fake_lb_list(f, "a,b,c"), 0);
+        lb_all_ready(f);
+        make_calls(f, "b");
+        rota_fake_lb_advance(f, 10 * S);
+        rota_leak_alloc_fail_nth(&memory, n);
+        refused = rota_fake_lb_list(f, "a,d,c") == ROTA_ENOMEM;
+        n_failed += refused;
+        assert_true(refused || n > above);
+        rota_leak_alloc_fail_nth(&memory, 0);
+        if (n <= above && make_calls(f, "b") > 0)
+            fail_msg("b is back since allocation %u has failed", (unsigned)n);
+        assert_int_equal(rota_fake_lb_list(f, "a,b,c"), 0);
+        lb_all_ready(f);
+        rota_fake_lb_advance(f, 50 * S);
+        assert_true(make_calls(f, "b") > 10);
+        rota_fake_lb_advance(f, 10 * S);
+        if (make_calls(f, "b") > 0)
+            fail_msg("b is not ejected after allocation %u has failed", (unsigned)n);
+        rota_fake_lb_fini(f);
+        rota_leak_alloc_fini(&memory);
+        test_free(f);
+    }
+    assert_true(n_failed > 5);
+}
+
 /* ring_hash passes an ejected endpoint's calls on to the next of the ring. */
 static void a_ring_goes_round_the_ejected(void **unused)
 {
@@ -259,6 +300,7 @@ int main(void)
         cmocka_unit_test(an_ejected_endpoint_gets_no_calls_and_keeps_its_connection),
         cmocka_unit_test(ejection_follows_the_endpoint),
         cmocka_unit_test(all_ejected_is_a_failure),
+        cmocka_unit_test(a_list_without_memory_changes_no_health),
         cmocka_unit_test(a_ring_goes_round_the_ejected),
         cmocka_unit_test(calls_outlive_their_endpoint),
         cmocka_unit_test(pick_first_is_left_alone),
