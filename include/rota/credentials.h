@@ -29,7 +29,7 @@ struct rota_call_credentials {
 };
 #define ROTA_CALL_CREDENTIALS_INIT {.size = sizeof(struct rota_call_credentials)}
 
-/* Once for each request, on the loop's thread. status NULL or OK: the call goes on. Else it ends with "call credentials: " and the
+/* Once for each request, on the loop's thread; not from a hook of the same call, but from the `get` of its other credentials it may be. status NULL or OK: the call goes on. Else it ends with "call credentials: " and the
  * message; codes that only servers may use (INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED,
  * OUT_OF_RANGE, DATA_LOSS) become INTERNAL. */
 ROTA_API void rota_credentials_done(struct rota_credentials_request *request, const struct rota_status *status);

@@ -51,7 +51,7 @@ struct rota_client_interceptor {
 };
 
 /* Ends the hold of one on_start: with status NULL or OK the call goes on once no other on_start holds it, else it ends so. Once per
- * HOLD, on the loop's thread, after on_start has returned, not from a hook of the same call, and not after on_done. */
+ * HOLD, on the loop's thread, after on_start has returned, not after on_done, and of the hooks of the same call only from a further on_start. */
 ROTA_API void rota_call_continue(struct rota_call *call, const struct rota_status *status);
 
 /* For on_start, and while it holds: what will be sent. NULL: out of memory. May hold credentials: nothing to log. */

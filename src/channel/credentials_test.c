@@ -12,6 +12,7 @@ struct source {
     struct rota_call_credentials credentials;
     const char *key;
     bool later;            /* done does not come from get */
+    struct source *also;   /* asked earlier for the same call: answered first, from get; NULL: none */
     struct rota_status answer;
     struct rota_credentials_request *asked; /* and not answered */
     unsigned gets, cancels;
@@ -37,6 +38,8 @@ static void get(void *arg, struct rota_credentials_request *request)
     assert_null(rota_credentials_loop(request)); /* the fixture has none */
     snprintf(source->url, sizeof(source->url), "%s", rota_credentials_service_url(request));
     snprintf(source->method, sizeof(source->method), "%s", rota_credentials_method(request));
+    if (source->also != NULL)
+        answer(source->also);
     if (!source->later)
         answer(source);
 }
@@ -224,6 +227,56 @@ static void a_call_carries_the_channels_and_its_own(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+/* As a cache does that has both wait for one thing, which turns out to be there. */
+static void one_may_be_done_while_the_other_is_asked(void **unused)
+{
+    static const struct {
+        const char *rule;
+        bool later; /* the second one */
+        enum rota_code first, want;
+        unsigned cancels;
+    } rows[] = {
+        {"both at once", false, ROTA_OK, ROTA_OK, 0},
+        {"the second later", true, ROTA_OK, ROTA_OK, 0},
+        {"the first fails", false, ROTA_UNAVAILABLE, ROTA_UNAVAILABLE, 0},
+        {"the first fails, and the second has begun", true, ROTA_UNAVAILABLE, ROTA_UNAVAILABLE, 1},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        struct rota_call_options call_options = ROTA_CALL_OPTIONS_INIT;
+        struct rota_channel_options options;
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+        struct source channels, own;
+
+        print_message("  %s\n", rows[i].rule);
+        source_init(&channels, "authorization");
+        source_init(&own, "x-user-token");
+        channels.later = true;
+        channels.answer.code = rows[i].first;
+        own.later = rows[i].later;
+        own.also = &channels;
+        options = with(&channels);
+        call_options.credentials = &own.credentials;
+        rota_channel_fixture_init(&f, &options);
+        rota_fixture_ready(&f, A);
+        rota_fixture_unary_start(&f, "hello", &call_options, &seen);
+        if (rows[i].want == ROTA_OK) {
+            assert_int_equal(rota_fixture_conn(&f, A)->n_streams, !rows[i].later);
+            if (rows[i].later)
+                answer(&own);
+            assert_string_equal(rota_fake_header(first_stream(&f), "authorization"), "Bearer secret");
+            assert_string_equal(rota_fake_header(first_stream(&f), "x-user-token"), "Bearer secret");
+            rota_fake_reply(first_stream(&f), "world");
+        }
+        rota_assert_ended(&seen, rows[i].want, "");
+        assert_int_equal(own.cancels, rows[i].cancels);
+        assert_int_equal(channels.cancels, 0);
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 static void without_memory_the_call_ends(void **unused)
 {
     struct rota_slice hello = ROTA_SLICE("hello");
@@ -261,6 +314,7 @@ int main(void)
         cmocka_unit_test(the_service_is_named),
         cmocka_unit_test(a_call_that_ends_first_takes_the_request_back),
         cmocka_unit_test(a_call_carries_the_channels_and_its_own),
+        cmocka_unit_test(one_may_be_done_while_the_other_is_asked),
         cmocka_unit_test(without_memory_the_call_ends),
     };
 

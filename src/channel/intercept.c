@@ -16,6 +16,7 @@ struct chain_link {
 
 struct rota_chain {
     uint32_t count, n_started, holds;
+    bool starting; /* on_starts are being run, one of which may end the hold of another */
     struct chain_link links[];
 };
 
@@ -113,6 +114,7 @@ rota_err rota_intercept_begin(struct rota_call *call, const struct rota_call_cre
 
     if (err < 0)
         return err;
+    chain->starting = true;
     while (call->state == ROTA_CALL_RUNNING && chain->n_started < chain->count) {
         struct chain_link *link = &chain->links[chain->n_started++];
         struct rota_status status = {.code = ROTA_OK};
@@ -122,6 +124,7 @@ rota_err rota_intercept_begin(struct rota_call *call, const struct rota_call_cre
         else if (verdict == ROTA_INTERCEPT_END)
             end(call, &status);
     }
+    chain->starting = false;
     return 0;
 }
 
@@ -134,7 +137,7 @@ void rota_call_continue(struct rota_call *call, const struct rota_status *status
 {
     struct rota_chain *chain = call->chain;
 
-    ROTA_ASSERT(chain != NULL && chain->holds > 0 && !call->inside);
+    ROTA_ASSERT(chain != NULL && chain->holds > 0 && (!call->inside || chain->starting));
     rota_host_enter(call->channel->host);
     chain->holds--;
     if (call->state != ROTA_CALL_RUNNING)
@@ -142,7 +145,8 @@ void rota_call_continue(struct rota_call *call, const struct rota_status *status
     call->inside = true;
     if (status != NULL && status->code != ROTA_OK)
         end(call, status);
-    rota_call_go(call);
+    if (!chain->starting) /* else whoever starts the call sees what holds it then */
+        rota_call_go(call);
 }
 
 bool rota_intercept_send(struct rota_call *call, const void *message)
