@@ -19,7 +19,7 @@
 
 static const char *const state_names[] = {"WAITING", "GRANTING", "PUTTING", "HELD"};
 static const uint32_t state_moves[] = {
-    [ROTA_ETCD_LEASE_WAITING] = BIT(GRANTING),
+    [ROTA_ETCD_LEASE_WAITING] = BIT(GRANTING) | BIT(PUTTING),
     [ROTA_ETCD_LEASE_GRANTING] = BIT(PUTTING) | BIT(WAITING),
     [ROTA_ETCD_LEASE_PUTTING] = BIT(HELD) | BIT(WAITING) | BIT(GRANTING),
     [ROTA_ETCD_LEASE_HELD] = BIT(PUTTING) | BIT(GRANTING),
@@ -130,6 +130,8 @@ void rota_etcd_lease_put_done(struct rota_etcd_lease *l, const struct rota_statu
     if (l->state != ROTA_ETCD_LEASE_PUTTING)
         return;
     if (status->code != ROTA_OK) {
+        if (status->code == ROTA_NOT_FOUND)
+            l->id = 0;
         back_off(l, status, now_ns);
         return;
     }
@@ -196,11 +198,19 @@ static void keep_alive(struct rota_etcd_lease *l, int64_t now_ns)
     l->wake_ns = l->keep_ns;
 }
 
+/* A lease for each put that fails would be a trail of them, each as long as its TTL. */
+static bool young(const struct rota_etcd_lease *l, int64_t now_ns)
+{
+    return l->id != 0 && now_ns - l->alive_ns < l->ttl_ns / 2;
+}
+
 void rota_etcd_lease_tick(struct rota_etcd_lease *l, int64_t now_ns)
 {
     if (now_ns < l->wake_ns)
         return;
-    if (l->state == ROTA_ETCD_LEASE_WAITING)
+    if (l->state == ROTA_ETCD_LEASE_WAITING && young(l, now_ns))
+        put(l);
+    else if (l->state == ROTA_ETCD_LEASE_WAITING)
         grant(l);
     else if (l->state == ROTA_ETCD_LEASE_HELD && now_ns - l->alive_ns >= l->ttl_ns)
         lost(l, "no answer from the registry for as long as the lease lasts", now_ns);

@@ -7,6 +7,7 @@
  *  - A keepalive not answered within a sixth of the TTL (5 s at most) is sent again on a new stream, which meets another member.
  *  - Keepalive answered with TTL 0 or less, "lease not found", or no answer for a whole TTL: the lease is lost. A new one is asked for at
  *    once, with a put; only failures wait, 0.1 s growing to 2 s, jittered, for ever.
+ *  - A put that failed is made again under the same lease while half of its TTL is left, unless the registry does not know it.
  *  - What is wrong is told when it begins and when it changes: another code at once, the same code in other words after 10 s.
  */
 #ifndef ROTA_ETCD_LEASE_H

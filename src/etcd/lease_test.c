@@ -153,7 +153,13 @@ static const struct lease_case {
     {"a repair takes no time from the lease", UP "2000ms kept:6 see: 1500ms put 500ms", UP_CMDS " alive look put NOT_FOUND UP alive", true},
     {"grant fails: after a pause again", "0ms nogrant 50ms", " grant drop UNAVAILABLE grant", false},
     {"a lease without a number is none", "0ms lease0", " grant drop INTERNAL", false},
-    {"put fails: a new lease after a pause", "0ms granted:6 noput 50ms", " grant put drop UNAVAILABLE grant", false},
+    {"put fails: after a pause again, under the same lease", "0ms granted:6 noput 50ms", " grant put drop UNAVAILABLE put", false},
+    {"and again", "0ms granted:6 noput 50ms noput 80ms put", " grant put drop UNAVAILABLE put drop put UP", true},
+    {"as long as half of its time is left", "0ms granted:6 stop:2949ms noput 50ms", " grant put drop UNAVAILABLE put", false},
+    {"then under a new one", "0ms granted:6 stop:2950ms noput 50ms", " grant put drop UNAVAILABLE grant", false},
+    {"at once when the registry does not know it", "0ms granted:6 noput:missing 50ms", " grant put drop NOT_FOUND grant", false},
+    {"a repair that fails is tried again too", UP "2000ms kept:6 see: noput 50ms put", UP_CMDS " alive look put NOT_FOUND drop UNAVAILABLE put UP", true},
+    {"what took so long is kept alive at once", "0ms granted:6 stop:1900ms noput 50ms stop:1000ms put cont", " grant put drop UNAVAILABLE put UP alive", true},
     {"the same failure again is not told again", "0ms nogrant 50ms nogrant 80ms nogrant 128ms", " grant drop UNAVAILABLE grant drop grant drop grant", false},
     {"another one is", "0ms nogrant 50ms nogrant:missing", " grant drop UNAVAILABLE grant drop NOT_FOUND", false},
     {"other words for it are not, at first", "0ms nogrant 50ms nogrant:x", " grant drop UNAVAILABLE grant drop", false},
@@ -231,6 +237,7 @@ static void the_right_lease_is_revoked(void **state)
         {"one that has no key yet", "0ms granted:6", 7},
         {"the one that is held", UP, 7},
         {"the last one, when it was lost by silence: the key may be there", UP "6000ms", 7},
+        {"one whose put failed", "0ms granted:6 noput 50ms", 7},
         {"none, when the registry says that it is gone", UP "2000ms kept:0", 0},
     };
 
