@@ -10,15 +10,14 @@
 #include "base/errinfo.h"
 #include "base/log.h"
 #include "base/map.h"
-#include "base/text.h"
 #include "etcd/client.h"
+#include "etcd/entry.h"
 #include "etcd/explain.h"
 #include "etcd/lease.h"
 #include "etcd/login.h"
 #include "etcd/where.h"
 #include "wire/target.h"
 #include <etcd.rota.h>
-#include <stdio.h>
 
 /* Attempts at the revoke, each of which meets another member. */
 #define REVOKES 3
@@ -389,28 +388,6 @@ static void on_timer(void *arg)
 
 /* --- Opening --- */
 
-static rota_err make_entry(struct rota_registrar *r, const struct rota_registrar_options *o, struct rota_errinfo *info)
-{
-    char text[ROTA_ADDRESS_TEXT_SIZE];
-    size_t key_size;
-    struct rota_address address;
-    struct rota_endpoint endpoint = {.addresses = &address, .n_addresses = 1, .weight = o->weight, .zone = o->zone, .version = o->version};
-    rota_err err = rota_address_parse(rota_slice_str(o->address), text, &address, info);
-
-    if (err < 0)
-        return err;
-    if (o->zone != NULL && !rota_text_is_utf8(rota_slice_str(o->zone)))
-        return rota_errinfo_set(info, ROTA_EINVAL, "zone: \"%s\" is no UTF-8", o->zone);
-    if (o->version != NULL && !rota_text_is_utf8(rota_slice_str(o->version)))
-        return rota_errinfo_set(info, ROTA_EINVAL, "version: \"%s\" is no UTF-8", o->version);
-    key_size = strlen(r->where.prefix) + strlen(address.text) + 1;
-    r->key = rota_alloc_get(r->alloc, key_size);
-    if (r->key != NULL)
-        snprintf(r->key, key_size, "%s%s", r->where.prefix, address.text);
-    r->value = r->where.dialect->write(r->alloc, &endpoint);
-    return r->key == NULL || r->value == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "out of memory") : 0;
-}
-
 static rota_err read_uri(struct rota_registrar *r, const char *uri, struct rota_errinfo *info)
 {
     static const char *const known[] = {"etcd", NULL};
@@ -441,12 +418,12 @@ static void destroy(struct rota_registrar *r)
 
 static void on_close_timer(void *arg);
 
-static rota_err prepare(struct rota_registrar *r, const char *uri, const struct rota_registrar_options *options, struct rota_errinfo *info)
+static rota_err prepare(struct rota_registrar *r, const char *uri, struct rota_errinfo *info)
 {
     rota_err err = read_uri(r, uri, info);
 
     if (err == 0)
-        err = make_entry(r, options, info);
+        err = rota_etcd_entry_new(&r->where, &r->options, r->alloc, &r->key, &r->value, info);
     if (err == 0 && (rota_timer_new(r->loop, on_timer, r, &r->timer) < 0 || rota_timer_new(r->loop, on_close_timer, r, &r->close_timer) < 0))
         err = rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     /* The first step is made in a turn of the loop, where callbacks belong. */
@@ -478,7 +455,7 @@ rota_err rota_registrar_open(const char *uri, const struct rota_registrar_option
     r->alloc = rota_alloc_or_default(options->alloc);
     r->log = options->log;
     r->loop = options->loop;
-    err = prepare(r, uri, options, info);
+    err = prepare(r, uri, info);
     if (err < 0) {
         destroy(r);
         return err;
