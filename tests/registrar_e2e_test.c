@@ -4,12 +4,15 @@
 #include "base/assert.h"
 #include "testing/cmocka.h"
 #include "testing/leak_alloc.h"
+#include <dirent.h>
 #include <poll.h>
 #include <rota/registrar.h>
 #include <rota/registry.h>
 #include <rota/resolver.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LIMIT_NS ((int64_t)20 * 1000000000)
 
@@ -95,6 +98,7 @@ static rota_err open_registrar(struct fixture *f, const struct rota_alloc *alloc
 
 static void close_registrar(struct fixture *f, int64_t timeout_ms)
 {
+    f->closed = false;
     rota_registrar_close(f->registrar, timeout_ms, on_closed, f);
     turn_until(f, &f->closed);
     f->registrar = NULL;
@@ -200,6 +204,88 @@ static void short_of_memory_it_registers_in_the_end(void **state)
     finish(&f);
 }
 
+/* --- A registry that is away --- */
+
+static void registry_goes(struct fixture *f)
+{
+    f->closed = false;
+    rota_registry_close(f->registry, 0, on_closed, f);
+    turn_until(f, &f->closed);
+    f->registry = NULL;
+}
+
+static void registry_comes(struct fixture *f, const char *dir)
+{
+    struct rota_registry_options options = ROTA_REGISTRY_OPTIONS_INIT;
+    char address[128];
+
+    snprintf(address, sizeof(address), "%.*s", (int)strcspn(f->uri + strlen("etcd://"), "/"), f->uri + strlen("etcd://"));
+    options.loop = f->loop;
+    options.listen = address;
+    options.data_dir = dir;
+    assert_int_equal(rota_registry_open(&options, &f->registry, NULL), 0);
+}
+
+static void turn_for(struct fixture *f, int64_t ms)
+{
+    int64_t until_ns = rota_loop_now_ns(f->loop) + ms * 1000000;
+
+    while (rota_loop_now_ns(f->loop) < until_ns)
+        turn_once(f, until_ns + LIMIT_NS);
+}
+
+static void remove_dir(const char *dir)
+{
+    DIR *stream = opendir(dir);
+    const struct dirent *entry;
+
+    while ((entry = readdir(stream)) != NULL)
+        if (entry->d_name[0] != '.')
+            unlinkat(dirfd(stream), entry->d_name, 0);
+    closedir(stream);
+    rmdir(dir);
+}
+
+static void it_is_revoked_by_a_registry_that_comes_back(void **state)
+{
+    char dir[] = "/tmp/rota-registrar-XXXXXX";
+    struct fixture f;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    start(&f, NULL);
+    registry_goes(&f);
+    registry_comes(&f, dir);
+    assert_int_equal(open_registrar(&f, NULL), 0);
+    turn_until_registered(&f);
+    registry_goes(&f);
+    f.closed = false;
+    rota_registrar_close(f.registrar, 10000, on_closed, &f);
+    turn_for(&f, 500);
+    assert_false(f.closed);
+    registry_comes(&f, dir);
+    turn_until(&f, &f.closed);
+    assert_int_equal(list(&f), 0);
+    finish(&f);
+    remove_dir(dir);
+}
+
+static void a_registry_that_stays_away_is_waited_for_no_longer_than_asked(void **state)
+{
+    struct fixture f;
+    int64_t start_ns;
+
+    (void)state;
+    start(&f, NULL);
+    assert_int_equal(open_registrar(&f, NULL), 0);
+    turn_until_registered(&f);
+    registry_goes(&f);
+    start_ns = rota_loop_now_ns(f.loop);
+    close_registrar(&f, 700);
+    assert_in_range(rota_loop_now_ns(f.loop) - start_ns, INT64_C(700000000), INT64_C(5000000000));
+    rota_loop_free(f.loop);
+}
+
 static const struct refuse_case {
     const char *rule, *uri, *address, *zone, *words;
     int64_t lease_seconds;
@@ -241,6 +327,8 @@ int main(void)
         cmocka_unit_test(an_entry_comes_and_goes),
         cmocka_unit_test(it_may_be_closed_after_any_turn),
         cmocka_unit_test(short_of_memory_it_registers_in_the_end),
+        cmocka_unit_test(it_is_revoked_by_a_registry_that_comes_back),
+        cmocka_unit_test(a_registry_that_stays_away_is_waited_for_no_longer_than_asked),
         cmocka_unit_test(bad_options_are_refused_with_a_sentence),
     };
 

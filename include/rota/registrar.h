@@ -43,7 +43,8 @@ ROTA_API enum rota_registrar_state rota_registrar_state(const struct rota_regist
 ROTA_API const char *rota_registrar_key(const struct rota_registrar *registrar);
 ROTA_API const char *rota_registrar_value(const struct rota_registrar *registrar);
 
-/* Revokes the lease, waiting at most timeout_ms for the answer, then frees; on_closed (may be NULL) comes last. */
+/* Revokes the lease, then frees; on_closed (may be NULL) comes last. For a registry that cannot be reached it waits, timeout_ms at most: then
+ * the entry goes when the lease ends. */
 ROTA_API void rota_registrar_close(struct rota_registrar *registrar, int64_t timeout_ms, void (*on_closed)(void *arg), void *arg);
 
 ROTA_END_DECLS

@@ -19,8 +19,9 @@
 #include "wire/target.h"
 #include <etcd.rota.h>
 
-/* Attempts at the revoke, each of which meets another member. */
+/* Revokes that the registry may refuse; one that cannot be reached is tried for as long as closing may take. */
 #define REVOKES 3
+#define REVOKE_PAUSE_NS INT64_C(100000000)
 #define MAX_CLOSE_MS 3600000
 
 struct rota_registrar {
@@ -41,7 +42,8 @@ struct rota_registrar {
     unsigned epoch;
     char *key, *value;
     bool closing, client_closing;
-    int64_t revoke_ms; /* for one attempt */
+    int64_t revoke_ms; /* for one attempt, so that the next meets another member */
+    int64_t revoke_ns; /* when the last began */
     unsigned revokes_left;
     void (*on_closed)(void *arg);
     void *closed_arg;
@@ -382,6 +384,10 @@ static void on_timer(void *arg)
 {
     struct rota_registrar *r = arg;
 
+    if (r->closing) {
+        revoke(r);
+        return;
+    }
     rota_etcd_lease_tick(&r->lease, rota_loop_now_ns(r->loop));
     act(r);
 }
@@ -500,6 +506,7 @@ static void close_client(struct rota_registrar *r)
     if (r->client_closing)
         return;
     r->client_closing = true;
+    rota_timer_clear(r->timer);
     rota_timer_clear(r->close_timer);
     rota_channel_close(r->client, on_client_closed, r);
 }
@@ -508,23 +515,32 @@ static void on_close_timer(void *arg)
 {
     struct rota_registrar *r = arg;
 
-    rota_log_write(r->log, ROTA_LOG_WARN, "etcd", "%s: no answer to the revoke; the entry goes when its lease ends", r->key);
+    rota_log_write(r->log, ROTA_LOG_WARN, "etcd", "%s: lease not revoked in time; the entry goes when its lease ends", r->key);
     close_client(r);
+}
+
+/* Not at once: a registry that restarts refuses connections faster than it comes back. */
+static void revoke_again(struct rota_registrar *r)
+{
+    if (rota_timer_set(r->timer, r->revoke_ns + REVOKE_PAUSE_NS) < 0)
+        revoke(r);
 }
 
 static void on_revoked(void *arg, const struct rota_status *status, const Etcdserverpb__LeaseRevokeResponse *reply)
 {
     struct rota_registrar *r = arg;
+    bool gone = status->code == ROTA_OK || status->code == ROTA_NOT_FOUND;
+    bool away = status->code == ROTA_UNAVAILABLE || status->code == ROTA_DEADLINE_EXCEEDED;
 
     (void)reply;
     if (r->client_closing)
         return;
     (void)rota_etcd_login_refused(&r->login, status, rota_loop_now_ns(r->loop));
-    if (status->code != ROTA_OK && status->code != ROTA_NOT_FOUND && r->revokes_left > 0) {
-        revoke(r);
+    if (away || (!gone && --r->revokes_left > 0)) {
+        revoke_again(r);
         return;
     }
-    if (status->code != ROTA_OK && status->code != ROTA_NOT_FOUND)
+    if (!gone)
         rota_log_write(r->log, ROTA_LOG_WARN, "etcd", "%s: lease not revoked: %s; the entry goes when its lease ends", r->key, status->message);
     close_client(r);
 }
@@ -532,7 +548,7 @@ static void on_revoked(void *arg, const struct rota_status *status, const Etcdse
 static void revoke(struct rota_registrar *r)
 {
     Etcdserverpb__LeaseRevokeRequest request = ETCDSERVERPB__LEASE_REVOKE_REQUEST__INIT;
-    struct rota_call_options options = {.size = sizeof(options), .timeout_ms = r->revoke_ms};
+    struct rota_call_options options = {.size = sizeof(options), .timeout_ms = r->revoke_ms, .wait_for_ready = ROTA_WAIT_FOR_READY};
     struct rota_metadata *metadata = NULL;
     rota_err err;
 
@@ -542,7 +558,7 @@ static void revoke(struct rota_registrar *r)
         return;
     }
     r->revoke_waits = false;
-    r->revokes_left--;
+    r->revoke_ns = rota_loop_now_ns(r->loop);
     err = rota_etcd_login_metadata(&r->login, false, &metadata);
     options.metadata = metadata;
     if (request.id == 0 || err < 0 || etcdserverpb_lease_lease_revoke_start(r->client, &options, &request, on_revoked, r, NULL) < 0)
@@ -560,7 +576,7 @@ void rota_registrar_close(struct rota_registrar *r, int64_t timeout_ms, void (*o
     drop(r);
     rota_timer_clear(r->timer);
     r->revokes_left = REVOKES;
-    r->revoke_ms = (limit_ms + REVOKES - 1) / REVOKES;
+    r->revoke_ms = (limit_ms + 2) / 3;
     if (rota_timer_set(r->close_timer, rota_loop_now_ns(r->loop) + limit_ms * 1000000) < 0)
         close_client(r);
     else
