@@ -1,4 +1,4 @@
-/* certs_fixture.c - see certs_fixture.h. Keys are on P-256, which is made in no time. */
+/* certs_fixture.c - see certs_fixture.h. Keys are on elliptic curves, which are made in no time. */
 #include "net/certs_fixture.h"
 
 #include <dirent.h>
@@ -120,7 +120,7 @@ static X509 *make_cert(const struct cert_spec *spec, EVP_PKEY *key, X509 *issuer
 
 void certs_write(const char *dir, const struct cert_spec *spec)
 {
-    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"), *issuer_key = NULL;
+    EVP_PKEY *key = spec->key_type != NULL ? EVP_PKEY_Q_keygen(NULL, NULL, spec->key_type) : EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"), *issuer_key = NULL;
     X509 *issuer = NULL, *cert;
     FILE *file;
 
@@ -167,6 +167,7 @@ void certs_write_usual(const char *dir)
         {.stem = "expired", .issuer = "ca", .common_name = "expired", .names = "DNS:localhost,IP:127.0.0.1", .from_days = -9, .until_days = -2},
         {.stem = "early", .issuer = "ca", .common_name = "early", .names = "DNS:localhost,IP:127.0.0.1", .from_days = 2, .until_days = 9},
         {.stem = "other", .issuer = "ca", .common_name = "localhost", .names = "DNS:other.test"},
+        {.stem = "edwards", .issuer = "ca", .common_name = "edwards", .names = "DNS:other.test", .key_type = "ED25519"},
         {.stem = "for-clients", .issuer = "ca", .common_name = "for-clients", .names = "DNS:localhost", .purpose = "clientAuth"},
         {.stem = "for-servers", .issuer = "ca", .common_name = "for-servers", .names = "DNS:localhost", .purpose = "serverAuth"},
         {.stem = "rogue", .issuer = "rogue-ca", .common_name = "rogue", .names = "DNS:localhost,IP:127.0.0.1"},

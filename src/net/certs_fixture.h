@@ -7,6 +7,7 @@ struct cert_spec {
     const char *issuer; /* stem of one written before; NULL: its own, an authority */
     const char *common_name, *organization; /* NULL: none */
     const char *names;  /* "DNS:localhost,IP:127.0.0.1"; NULL: none */
+    const char *key_type; /* "ED25519"; NULL: on P-256 */
     const char *purpose; /* of one that is no authority; NULL: "serverAuth,clientAuth" */
     int from_days, until_days; /* of validity, from now; both 0: from yesterday for ten days */
 };
@@ -18,7 +19,7 @@ void certs_write(const char *dir, const struct cert_spec *spec);
 const char *certs_path(const char *dir, const char *file); /* stays valid; of 64 files at most */
 void certs_copy(const char *dir, const char *from, const char *to); /* puts the file in place at once, as rename does */
 
-/* ca.pem; server.pem (localhost, *.example.test, 127.0.0.1, ::1); client.pem; expired, early, other.pem (other.test only), for-clients.pem, for-servers.pem, rogue-ca.pem
+/* ca.pem; server.pem (localhost, *.example.test, 127.0.0.1, ::1); client.pem; expired, early, other.pem (other.test only), edwards.pem (the same, its key of another kind), for-clients.pem, for-servers.pem, rogue-ca.pem
  * and what it issued: rogue.pem; all with keys. */
 void certs_write_usual(const char *dir);
 

@@ -21,8 +21,8 @@ rota_err rota_openssl_load(struct rota_errinfo *info);
     X(ASN1_STRING_get0_data) X(ASN1_STRING_length) X(ASN1_TIME_to_tm) X(BIO_clear_flags) X(BIO_ctrl) X(BIO_free) X(BIO_get_data) \
     X(BIO_meth_free) X(BIO_meth_new) X(BIO_meth_set_ctrl) X(BIO_meth_set_read) X(BIO_meth_set_write) X(BIO_new) X(BIO_s_mem) X(BIO_set_data) \
     X(BIO_set_flags) X(BIO_set_init) X(ERR_clear_error) X(ERR_peek_error) X(ERR_peek_last_error) X(ERR_reason_error_string) \
-    X(GENERAL_NAMES_free) X(GENERAL_NAME_get0_value) X(OPENSSL_sk_num) X(OPENSSL_sk_value) X(SSL_CTX_ctrl) X(SSL_CTX_free) \
-    X(SSL_CTX_load_verify_file) X(SSL_CTX_new) X(SSL_CTX_sess_set_new_cb) X(SSL_CTX_set_alpn_select_cb) X(SSL_CTX_set_cipher_list) \
+    X(GENERAL_NAMES_free) X(GENERAL_NAME_get0_value) X(OPENSSL_sk_num) X(OPENSSL_sk_value) X(SSL_CTX_check_private_key) \
+    X(SSL_CTX_ctrl) X(SSL_CTX_free) X(SSL_CTX_load_verify_file) X(SSL_CTX_new) X(SSL_CTX_sess_set_new_cb) X(SSL_CTX_set_alpn_select_cb) X(SSL_CTX_set_cipher_list) \
     X(SSL_CTX_set_client_CA_list) X(SSL_CTX_set_client_hello_cb) X(SSL_CTX_set_default_passwd_cb) X(SSL_CTX_set_default_passwd_cb_userdata) \
     X(SSL_CTX_set_default_verify_paths) X(SSL_CTX_set_msg_callback) X(SSL_CTX_set_num_tickets) X(SSL_CTX_set_options) \
     X(SSL_CTX_set_session_id_context) X(SSL_CTX_set_verify) X(SSL_CTX_use_PrivateKey_file) X(SSL_CTX_use_certificate_chain_file) \
@@ -72,6 +72,7 @@ rota_err rota_openssl_read(const char *library, struct rota_openssl *ret_calls, 
 #define GENERAL_NAME_get0_value ROTA_OPENSSL(GENERAL_NAME_get0_value)
 #define OPENSSL_sk_num ROTA_OPENSSL(OPENSSL_sk_num)
 #define OPENSSL_sk_value ROTA_OPENSSL(OPENSSL_sk_value)
+#define SSL_CTX_check_private_key ROTA_OPENSSL(SSL_CTX_check_private_key)
 #define SSL_CTX_ctrl ROTA_OPENSSL(SSL_CTX_ctrl)
 #define SSL_CTX_free ROTA_OPENSSL(SSL_CTX_free)
 #define SSL_CTX_load_verify_file ROTA_OPENSSL(SSL_CTX_load_verify_file)

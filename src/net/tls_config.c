@@ -70,7 +70,7 @@ static rota_err load_own(const struct rota_tls_config *config, SSL_CTX *context,
     SSL_CTX_set_default_passwd_cb_userdata(context, &encrypted);
     if (SSL_CTX_use_certificate_chain_file(context, config->cert_file) != 1)
         err = rota_tls_why_file("cert_file", config->cert_file, info);
-    else if (SSL_CTX_use_PrivateKey_file(context, config->key_file, SSL_FILETYPE_PEM) != 1)
+    else if (SSL_CTX_use_PrivateKey_file(context, config->key_file, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(context) != 1) /* a key of another type finds no certificate */
         err = rota_tls_why_file("key_file", config->key_file, info);
     SSL_CTX_set_default_passwd_cb(context, NULL);
     if (err < 0 && encrypted)

@@ -147,6 +147,16 @@ rota_err rota_tls_why_failed(struct rota_tls *tls, struct rota_errinfo *info)
 
 /* --- Files --- */
 
+/* Of another pair, or of another type, for which there is then no certificate. */
+static bool is_other_key(unsigned long code)
+{
+    int reason = ERR_GET_REASON(code);
+
+    if (ERR_GET_LIB(code) == ERR_LIB_SSL)
+        return reason == SSL_R_NO_CERTIFICATE_ASSIGNED;
+    return ERR_GET_LIB(code) == ERR_LIB_X509 && (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH);
+}
+
 rota_err rota_tls_why_file(const char *option, const char *file, struct rota_errinfo *info)
 {
     unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
@@ -160,7 +170,7 @@ rota_err rota_tls_why_file(const char *option, const char *file, struct rota_err
         rota_errno_text(ERR_GET_REASON(first), system, sizeof(system));
         return rota_errinfo_set(info, ROTA_EINVAL, "tls.%s: %s: %s", option, file, system);
     }
-    if (ERR_GET_LIB(last) == ERR_LIB_X509 && ERR_GET_REASON(last) == X509_R_KEY_VALUES_MISMATCH)
+    if (is_other_key(last))
         return rota_errinfo_set(info, ROTA_EINVAL, "tls.%s: %s is not the key of the certificate", option, file);
     if (ERR_GET_LIB(first) == ERR_LIB_PEM && ERR_GET_REASON(first) == PEM_R_NO_START_LINE)
         return rota_errinfo_set(info, ROTA_EINVAL, "tls.%s: %s has no PEM block of that kind", option, file);
