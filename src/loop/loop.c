@@ -182,10 +182,20 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
+/* Signals belong to the application's threads, but a fault of the thread's own ends the process past every handler when it is blocked. */
+static void fill_blocked(sigset_t *set)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+
+    sigfillset(set);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        sigdelset(set, faults[i]);
+}
+
 rota_err rota_loop_thread_new(const struct rota_loop_options *options, struct rota_loop **ret_loop)
 {
     struct rota_loop *loop;
-    sigset_t all, before;
+    sigset_t blocked, before;
     rota_err err;
     int code;
 
@@ -196,9 +206,8 @@ rota_err rota_loop_thread_new(const struct rota_loop_options *options, struct ro
         return err;
     loop->threaded = true;
     atomic_store_explicit(&loop->owner, 0, memory_order_relaxed);
-    /* Signals belong to the application's threads. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    fill_blocked(&blocked);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
     code = pthread_create(&loop->thread, NULL, thread_main, loop);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (code != 0) {

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "loop/loop_fixture.h"
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 enum { POSTERS = 4, POSTS_EACH = 2000 };
@@ -183,6 +184,49 @@ static void loop_runs_on_its_own_thread(void **state)
     rota_loop_free(errand.loop);
 }
 
+/* --- Signals --- */
+
+static const struct signal_case {
+    const char *rule;
+    int signum;
+    bool blocked;
+} signal_cases[] = {
+    {"signals to the program are not for it", SIGTERM, true},
+    {"nor timers", SIGALRM, true},
+    {"a fault of its own gets to a handler: memory", SIGSEGV, false},
+    {"a fault of its own: mapping", SIGBUS, false},
+    {"a fault of its own: arithmetic", SIGFPE, false},
+    {"a fault of its own: instruction", SIGILL, false},
+    {"a fault of its own: breakpoint", SIGTRAP, false},
+    {"a fault of its own: system call", SIGSYS, false},
+};
+
+static void note_mask(struct rota_loop_post *post)
+{
+    pthread_sigmask(SIG_SETMASK, NULL, post->arg);
+}
+
+static void thread_blocks_all_but_its_own_faults(void **state)
+{
+    struct rota_loop_post post = {.run = note_mask};
+    struct rota_loop *loop;
+    sigset_t mask, before, after;
+
+    (void)state;
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    assert_int_equal(rota_loop_thread_new(NULL, &loop), 0);
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    post.arg = &mask;
+    rota_loop_post(loop, &post);
+    rota_loop_free(loop); /* what was posted before runs */
+    for (size_t i = 0; i < ROTA_COUNT(signal_cases); i++) {
+        const struct signal_case *c = &signal_cases[i];
+        print_message("  %s\n", c->rule);
+        assert_int_equal(sigismember(&mask, c->signum), c->blocked);
+        assert_int_equal(sigismember(&before, c->signum), sigismember(&after, c->signum));
+    }
+}
+
 static void thread_cannot_be_given_a_uv_loop(void **state)
 {
     struct rota_loop_options options = ROTA_LOOP_OPTIONS_INIT;
@@ -200,6 +244,7 @@ int main(void)
         cmocka_unit_test(posts_made_before_free_run),
         cmocka_unit_test(stop_ends_run_from_another_thread),
         cmocka_unit_test(loop_runs_on_its_own_thread),
+        cmocka_unit_test(thread_blocks_all_but_its_own_faults),
         cmocka_unit_test(thread_cannot_be_given_a_uv_loop),
     };
 
