@@ -35,6 +35,7 @@ struct rota_attachments {
     struct closing closing;
     const struct rota_alloc *alloc;
     struct rota_loop *loop;
+    struct rota_loop_post shut_post; /* closing, handed over to the loop's thread */
     bool owns_loop;
     uint32_t n_held; /* blocking calls not finished; only of a channel that owns its loop, which must outlive them */
     bool shut;       /* the channel is gone, `n_held` is waited for */
@@ -232,6 +233,11 @@ static void shut_on_loop(void *arg)
     rota_channel_shut(a->channel, on_shut, a);
 }
 
+static void shut_posted(struct rota_loop_post *post)
+{
+    shut_on_loop(post->arg);
+}
+
 static void free_and_wait(struct rota_attachments *a)
 {
     struct rota_loop *owned = a->owns_loop ? a->loop : NULL;
@@ -273,8 +279,13 @@ void rota_channel_close(struct rota_channel *channel, void (*on_closed)(void *ar
     pthread_t thread;
 
     a->closing = (struct closing){.on_closed = on_closed, .arg = arg};
-    if (!a->owns_loop) {
+    if (!a->owns_loop && (rota_loop_is_mine(a->loop) || !rota_loop_is_threaded(a->loop))) {
         rota_channel_shut(channel, on_shut, a);
+        return;
+    }
+    if (!a->owns_loop) {
+        a->shut_post = (struct rota_loop_post){.run = shut_posted, .arg = a};
+        rota_loop_post(a->loop, &a->shut_post);
         return;
     }
     if (pthread_create(&thread, NULL, free_elsewhere, a) == 0)

@@ -1,5 +1,6 @@
 /* threads_test.c - blocking calls of a channel with a loop of its own, from many threads, and closing it meanwhile. For TSan. */
 #include "assembly/assembly_fixture.h"
+#include "loop/loop.h"
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -333,6 +334,40 @@ static void close_reports_once_from_anywhere(void **unused)
     at.channel = NULL;
 }
 
+struct shared {
+    struct rota_loop *loop;
+    struct event closed;
+    bool by_loop;
+};
+
+static void note_closed(void *arg)
+{
+    struct shared *shared = arg;
+
+    shared->by_loop = rota_loop_is_mine(shared->loop);
+    set(&shared->closed);
+}
+
+static void close_may_come_from_any_thread_on_a_shared_loop(void **unused)
+{
+    struct shared shared = {.closed = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false}};
+    struct rota_channel *other;
+
+    (void)unused;
+    assert_int_equal(rota_loop_thread_new(NULL, &shared.loop), 0);
+    other = test_channel(shared.loop, at.s.bound, NULL);
+    for (int i = 0; i < 20; i++) {
+        struct rota_channel *channel = test_channel(shared.loop, at.s.bound, NULL);
+        assert_true(test_echoes(channel, "abc"));
+        rota_channel_close(channel, note_closed, &shared);
+        assert_true(test_echoes(other, "meanwhile"));
+        wait_for(&shared.closed);
+        assert_true(shared.by_loop);
+    }
+    rota_channel_free(other);
+    rota_loop_free(shared.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +378,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_message_that_does_not_unpack_ends_the_call, setup, teardown),
         cmocka_unit_test_setup_teardown(free_ends_calls_of_other_threads, setup, teardown),
         cmocka_unit_test_setup_teardown(close_reports_once_from_anywhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(close_may_come_from_any_thread_on_a_shared_loop, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
