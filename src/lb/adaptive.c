@@ -47,6 +47,7 @@ struct adaptive {
     double forget_ns;
     double gap_ns; /* between picks, on average */
     int64_t last_pick_ns;
+    double last_ns; /* the latency of who answered last */
     double usual; /* a load that a quarter of the chosen stay below; 0: not known */
 };
 
@@ -67,7 +68,9 @@ static double load_of(const struct adaptive *a, const struct rota_ready *ready, 
     struct adaptive_leaf *leaf = adaptive_leaf_of(ready->leaf);
     double cost_ns = rota_ewma_read(&leaf->ewma, now_ns, a->forget_ns);
 
-    if (leaf->n_timed > 0 && cost_ns > 0) {
+    if (cost_ns == 0 && leaf->n_timed == 0 && leaf->leaf.n_calls > 0) {
+        cost_ns = a->last_ns / 2; /* it has streams and was never asked anything else: so it is asked */
+    } else if (leaf->n_timed > 0 && cost_ns > 0) {
         double age_ns = ((double)(now_ns / 1000) - (double)leaf->since_us / leaf->n_timed) * 1000;
         cost_ns = age_ns > cost_ns ? age_ns : cost_ns;
     }
@@ -199,10 +202,11 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
     return verdict;
 }
 
-static void learn(const struct adaptive *a, struct adaptive_leaf *leaf, const struct rota_outcome *outcome)
+static void learn(struct adaptive *a, struct adaptive_leaf *leaf, const struct rota_outcome *outcome)
 {
     bool fault = rota_ewma_learn(&leaf->ewma, outcome, a->forget_ns, SAMPLE_WEIGHT);
 
+    a->last_ns = leaf->ewma.cost_ns;
     if (!fault && leaf->fault == 0)
         return;
     leaf->fault = fault_of(a, leaf, outcome->ended_ns);

@@ -2,7 +2,8 @@
  *
  * Not gRPC's but Finagle's; its parameter `decayTime` (10 s) says how fast the past is forgotten. What is known of an endpoint stays as long
  * as the endpoint is listed, also while it connects anew. Calls that failed through the server's fault count as slow; those the caller
- * gave up tell only that the server is no faster. Elsewhere: the arithmetic (ewma.c).
+ * gave up tell only that the server is no faster. Calls with streams count as load, but how long they last says nothing of the server.
+ * Elsewhere: the arithmetic (ewma.c).
  */
 #include "base/errinfo.h"
 #include "base/list.h"
@@ -21,11 +22,13 @@ struct peak_ewma_config {
 struct ewma_leaf {
     struct rota_leaf leaf;
     struct rota_ewma ewma;
+    uint32_t n_timed; /* unary calls under way */
 };
 
 struct peak_ewma {
     struct rota_petiole_policy policy;
     double decay_ns;
+    double last_ns; /* the latency of who answered last */
 };
 
 static rota_err read_config(const struct rota_lb_env *env, const json_t *object, void *config, struct rota_errinfo *info)
@@ -46,23 +49,32 @@ static rota_err parse(const struct rota_lb_env *env, struct rota_slice json, voi
     return rota_lb_json_config(env, json, sizeof(struct peak_ewma_config), read_config, rota_lb_json_config_free, ret_config, info);
 }
 
-static struct rota_ewma *ewma_of(struct rota_leaf *leaf)
+static struct ewma_leaf *ewma_leaf_of(struct rota_leaf *leaf)
 {
-    return &ROTA_CONTAINER(leaf, struct ewma_leaf, leaf)->ewma;
+    return ROTA_CONTAINER(leaf, struct ewma_leaf, leaf);
 }
 
-static double load_of(const struct peak_ewma *pe, const struct rota_ready *ready, int64_t now_ns)
+/* One that has streams and was never asked anything else counts as half of what another one is known to be: so it is asked. */
+static double guess(const struct peak_ewma *pe, const struct ewma_leaf *leaf)
 {
-    return rota_ewma_load(rota_ewma_read(ewma_of(ready->leaf), now_ns, pe->decay_ns), ready->leaf->n_calls);
+    return leaf->n_timed == 0 && leaf->leaf.n_calls > 0 ? pe->last_ns / 2 : 0;
 }
 
-static double rate(const struct peak_ewma *pe, const struct rota_ready *ready, const struct rota_call_info *call)
+static void explain(const struct ewma_leaf *leaf, double cost_ns, double load, const struct rota_call_info *call)
 {
-    double load = load_of(pe, ready, call->now_ns);
+    rota_lb_trace(call, leaf->leaf.endpoint, load, "latency %.3f ms, %u calls under way", cost_ns / 1e6, (unsigned)leaf->leaf.n_calls);
+}
 
+static inline double rate(const struct peak_ewma *pe, const struct rota_ready *ready, const struct rota_call_info *call)
+{
+    struct ewma_leaf *leaf = ewma_leaf_of(ready->leaf);
+    double cost_ns = rota_ewma_read(&leaf->ewma, call->now_ns, pe->decay_ns), load;
+
+    if (cost_ns == 0)
+        cost_ns = guess(pe, leaf);
+    load = rota_ewma_load(cost_ns, leaf->leaf.n_calls);
     if (call->trace != NULL)
-        rota_lb_trace(call, ready->leaf->endpoint, load, "latency %.3f ms, %u calls under way",
-            rota_ewma_read(ewma_of(ready->leaf), call->now_ns, pe->decay_ns) / 1e6, (unsigned)ready->leaf->n_calls);
+        explain(leaf, cost_ns, load, call);
     return load;
 }
 
@@ -85,6 +97,15 @@ static const struct rota_ready *choose(const struct peak_ewma *pe, const struct 
     return rate(pe, &leaves->ready[second], call) < first_load ? &leaves->ready[second] : &leaves->ready[first];
 }
 
+/* The cookie is the leaf, odd when the call is timed. */
+static uint64_t begin(struct rota_leaf *leaf, const struct rota_call_info *call)
+{
+    if (call->streaming)
+        return rota_leaf_begin(leaf);
+    ewma_leaf_of(leaf)->n_timed++;
+    return rota_leaf_begin(leaf) | 1;
+}
+
 static enum rota_pick_verdict pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
 {
     struct peak_ewma *pe = state;
@@ -96,17 +117,22 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
     winner = choose(pe, call);
     verdict = rota_petiole_ask(&pe->policy.leaves, &winner, call, ret_pick);
     if (verdict == ROTA_PICK_OK)
-        ret_pick->cookie = rota_leaf_begin(winner->leaf);
+        ret_pick->cookie = begin(winner->leaf, call);
     return verdict;
 }
 
 static void on_done(void *state, uint64_t cookie, const struct rota_outcome *outcome)
 {
     struct peak_ewma *pe = state;
-    struct rota_leaf *leaf = rota_leaf_of(cookie);
+    struct rota_leaf *leaf = rota_leaf_of(cookie & ~UINT64_C(1));
+    struct ewma_leaf *mine = ewma_leaf_of(leaf);
 
-    if (outcome->sent)
-        (void)rota_ewma_learn(ewma_of(leaf), outcome, pe->decay_ns, 0);
+    if ((cookie & 1) != 0) {
+        mine->n_timed--;
+        if (outcome->sent)
+            (void)rota_ewma_learn(&mine->ewma, outcome, pe->decay_ns, 0);
+        pe->last_ns = mine->ewma.cost_ns;
+    }
     rota_petiole_end(&pe->policy.leaves, leaf);
 }
 
