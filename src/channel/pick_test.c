@@ -365,6 +365,39 @@ static void policies_hear_of_each_pick_once(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+/* The server has seen nothing of it: policies must not take it for the server's failure. */
+static void what_never_reached_the_wire_was_not_sent(void **unused)
+{
+    static const struct {
+        const char *rule;
+        enum rota_stream_cause cause;
+        bool never_sent;
+        unsigned unsent;
+    } rows[] = {
+        {"never sent", ROTA_STREAM_UNPROCESSED, true, 1},
+        {"sent and refused", ROTA_STREAM_UNPROCESSED, false, 0},
+        {"lost on the way", ROTA_STREAM_LOST, false, 0},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        struct rota_channel_options options = own_options();
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+
+        print_message("  %s\n", rows[i].rule);
+        rota_channel_fixture_init(&f, &options);
+        rota_fixture_ready(&f, A);
+        rota_fixture_unary_start(&f, "x", NULL, &seen);
+        rota_fake_close(rota_fake_stream_at(rota_fixture_conn(&f, A), 0), rows[i].cause, 7, rows[i].never_sent);
+        rota_virtual_host_run(&f.v);
+        assert_int_equal(own.dones, 1);
+        assert_int_equal(own.last_code, ROTA_UNAVAILABLE);
+        assert_int_equal(own.unsent, rows[i].unsent);
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 static void a_pick_that_is_behind_is_made_again(void **unused)
 {
     struct rota_channel_options options = own_options();
@@ -399,6 +432,7 @@ int main(void)
         cmocka_unit_test(verdicts_mean_what_they_say),
         cmocka_unit_test(a_drop_is_never_retried),
         cmocka_unit_test(policies_hear_of_each_pick_once),
+        cmocka_unit_test(what_never_reached_the_wire_was_not_sent),
         cmocka_unit_test(a_pick_that_is_behind_is_made_again),
     };
 

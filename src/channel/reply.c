@@ -110,6 +110,7 @@ static void on_closed(void *owner, const struct rota_stream_end *end)
             read_reset(attempt, end);
             break;
         case ROTA_STREAM_UNPROCESSED:
+            attempt->sent = !end->unsent;
             if (rota_attempt_try_again(attempt, end->unsent))
                 return;
             rota_status_set(status, ROTA_UNAVAILABLE, "%s did not take the call: %s", peer, end->detail);
