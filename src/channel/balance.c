@@ -1,7 +1,7 @@
 /* balance.c - the policy trees of a channel: feeds them lists, lends them subchannels, replaces them gracefully.
  *
- * A config that wants another policy gets a tree beside the one in use; that takes over as soon as it is not CONNECTING any more,
- * or when the old one is not READY either (as C-core's and grpc-go's graceful switch). New lists go to the newer of the two.
+ * A config that wants another policy gets a tree beside the one in use; that takes over as soon as it has taken the list and is
+ * not CONNECTING any more, or when the old one is not READY either (as C-core's and grpc-go's graceful switch). New lists go to the newer of the two.
  * Invariants: picks come from `current` only. A balance stays in its slot, and holds of subchannels are kept by slot. Trees are
  * made, fed and freed in the channel's task, thus never from inside one of them.
  */
@@ -163,7 +163,7 @@ static void take_over(struct rota_channel *channel)
 
     if (channel->pending == NULL)
         return;
-    if (rota_balance_state(channel->pending) == ROTA_CONN_CONNECTING && rota_balance_state(old) == ROTA_CONN_READY)
+    if ((rota_balance_state(channel->pending) == ROTA_CONN_CONNECTING || channel->list_new) && rota_balance_state(old) == ROTA_CONN_READY)
         return;
     rota_log_write(channel->log, ROTA_LOG_INFO, "channel", "policy %s takes over from %s", rota_lb_config_name(channel->pending->config->lb),
         rota_lb_config_name(old->config->lb));

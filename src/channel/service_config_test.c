@@ -124,6 +124,41 @@ static void a_reload_drops_no_connection(void **state)
     rota_channel_fixture_fini(&f);
 }
 
+/* Until there is memory for the new policy the old one serves. */
+static void a_reload_without_memory_keeps_what_serves(void **state)
+{
+    bool replaced = false;
+
+    (void)state;
+    for (uint64_t n = 1; n < 100 && !replaced; n++) {
+        struct rota_channel_fixture f;
+        struct rota_fake_conn *conn;
+        struct rota_seen_call seen;
+
+        rota_channel_fixture_init(&f, NULL);
+        rota_channel_connect(f.channel);
+        conn = rota_fixture_ready(&f, A);
+        rota_leak_alloc_fail_nth(&f.leaks, n);
+        rota_fixture_service_config(&f, RR);
+        replaced = !f.leaks.failed;
+        f.leaks.fail_at = 0;
+        if (rota_channel_state(f.channel) != ROTA_CONN_READY || rota_fixture_conn(&f, A) != conn)
+            fail_msg("after allocation %u has failed: %s", (unsigned)n, rota_conn_state_name(rota_channel_state(f.channel)));
+        rota_fixture_unary_start(&f, "x", NULL, &seen);
+        rota_fake_reply(rota_fake_stream_at(conn, 0), "r");
+        rota_assert_ended(&seen, ROTA_OK, "");
+        rota_virtual_host_advance(&f.v, 10 * ROTA_S);
+        assert_int_equal(rota_channel_state(f.channel), ROTA_CONN_READY);
+        assert_ptr_equal(rota_fixture_conn(&f, A), conn);
+        if (replaced)
+            assert_string_equal(policy_of(&f), "round_robin");
+        else
+            print_message("  allocation %u failed: %s\n", (unsigned)n, policy_of(&f));
+        rota_channel_fixture_fini(&f);
+    }
+    assert_true(replaced);
+}
+
 static void an_unknown_lookup_is_refused(void **state)
 {
     struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
@@ -141,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_channel_takes_configs_by_the_rules),
         cmocka_unit_test(a_reload_drops_no_connection),
+        cmocka_unit_test(a_reload_without_memory_keeps_what_serves),
         cmocka_unit_test(an_unknown_lookup_is_refused),
     };
 
