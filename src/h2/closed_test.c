@@ -102,6 +102,29 @@ static void late_frames_are_told_from_wrong_ones(void **state)
     }
 }
 
+/* Its answer may have been quicker than the frame that is wrong. */
+static void a_stream_error_is_said_of_a_stream_that_has_ended_too(void **state)
+{
+    uint8_t out[100];
+    struct pair pair;
+    size_t size;
+
+    (void)state;
+    assert_int_equal(pair_init(&pair, NULL, NULL, NULL), 0);
+    end_first(&pair, ANSWERED);
+    wire_frame(&wire, WIRE_PRIORITY, 0, 1, "\0\0\0\0", 4);
+    pair_feed(&pair.server, wire.bytes, wire.size);
+    wire.size = 0;
+    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), pair.now_ns, &size), 0);
+    assert_int_equal(size, 9 + 4);
+    assert_memory_equal(out, "\0\0\4\3\0\0\0\0\1\0\0\0\6", 9 + 4); /* RST_STREAM, FRAME_SIZE_ERROR */
+    wire_headers(&wire, WIRE_END_STREAM, 3, WIRE_REQUEST);
+    feed(&pair);
+    assert_int_equal(pair.server.err, 0);
+    assert_int_equal(rota_h2_streams(pair.server.h2), 1);
+    pair_fini(&pair);
+}
+
 /* The session has both frames before it has acted on the first. */
 static void a_reset_and_data_in_one_piece(void **state)
 {
@@ -146,6 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(late_frames_are_told_from_wrong_ones),
+        cmocka_unit_test(a_stream_error_is_said_of_a_stream_that_has_ended_too),
         cmocka_unit_test(a_reset_and_data_in_one_piece),
         cmocka_unit_test(a_refused_stream_with_its_data_in_one_piece),
     };

@@ -68,12 +68,14 @@ static void fail_stream(struct rota_h2 *h2, int32_t id, uint32_t h2_code, const 
 {
     struct rota_h2_stream *stream = rota_h2_stream_find(h2, id);
 
-    if (rota_h2_is_idle(h2, id))
+    if (rota_h2_is_idle(h2, id)) {
         rota_h2_broke(h2, h2_code, why);
-    else if (stream != NULL)
+    } else if (stream != NULL) {
         rota_h2_stream_fail(stream, h2_code, why);
-    else
+    } else {
+        rota_h2_tx_rst(h2, id, h2_code); /* the peer may not know yet that it is over */
         rota_h2_peer_fault(h2);
+    }
 }
 
 static void on_priority(struct rota_h2 *h2, const struct rota_h2_head *head, struct rota_slice payload)
