@@ -85,7 +85,7 @@ def plaintext(h, rota, server):
         assert asked.code == 1 and "--plaintext" in asked.text(), asked.text()
         assert h.run([rota, "call", target, "--plaintext"]).code == 0
     with h.check("but not both ways at once"):
-        assert h.run([rota, "call", target, "--plaintext", "--tls"]).code == 1
+        assert h.run([rota, "call", target, "--plaintext", "--tls"]).code == 2
 
 
 harness.main(test)
