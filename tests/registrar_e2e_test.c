@@ -204,6 +204,40 @@ static void short_of_memory_it_registers_in_the_end(void **state)
     finish(&f);
 }
 
+/* The registry and the registrar have memory enough; the watch and the connections have not. */
+static void short_of_memory_a_watch_tells_in_the_end(void **state)
+{
+    struct rota_leak_alloc leak;
+    struct rota_watch *watch;
+    struct fixture f;
+    uint64_t n_allocs = 0;
+
+    (void)state;
+    rota_leak_alloc_init(&leak);
+    start(&f, &leak.alloc);
+    for (bool failed = true; failed; n_allocs++) {
+        int64_t end_ns = rota_loop_now_ns(f.loop) + LIMIT_NS;
+        f.listed = false;
+        assert_int_equal(rota_watch_open(f.loop, f.uri, NULL, &watch_events, &f, &watch, NULL), 0);
+        turn_until(&f, &f.listed);
+        assert_int_equal(f.n_servers, 0);
+        leak.failed = false;
+        assert_int_equal(open_registrar(&f, NULL), 0);
+        rota_leak_alloc_fail_nth(&leak, n_allocs + 1);
+        while (f.n_servers == 0)
+            turn_once(&f, end_ns);
+        failed = leak.failed;
+        leak.fail_at = 0;
+        f.closed = false;
+        rota_watch_close(watch, on_closed, &f);
+        turn_until(&f, &f.closed);
+        close_registrar(&f, 1000);
+    }
+    assert_true(n_allocs > 20);
+    finish(&f);
+    rota_leak_alloc_fini(&leak);
+}
+
 /* --- A registry that is away --- */
 
 static void registry_goes(struct fixture *f)
@@ -327,6 +361,7 @@ int main(void)
         cmocka_unit_test(an_entry_comes_and_goes),
         cmocka_unit_test(it_may_be_closed_after_any_turn),
         cmocka_unit_test(short_of_memory_it_registers_in_the_end),
+        cmocka_unit_test(short_of_memory_a_watch_tells_in_the_end),
         cmocka_unit_test(it_is_revoked_by_a_registry_that_comes_back),
         cmocka_unit_test(a_registry_that_stays_away_is_waited_for_no_longer_than_asked),
         cmocka_unit_test(bad_options_are_refused_with_a_sentence),

@@ -273,6 +273,17 @@ static void tell(struct rota_etcd_follower *f)
     f->events->on_error(f->owner, &why);
 }
 
+/* What was not published for want of memory would not change again by itself: the watch begins anew, which ends in a list. */
+static void publish(struct rota_etcd_follower *f)
+{
+    struct rota_status why;
+
+    if (f->events->on_publish(f->owner) == 0)
+        return;
+    rota_status_set(&why, ROTA_RESOURCE_EXHAUSTED, "out of memory while publishing the list");
+    rota_etcd_watch_ended(&f->watch, &why, rota_loop_now_ns(f->loop));
+}
+
 /* Carries out what the state machine asks for, also what follows from failing at it. */
 static void act(struct rota_etcd_follower *f)
 {
@@ -282,7 +293,7 @@ static void act(struct rota_etcd_follower *f)
         if (cmds & ROTA_ETCD_CMD_CLOSE)
             close_stream(f);
         if (cmds & ROTA_ETCD_CMD_PUBLISH)
-            f->events->on_publish(f->owner);
+            publish(f);
         if (cmds & ROTA_ETCD_CMD_ERROR)
             tell(f);
         if (cmds & (ROTA_ETCD_CMD_LIST | ROTA_ETCD_CMD_OPEN))
@@ -326,6 +337,14 @@ rota_err rota_etcd_follower_init(struct rota_etcd_follower *f, struct rota_slice
 void rota_etcd_follower_start(struct rota_etcd_follower *f)
 {
     rota_etcd_watch_start(&f->watch, rota_loop_now_ns(f->loop));
+    act(f);
+}
+
+void rota_etcd_follower_publish(struct rota_etcd_follower *f)
+{
+    if (f->stopped)
+        return;
+    publish(f);
     act(f);
 }
 

@@ -14,7 +14,7 @@
 struct list_call;
 
 struct rota_etcd_follower_events {
-    void (*on_publish)(void *owner); /* what is kept has changed, or what is known about it */
+    rota_err (*on_publish)(void *owner); /* what is kept has changed, or what is known about it. ROTA_ENOMEM: it comes again, after a pause and a list */
     /* In words for a user; once an outage and kind of failure. May stop the follower. */
     void (*on_error)(void *owner, const struct rota_status *why);
 };
@@ -46,6 +46,7 @@ struct rota_etcd_follower {
 rota_err rota_etcd_follower_init(struct rota_etcd_follower *f, struct rota_slice key, bool prefix, const struct rota_etcd_keep_class *class, void *keep,
                                  struct rota_rng *rng);
 void rota_etcd_follower_start(struct rota_etcd_follower *f);
+void rota_etcd_follower_publish(struct rota_etcd_follower *f); /* once more, not from within its own events */
 void rota_etcd_follower_logged_in(struct rota_etcd_follower *f, const struct rota_status *why); /* the login was answered */
 void rota_etcd_follower_stop(struct rota_etcd_follower *f); /* no events from here on */
 void rota_etcd_follower_fini(struct rota_etcd_follower *f); /* zeroed but for what is set before init is fine */

@@ -31,7 +31,13 @@ struct resolver {
 
 /* --- Publishing --- */
 
-static void publish_servers(void *owner)
+/* What the sink had no memory for it has lost, as if it had never been published. */
+static rota_err taken(const struct resolver *r)
+{
+    return r->sink->lost ? ROTA_ENOMEM : 0;
+}
+
+static rota_err publish_servers(void *owner)
 {
     struct resolver *r = owner;
     struct rota_resolver_source source = {.revision = r->servers.watch.revision,
@@ -42,15 +48,14 @@ static void publish_servers(void *owner)
     size_t count;
 
     if (!r->servers.watch.listed || (r->wants_config && !r->config_known))
-        return;
+        return 0;
     endpoints = rota_etcd_roster_endpoints(&r->roster, &count);
-    if (endpoints == NULL) {
-        rota_log_write(r->log, ROTA_LOG_ERROR, "etcd", "%s: list not published, out of memory", r->where.prefix);
-        return;
-    }
+    if (endpoints == NULL)
+        return ROTA_ENOMEM;
     (void)rota_etcd_roster_take_changed(&r->roster);
     rota_resolver_sink_endpoints(r->sink, endpoints, count, &source);
     rota_alloc_free(r->alloc, endpoints);
+    return taken(r);
 }
 
 static void on_servers_error(void *owner, const struct rota_status *why)
@@ -65,25 +70,26 @@ static void know_config(struct resolver *r)
     if (r->config_known)
         return;
     r->config_known = true;
-    publish_servers(r);
+    rota_etcd_follower_publish(&r->servers);
 }
 
-static void publish_config(void *owner)
+static rota_err publish_config(void *owner)
 {
     struct resolver *r = owner;
     char origin[ROTA_ORIGIN_SIZE];
 
     if (!r->configs.watch.listed)
-        return;
+        return 0;
     if (r->config.changed) {
-        r->config.changed = false;
         snprintf(origin, sizeof(origin), "etcd key %s, revision %lld", r->where.config_key, (long long)r->config.mod_revision);
         if (r->config.value == NULL)
             rota_resolver_sink_service_config(r->sink, rota_slice(NULL, 0));
         else
             rota_resolver_sink_config_choices(r->sink, rota_slice(r->config.value, r->config.size), origin);
+        r->config.changed = taken(r) < 0;
     }
     know_config(r);
+    return r->config.changed ? ROTA_ENOMEM : 0;
 }
 
 /* The servers' own follower tells of an etcd that cannot be reached. */
