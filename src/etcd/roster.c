@@ -15,7 +15,8 @@ enum entry_state { LIVE, GOING, GONE, SUSPECT };
 
 struct entry {
     struct rota_link link;
-    const struct rota_endpoint *endpoint; /* NULL: the value could not be read; such an entry is LIVE or not there */
+    const struct rota_endpoint *endpoint; /* NULL: no value could be read yet, or what was read has left; such an entry is LIVE */
+    bool spoilt; /* the key is there, with a value that is no endpoint; what it was before goes as if the key had been deleted */
     int64_t mod_revision;
     int64_t lease;
     int64_t leaves_ns; /* GONE, SUSPECT */
@@ -44,10 +45,9 @@ void rota_etcd_roster_init(struct rota_etcd_roster *r, const struct rota_alloc *
     rota_list_init(&r->entries);
 }
 
+/* For entries with an endpoint. */
 static size_t *counter(struct rota_etcd_roster *r, const struct entry *e)
 {
-    if (e->endpoint == NULL)
-        return &r->unreadable;
     switch (e->state) {
     case LIVE: return &r->live;
     case GOING: return &r->going;
@@ -63,14 +63,41 @@ static void move(struct rota_etcd_roster *r, struct entry *e, enum entry_state s
     ++*counter(r, e);
 }
 
+static void set_spoilt(struct rota_etcd_roster *r, struct entry *e, bool spoilt)
+{
+    r->unreadable -= e->spoilt;
+    e->spoilt = spoilt;
+    r->unreadable += e->spoilt;
+}
+
+static void set_endpoint(struct rota_etcd_roster *r, struct entry *e, const struct rota_endpoint *endpoint)
+{
+    if (e->endpoint != NULL)
+        --*counter(r, e);
+    rota_endpoint_unref(e->endpoint);
+    e->endpoint = endpoint;
+    e->state = LIVE;
+    if (endpoint != NULL)
+        ++*counter(r, e);
+}
+
 static void drop(struct rota_etcd_roster *r, struct entry *e)
 {
-    --*counter(r, e);
-    r->changed |= e->endpoint != NULL && e->state != GONE;
+    set_spoilt(r, e, false);
+    set_endpoint(r, e, NULL);
     rota_map_remove(&r->by_key, key_of(e));
     rota_list_remove(&e->link);
-    rota_endpoint_unref(e->endpoint);
     rota_alloc_free(r->alloc, e);
+}
+
+/* The endpoint has left for good; a key that is there with a value that is none stays. */
+static void expire(struct rota_etcd_roster *r, struct entry *e)
+{
+    r->changed |= e->state != GONE;
+    if (e->spoilt)
+        set_endpoint(r, e, NULL);
+    else
+        drop(r, e);
 }
 
 void rota_etcd_roster_fini(struct rota_etcd_roster *r)
@@ -135,14 +162,17 @@ static rota_err read_value(struct rota_etcd_roster *r, const struct rota_etcd_kv
 /* Takes the endpoint, NULL for a value that could not be read. */
 static void fill(struct rota_etcd_roster *r, struct entry *e, const struct rota_etcd_kv *kv, uint64_t value_hash, const struct rota_endpoint *endpoint)
 {
-    rota_endpoint_unref(e->endpoint);
-    e->endpoint = endpoint;
-    e->mod_revision = kv->mod_revision;
-    e->lease = kv->lease;
     e->value_hash = value_hash;
     e->round = r->round;
-    e->state = LIVE;
-    ++*counter(r, e);
+    set_spoilt(r, e, endpoint == NULL);
+    if (endpoint != NULL) {
+        e->mod_revision = kv->mod_revision;
+        e->lease = kv->lease;
+        set_endpoint(r, e, endpoint);
+        r->changed = true;
+    } else if (e->endpoint != NULL && e->state == LIVE) {
+        move(r, e, GOING);
+    }
 }
 
 /* Takes the endpoint. */
@@ -163,13 +193,14 @@ static rota_err add(struct rota_etcd_roster *r, const struct rota_etcd_kv *kv, u
     }
     rota_list_append(&r->entries, &e->link);
     fill(r, e, kv, value_hash, endpoint);
-    r->changed |= endpoint != NULL;
     return 0;
 }
 
 /* Nothing new about it. The revision alone does not tell: a registry that came back empty counts anew. */
 static bool unchanged(const struct entry *e, const struct rota_etcd_kv *kv, uint64_t value_hash)
 {
+    if (e->spoilt)
+        return e->value_hash == value_hash;
     return e->state == LIVE && e->mod_revision == kv->mod_revision && e->lease == kv->lease && e->value_hash == value_hash;
 }
 
@@ -196,8 +227,6 @@ rota_err rota_etcd_roster_put(struct rota_etcd_roster *r, const struct rota_etcd
     }
     if (e == NULL)
         return add(r, kv, value_hash, endpoint);
-    r->changed |= e->endpoint != NULL || endpoint != NULL;
-    --*counter(r, e);
     fill(r, e, kv, value_hash, endpoint);
     return 0;
 }
@@ -206,11 +235,14 @@ void rota_etcd_roster_delete(struct rota_etcd_roster *r, struct rota_slice key)
 {
     struct entry *e = rota_map_get(&r->by_key, key);
 
-    if (e == NULL || e->state != LIVE)
+    if (e == NULL)
         return;
-    if (e->endpoint == NULL)
+    if (e->endpoint == NULL) {
         drop(r, e);
-    else
+        return;
+    }
+    set_spoilt(r, e, false);
+    if (e->state == LIVE)
         move(r, e, GOING);
 }
 
@@ -243,7 +275,7 @@ static void forget_gone(struct rota_etcd_roster *r, int64_t now_ns)
     for (struct rota_link *link = r->entries.next; r->gone > 0 && link != &r->entries; link = next) {
         next = link->next;
         if (entry_at(link)->state == GONE && entry_at(link)->leaves_ns <= now_ns)
-            drop(r, entry_at(link));
+            expire(r, entry_at(link));
     }
 }
 
@@ -303,7 +335,7 @@ void rota_etcd_roster_list_end(struct rota_etcd_roster *r, int64_t now_ns)
     for (link = r->entries.next; link != &r->entries; link = next) {
         struct entry *e = entry_at(link);
         next = link->next;
-        if (e->round != r->round && e->state == LIVE)
+        if (e->round != r->round && (e->state == LIVE || e->spoilt))
             rota_etcd_roster_delete(r, key_of(e));
     }
     rota_etcd_roster_settle(r, now_ns);
@@ -320,7 +352,7 @@ void rota_etcd_roster_tick(struct rota_etcd_roster *r, int64_t now_ns)
         struct entry *e = entry_at(link);
         next = link->next;
         if (e->state == SUSPECT && e->leaves_ns <= now_ns)
-            drop(r, e);
+            expire(r, e);
         else if (e->state == SUSPECT)
             leave_at(r, e, e->leaves_ns);
     }

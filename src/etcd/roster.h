@@ -1,9 +1,9 @@
 /* roster.h - the servers of one service as etcd has told them, and the guard that keeps an etcd in trouble from emptying the list.
  *
- * Vocabulary: an entry is one key. It is live while etcd has the key. What was deleted is gone, out of use but remembered for WINDOW_NS. When
- * more than half of the servers went within that time, as when leases run out during an outage or a registry comes back empty, those are
- * suspect instead and in use again, since connections to servers that are really gone fail by themselves. A suspect or gone entry becomes live
- * when its key returns; a suspect leaves SUSPECT_NS after it became one, or after the list has live entries again if that is later. A list
+ * Vocabulary: an entry is one key. It is live while etcd has the key with a value that is an endpoint. What was deleted, or spoilt by a value
+ * that is none, is gone, out of use but remembered for WINDOW_NS. When more than half of the servers went within that time, as when leases run
+ * out during an outage or a registry comes back empty, those are suspect instead and in use again, since connections to servers that are really
+ * gone fail by themselves. A suspect or gone entry becomes live when its key returns with an endpoint; a suspect leaves SUSPECT_NS after it became one, or after the list has live entries again if that is later. A list
  * that became empty thus keeps its last entries for as long as it is empty. The same goes for whatever a replaced registry does not list.
  * Usage: puts and deletes of one batch, then settle; or list_begin, puts, list_end. Keys outside the prefix are passed over. Pure.
  */
@@ -29,7 +29,7 @@ struct rota_etcd_roster {
     struct rota_map by_key;
     struct rota_link entries; /* in the order they came */
     size_t live, going, gone, suspects; /* entries with an endpoint; going: deleted in a batch that has not settled */
-    size_t unreadable;        /* entries whose value is no endpoint */
+    size_t unreadable;        /* entries whose present value is no endpoint */
     int64_t leave_ns;         /* no suspect leaves before; INT64_MAX without suspects or without live entries */
     uint64_t round;           /* of the present list */
     bool doubtful;            /* the list under way comes from a registry that was replaced */

@@ -128,6 +128,22 @@ static const struct roster_case {
     {"a skipped one deleted counts no more", "+a +b! ; -b ;", "a", 0},
     {"skipped ones do not count as lost", "+a +b! +c! +d! ; -b -c -d ;", "a", 0},
     {"a skipped one missing from a list is forgotten", "+a +b! ; list:a", "a", 0},
+    {"the only value spoilt: its server stays as suspect", "+a ; +a! ;", "a?", 1},
+    {"values of more than half spoilt together: they stay", "+a +b +c ; +a! +b! ;", "a? b? c", 2},
+    {"or one after the other", "+a +b +c ; +a! ; @9 +b! ;", "a? b? c", 2},
+    {"or some spoilt and some deleted", "+a +b +c ; +a! -b ;", "a? b? c", 1},
+    {"or in a list", "+a +b +c ; list:a!,b!,c", "a? b? c", 2},
+    {"that is told again", "+a +b +c ; list:a!,b!,c list:a!,b!,c @59", "a? b? c", 2},
+    {"they leave after a minute, but their keys are there yet", "+a +b +c ; +a! +b! ; @60", "c", 2},
+    {"and may be deleted then", "+a +b +c ; +a! +b! ; @60 -a -b ;", "c", 0},
+    {"so may that of one that left at once", "+a +b +c ; +a! ; -a ;", "b c", 0},
+    {"or be forgotten first", "+a +b +c ; +a! ; @20 +c ; -a ;", "b c", 0},
+    {"spoilt and then deleted: suspect still", "+a +b ; +a! +b! ; -a -b ;", "a? b?", 0},
+    {"spoilt and missing from a list: likewise", "+a +b +c ; +a! +b! ; list:c", "a? b? c", 0},
+    {"deleted and then back spoilt: likewise", "+a +b ; -a -b ; +a! ;", "a? b?", 1},
+    {"deleted and put back spoilt in one batch", "+a +b ; -a +a! ;", "b", 1},
+    {"suspects that can be read again are live", "+a +b ; +a! +b! ; +a +b ;", "a b", 0},
+    {"one that left and can be read again too", "+a +b ; +b! ; @20 ; +b ;", "a b", 0},
 };
 
 static void scripts_end_in_the_right_list(void **state)
@@ -159,6 +175,11 @@ static const struct changed_case {
     {"nothing, when the gone are forgotten", "+a +b +c ; -a ; @10", ";", false},
     {"a skipped one", "+a ;", "+b! ;", false},
     {"a skipped one deleted", "+a +b! ;", "-b ;", false},
+    {"a value spoilt", "+a +b ;", "+b! ;", true},
+    {"not when it is told again", "+a +b ; +b! ;", "+b! ;", false},
+    {"nor of a suspect", "+a +b ; +a! +b! ;", "list:a!,b!", false},
+    {"nor when its server is forgotten", "+a +b ; +b! ; @10", ";", false},
+    {"a suspect of a spoilt value that left in time", "+a +b +c ; +a! +b! ; @59", "@1", true},
     {"deleting nobody", "+a ;", "-b ;", false},
 };
 
