@@ -37,6 +37,12 @@ static struct rota_slice key_of(const struct entry *e)
     return rota_slice(e->key, e->key_size);
 }
 
+/* Dialects read one address each. */
+static struct rota_slice address_of(const struct entry *e)
+{
+    return rota_slice_str(e->endpoint->addresses[0].text);
+}
+
 void rota_etcd_roster_init(struct rota_etcd_roster *r, const struct rota_alloc *alloc, const struct rota_log *log,
                            const struct rota_etcd_dialect *dialect, struct rota_slice prefix, uint64_t seed)
 {
@@ -371,16 +377,44 @@ bool rota_etcd_roster_take_changed(struct rota_etcd_roster *r)
     return changed;
 }
 
+/* The addresses of the live entries, when there are suspects whose place they may have taken under other keys. */
+static rota_err live_addresses(const struct rota_etcd_roster *r, struct rota_map *addresses)
+{
+    rota_err err = 0;
+
+    rota_map_init(addresses, r->alloc, r->by_key.seed);
+    for (struct rota_link *link = r->entries.next; err == 0 && r->suspects > 0 && r->live > 0 && link != &r->entries; link = link->next) {
+        struct entry *e = entry_at(link);
+        if (e->endpoint != NULL && e->state == LIVE)
+            err = rota_map_set(addresses, address_of(e), e);
+    }
+    return err;
+}
+
+static bool in_use(const struct entry *e, const struct rota_map *live)
+{
+    if (e->endpoint == NULL || e->state == GONE)
+        return false;
+    return e->state != SUSPECT || rota_map_get(live, address_of(e)) == NULL;
+}
+
 const struct rota_endpoint **rota_etcd_roster_endpoints(struct rota_etcd_roster *r, size_t *ret_count)
 {
     const struct rota_endpoint **list = rota_alloc_zero(r->alloc, r->live + r->going + r->suspects + 1, sizeof(*list));
+    struct rota_map live;
     size_t n = 0;
 
     if (list == NULL)
         return NULL;
+    if (live_addresses(r, &live) < 0) {
+        rota_map_fini(&live);
+        rota_alloc_free(r->alloc, list);
+        return NULL;
+    }
     for (struct rota_link *link = r->entries.next; link != &r->entries; link = link->next)
-        if (entry_at(link)->endpoint != NULL && entry_at(link)->state != GONE)
+        if (in_use(entry_at(link), &live))
             list[n++] = entry_at(link)->endpoint;
+    rota_map_fini(&live);
     *ret_count = n;
     return list;
 }

@@ -55,7 +55,8 @@ void rota_etcd_roster_tick(struct rota_etcd_roster *r, int64_t now_ns);  /* susp
 int64_t rota_etcd_roster_deadline_ns(const struct rota_etcd_roster *r); /* of the next tick; INT64_MAX: none */
 
 bool rota_etcd_roster_take_changed(struct rota_etcd_roster *r);
-/* Endpoints in use, borrowed until the next change. NULL: out of memory. Free the array with the roster's alloc. */
+/* Endpoints in use, borrowed until the next change, without the suspects whose address a live one has (under another key, where keys end in ids).
+ * NULL: out of memory. Free the array with the roster's alloc. */
 const struct rota_endpoint **rota_etcd_roster_endpoints(struct rota_etcd_roster *r, size_t *ret_count);
 
 /* For a watch (watch.h); the keep is the roster. */

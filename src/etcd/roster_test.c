@@ -144,6 +144,10 @@ static const struct roster_case {
     {"deleted and put back spoilt in one batch", "+a +b ; -a +a! ;", "b", 1},
     {"suspects that can be read again are live", "+a +b ; +a! +b! ; +a +b ;", "a b", 0},
     {"one that left and can be read again too", "+a +b ; +b! ; @20 ; +b ;", "a b", 0},
+    {"a live one hides the suspect of its address", "+a +b ; -a -b ; +x=10.0.0.1:80 ;", "b? a", 0},
+    {"until it goes", "+a +b ; -a -b ; +x=10.0.0.1:80 ; -x ;", "a? b? a?", 0},
+    {"another live one does not", "+a +b ; -a -b ; +x=10.0.0.1:81 ;", "a? b? a", 0},
+    {"nor one that is to leave with its batch", "+a +b +x=10.0.0.1:80 ; -a -b -x ;", "a? b? a?", 0},
 };
 
 static void scripts_end_in_the_right_list(void **state)
@@ -312,7 +316,10 @@ static rota_err a_life(const struct rota_alloc *alloc, void *ctx)
 
     (void)ctx;
     rota_etcd_roster_init(&f.roster, alloc, NULL, &rota_etcd_grpclb, rota_slice_str(ROSTER_PREFIX), 1);
-    play(&f, "+a +b={\"addr\":\"10.0.0.2:80\",\"weight\":3} +c! ; -a -b ; +a ; list:a,d @100");
+    play(&f, "+a +b={\"addr\":\"10.0.0.2:80\",\"weight\":3} +c! ; -a -b ; +a ;");
+    if (f.err == 0 && roster_text(&f.roster) == NULL) /* with a suspect */
+        f.err = ROTA_ENOMEM;
+    play(&f, "list:a,d @100");
     if (f.err == 0 && roster_text(&f.roster) == NULL)
         f.err = ROTA_ENOMEM;
     rota_etcd_roster_fini(&f.roster);
