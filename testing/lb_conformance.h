@@ -2,7 +2,7 @@
  *
  * What is checked, after every event: a pick that is OK names a connection that is READY and was not given back; the pick's own
  * function allocates nothing; OK comes only in READY, FAIL only in TRANSIENT_FAILURE (unless the policy decides by call), READY
- * gives OK; every OK pick's on_done comes once. At the end, whatever happened before and memory failures included: given
+ * gives OK; FAIL and DROP have a reason that can be read; every OK pick's on_done comes once. At the end, whatever happened before and memory failures included: given
  * a list, with every connection it asks for made, the policy becomes READY; and freed, it leaves nothing behind. The rest (commands on
  * things freed, states told twice wrongly) the tree and its fake owner check by themselves.
  */
