@@ -2,6 +2,9 @@
  *
  * Invariants: `in` is borrowed and used up before a read says that nothing more comes, unless the connection is over; `broken` is set once
  * and every later call says it again; plaintext is given out only when `ready`, which means that certificate, name and ALPN were right.
+ * Handshake messages after the handshake (renewed keys, sessions, handshakes that are refused) cost us work and, often, an answer that
+ * OpenSSL sends by itself, whether or not the peer reads it: MESSAGES_MAX of them for each RECORD_BYTES of the peer's data.
+ * `kept`: while such a message is half in, OpenSSL writes nothing.
  */
 #include "net/tls_inside.h"
 #include "base/alloc.h"
@@ -11,20 +14,27 @@
 
 enum {
     RECORD_BYTES = 16384,  /* RFC 8446 5.1 */
-    KEY_UPDATES_MAX = 32,  /* of a peer that sends no data between them: each costs us a derivation and maybe an answer */
+    MESSAGES_MAX = 32,
 };
 
+static const char too_many[] = "the peer sends one handshake message after the other, and hardly any data";
 static const uint8_t h2[] = {2, 'h', '2'}; /* as in the ALPN extension, RFC 7301 3.1 */
 
 /* --- Bytes in and out --- */
 
+static bool sends_too_many(const struct rota_tls *tls)
+{
+    return tls->n_messages > MESSAGES_MAX;
+}
+
+/* The rest of a flood is not there: OpenSSL would answer all of it before it comes back to us. */
 static int take_bytes(BIO *bio, char *data, int size)
 {
     struct rota_tls *tls = BIO_get_data(bio);
     size_t taken = (size_t)size < tls->in.size ? (size_t)size : tls->in.size;
 
     BIO_clear_retry_flags(bio);
-    if (taken == 0) {
+    if (taken == 0 || sends_too_many(tls)) {
         BIO_set_retry_read(bio);
         return -1;
     }
@@ -109,9 +119,11 @@ static void on_message(int sent, int version, int type, const void *data, size_t
     struct rota_tls *tls = SSL_get_app_data(ssl);
 
     (void)version;
+    (void)data;
+    (void)size;
     (void)arg;
-    if (!sent && type == SSL3_RT_HANDSHAKE && size > 0 && *(const uint8_t *)data == SSL3_MT_KEY_UPDATE)
-        tls->key_updates++;
+    if (!sent && type == SSL3_RT_HANDSHAKE && tls->ready)
+        tls->n_messages++;
 }
 
 void rota_tls_watch_context(struct rota_tls_config *config, SSL_CTX *context)
@@ -193,6 +205,7 @@ rota_err rota_tls_new(struct rota_tls_config *config, struct rota_slice host, co
         return ROTA_ENOMEM;
     tls->config = rota_tls_config_ref(config);
     tls->out = out;
+    rota_buffer_init(&tls->kept, config->alloc, 0);
     ERR_clear_error();
     good = set_up(tls, host, peer);
     ERR_clear_error();
@@ -217,6 +230,7 @@ void rota_tls_free(struct rota_tls *tls)
     SSL_free(tls->ssl);
     ERR_clear_error();
     rota_identity_unref(tls->identity);
+    rota_buffer_fini(&tls->kept);
     rota_alloc_free(config->alloc, tls);
     rota_tls_config_unref(config);
 }
@@ -265,8 +279,21 @@ static void look_at_result(struct rota_tls *tls, int result)
         tls->broken = rota_errinfo_set(&tls->why, ROTA_ECLOSED, "closed by the peer");
     else if (error != SSL_ERROR_WANT_READ)
         tls->broken = rota_tls_why_failed(tls, &tls->why);
-    else if (tls->key_updates > KEY_UPDATES_MAX)
-        break_off(tls, "the peer renews keys without sending data");
+    else if (sends_too_many(tls))
+        break_off(tls, too_many);
+}
+
+static void count_data(struct rota_tls *tls, size_t size)
+{
+    if (sends_too_many(tls)) {
+        break_off(tls, too_many);
+        return;
+    }
+    tls->data_bytes += size;
+    if (tls->data_bytes < RECORD_BYTES)
+        return;
+    tls->data_bytes = 0;
+    tls->n_messages = 0;
 }
 
 static size_t read_plain(struct rota_tls *tls, uint8_t *plain, size_t cap)
@@ -278,13 +305,41 @@ static size_t read_plain(struct rota_tls *tls, uint8_t *plain, size_t cap)
         int result = SSL_read_ex(tls->ssl, plain + filled, cap - filled, &size);
         if (result == 1) {
             filled += size;
-            tls->key_updates = 0;
+            count_data(tls, size);
             continue;
         }
         look_at_result(tls, result);
         break;
     }
     return filled;
+}
+
+/* All of the bytes, or none (false): something has to be read first, or it is `broken`. */
+static bool write_plain(struct rota_tls *tls, struct rota_slice plain)
+{
+    size_t size;
+
+    if (plain.size > 0 && SSL_write_ex(tls->ssl, plain.data, plain.size, &size) != 1) {
+        if (SSL_get_error(tls->ssl, 0) != SSL_ERROR_WANT_READ)
+            tls->broken = rota_tls_why_failed(tls, &tls->why);
+        return false;
+    }
+    tls->records += 1 + plain.size / RECORD_BYTES;
+    if (tls->records >= tls->config->records_per_key && SSL_version(tls->ssl) >= TLS1_3_VERSION) {
+        (void)SSL_key_update(tls->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+        tls->records = 0;
+    }
+    return true;
+}
+
+static void write_kept(struct rota_tls *tls)
+{
+    struct rota_slice plain = rota_buffer_peek(&tls->kept);
+
+    if (plain.size == 0 || tls->broken != 0 || !write_plain(tls, plain))
+        return;
+    rota_buffer_fini(&tls->kept);
+    rota_buffer_init(&tls->kept, tls->config->alloc, 0);
 }
 
 rota_err rota_tls_read(struct rota_tls *tls, uint8_t *plain, size_t cap, size_t *ret_size, struct rota_errinfo *info)
@@ -299,26 +354,31 @@ rota_err rota_tls_read(struct rota_tls *tls, uint8_t *plain, size_t cap, size_t 
             look_at_result(tls, result);
     }
     *ret_size = read_plain(tls, plain, cap);
+    write_kept(tls);
     return *ret_size > 0 || tls->broken == 0 ? 0 : say(tls, info);
+}
+
+static rota_err keep(struct rota_tls *tls, struct rota_slice plain, struct rota_errinfo *info)
+{
+    if (rota_buffer_append(&tls->kept, plain) == 0)
+        return 0;
+    tls->broken = rota_errinfo_set(&tls->why, ROTA_ENOMEM, "out of memory");
+    return say(tls, info);
 }
 
 rota_err rota_tls_write(struct rota_tls *tls, struct rota_slice plain, struct rota_errinfo *info)
 {
-    size_t size;
-
     if (tls->broken < 0 && tls->broken != ROTA_ECLOSED)
         return say(tls, info);
     ERR_clear_error();
-    if (plain.size > 0 && SSL_write_ex(tls->ssl, plain.data, plain.size, &size) != 1) {
-        tls->broken = rota_tls_why_failed(tls, &tls->why);
-        return say(tls, info);
-    }
-    tls->records += 1 + plain.size / RECORD_BYTES;
-    if (tls->records >= tls->config->records_per_key && SSL_version(tls->ssl) >= TLS1_3_VERSION) {
-        (void)SSL_key_update(tls->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
-        tls->records = 0;
-    }
-    return 0;
+    if (rota_tls_pending(tls) == 0 && write_plain(tls, plain))
+        return 0;
+    return tls->broken < 0 && tls->broken != ROTA_ECLOSED ? say(tls, info) : keep(tls, plain, info);
+}
+
+size_t rota_tls_pending(const struct rota_tls *tls)
+{
+    return tls->kept.tail - tls->kept.head;
 }
 
 void rota_tls_close(struct rota_tls *tls)

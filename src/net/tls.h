@@ -38,11 +38,15 @@ void rota_tls_free(struct rota_tls *tls); /* NULL is fine */
 void rota_tls_feed(struct rota_tls *tls, struct rota_slice bytes);
 
 /* At most cap bytes of plaintext; *ret_size 0: nothing more until the next feed. ROTA_ECLOSED: the peer has closed the TLS connection.
- * ROTA_EPROTO, ROTA_ENOMEM: it failed, info says of what; `out` has the alert that tells the peer. */
+ * ROTA_EPROTO, ROTA_ENOMEM: it failed, info says of what; `out` has the alert that tells the peer. ROTA_EPROTO, without an alert: one handshake message came after the other, and hardly any data. */
 rota_err rota_tls_read(struct rota_tls *tls, uint8_t *plain, size_t cap, size_t *ret_size, struct rota_errinfo *info);
 
-/* All of the bytes. ROTA_EPROTO, ROTA_ENOMEM: the connection is over. */
+/* All of the bytes. They are kept while a message of the peer's TLS is half in, and written by a later read. ROTA_EPROTO, ROTA_ENOMEM: the
+ * connection is over. */
 rota_err rota_tls_write(struct rota_tls *tls, struct rota_slice plain, struct rota_errinfo *info);
+
+/* Bytes kept. */
+size_t rota_tls_pending(const struct rota_tls *tls);
 
 /* Tells the peer that no more comes (close_notify); nothing happens before the handshake is over or after a failure. */
 void rota_tls_close(struct rota_tls *tls);

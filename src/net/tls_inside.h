@@ -41,7 +41,9 @@ struct rota_tls {
     struct rota_slice in;
     struct rota_identity *identity;
     uint64_t records;        /* sent under the present keys */
-    unsigned key_updates;    /* of the peer, since it last sent data */
+    unsigned n_messages;     /* handshake messages of the peer's after the handshake, since RECORD_BYTES of data came with them */
+    size_t data_bytes;       /* of those */
+    struct rota_buffer kept; /* plaintext to write when more has been read */
     bool ready;
     bool no_memory;          /* `out` could not grow */
     rota_err broken;         /* not 0: over, `why` says why */

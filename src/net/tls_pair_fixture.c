@@ -118,8 +118,7 @@ static void side_read(struct tls_side *side)
     }
 }
 
-/* One cut of the wire. */
-static bool carry(struct tls_pair *p, struct tls_side *from, struct tls_side *to)
+bool tls_pair_carry(struct tls_pair *p, struct tls_side *from, struct tls_side *to)
 {
     struct rota_slice bytes = rota_buffer_peek(&from->out);
     size_t most = p->cut_bytes == 0 ? SIZE_MAX : p->cut_at_random ? 1 + rota_rng_below(&p->rng, (uint32_t)p->cut_bytes) : p->cut_bytes;
@@ -139,8 +138,8 @@ void tls_pair_pump(struct tls_pair *p)
 
     side_read(&p->client); /* begins the handshake */
     while (moved) {
-        moved = carry(p, &p->client, &p->server);
-        moved = carry(p, &p->server, &p->client) || moved;
+        moved = tls_pair_carry(p, &p->client, &p->server);
+        moved = tls_pair_carry(p, &p->server, &p->client) || moved;
     }
 }
 

@@ -40,6 +40,7 @@ void tls_pair_fini(struct tls_pair *p); /* fails on a leak */
 void tls_pair_connect(struct tls_pair *p, const char *host, int64_t now_ns); /* makes both connections, anew if there were any */
 void tls_pair_shake(struct tls_pair *p, const char *host); /* connects and pumps */
 void tls_pair_pump(struct tls_pair *p); /* until nothing more moves */
+bool tls_pair_carry(struct tls_pair *p, struct tls_side *from, struct tls_side *to); /* one cut of the wire; false: nothing is on it */
 void tls_pair_send(struct tls_side *from, struct rota_slice plain);
 
 #endif
