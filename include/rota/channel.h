@@ -1,7 +1,8 @@
 /* rota/channel.h - a client's view of a service: finds its servers, keeps connections, balances calls.
  *
- * Threading: a channel belongs to its loop. With options.loop NULL it makes a loop on a thread of its own; then, and
- * on a loop of rota_loop_thread_new, the blocking calls, rota_channel_close and rota_channel_free may be used from any thread, the asynchronous ones only from callbacks.
+ * Threading: a channel belongs to its loop. With options.loop NULL it makes a loop on a thread of its own; then, and on one of
+ * rota_loop_thread_new, the blocking calls, rota_channel_close and rota_channel_free may be used from any thread, the asynchronous ones
+ * only from callbacks.
  * Ownership: target and options are copied; class tables, loop and log must outlive the channel.
  */
 #ifndef ROTA_CHANNEL_H

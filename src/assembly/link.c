@@ -38,10 +38,9 @@ static void set_timer(struct rota_net_link *link)
 /* While bytes wait in the socket the peer must take some of them within each write_timeout_ns. */
 static void watch_writes(struct rota_net_link *link)
 {
-    size_t pending = rota_socket_pending(link->socket);
-    uint64_t gone = link->written_bytes - pending;
+    uint64_t gone = link->written_bytes - rota_socket_pending(link->socket);
 
-    if (pending == 0 || link->write_timeout_ns == INT64_MAX) {
+    if (rota_net_link_pending(link) == 0 || link->write_timeout_ns == INT64_MAX) {
         link->stall_at_ns = INT64_MAX;
     } else if (link->stall_at_ns == INT64_MAX || gone > link->gone_bytes) {
         link->gone_bytes = gone;
@@ -154,7 +153,7 @@ static bool write_out(struct rota_net_link *link, size_t backlog_bytes)
 {
     size_t size = 1;
 
-    while (size > 0 && rota_socket_pending(link->socket) <= backlog_bytes) {
+    while (size > 0 && rota_net_link_pending(link) <= backlog_bytes) {
         rota_err err = rota_h2_pull(link->h2, link->out->data, ROTA_OUT_BUFFER_BYTES, link->host->now_ns, &size);
 
         if (err == ROTA_EPROTO && !link->expelled)

@@ -78,6 +78,7 @@ void rota_net_link_ask_proxy(struct rota_net_link *link); /* sends CONNECT */
 bool rota_net_link_read_proxy(struct rota_net_link *link, struct rota_slice *bytes);
 
 /* link_tls.c */
+size_t rota_net_link_pending(const struct rota_net_link *link); /* bytes that wait in the socket, or for TLS */
 bool rota_net_link_write(struct rota_net_link *link, struct rota_slice plain); /* with TLS or without; false: the connection has failed */
 void rota_net_link_shake(struct rota_net_link *link); /* client: begins the handshake */
 void rota_net_link_read_tls(struct rota_net_link *link, struct rota_slice bytes);

@@ -6,6 +6,14 @@
  */
 #include "assembly/link_inside.h"
 
+/* Nothing is added to what waits of the session's (link.c: an out buffer and a GOAWAY's backlog at most), but OpenSSL answers by itself. */
+#define PENDING_MAX_BYTES ((size_t)512 << 10)
+
+size_t rota_net_link_pending(const struct rota_net_link *link)
+{
+    return rota_socket_pending(link->socket) + (link->tls != NULL ? rota_tls_pending(link->tls) : 0);
+}
+
 /* Sends what the engine has put together; false when there is no memory for it. */
 static bool send_cipher(struct rota_net_link *link)
 {
@@ -45,8 +53,28 @@ static void end_handshake(struct rota_net_link *link)
         rota_h2_drain(link->h2, link->host->now_ns);
 }
 
+/* Ends the connection, and tells the log unless it is a client's, whose failure is told by its channel. */
+static void break_off(struct rota_net_link *link, const char *why)
+{
+    if (!link->client)
+        rota_net_link_complain(link, link->shaking ? "TLS handshake: " : "TLS: ", why);
+    rota_net_link_fail(link, why);
+}
+
+/* What was read may have been no plaintext, and all the same have left something to write, or have let go what waited for it. */
+static void look_at_pending(struct rota_net_link *link, bool waited)
+{
+    size_t pending = rota_net_link_pending(link);
+
+    if (pending > PENDING_MAX_BYTES)
+        break_off(link, "the peer reads nothing of what is answered");
+    else if (waited || pending > 0)
+        rota_net_link_touch(link);
+}
+
 void rota_net_link_read_tls(struct rota_net_link *link, struct rota_slice bytes)
 {
+    bool waited = rota_net_link_pending(link) > 0;
     struct rota_errinfo info = {{0}};
     size_t size;
     rota_err err;
@@ -63,11 +91,12 @@ void rota_net_link_read_tls(struct rota_net_link *link, struct rota_slice bytes)
         if (size > 0 && !link->closing)
             rota_net_link_take(link, rota_slice(link->out->data, size));
     } while (err == 0 && size > 0 && !link->closing);
-    /* A client's failure is told by its channel. */
-    if (err < 0 && err != ROTA_ECLOSED && !link->client)
-        rota_net_link_complain(link, link->shaking ? "TLS handshake: " : "TLS: ", info.text);
-    if (err < 0)
+    if (err == ROTA_ECLOSED)
         rota_net_link_fail(link, info.text);
+    else if (err < 0)
+        break_off(link, info.text);
+    else if (!link->closing)
+        look_at_pending(link, waited);
 }
 
 void rota_net_link_shake(struct rota_net_link *link)
