@@ -1,5 +1,6 @@
 /* complaints_test.c - what a server's log says of clients that are cut off, or lose a stream for what they sent; bytes come from bare sockets. */
 #include "assembly/assembly_fixture.h"
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,10 +85,54 @@ static void the_log_says_why(void **unused)
     }
 }
 
+/* --- Over and over --- */
+
+#define GOAWAY "\0\0\x08\7\0\0\0\0\0\0\0\0\0\0\0\0\2"
+
+/* Until the server has closed it. */
+static void wait_for_end(struct rota_loop *loop, int fd)
+{
+    uint8_t bytes[512];
+    ssize_t size = 1;
+
+    while (size > 0 || (size < 0 && errno == EAGAIN)) {
+        size = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        assert_int_equal(rota_loop_turn(loop), 0);
+    }
+    close(fd);
+}
+
+static void what_clients_repeat_is_told_once_a_second(void **unused)
+{
+    struct heard heard = {0};
+    const struct rota_log log = {.write = hear, .ctx = &heard};
+    struct rota_loop_options loop_options = ROTA_LOOP_OPTIONS_INIT;
+    struct rota_slice bytes = BYTES(PREFACE GOAWAY);
+    struct rota_loop *loop;
+    struct test_server s;
+    int64_t begun_ns;
+
+    (void)unused;
+    loop_options.log = &log;
+    assert_int_equal(rota_loop_new(&loop_options, &loop), 0);
+    test_server_open(&s, loop, "127.0.0.1:0", NULL);
+    begun_ns = rota_loop_now_ns(loop);
+    for (int i = 0; i < 10; i++) {
+        int fd = connect_to(s.bound);
+        assert_int_equal(send(fd, bytes.data, bytes.size, MSG_NOSIGNAL), bytes.size);
+        wait_for_end(loop, fd);
+    }
+    assert_non_null(strstr(heard.text, "GOAWAY, "));
+    assert_in_range(heard.n, 1, 1 + (rota_loop_now_ns(loop) - begun_ns) / 1000000000);
+    test_server_close(&s);
+    rota_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_log_says_why),
+        cmocka_unit_test(what_clients_repeat_is_told_once_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

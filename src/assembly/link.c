@@ -83,7 +83,7 @@ static void on_goaway(struct rota_net_link *link, const struct rota_h2_event *ev
         link->events->on_too_many_pings != NULL)
         link->events->on_too_many_pings(link->owner);
     if (event->h2_code != 0)
-        rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: GOAWAY, %s", link->peer, event->detail);
+        rota_net_link_complain(link, "GOAWAY, ", event->detail);
     else
         rota_log_write(link->log, ROTA_LOG_DEBUG, "net", "%s: %s", link->peer, event->detail);
     link->events->on_draining(link->owner);
@@ -214,7 +214,7 @@ static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
     }
     watch_writes(link);
     if (now_ns >= link->stall_at_ns) {
-        rota_log_write(link->log, ROTA_LOG_WARN, "net", "%s: cut off, it reads nothing of what is sent to it", link->peer);
+        rota_net_link_complain(link, "cut off, ", "it reads nothing of what is sent to it");
         rota_net_link_fail(link, "the peer reads nothing of what is sent to it");
         return;
     }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #define H2_REFUSED_STREAM 7
+#define QUIET_NS INT64_C(1000000000)
 
 static void on_stream(void *owner, struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end)
 {
@@ -50,6 +51,30 @@ static void nothing(void *owner)
 static const struct rota_conn_events conn_events = {
     .on_ready = nothing, .on_draining = nothing, .on_room = nothing, .on_stream = on_stream, .on_closed = on_closed};
 
+bool rota_server_tell(const struct rota_server *server, struct rota_server_tale *tale, char more[static ROTA_SERVER_MORE_SIZE])
+{
+    int64_t now_ns = server->parts.host->now_ns;
+
+    if (now_ns < tale->quiet_until_ns) {
+        tale->n_untold++;
+        return false;
+    }
+    more[0] = '\0';
+    if (tale->n_untold > 0)
+        snprintf(more, ROTA_SERVER_MORE_SIZE, " (and %u more like it)", tale->n_untold);
+    *tale = (struct rota_server_tale){.quiet_until_ns = now_ns + QUIET_NS};
+    return true;
+}
+
+static void tell_refused(struct rota_server *server, const struct rota_conn *conn)
+{
+    char more[ROTA_SERVER_MORE_SIZE];
+
+    if (rota_server_tell(server, &server->refused, more))
+        rota_log_write(server->log, ROTA_LOG_WARN, "server", "%s: refused, %u connections are open%s", conn->class->peer(conn),
+                       server->stats.connections_open, more);
+}
+
 static bool on_accept(void *owner, struct rota_conn *conn, const struct rota_conn_events **ret_events, void **ret_owner)
 {
     struct rota_server *server = ((struct rota_server_listener *)owner)->server;
@@ -58,8 +83,7 @@ static bool on_accept(void *owner, struct rota_conn *conn, const struct rota_con
     if (server->draining || server->closing)
         return false;
     if (server->stats.connections_open >= server->options.max_connections) {
-        rota_log_write(server->log, ROTA_LOG_WARN, "server", "%s: refused, %u connections are open", conn->class->peer(conn),
-                       server->stats.connections_open);
+        tell_refused(server, conn);
         return false;
     }
     c = rota_alloc_zero(server->alloc, 1, sizeof(*c));

@@ -11,9 +11,7 @@
 #include "server/server.h"
 
 #include "base/log.h"
-#include <stdio.h>
 
-#define QUIET_NS INT64_C(1000000000)
 #define CLASSES (8 * sizeof(size_t) + 1)
 
 static size_t held_by(const struct rota_server_conn *conn)
@@ -29,19 +27,12 @@ static unsigned class_of(size_t bytes)
 
 static void complain(struct rota_server *server, const struct rota_server_conn *conn)
 {
-    int64_t now_ns = server->parts.host->now_ns;
-    uint32_t n_untold = server->n_untold;
-    char more[40];
+    char more[ROTA_SERVER_MORE_SIZE];
 
-    if (now_ns < server->quiet_until_ns) {
-        server->n_untold++;
+    if (!rota_server_tell(server, &server->ended, more))
         return;
-    }
-    server->quiet_until_ns = now_ns + QUIET_NS;
-    server->n_untold = 0;
-    snprintf(more, sizeof(more), " (and %u more like it)", n_untold);
     rota_log_write(server->log, ROTA_LOG_WARN, "server", "%s: ended, it held %zu of the %zu bytes that may wait on all connections%s", conn->peer,
-                   conn->leaving_bytes, server->options.max_total_bytes, n_untold > 0 ? more : "");
+                   conn->leaving_bytes, server->options.max_total_bytes, more);
 }
 
 static void end(struct rota_server *server, struct rota_server_conn *conn)

@@ -59,6 +59,13 @@ struct rota_server_method {
     void *user;
 };
 
+/* What clients can bring about as often as they like is told to the log once a second. */
+struct rota_server_tale {
+    int64_t quiet_until_ns;
+    uint32_t n_untold;
+};
+#define ROTA_SERVER_MORE_SIZE 40
+
 struct rota_server {
     struct rota_server_options options; /* defaults filled in */
     struct rota_server_parts parts;
@@ -78,8 +85,7 @@ struct rota_server {
     struct rota_server_stats stats;
     size_t held_bytes; /* messages waiting to be whole, wanted or sent, on all connections */
     size_t leaving_bytes; /* what of them connections held that are being ended for it */
-    int64_t quiet_until_ns; /* relief.c says no more until then */
-    uint32_t n_untold;
+    struct rota_server_tale ended, refused; /* of connections: for want of memory, for being too many */
     struct rota_server_reporter *reporter; /* of a service of our own; NULL: none */
     struct rota_zip zip;
     struct rota_link packed; /* calls whose compressed messages wait for their turn, by call->turn */
@@ -161,6 +167,8 @@ struct rota_server_call {
 };
 
 extern const struct rota_listener_events rota_server_listener_events; /* conn.c */
+/* False: it is not to be told now, and counted. True: more has " (and 3 more like it)", of those not told before. */
+bool rota_server_tell(const struct rota_server *server, struct rota_server_tale *tale, char more[static ROTA_SERVER_MORE_SIZE]);
 void rota_server_conn_release(struct rota_server_conn *conn); /* when it is closed and has no orphans: frees it */
 extern const struct rota_stream_events rota_server_stream_events;     /* call.c */
 

@@ -1,6 +1,7 @@
 /* server_test.c - services, listeners, connections, drain and close. */
 #include "server/server_fixture.h"
 #include "testing/cmocka.h"
+#include <stdio.h>
 #include <string.h>
 
 static void services_and_paths_are_unique(void **unused)
@@ -127,6 +128,45 @@ static void connections_have_a_limit(void **unused)
     assert_non_null(rota_fake_connect(&f.acceptor)->events);
     assert_int_equal(rota_server_stats(f.server).connections_accepted, 3);
     assert_int_equal(rota_server_stats(f.server).connections_open, 2);
+    server_fixture_fini(&f);
+}
+
+struct lines {
+    unsigned n;
+    char last[200];
+};
+
+static void note_line(void *ctx, enum rota_log_level level, const char *area, const char *text)
+{
+    struct lines *lines = ctx;
+
+    (void)area;
+    if (level != ROTA_LOG_WARN)
+        return;
+    lines->n++;
+    snprintf(lines->last, sizeof(lines->last), "%s", text);
+}
+
+static void refused_connections_are_told_once_a_second(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct lines lines = {0};
+    const struct rota_log log = {.write = note_line, .ctx = &lines, .level = ROTA_LOG_WARN};
+    struct server_fixture f;
+
+    (void)unused;
+    options.max_connections = 1;
+    options.log = &log;
+    server_fixture_init(&f, &options);
+    for (int i = 0; i < 10; i++)
+        assert_null(rota_fake_connect(&f.acceptor)->events);
+    assert_int_equal(lines.n, 1);
+    assert_non_null(strstr(lines.last, ": refused, 1 connections are open"));
+    assert_null(strstr(lines.last, "more like it"));
+    rota_virtual_host_advance(&f.v, INT64_C(1000000000));
+    assert_null(rota_fake_connect(&f.acceptor)->events);
+    assert_int_equal(lines.n, 2);
+    assert_non_null(strstr(lines.last, "are open (and 9 more like it)"));
     server_fixture_fini(&f);
 }
 
@@ -357,6 +397,7 @@ int main(void)
         cmocka_unit_test(lifetimes_are_handed_on_and_checked),
         cmocka_unit_test(listening_can_fail),
         cmocka_unit_test(connections_have_a_limit),
+        cmocka_unit_test(refused_connections_are_told_once_a_second),
         cmocka_unit_test(drain_waits_for_calls),
         cmocka_unit_test(drain_ends_calls_after_the_grace_period),
         cmocka_unit_test(close_overtakes_drain),
