@@ -85,7 +85,9 @@ struct rota_call_events {
     void (*on_headers)(struct rota_call *call, void *arg); /* initial metadata is there; may be NULL */
     /* Each message, valid during the callback. The next comes when this has returned, unless rota_call_hold was called. */
     void (*on_message)(struct rota_call *call, void *arg, const void *message);
-    void (*on_writable)(struct rota_call *call, void *arg); /* after a write said ROTA_EAGAIN: there is room again; may be NULL */
+    /* After a write said ROTA_EAGAIN: the next has something else to say, for there is room, or the server has ended the call behind
+     * messages that are held. May be NULL. */
+    void (*on_writable)(struct rota_call *call, void *arg);
     void (*on_done)(struct rota_call *call, void *arg, const struct rota_status *status); /* last; the call is gone afterwards */
 };
 

@@ -41,7 +41,7 @@ static void run_task(struct rota_host_task *task)
         rota_call_report(call);
         return;
     }
-    if (call->state == ROTA_CALL_RUNNING && call->want_writable && !rota_call_is_full(call))
+    if (call->state == ROTA_CALL_RUNNING && call->want_writable && (rota_call_is_deaf(call) || !rota_call_is_full(call)))
         rota_call_on_room(call);
     if (call->state == ROTA_CALL_RUNNING)
         rota_reply_resume(call);

@@ -110,6 +110,8 @@ bool rota_reply_decompress(struct rota_call *call, struct rota_slice packed, str
 /* --- write.c --- */
 
 bool rota_call_is_full(const struct rota_call *call); /* a write has to wait */
+/* The server has ended the attempt that the call is committed to; what it sent is still to be shown. */
+bool rota_call_is_deaf(const struct rota_call *call);
 void rota_call_on_room(struct rota_call *call);       /* tells a writer that was refused */
 
 /* ROTA_ELIMIT: too large, and the call is over. */

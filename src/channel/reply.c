@@ -43,16 +43,20 @@ static void conclude(struct rota_attempt *attempt)
         rota_call_end(call, &attempt->response.status);
 }
 
-/* The stream is gone and response.status says how it went. */
+/* The stream is gone and response.status says how it went. A writer that was refused will hear nothing of the stream any more, and
+ * the reader that is waited for may be the same thread. */
 static void finish(struct rota_attempt *attempt)
 {
-    bool waiting = is_waiting(attempt->call);
+    struct rota_call *call = attempt->call;
+    bool waiting = is_waiting(call);
 
     if (!waiting)
         judge(attempt);
     rota_attempt_over(attempt, &attempt->response.status);
     if (!waiting)
         conclude(attempt);
+    else if (call->want_writable)
+        rota_call_later(call);
 }
 
 /* The peer has said all. If we have not, nobody listens any more. */

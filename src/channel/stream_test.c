@@ -204,6 +204,63 @@ static void the_end_waits_behind_what_is_held(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+static void end_ok(struct rota_fake_stream *stream)
+{
+    rota_fake_trailers(stream, ROTA_OK, "");
+}
+
+static void end_reset(struct rota_fake_stream *stream)
+{
+    rota_fake_close(stream, ROTA_STREAM_RESET, 8, false);
+}
+
+static void end_lost(struct rota_fake_stream *stream)
+{
+    rota_fake_lose(stream->conn, "cut");
+}
+
+/* Nothing else would tell the writer: the stream is gone, and on_done comes only when the reader has taken what is held. */
+static void a_refused_writer_hears_of_an_end_that_waits(void **unused)
+{
+    static const struct {
+        const char *rule;
+        void (*end)(struct rota_fake_stream *stream);
+        enum rota_code code;
+    } cases[] = {
+        {"trailers", end_ok, ROTA_OK},
+        {"a reset", end_reset, ROTA_CANCELLED},
+        {"the connection's loss", end_lost, ROTA_UNAVAILABLE},
+    };
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+
+    (void)unused;
+    options.send_queue_bytes = 1000;
+    for (size_t i = 0; i < ROTA_COUNT(cases); i++) {
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+        struct rota_fake_stream *stream = stream_open(&f, &options, &seen);
+
+        print_message("  %s\n", cases[i].rule);
+        seen.hold = true;
+        rota_fake_headers(stream);
+        rota_fake_message(stream, "a");
+        rota_fake_message(stream, "b");
+        stream->queued = 1000;
+        assert_int_equal(rota_fixture_write(&seen, "x"), ROTA_EAGAIN);
+        cases[i].end(stream);
+        rota_assert_running(&seen);
+        assert_int_equal(seen.writables, 1);
+        assert_int_equal(rota_fixture_write(&seen, "x"), ROTA_ECLOSED);
+        seen.hold = false;
+        rota_call_resume(seen.call);
+        rota_virtual_host_run(&f.v);
+        assert_string_equal(seen.messages, "a|b|");
+        rota_assert_ended(&seen, cases[i].code, "");
+        assert_int_equal(seen.writables, 1);
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 static void what_is_held_does_not_outlive_a_cancel(void **unused)
 {
     struct rota_channel_fixture f;
@@ -420,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_held_call_takes_no_more_than_its_window),
         cmocka_unit_test(a_message_larger_than_the_window_comes_in),
         cmocka_unit_test(the_end_waits_behind_what_is_held),
+        cmocka_unit_test(a_refused_writer_hears_of_an_end_that_waits),
         cmocka_unit_test(what_is_held_does_not_outlive_a_cancel),
         cmocka_unit_test(cancelling_inside_a_message_stops_the_rest),
         cmocka_unit_test(the_servers_end_resets_what_we_have_not_ended),

@@ -96,15 +96,14 @@ rota_err rota_call_send_chunk(struct rota_call *call, struct rota_chunk *chunk)
     return flush(call);
 }
 
-/* The server has ended the attempt that the call is committed to; what it sent is still to be shown. */
-static bool is_deaf(const struct rota_call *call)
+bool rota_call_is_deaf(const struct rota_call *call)
 {
     return call->committed && (call->front->state == ROTA_ATTEMPT_OVER || call->front->end_seen || call->front->deaf);
 }
 
 static rota_err may_write(struct rota_call *call)
 {
-    if (call->state != ROTA_CALL_RUNNING || call->half_closed || is_deaf(call))
+    if (call->state != ROTA_CALL_RUNNING || call->half_closed || rota_call_is_deaf(call))
         return ROTA_ECLOSED;
     if (!rota_call_is_full(call))
         return 0;
@@ -160,7 +159,7 @@ rota_err rota_call_write_end(struct rota_call *call)
         return 0;
     rota_host_enter(call->channel->host);
     call->half_closed = true;
-    if (is_deaf(call))
+    if (rota_call_is_deaf(call))
         return 0;
     call->inside = true;
     err = flush(call);
