@@ -146,6 +146,47 @@ static void so_it_is_for_retries_and_hedges(void **unused)
     }
 }
 
+/* Trailers come, longer than a call has room for, while messages wait to be read. That no byte is credited twice, the fake sees. */
+static rota_err end_a_held_call(const struct rota_alloc *alloc, void *ctx)
+{
+    struct rota_channel_fixture f = {0};
+    struct rota_seen_call seen = {0};
+    struct rota_fake_stream *stream = NULL;
+    char text[5000];
+    rota_err err = rota_channel_fixture_open(&f, alloc, NULL);
+
+    (void)ctx;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    if (err == 0) {
+        err = rota_call_start(f.channel, &rota_fixture_stream, NULL, &rota_fixture_events, &seen, &seen.call);
+        rota_fixture_publish(&f, A, NULL, NULL);
+        bring_up(&f);
+    }
+    if (err == 0 && f.transport.n_conns > 0 && f.transport.conns[0]->n_streams > 0) {
+        seen.hold = true;
+        stream = f.transport.conns[0]->streams[0];
+        rota_fake_headers(stream);
+        rota_fake_message(stream, "a");
+        rota_fake_message(stream, "b");
+        rota_fake_trailers(stream, ROTA_ABORTED, text);
+        seen.hold = false;
+        if (seen.dones == 0)
+            rota_call_resume(seen.call);
+        rota_virtual_host_run(&f.v);
+    }
+    if (err == 0 && (seen.dones == 0 || seen.status.code != ROTA_ABORTED))
+        err = ROTA_ENOMEM;
+    rota_channel_fixture_close(&f);
+    return err;
+}
+
+static void what_a_held_call_had_is_credited_once(void **unused)
+{
+    (void)unused;
+    assert_true(rota_alloc_sweep_absorbing(end_a_held_call, NULL) > 20);
+}
+
 static void running_out_of_memory_is_an_error(void **unused)
 {
     uint64_t count;
@@ -213,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(running_out_of_memory_is_an_error),
         cmocka_unit_test(so_it_is_for_retries_and_hedges),
+        cmocka_unit_test(what_a_held_call_had_is_credited_once),
         cmocka_unit_test(a_call_that_did_not_start_is_not_reported),
         cmocka_unit_test(a_warm_channel_allocates_nothing_for_a_call),
     };

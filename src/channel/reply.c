@@ -77,12 +77,13 @@ static void on_end(void *owner, struct rota_stream *stream, const struct rota_he
     struct rota_attempt *attempt = owner;
     struct rota_call *call = attempt->call;
 
+    if (rota_response_trailers(&attempt->response, &call->arena, trailers, count) < 0) {
+        rota_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "out of memory for the reply's trailers"); /* credits the backlog itself */
+        return;
+    }
     if (is_waiting(call))
         stream->conn->class->consumed(stream, rota_buffer_peek(&call->backlog).size); /* no more can follow */
-    if (rota_response_trailers(&attempt->response, &call->arena, trailers, count) < 0)
-        rota_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "out of memory for the reply's trailers");
-    else
-        end_seen(attempt);
+    end_seen(attempt);
 }
 
 static void read_reset(struct rota_attempt *attempt, const struct rota_stream_end *end)
