@@ -7,8 +7,8 @@
 #include "channel/call.h"
 #include "base/alloc.h"
 #include "base/moves.h"
+#include "base/text.h"
 #include <stdarg.h>
-#include <stdio.h>
 
 #define NS_PER_MS INT64_C(1000000)
 #define ARENA_BYTES 2048
@@ -401,7 +401,7 @@ void rota_call_fail(struct rota_call *call, enum rota_code code, const char *for
         return;
     call->own_status.code = code;
     va_start(args, format);
-    vsnprintf(call->own_status.message, sizeof(call->own_status.message), format, args);
+    rota_text_format(call->own_status.message, sizeof(call->own_status.message), format, args);
     va_end(args);
     if (call->tries != NULL)
         rota_tries_abandon(call->tries, &call->own_status, H2_CANCEL);

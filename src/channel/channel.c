@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/errinfo.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "channel/intercept.h"
 #include "channel/options.h"
 #include "channel/subchannel.h"
@@ -52,7 +53,7 @@ void rota_channel_fail(struct rota_channel *channel, enum rota_code code, const 
     va_list args;
 
     va_start(args, format);
-    vsnprintf(channel->failure.message, sizeof(channel->failure.message), format, args);
+    rota_text_format(channel->failure.message, sizeof(channel->failure.message), format, args);
     va_end(args);
     channel->failure.code = code;
     channel->failed = true;

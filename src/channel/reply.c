@@ -19,18 +19,25 @@ static bool is_waiting(const struct rota_call *call)
 
 /* --- The end --- */
 
+/* The server's OK is not one, and its text is no longer the message. */
+static void contradict(struct rota_response *response, const char *why)
+{
+    rota_status_set(&response->status, ROTA_INTERNAL, "%s", why);
+    response->message = (struct rota_slice){0};
+}
+
 /* The attempt's status, unless the messages contradict it. */
 static void judge(struct rota_attempt *attempt)
 {
     struct rota_call *call = attempt->call;
-    struct rota_status *status = &attempt->response.status;
+    struct rota_response *response = &attempt->response;
 
-    if (status->code != ROTA_OK)
+    if (response->status.code != ROTA_OK)
         return;
     if (!rota_frame_decoder_clean(&attempt->decoder))
-        rota_status_set(status, ROTA_INTERNAL, "the server ended the stream inside a message");
+        contradict(response, "the server ended the stream inside a message");
     else if (!call->method->server_streaming && call->n_replies == 0)
-        rota_status_set(status, ROTA_INTERNAL, "the server sent OK without a reply to a unary call");
+        contradict(response, "the server sent OK without a reply to a unary call");
 }
 
 /* All messages were shown and the attempt is over: its end is the call's, unless another attempt follows. */
