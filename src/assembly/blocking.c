@@ -166,7 +166,12 @@ static void start(struct rota_loop_post *post)
     }
 }
 
-/* The reply's bytes become the caller's message; a reply that cannot be read is INTERNAL. */
+enum rota_code rota_blocking_code(rota_err err)
+{
+    return err == ROTA_ENOMEM || err == ROTA_ELIMIT ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL;
+}
+
+/* The reply's bytes become the caller's message; a reply that cannot be read ends the call. */
 static void unpack(struct unary *u, void **ret_reply)
 {
     const struct rota_message_type *type = &u->method->reply;
@@ -176,8 +181,7 @@ static void unpack(struct unary *u, void **ret_reply)
 
     u->has_message &= err == 0;
     if (err < 0)
-        rota_status_set(&u->status, err == ROTA_ENOMEM || err == ROTA_ELIMIT ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "reply: %s",
-                        info.text[0] == '\0' ? rota_err_text(err) : info.text);
+        rota_status_set(&u->status, rota_blocking_code(err), "reply: %s", info.text[0] == '\0' ? rota_err_text(err) : info.text);
     else if (ret_reply != NULL)
         *ret_reply = reply;
     else

@@ -13,4 +13,7 @@ const struct rota_alloc *rota_blocking_alloc(const struct rota_channel *channel,
 /* The request packed with room for the frame prefix; NULL: out of memory. Any thread. */
 struct rota_chunk *rota_blocking_pack(struct rota_channel *channel, const struct rota_method *method, const void *request);
 
+/* How a call ends whose message the codec could not unpack. */
+enum rota_code rota_blocking_code(rota_err err);
+
 #endif

@@ -333,8 +333,7 @@ static void give_up(struct rota_blocking *b, rota_err err, const char *text)
     rota_handoff_lock(&b->handoff);
     while (!b->done)
         rota_handoff_wait(&b->handoff);
-    rota_status_set(&b->status, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_INTERNAL, "message: %s",
-                    text[0] == '\0' ? rota_err_text(err) : text);
+    rota_status_set(&b->status, rota_blocking_code(err), "message: %s", text[0] == '\0' ? rota_err_text(err) : text);
     rota_handoff_unlock(&b->handoff);
 }
 

@@ -203,6 +203,16 @@ static void a_blocked_send_ends_with_the_call(void **unused)
 
 /* --- A message that does not unpack --- */
 
+static const struct refusal {
+    rota_err err;
+    enum rota_code code;
+} refusals[] = {
+    {ROTA_EPARSE, ROTA_INTERNAL},
+    {ROTA_ELIMIT, ROTA_RESOURCE_EXHAUSTED},
+    {ROTA_ENOMEM, ROTA_RESOURCE_EXHAUSTED},
+};
+static rota_err refuse_err; /* the caller's thread unpacks */
+
 static rota_err refuse(const void *type, struct rota_slice bytes, const struct rota_alloc *alloc, void **ret_message, struct rota_errinfo *info)
 {
     (void)type;
@@ -210,32 +220,34 @@ static rota_err refuse(const void *type, struct rota_slice bytes, const struct r
     (void)alloc;
     (void)ret_message;
     snprintf(info->text, sizeof(info->text), "not today");
-    return ROTA_EPARSE;
+    return refuse_err;
 }
 
 static void a_message_that_does_not_unpack_ends_the_call(void **unused)
 {
     struct rota_codec codec = rota_codec_bytes;
-    struct rota_method method = test_chat;
+    struct rota_method stream = test_chat, unary = test_echo;
     struct rota_slice text = ROTA_SLICE("abc");
-    struct rota_status status;
-    struct rota_call *call;
-    void *message;
 
     (void)unused;
     codec.unpack = refuse;
-    method.reply.codec = &codec;
-    assert_int_equal(rota_call_open(at.channel, &method, NULL, &call), 0);
-    assert_int_equal(rota_call_send(call, &text), 0);
-    assert_false(rota_call_recv(call, &message));
-    status = rota_call_finish(call);
-    assert_int_equal(status.code, ROTA_INTERNAL);
-    assert_string_equal(status.message, "message: not today");
-    method = test_echo;
-    method.reply.codec = &codec;
-    status = rota_unary(at.channel, &method, NULL, &text, &message);
-    assert_int_equal(status.code, ROTA_INTERNAL);
-    assert_string_equal(status.message, "reply: not today");
+    stream.reply.codec = unary.reply.codec = &codec;
+    for (size_t i = 0; i < ROTA_COUNT(refusals); i++) {
+        struct rota_status status;
+        struct rota_call *call;
+        void *message;
+
+        refuse_err = refusals[i].err;
+        assert_int_equal(rota_call_open(at.channel, &stream, NULL, &call), 0);
+        assert_int_equal(rota_call_send(call, &text), 0);
+        assert_false(rota_call_recv(call, &message));
+        status = rota_call_finish(call);
+        assert_int_equal(status.code, refusals[i].code);
+        assert_string_equal(status.message, "message: not today");
+        status = rota_unary(at.channel, &unary, NULL, &text, &message);
+        assert_int_equal(status.code, refusals[i].code);
+        assert_string_equal(status.message, "reply: not today");
+    }
 }
 
 /* --- Closing meanwhile --- */
