@@ -49,7 +49,8 @@ struct rota_call_options {
 
 /* --- Blocking --- */
 
-/* One request, one reply. *ret_reply is written when the status is OK; free it with the codec (protobuf-c: x__free_unpacked(reply, NULL)). */
+/* One request, one reply. *ret_reply is written when the status is OK; free it with the codec (protobuf-c: x__free_unpacked(reply, NULL)).
+ * A method that streams its replies is not called: INTERNAL. */
 ROTA_API struct rota_status rota_unary(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                        const void *request, void **ret_reply);
 
@@ -70,7 +71,8 @@ ROTA_API struct rota_status rota_call_finish(struct rota_call *call);
 /* reply: when the status is OK; valid during the callback. The call is gone afterwards. */
 typedef void (*rota_unary_done)(void *arg, const struct rota_status *status, const void *reply);
 
-/* ret_call may be NULL; it is for cancelling, valid until done has been called. ROTA_ENOMEM, ROTA_ECLOSED, ROTA_EINVAL: done is not called. */
+/* ret_call may be NULL; it is for cancelling, valid until done has been called. ROTA_ENOMEM, ROTA_ECLOSED, ROTA_EINVAL (a method
+ * without a path that begins with "/", or that streams its replies; no done): done is not called. */
 ROTA_API ROTA_MUST_USE rota_err rota_unary_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                  const void *request, rota_unary_done done, void *arg, struct rota_call **ret_call);
 

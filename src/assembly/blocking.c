@@ -143,15 +143,17 @@ static void refuse(struct unary *u, rota_err err)
     else if (err == ROTA_ECLOSED)
         fail(u, ROTA_CANCELLED, "the channel is closed");
     else
-        fail(u, ROTA_INTERNAL, rota_err_text(err));
+        fail(u, ROTA_INTERNAL, u->method->server_streaming ? "the method streams its replies: they are for rota_call_open" : rota_err_text(err));
 }
 
 static void start(struct rota_loop_post *post)
 {
     struct unary *u = ROTA_CONTAINER(post, struct unary, post);
     struct rota_call *call;
-    rota_err err = rota_call_start_packed(u->channel, u->method, &u->options, &events, u, &call);
+    rota_err err = ROTA_EINVAL;
 
+    if (!u->method->server_streaming) /* of its replies there is room for one */
+        err = rota_call_start_packed(u->channel, u->method, &u->options, &events, u, &call);
     if (err < 0) {
         rota_chunk_unref(u->request);
         refuse(u, err);

@@ -44,6 +44,16 @@ static void unary_blocking(void **unused)
     assert_string_equal(status.message, "of course: 100 %");
 }
 
+static void unary_is_not_for_streamed_replies(void **unused)
+{
+    struct rota_status status = test_unary(at.channel, &test_count, 0, "2 1");
+
+    (void)unused;
+    assert_int_equal(status.code, ROTA_INTERNAL);
+    assert_string_equal(status.message, "the method streams its replies: they are for rota_call_open");
+    assert_true(test_echoes(at.channel, "meanwhile"));
+}
+
 static void streams_blocking(void **unused)
 {
     struct rota_slice text = ROTA_SLICE("abc");
@@ -493,6 +503,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(unary_blocking, setup, teardown),
+        cmocka_unit_test_setup_teardown(unary_is_not_for_streamed_replies, setup, teardown),
         cmocka_unit_test_setup_teardown(streams_blocking, setup, teardown),
         cmocka_unit_test_setup_teardown(unary_asynchronous, setup, teardown),
         cmocka_unit_test_setup_teardown(inside_another_event_loop, setup, teardown),

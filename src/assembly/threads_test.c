@@ -201,6 +201,32 @@ static void a_blocked_send_ends_with_the_call(void **unused)
     assert_int_equal(rota_call_finish(call).code, ROTA_DEADLINE_EXCEEDED);
 }
 
+static void cancel(struct rota_loop_post *post)
+{
+    rota_call_cancel(post->arg);
+}
+
+/* As docs/threading.md says. */
+static void a_blocked_recv_is_cancelled_from_another_thread(void **unused)
+{
+    struct rota_slice text = ROTA_SLICE("abc");
+    struct rota_loop_post post = {.run = cancel};
+    struct worker w = {0};
+    void *message;
+
+    (void)unused;
+    assert_int_equal(rota_call_open(at.channel, &test_chat, NULL, &w.call), 0);
+    assert_int_equal(rota_call_send(w.call, &text), 0);
+    assert_true(rota_call_recv(w.call, &message));
+    rota_codec_bytes.free(NULL, message, NULL);
+    start(&w, 1, receive_all);
+    post.arg = w.call;
+    rota_loop_post(rota_channel_loop(at.channel), &post);
+    join(&w, 1);
+    assert_int_equal(w.good, 0);
+    assert_int_equal(rota_call_finish(w.call).code, ROTA_CANCELLED);
+}
+
 /* --- A message that does not unpack --- */
 
 static const struct refusal {
@@ -387,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(streams_of_many_threads_mix_compression, setup, teardown),
         cmocka_unit_test_setup_teardown(one_thread_sends_another_receives, setup, teardown),
         cmocka_unit_test_setup_teardown(a_blocked_send_ends_with_the_call, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_blocked_recv_is_cancelled_from_another_thread, setup, teardown),
         cmocka_unit_test_setup_teardown(a_message_that_does_not_unpack_ends_the_call, setup, teardown),
         cmocka_unit_test_setup_teardown(free_ends_calls_of_other_threads, setup, teardown),
         cmocka_unit_test_setup_teardown(close_reports_once_from_anywhere, setup, teardown),

@@ -228,6 +228,13 @@ static rota_err arm(struct rota_call *call)
     return rota_host_timer_set(call->channel->host, &call->timer, call->deadline_ns);
 }
 
+static inline bool fits(const struct rota_method *method, enum rota_call_kind kind)
+{
+    if (method == NULL || method->path == NULL || method->path[0] != '/')
+        return false;
+    return kind != ROTA_CALL_UNARY || !method->server_streaming; /* it has room for one reply */
+}
+
 rota_err rota_call_make(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *given, enum rota_call_kind kind,
                         struct rota_call **ret_call)
 {
@@ -236,7 +243,7 @@ rota_err rota_call_make(struct rota_channel *channel, const struct rota_method *
     rota_err err;
 
     rota_host_enter(channel->host);
-    if (method == NULL || method->path == NULL || method->path[0] != '/')
+    if (!fits(method, kind))
         return ROTA_EINVAL;
     if (channel->shut)
         return ROTA_ECLOSED;

@@ -470,6 +470,7 @@ static void bad_starts_are_refused(void **unused)
     (void)unused;
     rota_channel_fixture_init(&f, NULL);
     assert_int_equal(rota_unary_start(f.channel, &rota_fixture_unary, NULL, &bytes, NULL, NULL, NULL), ROTA_EINVAL);
+    assert_int_equal(rota_unary_start(f.channel, &rota_fixture_stream, NULL, &bytes, rota_fixture_unary_done, NULL, NULL), ROTA_EINVAL);
     assert_int_equal(rota_call_start(f.channel, &rota_fixture_stream, NULL, NULL, NULL, NULL), ROTA_EINVAL);
     assert_int_equal(rota_call_start_packed(f.channel, &nameless, NULL, NULL, NULL, NULL), ROTA_EINVAL);
     rota_channel_fixture_fini(&f);
