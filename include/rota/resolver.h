@@ -67,6 +67,7 @@ struct rota_watch;
 struct rota_watch_events {
     /* The whole list at each change; endpoints are borrowed. */
     void (*on_endpoints)(void *arg, const struct rota_endpoint *const *endpoints, size_t count, const struct rota_resolver_source *source);
+    /* May be NULL. After RESOURCE_EXHAUSTED (out of memory) the list comes with its next change only; whoever cannot wait opens another watch. */
     void (*on_error)(void *arg, const struct rota_status *why);
     /* The service config for a client here; empty: none, or, with a problem, one that makes no sense. origin may be NULL. May be NULL itself: then
      * none is looked for. */
