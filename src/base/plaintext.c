@@ -2,9 +2,11 @@
 #include "base/plaintext.h"
 
 #include "base/errinfo.h"
+#include <stddef.h>
 #include <string.h>
 
-const struct rota_tls_options rota_tls_insecure = {.size = sizeof(rota_tls_insecure), .plaintext = true};
+/* A program linked with the shared library may have a copy of this, no longer than it was then: no field after `plaintext` counts, ever. */
+const struct rota_tls_options rota_tls_insecure = {.size = offsetof(struct rota_tls_options, plaintext) + sizeof(bool), .plaintext = true};
 
 rota_err rota_plaintext_asked(const struct rota_tls_options *tls, bool *ret_asked, struct rota_errinfo *info)
 {

@@ -47,9 +47,16 @@ static void plaintext_is_asked_for_by_name(void **unused)
     }
 }
 
+/* A program has a copy of the constant, as long as it was when the program was linked. */
+static void the_constant_counts_no_later_field(void **unused)
+{
+    (void)unused;
+    assert_int_equal(rota_tls_insecure.size, offsetof(struct rota_tls_options, plaintext) + sizeof(bool));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(plaintext_is_asked_for_by_name)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(plaintext_is_asked_for_by_name), cmocka_unit_test(the_constant_counts_no_later_field)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
