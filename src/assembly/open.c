@@ -155,6 +155,7 @@ rota_err rota_channel_open(const char *target, const struct rota_channel_options
         return rota_errinfo_set(info, ROTA_EINVAL, "no target given");
     if (options != NULL)
         memcpy(&o.options, options, options->size < sizeof(o.options) ? options->size : sizeof(o.options));
+    o.options.size = sizeof(o.options);
     if (o.options.zone == NULL)
         o.options.zone = getenv("ROTA_ZONE");
     err = rota_plaintext_asked(o.options.tls, &o.plaintext, info);

@@ -2,6 +2,7 @@
 #include "testing/cmocka.h"
 #include "base/assert.h"
 #include <rota/channel.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,13 +27,15 @@ static const struct rota_lb_class *const policies[] = {&listener, NULL};
 
 static const struct row {
     const char *rule, *option, *variable, *want;
+    size_t size; /* of the options; 0: as it is now */
 } rows[] = {
-    {"the option", "a", NULL, "a"},
-    {"the option goes before the environment", "a", "b", "a"},
-    {"else the environment", NULL, "b", "b"},
-    {"an empty option is nowhere, whatever the environment says", "", "b", "none"},
-    {"an empty variable is none", NULL, "", "none"},
-    {"neither", NULL, NULL, "none"},
+    {"the option", "a", NULL, "a", 0},
+    {"the option goes before the environment", "a", "b", "a", 0},
+    {"else the environment", NULL, "b", "b", 0},
+    {"an empty option is nowhere, whatever the environment says", "", "b", "none", 0},
+    {"an empty variable is none", NULL, "", "none", 0},
+    {"neither", NULL, NULL, "none", 0},
+    {"the environment serves programs from before the option too", NULL, "b", "b", offsetof(struct rota_channel_options, zone)},
 };
 
 static void is_told(void **unused)
@@ -46,6 +49,8 @@ static void is_told(void **unused)
             setenv("ROTA_ZONE", rows[i].variable, 1);
         else
             unsetenv("ROTA_ZONE");
+        if (rows[i].size > 0)
+            options.size = rows[i].size;
         options.zone = rows[i].option;
         options.policies = policies;
         options.service_config = "{\"loadBalancingConfig\":[{\"listener\":{}}]}";
