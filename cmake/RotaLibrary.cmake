@@ -20,8 +20,12 @@ function(rota_library)
 
     add_library(librota_shared SHARED ${objects})
     add_library(librota_static STATIC ${objects})
-    set_target_properties(librota_shared PROPERTIES
-        VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINKER_LANGUAGE C)
+    # Before 1.0 a minor version may change the interface, and programs must not load another one than they were built for.
+    set(soversion ${PROJECT_VERSION_MAJOR})
+    if(soversion EQUAL 0)
+        set(soversion 0.${PROJECT_VERSION_MINOR})
+    endif()
+    set_target_properties(librota_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${soversion} LINKER_LANGUAGE C)
     target_link_libraries(librota_shared PRIVATE ${libs} Threads::Threads m)
     target_link_libraries(librota_static PUBLIC ${libs} Threads::Threads m)
     target_link_options(librota_shared PRIVATE -Wl,--as-needed)
