@@ -1,10 +1,13 @@
 # The libraries rota stands on, by the names that LIBS uses in a folder's CMakeLists.txt. Read by the
-# installed CMake package too, so that a static link finds the same targets.
+# installed CMake package too, which asks for those alone that a static link needs (ROTA_LIBS), and finds the same targets.
 
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 
-set(ROTA_LIBS uv protobuf-c openssl cares jansson lmdb zlib)
+if(NOT ROTA_LIBS)
+    set(ROTA_LIBS uv protobuf-c openssl cares jansson lmdb zlib)
+endif()
+set(rota_libs_missing "")
 set(rota_pc_uv "libuv>=1.42")
 set(rota_pc_protobuf-c "libprotobuf-c>=1.4")
 set(rota_pc_openssl "openssl>=3.0")

@@ -68,6 +68,8 @@ function(rota_install)
     # Two lists of targets: who links the shared library needs none of the static one's dependencies.
     install(EXPORT rota NAMESPACE rota:: FILE rotaTargets.cmake DESTINATION ${package})
     install(EXPORT rota_static NAMESPACE rota:: FILE rotaStaticTargets.cmake DESTINATION ${package})
+    rota_linked_libs(private)
+    set(ROTA_LIBS_LINKED protobuf-c ${private})
     configure_package_config_file(
         ${PROJECT_SOURCE_DIR}/cmake/rotaConfig.cmake.in ${PROJECT_BINARY_DIR}/rotaConfig.cmake INSTALL_DESTINATION ${package})
     write_basic_package_version_file(${PROJECT_BINARY_DIR}/rotaConfigVersion.cmake COMPATIBILITY SameMinorVersion)
@@ -76,7 +78,6 @@ function(rota_install)
         ${PROJECT_SOURCE_DIR}/cmake/RotaDependencies.cmake ${PROJECT_SOURCE_DIR}/cmake/RotaGenerate.cmake
         DESTINATION ${package})
 
-    rota_linked_libs(private)
     list(TRANSFORM private REPLACE "(.+)" "rota_pc_\\1")
     set(requires "")
     foreach(name IN LISTS private)
