@@ -3,10 +3,12 @@
     connections_test.py age rota|go|py  connections live a tenth of a second: that client's calls do not fail
     connections_test.py idle            a connection without calls is drained, one with a call is not
     connections_test.py deaf            who reads nothing from the socket is cut off, and costs little until then
+    connections_test.py tail            a draining server's last replies arrive, however slowly they are read
     connections_test.py total           what all connections hold together is bounded: who holds most is ended, others are served
 """
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -152,6 +154,26 @@ def deaf(h):
     ends(h, running)
 
 
+def tail(h):
+    """A server that drains while the last replies, which it has given to the system, need seconds on their way."""
+    running = server(h, "--grace=30000")
+    slow, long = Bare(running.addr, (INITIAL_WINDOW_SIZE, (1 << 31) - 1)), message(b"\x0a\xe0\xd4\x03" + b"n" * 60000)
+    slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    for stream in range(1, 201, 2):
+        slow.sock.sendall(request(stream) + b"".join(data(stream, long[at:at + 16384]) for at in range(0, len(long), 16384)) + data(stream, end=True))
+    running.wait_line("^receive:", count=100)
+    os.kill(running.pid, signal.SIGTERM)
+    with h.check("its client gets all of them"):
+        for _ in range(100):
+            time.sleep(0.05)
+            assert slow.status() == "0"
+            slow.sock.sendall(window_update(0, 60000))  # as clients do: bytes that a server which has gone would answer with a reset
+        slow.end()
+    with h.check("the server ends when it has"):
+        slow.sock.close()
+        assert running.wait(5) == 0
+
+
 def total(h):
     """Connections with replies that they do not let through, until there is room for no more. Those beyond the bound may go as they come."""
     running = server(h, "--max-total=%d" % (8 << 20))
@@ -191,7 +213,7 @@ def total(h):
 
 
 def test(h):
-    scene = {"age": age, "idle": idle, "deaf": deaf, "total": total}[sys.argv[1]]
+    scene = {"age": age, "idle": idle, "deaf": deaf, "tail": tail, "total": total}[sys.argv[1]]
     scene(h, *sys.argv[2:])
 
 

@@ -178,10 +178,11 @@ static void on_flush(struct rota_flush *flush)
     rota_net_link_dispatch(link);
     if (link->closing)
         return;
-    if (rota_h2_finished(link->h2)) {
-        link->closing = true;
+    /* What waits in the socket may be the last reply, of which the peer takes as long as it likes. */
+    if (rota_h2_finished(link->h2) && rota_net_link_pending(link) == 0) {
+        link->closing = link->lingering = true;
         rota_net_link_bye(link);
-        rota_socket_close(link->socket);
+        rota_socket_finish(link->socket);
         return;
     }
     watch_writes(link);

@@ -152,9 +152,10 @@ static void close_conn(struct rota_conn *conn)
 {
     struct rota_net_link *link = ROTA_CONTAINER(conn, struct rota_net_link, conn);
 
-    if (link->closing)
+    if (link->closing && !link->lingering)
         return;
     link->closing = true;
+    link->lingering = false;
     link->closed_here = true;
     rota_socket_abort(link->socket);
 }

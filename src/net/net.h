@@ -41,7 +41,9 @@ void rota_socket_pause(struct rota_socket *socket);
 void rota_socket_resume(struct rota_socket *socket);
 /* Sends what is kept (1 s at most), then closes. on_closed follows from a later turn. */
 void rota_socket_close(struct rota_socket *socket);
-/* At once; on_closed follows from a later turn. */
+/* The same, but goes on while the peer takes something of it at least every 10 s, for 60 s in all. */
+void rota_socket_finish(struct rota_socket *socket);
+/* At once, also after one of those; on_closed follows from a later turn. */
 void rota_socket_abort(struct rota_socket *socket);
 const char *rota_socket_peer(const struct rota_socket *socket); /* "127.0.0.1:8001", "unix:/path" */
 

@@ -2,7 +2,8 @@
  *
  * Vocabulary: what write could not send at once is kept. Ending: nothing more is delivered; what is kept is sent, then the
  * peer's end of file is awaited while its bytes are thrown away, all of it at most LINGER_NS. A plain close with unread bytes
- * would make the system reset the connection and take unsent answers with it (RFC 1122 4.2.2.13).
+ * would make the system reset the connection and take unsent answers with it (RFC 1122 4.2.2.13). That may be megabytes, which the system
+ * has and the peer has not: a patient socket goes on while the peer takes some of them every STALL_NS, for PATIENCE_NS in all.
  * Invariants: on_closed comes from the report task, which is posted by finish() alone, exactly once; a socket's memory is
  * valid until then, so events may end the socket they come from. The watch is NULL before DIALING has succeeded and when OVER.
  * Elsewhere: getting connected (dial.c), accepting (listen.c).
@@ -13,9 +14,13 @@
 #include "loop/loop.h"
 #include "net/address.h"
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 
 #define LINGER_NS INT64_C(1000000000)
+#define STALL_NS INT64_C(10000000000)
+#define PATIENCE_NS INT64_C(60000000000)
 
 enum {
     READS_PER_EVENT = 1,   /* a buffer, before others get their turn: small frames in it keep the processor busy for milliseconds */
@@ -36,6 +41,9 @@ struct rota_socket {
     struct rota_poll *watch;
     struct rota_buffer kept;
     struct rota_host_timer linger;
+    int64_t patient_until_ns; /* ENDING; 0: not patient */
+    int64_t moved_ns; /* when the peer last took something, as the timer found */
+    size_t left_bytes; /* then */
     struct rota_host_task salvage; /* after a failed write: reads what the peer had sent, then finishes */
     struct rota_host_task report;
     bool paused;
@@ -130,10 +138,35 @@ static void advance_ending(struct rota_socket *s)
     }
 }
 
+/* What the peer has not taken yet, here and in the system. */
+static size_t left_bytes(const struct rota_socket *s)
+{
+    int in_system = 0;
+
+    (void)ioctl(rota_poll_fd(s->watch), SIOCOUTQ, &in_system);
+    return s->kept.tail - s->kept.head + (in_system > 0 ? (size_t)in_system : 0);
+}
+
+static bool may_linger_on(struct rota_socket *s, int64_t now_ns)
+{
+    size_t left;
+
+    if (now_ns >= s->patient_until_ns)
+        return false;
+    left = left_bytes(s);
+    if (left < s->left_bytes) {
+        s->left_bytes = left;
+        s->moved_ns = now_ns;
+    }
+    return now_ns - s->moved_ns < (left > 0 ? STALL_NS : LINGER_NS);
+}
+
 static void linger_over(struct rota_host_timer *timer, int64_t now_ns)
 {
-    (void)now_ns;
-    finish_ending(ROTA_CONTAINER(timer, struct rota_socket, linger));
+    struct rota_socket *s = ROTA_CONTAINER(timer, struct rota_socket, linger);
+
+    if (!may_linger_on(s, now_ns) || rota_host_timer_set(s->host, &s->linger, now_ns + LINGER_NS) < 0)
+        finish_ending(s);
 }
 
 static void begin_ending(struct rota_socket *s)
@@ -143,6 +176,11 @@ static void begin_ending(struct rota_socket *s)
     if (rota_host_timer_set(s->host, &s->linger, s->host->now_ns + LINGER_NS) < 0) {
         finish_ending(s);
         return;
+    }
+    if (s->patient_until_ns != 0) {
+        s->patient_until_ns = s->host->now_ns + PATIENCE_NS;
+        s->moved_ns = s->host->now_ns;
+        s->left_bytes = left_bytes(s);
     }
     advance_ending(s);
     update_watch(s);
@@ -318,6 +356,13 @@ void rota_socket_close(struct rota_socket *s)
         finish_ending(s);
     else if (s->state == OPEN)
         begin_ending(s);
+}
+
+void rota_socket_finish(struct rota_socket *s)
+{
+    if (s->state == OPEN)
+        s->patient_until_ns = INT64_MAX;
+    rota_socket_close(s);
 }
 
 void rota_socket_abort(struct rota_socket *s)

@@ -1,9 +1,10 @@
 /* peer_server.c - the Peer service of tests/peers/peer.proto, whose rules it keeps, and HelloService; for foreign clients.
  *
  *     peer_server [--port=127.0.0.1:0] [--max-age=MS] [--max-age-grace=MS] [--max-idle=MS] [--write-timeout=MS] [--max-total=BYTES]
+ *                 [--grace=MS]
  *
- * The first line says where it listens; then come a line per Peer call begun and ended, and `receive:NAME`. SIGTERM drains, and
- * the last line is `accepted N`, how many connections there were.
+ * The first line says where it listens; then come a line per Peer call begun and ended, and `receive:NAME`. SIGTERM drains (3 s
+ * unless told otherwise), and the last line is `accepted N`, how many connections there were.
  * One message of a call is at work at a time (struct work); the call is held meanwhile, so that the client waits too.
  */
 #include "peer.rota.h"
@@ -14,7 +15,6 @@
 #include <string.h>
 
 #define NS_PER_MS INT64_C(1000000)
-#define GRACE_MS 3000
 
 struct work {
     struct rota_server_call *call;
@@ -335,6 +335,8 @@ static const struct proto_hello_service_handlers hello_handlers = {.say = hello}
 
 /* --- The program --- */
 
+static int64_t grace_ms = 3000;
+
 static void on_drained(void *arg)
 {
     printf("accepted %llu\n", (unsigned long long)rota_server_stats(arg).connections_accepted);
@@ -345,7 +347,7 @@ static void on_drained(void *arg)
 static void on_signal(void *arg, int signum)
 {
     (void)signum;
-    rota_server_drain(arg, GRACE_MS, on_drained, arg);
+    rota_server_drain(arg, grace_ms, on_drained, arg);
 }
 
 /* False: what is that? */
@@ -358,7 +360,7 @@ static bool read_flags(int argc, char **argv, const char **ret_port, struct rota
     } flags[] = {
         {"--max-age=", &options->max_connection_age_ms},     {"--max-age-grace=", &options->max_connection_age_grace_ms},
         {"--max-idle=", &options->max_connection_idle_ms},   {"--write-timeout=", &options->write_timeout_ms},
-        {"--max-total=", &max_total_bytes},
+        {"--max-total=", &max_total_bytes},                   {"--grace=", &grace_ms},
     };
 
     for (int i = 1; i < argc; i++) {
