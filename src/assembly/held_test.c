@@ -3,6 +3,7 @@
 
 #define REPLY_BYTES (40 << 10) /* two fill the queue of a call (64 KiB); a third that is short fits into the window, whatever of it was given back */
 #define N_TURNS 50 /* in which everything that can happen happens */
+#define N_STREAMS 20 /* of 64 KiB, when the connection has 1 MiB */
 
 static uint8_t bytes[64 << 10];
 
@@ -89,10 +90,39 @@ static void a_blocked_send_hears_of_the_end_behind_what_is_held(void **unused)
     rota_loop_free(at.loop);
 }
 
+/* Their windows together are more than the connection's. */
+static void streams_that_are_not_read_do_not_stop_other_calls(void **unused)
+{
+    struct rota_slice text = ROTA_SLICE("1000 10000");
+    struct rota_call *calls[N_STREAMS];
+    struct test_server s;
+    void *message;
+
+    (void)unused;
+    assert_int_equal(rota_loop_new(NULL, &at.loop), 0);
+    test_server_open(&s, at.loop, "127.0.0.1:0", NULL);
+    at.channel = test_channel(at.loop, s.bound, NULL);
+    for (int i = 0; i < N_STREAMS; i++) {
+        assert_int_equal(rota_call_open(at.channel, &test_count, NULL, &calls[i]), 0);
+        assert_int_equal(rota_call_send(calls[i], &text), 0);
+        assert_true(rota_call_recv(calls[i], &message));
+        rota_codec_bytes.free(NULL, message, NULL);
+        for (int n = 0; n < N_TURNS; n++)
+            assert_int_equal(rota_loop_turn(at.loop), 0);
+        assert_true(test_echoes(at.channel, "for each message"));
+    }
+    for (int i = 0; i < N_STREAMS; i++)
+        assert_int_equal(rota_call_finish(calls[i]).code, ROTA_CANCELLED);
+    rota_channel_free(at.channel);
+    test_server_close(&s);
+    rota_loop_free(at.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_blocked_send_hears_of_the_end_behind_what_is_held),
+        cmocka_unit_test(streams_that_are_not_read_do_not_stop_other_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,8 +20,7 @@ bool rota_h2_data_head(struct rota_h2 *h2, const struct rota_h2_head *head)
         return rota_h2_broke(h2, ROTA_H2_FRAME_SIZE_ERROR, "DATA without room for its padding");
     if (head->length > h2->view)
         return rota_h2_broke(h2, ROTA_H2_FLOW_CONTROL_ERROR, "more DATA than the connection's window");
-    h2->view -= head->length;
-    h2->held += head->length;
+    rota_h2_window_used(h2, head->length);
     if (stream == NULL || rota_h2_stream_is_unsent(stream))
         return of_no_stream(h2, head->id);
     if (stream->peer_ended)

@@ -81,6 +81,64 @@ static void all_streams_together_stop_at_the_connection_window(void **state)
     pair_fini(&pair);
 }
 
+/* The program reads none of what four calls bring, though their windows together are twice the connection's, and makes a fifth. */
+static void a_clients_held_streams_leave_the_connection_to_others(void **state)
+{
+    static const struct rota_h2_options grown = {
+        .stream_window_bytes = CONN_WINDOW / 2, .conn_window_bytes = CONN_WINDOW, .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+    struct pair pair;
+
+    (void)state;
+    assert_int_equal(pair_init(&pair, NULL, &grown, &grown), 0);
+    pair_run(&pair);
+    pair.client.mute = pair.server.mute = pair.client.hold = true;
+    for (int n = 1; n <= 4; n++) {
+        assert_int_equal(pair_open(&pair, true), n);
+        pair_run(&pair);
+        assert_int_equal(pair_respond(&pair, n, false), 0);
+        assert_int_equal(pair_send(&pair.server, n, CONN_WINDOW, false), 0);
+        pair_run(&pair);
+        assert_int_equal(pair.client.total_bytes, n * (CONN_WINDOW / 2)); /* each its own window */
+    }
+    assert_int_equal(pair_open(&pair, true), 5);
+    pair_run(&pair);
+    assert_int_equal(pair_respond(&pair, 5, false), 0);
+    assert_int_equal(pair_send(&pair.server, 5, 1000, false), 0);
+    assert_int_equal(pair_trailers(&pair, 5), 0);
+    pair_run(&pair);
+    assert_int_equal(rota_h2_streams(pair.client.h2), 4);
+    pair_fini(&pair);
+}
+
+/* Whoever takes it: frames of 13 bytes, each of half a window. */
+static void the_connections_credit_comes_by_the_half_window(void **state)
+{
+    struct rota_h2_options large = small;
+    struct pair pair;
+
+    (void)state;
+    large.stream_window_bytes = 16 * CONN_WINDOW; /* so that streams need none */
+    for (int hold = 0; hold < 2; hold++) {
+        size_t before;
+
+        assert_int_equal(pair_init(&pair, NULL, &large, &large), 0);
+        pair_run(&pair);
+        pair.client.mute = pair.server.mute = true;
+        pair.client.hold = hold == 1;
+        assert_int_equal(pair_open(&pair, true), 1);
+        pair_run(&pair);
+        before = pair.client.out_bytes;
+        assert_int_equal(pair_respond(&pair, 1, false), 0);
+        for (int i = 0; i < 70; i++) {
+            assert_int_equal(pair_send(&pair.server, 1, CONN_WINDOW / 10, false), 0);
+            pair_run(&pair);
+        }
+        assert_int_equal(pair.client.total_bytes, 7 * CONN_WINDOW);
+        assert_int_equal(pair.client.out_bytes - before, 14 * 13);
+        pair_fini(&pair);
+    }
+}
+
 static void writable_comes_once_below_half_the_mark(void **state)
 {
     struct pair pair;
@@ -263,6 +321,8 @@ int main(void)
         cmocka_unit_test(a_body_larger_than_all_windows_arrives),
         cmocka_unit_test(a_sender_stops_at_the_stream_window),
         cmocka_unit_test(all_streams_together_stop_at_the_connection_window),
+        cmocka_unit_test(a_clients_held_streams_leave_the_connection_to_others),
+        cmocka_unit_test(the_connections_credit_comes_by_the_half_window),
         cmocka_unit_test(writable_comes_once_below_half_the_mark),
         cmocka_unit_test(unread_data_of_dead_streams_opens_the_window_again),
         cmocka_unit_test(trailers_pass_a_closed_window),

@@ -7,7 +7,8 @@
  * Invariants:
  *  - The map has the open streams and no others.
  *  - stream->n_events is the number of queued events that name it; a detached stream is freed with the last of them.
- *  - stream->unconsumed bytes came in on it and were not given back to the connection's window; freeing gives them back.
+ *  - stream->unconsumed bytes came in on it and were not taken by the owner; freeing gives them back to the connection's window, where
+ *    (on a server) they count against it.
  *  - What we send but DATA stands in h2->tx, whole frames in the order in which the peer is to see them, since header blocks and the
  *    answers to SETTINGS depend on what was said before. A small last message stands there too, so that it travels with its end.
  *  - Once h2->broken is set nothing is done any more. Once h2->fault is set, only tx is still sent, with our GOAWAY at its end.
@@ -186,7 +187,7 @@ struct rota_h2 {
 
     int64_t send_left; /* the connection's windows, as a stream's */
     int64_t view;
-    uint64_t held;
+    uint64_t held; /* server */
     uint32_t window_bytes; /* of a stream, ours, as announced */
 
     struct rota_h2_event *events; /* [events_head..events_tail) */
@@ -322,6 +323,7 @@ size_t rota_h2_send_pull(struct rota_h2 *h2, uint8_t *out, size_t cap);
 /* --- window.c --- */
 
 void rota_h2_window_init(struct rota_h2 *h2);
+void rota_h2_window_used(struct rota_h2 *h2, size_t bytes); /* the connection's, by the head of a DATA frame */
 void rota_h2_window_arrived(struct rota_h2 *h2, struct rota_h2_stream *stream, size_t bytes);
 void rota_h2_window_answer(struct rota_h2 *h2, const uint8_t *opaque); /* a ping was answered */
 void rota_h2_window_acked(struct rota_h2 *h2); /* SETTINGS were */

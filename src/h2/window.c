@@ -2,10 +2,13 @@
  *
  * Of a window's size some is held (it came in, or a frame's head has announced it), some is in the peer's view; the rest is told to it
  * when that is half of the size or more. So short messages cost no frame each.
+ * Against a client's connection nothing is held: its window is given back as bytes come, and what is not taken is bounded by the
+ * windows of the calls that the program has made. Otherwise a few that it does not read would stop those that it waits for. A server
+ * does not choose its calls, so there the connection's window bounds what they make it keep.
  * The windows follow what bdp.h says: its pings are sent after bulky DATA, its verdict is announced. DATA is bulky when a stream has
  * brought half a window in all, or all streams half the connection's since the last ping. So short calls are not pinged for.
  * A stream's window is announced by SETTINGS, which moves those of the open streams too; the connection's is twice as large, so that
- * one stream that is held leaves room for others. A peer may use a larger window as soon as it was announced, and the one that it
+ * on a server one stream that is held leaves room for others. A peer may use a larger window as soon as it was announced, and the one that it
  * began with until it has answered.
  * Source: RFC 9113, 6.5.3, 6.9.
  */
@@ -43,6 +46,15 @@ static void open_connection(struct rota_h2 *h2, bool at_once)
     rota_h2_tx_window_update(h2, 0, (uint32_t)more);
 }
 
+void rota_h2_window_used(struct rota_h2 *h2, size_t bytes)
+{
+    h2->view -= (int64_t)bytes;
+    if (h2->options.server)
+        h2->held += bytes;
+    else
+        open_connection(h2, false);
+}
+
 static void open_stream(struct rota_h2_stream *stream)
 {
     struct rota_h2 *h2 = stream->h2;
@@ -59,8 +71,10 @@ void rota_h2_window_release(struct rota_h2 *h2, struct rota_h2_stream *stream, s
 {
     if (bytes == 0)
         return;
-    h2->held -= bytes;
-    open_connection(h2, false);
+    if (h2->options.server) {
+        h2->held -= bytes;
+        open_connection(h2, false);
+    }
     if (stream == NULL)
         return;
     stream->held -= (uint32_t)bytes;
