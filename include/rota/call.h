@@ -45,7 +45,7 @@ struct rota_call_options {
     size_t message_size;
 };
 #define ROTA_MESSAGE_SIZE 8193
-#define ROTA_CALL_OPTIONS_INIT {.size = sizeof(struct rota_call_options)}
+#define ROTA_CALL_OPTIONS_INIT ROTA_SIZED(struct rota_call_options)
 
 /* --- Blocking --- */
 

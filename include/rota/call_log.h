@@ -23,7 +23,7 @@ struct rota_call_log_options {
     enum rota_log_level failure_level; /* of all others; default ROTA_LOG_INFO */
     int32_t max_per_second;            /* lines of either sort; how many were left out is said with the next. Default 100; -1: no limit */
 };
-#define ROTA_CALL_LOG_OPTIONS_INIT {.size = sizeof(struct rota_call_log_options)}
+#define ROTA_CALL_LOG_OPTIONS_INIT ROTA_SIZED(struct rota_call_log_options)
 
 /* options NULL: defaults. ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_call_log_new(const struct rota_call_log_options *options, struct rota_call_log **ret_call_log);

@@ -66,7 +66,7 @@ struct rota_channel_options {
     const char *zone; /* where the program runs, as servers register it; default: ROTA_ZONE of the environment; "": nowhere */
     bool frequent_keepalive; /* the servers allow it, as etcd's do: keepalive_time_ms may be as low as 1 s */
 };
-#define ROTA_CHANNEL_OPTIONS_INIT {.size = sizeof(struct rota_channel_options)}
+#define ROTA_CHANNEL_OPTIONS_INIT ROTA_SIZED(struct rota_channel_options)
 
 /* Opens without connecting: the first call or rota_channel_connect does that. options NULL: defaults.
  * ROTA_EPARSE, ROTA_EINVAL (target, service config, option: info says which), ROTA_ENOTFOUND (no resolver for the scheme),

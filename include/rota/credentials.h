@@ -27,7 +27,7 @@ struct rota_call_credentials {
     void *arg;
     bool allow_insecure; /* also where anybody on the way can read them */
 };
-#define ROTA_CALL_CREDENTIALS_INIT {.size = sizeof(struct rota_call_credentials)}
+#define ROTA_CALL_CREDENTIALS_INIT ROTA_SIZED(struct rota_call_credentials)
 
 /* Once for each request, on the loop's thread; not from a hook of the same call, but from the `get` of its other credentials it may be. status NULL or OK: the call goes on. Else it ends with "call credentials: " and the
  * message; codes that only servers may use (INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED,

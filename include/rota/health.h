@@ -23,7 +23,7 @@ struct rota_health_options {
     size_t size;          /* set by ROTA_HEALTH_OPTIONS_INIT */
     uint32_t max_watches; /* open at a time, further ones end RESOURCE_EXHAUSTED; default 10000 */
 };
-#define ROTA_HEALTH_OPTIONS_INIT {.size = sizeof(struct rota_health_options)}
+#define ROTA_HEALTH_OPTIONS_INIT ROTA_SIZED(struct rota_health_options)
 
 /* Adds the service to the server; "" is SERVING from the start. options NULL: defaults. ret_health may be NULL. ROTA_EEXIST, ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_health_add(struct rota_server *server, const struct rota_health_options *options, struct rota_health **ret_health);

@@ -28,7 +28,7 @@ struct rota_loop_options {
     void *uv_loop; /* a uv_loop_t to live on, which the application runs itself; default: one of its own */
     uint64_t seed; /* of all random choices on this loop; default 0: from the system */
 };
-#define ROTA_LOOP_OPTIONS_INIT {.size = sizeof(struct rota_loop_options)}
+#define ROTA_LOOP_OPTIONS_INIT ROTA_SIZED(struct rota_loop_options)
 
 /* options NULL: defaults. ROTA_ENOMEM, ROTA_EIO. */
 ROTA_API ROTA_MUST_USE rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop **ret_loop);

@@ -35,7 +35,7 @@ struct rota_metrics_options {
     const struct rota_alloc *alloc; /* used from all those loops' threads; default: malloc */
     uint32_t max_methods;           /* of all targets together; further ones are "other", with the target "other"; default 1000 */
 };
-#define ROTA_METRICS_OPTIONS_INIT {.size = sizeof(struct rota_metrics_options)}
+#define ROTA_METRICS_OPTIONS_INIT ROTA_SIZED(struct rota_metrics_options)
 
 /* options NULL: defaults. ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_metrics_new(const struct rota_metrics_options *options, struct rota_metrics **ret_metrics);

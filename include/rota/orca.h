@@ -26,7 +26,7 @@ struct rota_orca_options {
     double cores;            /* with measure: processors that the process may use up, for instance 0.5 of a container's quota; default: all
                               * that the system lets it run on. CPU utilization is the process's time on processors, over time, over this. */
 };
-#define ROTA_ORCA_OPTIONS_INIT {.size = sizeof(struct rota_orca_options)}
+#define ROTA_ORCA_OPTIONS_INIT ROTA_SIZED(struct rota_orca_options)
 
 /* Adds the service, and trailers. options NULL: defaults. ret_orca may be NULL. ROTA_EEXIST, ROTA_EINVAL (a negative option), ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_orca_add(struct rota_server *server, const struct rota_orca_options *options, struct rota_orca **ret_orca);

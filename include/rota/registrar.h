@@ -33,7 +33,7 @@ struct rota_registrar_options {
     void (*on_state)(void *arg, enum rota_registrar_state state, const struct rota_status *why); /* may be NULL; why OK when all is well */
     void *arg;
 };
-#define ROTA_REGISTRAR_OPTIONS_INIT {.size = sizeof(struct rota_registrar_options)}
+#define ROTA_REGISTRAR_OPTIONS_INIT ROTA_SIZED(struct rota_registrar_options)
 
 /* uri: as a target, "etcd://127.0.0.1:2379/service?dialect=grpclb". Starts at once, needs no registry to be there.
  * ROTA_EPARSE, ROTA_EINVAL: info says what. */

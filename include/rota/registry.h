@@ -23,7 +23,7 @@ struct rota_registry_options {
     const struct rota_log *log;     /* default: the loop's */
     const struct rota_tls_options *tls; /* as in a server's options */
 };
-#define ROTA_REGISTRY_OPTIONS_INIT {.size = sizeof(struct rota_registry_options)}
+#define ROTA_REGISTRY_OPTIONS_INIT ROTA_SIZED(struct rota_registry_options)
 
 /* Serves when it returns. ROTA_EADDRINUSE, ROTA_EIO, ROTA_EPARSE, ROTA_EINVAL, ROTA_EUNSUPPORTED (TLS, and OpenSSL 3 cannot be loaded), ROTA_ENOMEM: info says what. */
 ROTA_API ROTA_MUST_USE rota_err rota_registry_open(const struct rota_registry_options *options, struct rota_registry **ret_registry,

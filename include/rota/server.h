@@ -56,7 +56,7 @@ struct rota_server_options {
     int64_t max_connection_age_grace_ms; /* from then on; what is left is reset; default: no limit */
     int64_t max_connection_idle_ms;      /* without a call; then the connection is drained; default: no limit */
 };
-#define ROTA_SERVER_OPTIONS_INIT {.size = sizeof(struct rota_server_options)}
+#define ROTA_SERVER_OPTIONS_INIT ROTA_SIZED(struct rota_server_options)
 
 /* What a service does when one of its methods is called; generated code fills it in. All of it runs on the loop. */
 struct rota_handler {

@@ -2,18 +2,18 @@
 #ifndef ROTA_SLICE_H
 #define ROTA_SLICE_H
 
+#include <rota/api.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
+ROTA_BEGIN_DECLS
+
 struct rota_slice {
     const uint8_t *data; /* may be NULL when size is 0 */
     size_t size;
 };
-
-/* A slice of a string literal. */
-#define ROTA_SLICE(literal) ((struct rota_slice){(const uint8_t *)("" literal), sizeof(literal) - 1})
 
 static inline struct rota_slice rota_slice(const void *data, size_t size)
 {
@@ -32,4 +32,12 @@ static inline bool rota_slice_equal(struct rota_slice a, struct rota_slice b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* A slice of a string literal; in C a constant. */
+#ifdef __cplusplus
+#define ROTA_SLICE(literal) rota_slice("" literal, sizeof(literal) - 1)
+#else
+#define ROTA_SLICE(literal) ((struct rota_slice){(const uint8_t *)("" literal), sizeof(literal) - 1})
+#endif
+
+ROTA_END_DECLS
 #endif

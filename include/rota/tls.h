@@ -32,7 +32,7 @@ struct rota_tls_options {
     bool check_address;
     bool plaintext; /* no TLS at all, on purpose; nothing else may be given. rota_tls_insecure has it */
 };
-#define ROTA_TLS_OPTIONS_INIT {.size = sizeof(struct rota_tls_options)}
+#define ROTA_TLS_OPTIONS_INIT ROTA_SIZED(struct rota_tls_options)
 
 /* Plaintext on purpose, for networks that are trusted: options.tls = &rota_tls_insecure. */
 ROTA_API extern const struct rota_tls_options rota_tls_insecure;
