@@ -33,7 +33,7 @@ static void note(void *arg, rota_err err, const char *detail, const struct rota_
 
 /* --- A name server --- */
 
-enum reply { SILENT, TWO_A_ONE_AAAA, NO_SUCH_NAME, ADDRESSLESS, ONLY_AAAA, RECORDS };
+enum reply { SILENT, TWO_A_ONE_AAAA, NO_SUCH_NAME, ADDRESSLESS, ONLY_AAAA, RECORDS, SILENT_ON_AAAA, SILENT_ON_A };
 
 struct name_server {
     int fd;
@@ -82,6 +82,7 @@ static size_t put_records(uint8_t *out)
     return size + 8;
 }
 
+/* 0: none. */
 static size_t answer(const struct name_server *server, uint8_t *packet, size_t size)
 {
     size_t question_end = 12;
@@ -91,11 +92,13 @@ static size_t answer(const struct name_server *server, uint8_t *packet, size_t s
     bool v6 = packet[question_end + 2] == 28;
     question_end += 5;
     assert_true(question_end <= size);
+    if (server->reply == SILENT || server->reply == (v6 ? SILENT_ON_AAAA : SILENT_ON_A))
+        return 0;
     packet[2] = 0x81; /* a response, recursion desired and available, no error */
     packet[3] = (uint8_t)(0x80 | (server->reply == NO_SUCH_NAME ? 3 : 0));
     memset(packet + 6, 0, 6);
     size = question_end;
-    if (server->reply == TWO_A_ONE_AAAA || (server->reply == ONLY_AAAA && v6)) {
+    if (server->reply == TWO_A_ONE_AAAA || server->reply >= SILENT_ON_AAAA || (server->reply == ONLY_AAAA && v6)) {
         packet[7] = v6 ? 1 : 2;
         size += put_address(packet + size, v6, 1);
         if (!v6)
@@ -121,8 +124,9 @@ static void asked(uv_poll_t *handle, int status, int events)
     if (size < 12)
         return;
     server->n_asked++;
-    if (server->reply != SILENT)
-        sendto(server->fd, packet, answer(server, packet, (size_t)size), 0, (struct sockaddr *)&from, from_size);
+    size = (ssize_t)answer(server, packet, (size_t)size);
+    if (size > 0)
+        sendto(server->fd, packet, (size_t)size, 0, (struct sockaddr *)&from, from_size);
 }
 
 static void serve_names(struct name_server *server, struct net_fixture *f, enum reply reply)
@@ -160,6 +164,8 @@ static const struct lookup_case {
     {"below localhost, any case", "a.LocalHost.", SILENT, 0, 0, "127.0.0.1:80 ", "[::1]:80 "},
     {"both families", "name.test", TWO_A_ONE_AAAA, 0, 2, "192.0.2.1:80 ", "[2001:db8::1]:80 "},
     {"one family", "name.test", ONLY_AAAA, 0, 2, "[2001:db8::1]:80 ", ""},
+    {"one family, and nothing said of IPv6", "name.test", SILENT_ON_AAAA, 0, 3, "192.0.2.1:80 ", "192.0.2.2:80 "},
+    {"one family, and nothing said of IPv4", "name.test", SILENT_ON_A, 0, 3, "[2001:db8::1]:80 ", ""},
     {"no such name", "name.test", NO_SUCH_NAME, ROTA_ENOTFOUND, 1, "name.test: no such host", ""},
     {"a name without addresses", "name.test", ADDRESSLESS, ROTA_ENOTFOUND, 1, "name.test: the host has no address", ""},
     {"no name", "a..b", TWO_A_ONE_AAAA, ROTA_ENOTFOUND, 0, "a..b: not a host name", ""},
@@ -174,13 +180,16 @@ static void names_become_addresses(void **state)
         struct rota_lookup *lookup;
         struct name_server server;
         struct net_fixture f;
+        int64_t begun_ns;
 
         print_message("%s\n", c->rule);
         net_fixture_init(&f);
         serve_names(&server, &f, c->reply);
+        begun_ns = rota_loop_now_ns(f.loop);
         assert_int_equal(rota_lookup_start_at(f.loop, server.address, rota_slice_str(c->host), 80, note, &result, &lookup), 0);
         assert_false(result.done);
         turn_until(&f, &result.done);
+        assert_in_range(rota_loop_now_ns(f.loop) - begun_ns, 0, INT64_C(5000000000));
         const char *got = c->want < 0 ? result.detail : result.addresses;
         if (result.err != c->want || strstr(got, c->first) == NULL || strstr(got, c->other) == NULL)
             fail_msg("%d \"%s\"", result.err, got);
