@@ -28,7 +28,7 @@ setup:
 
 build:
 	@dev/setup --check build
-	@cmake --preset release -DCMAKE_INSTALL_PREFIX="$(abspath $(PREFIX))" --log-level=WARNING
+	@cmake --preset release -DCMAKE_INSTALL_PREFIX="$$(realpath -ms -- "$(PREFIX)")" --log-level=WARNING
 	@$(cmake_build)
 
 demo:
@@ -41,7 +41,7 @@ test:
 	@dev/test
 
 install: build
-	@DESTDIR="$(DESTDIR)" cmake --install $(release) --prefix "$(abspath $(PREFIX))"
+	@DESTDIR="$(DESTDIR)" cmake --install $(release) --prefix "$$(realpath -ms -- "$(PREFIX)")"
 
 fuzz:
 	@dev/setup test

@@ -86,9 +86,17 @@ function(rota_install)
     endforeach()
     list(JOIN requires ", " ROTA_REQUIRES_PRIVATE)
     string(REPLACE ">=" " >= " ROTA_REQUIRES "${rota_pc_protobuf-c}")
-    # Relative, so that an installed tree may be moved and `cmake --install --prefix` need not configure again.
-    file(RELATIVE_PATH ROTA_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
-    string(REGEX REPLACE "/$" "" ROTA_PC_TO_PREFIX ${ROTA_PC_TO_PREFIX})
+    # Relative, so that an installed tree may be moved and `cmake --install --prefix` need not configure again; unless the folder
+    # for libraries is absolute.
+    set(ROTA_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
+    if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
+        file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+        string(REGEX REPLACE "/$" "" ROTA_PC_PREFIX "\${pcfiledir}/${up}")
+    endif()
+    foreach(dir LIBDIR INCLUDEDIR BINDIR)
+        set(ROTA_PC_${dir} "\${prefix}")
+        cmake_path(APPEND ROTA_PC_${dir} ${CMAKE_INSTALL_${dir}}) # an absolute one stands alone
+    endforeach()
     configure_file(${PROJECT_SOURCE_DIR}/cmake/rota.pc.in ${PROJECT_BINARY_DIR}/rota.pc @ONLY)
     install(FILES ${PROJECT_BINARY_DIR}/rota.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endfunction()
