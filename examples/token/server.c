@@ -1,13 +1,16 @@
 /* server.c - serves proto.HelloService to those whose calls carry a token that it knows. usage: server ADDRESS TOKEN=NAME...
  *
  * An interceptor looks at the token before the handler hears of a call, and leaves the name for the handler. Another one, outside of
- * it, logs every call, also those that were refused. SIGUSR1 writes the metrics to standard output.
+ * it, logs every call, also those that were refused. SIGUSR1 writes the metrics to standard output. On SIGTERM or SIGINT no new calls
+ * are taken, and those that there are get ten seconds.
  */
 #include "hello.rota.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+
+#define GRACE_MS 10000
 
 /* --- Authentication --- */
 
@@ -83,10 +86,24 @@ static void on_usr1(void *arg, int signum)
     fflush(stdout);
 }
 
+struct app {
+    struct rota_loop *loop;
+    struct rota_server *server;
+};
+
+static void on_drained(void *arg)
+{
+    struct app *app = arg;
+
+    rota_loop_stop(app->loop);
+}
+
 static void on_term(void *arg, int signum)
 {
+    struct app *app = arg;
+
     (void)signum;
-    rota_loop_stop(arg);
+    rota_server_drain(app->server, GRACE_MS, on_drained, app);
 }
 
 int main(int argc, char **argv)
@@ -96,11 +113,10 @@ int main(int argc, char **argv)
     struct rota_call_log_options log_options = ROTA_CALL_LOG_OPTIONS_INIT;
     struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
     struct rota_server_interceptor interceptors[4] = {{&rota_call_log_server, NULL}, {&rota_metrics_server, NULL}, {&token_check, &tokens}, {NULL, NULL}};
-    struct rota_signal *signals[2] = {NULL};
+    struct rota_signal *signals[3] = {NULL};
     struct rota_call_log *call_log = NULL;
     struct rota_metrics *metrics = NULL;
-    struct rota_server *server = NULL;
-    struct rota_loop *loop = NULL;
+    struct app app = {NULL, NULL};
     struct rota_errinfo info = {"out of memory"};
     char bound[ROTA_ADDRESS_TEXT_SIZE];
     int exit_code = 1;
@@ -110,27 +126,28 @@ int main(int argc, char **argv)
         return 2;
     }
     log_options.ok_level = ROTA_LOG_INFO;
-    if (rota_loop_new(NULL, &loop) < 0 || rota_call_log_new(&log_options, &call_log) < 0 || rota_metrics_new(NULL, &metrics) < 0 ||
-        rota_signal_new(loop, SIGUSR1, on_usr1, metrics, &signals[0]) < 0 || rota_signal_new(loop, SIGTERM, on_term, loop, &signals[1]) < 0)
+    if (rota_loop_new(NULL, &app.loop) < 0 || rota_call_log_new(&log_options, &call_log) < 0 || rota_metrics_new(NULL, &metrics) < 0 ||
+        rota_signal_new(app.loop, SIGUSR1, on_usr1, metrics, &signals[0]) < 0 || rota_signal_new(app.loop, SIGTERM, on_term, &app, &signals[1]) < 0 ||
+        rota_signal_new(app.loop, SIGINT, on_term, &app, &signals[2]) < 0)
         goto out;
     interceptors[0].arg = call_log;
     interceptors[1].arg = metrics;
-    options.loop = loop;
+    options.loop = app.loop;
     options.interceptors = interceptors;
-    if (rota_server_new(&options, &server, &info) < 0 || proto_hello_service_add(server, &handlers, NULL) < 0 ||
-        rota_server_listen(server, argv[1], bound, &info) < 0)
+    if (rota_server_new(&options, &app.server, &info) < 0 || proto_hello_service_add(app.server, &handlers, NULL) < 0 ||
+        rota_server_listen(app.server, argv[1], bound, &info) < 0)
         goto out;
     printf("serving on %s\n", bound);
     fflush(stdout);
-    exit_code = rota_loop_run(loop) < 0;
+    exit_code = rota_loop_run(app.loop) < 0;
 out:
     if (exit_code != 0)
         fprintf(stderr, "server: %s\n", info.text);
-    rota_server_free(server);
-    rota_signal_free(signals[0]);
-    rota_signal_free(signals[1]);
+    rota_server_free(app.server);
+    for (int i = 0; i < 3; i++)
+        rota_signal_free(signals[i]);
     rota_metrics_free(metrics);
     rota_call_log_free(call_log);
-    rota_loop_free(loop);
+    rota_loop_free(app.loop);
     return exit_code;
 }

@@ -1,6 +1,7 @@
 /* own_poll.c - inside somebody else's event loop: one descriptor and a timeout. usage: own_poll TARGET */
 #include "hello.rota.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 
@@ -40,7 +41,7 @@ int main(int argc, char **argv)
         struct pollfd fds[1] = {{.fd = rota_loop_fd(options.loop), .events = POLLIN}}; /* and the program's own */
         int timeout_ms = rota_loop_timeout_ms(options.loop); /* sends what is waiting, so before every poll */
 
-        if (poll(fds, 1, timeout_ms) < 0)
+        if (poll(fds, 1, timeout_ms) < 0 && errno != EINTR)
             return 1;
         rota_loop_turn(options.loop);
     }
