@@ -1,7 +1,9 @@
 /* balance.c - the policy trees of a channel: feeds them lists, lends them subchannels, replaces them gracefully.
  *
- * A config that wants another policy gets a tree beside the one in use; that takes over as soon as it has taken the list and is
- * not CONNECTING any more, or when the old one is not READY either (as C-core's and grpc-go's graceful switch). New lists go to the newer of the two.
+ * A config that wants another policy gets a tree beside the one in use; that takes over as soon as it is not CONNECTING any more,
+ * or when the old one is not READY either (as C-core's and grpc-go's graceful switch). New lists go to the newer of the two.
+ * A list that a tree refuses is given again in a second, or a new one; never for an update, which refusing brings about. A new tree
+ * that lacks the memory for its list leaves the one in use, if READY, for STARVED_NS; one that refuses for another reason does not: its picks say why.
  * Invariants: picks come from `current` only. A balance stays in its slot, and holds of subchannels are kept by slot. Trees are
  * made, fed and freed in the channel's task, thus never from inside one of them.
  */
@@ -9,6 +11,8 @@
 #include "base/log.h"
 #include "channel/sides.h"
 #include "lb/tree.h"
+
+#define STARVED_NS INT64_C(10000000000)
 
 struct rota_balance {
     struct rota_channel *channel;
@@ -18,6 +22,8 @@ struct rota_balance {
     unsigned slot;
     uint64_t number; /* never used twice: a pick of a tree that is gone is told by it */
     struct rota_status why; /* of the last TRANSIENT_FAILURE */
+    bool refused, starved;  /* the last list, for any reason but its being empty; for want of memory */
+    int64_t starved_ns;     /* since when */
 };
 
 static rota_err get(void *owner, const struct rota_endpoint *endpoint, size_t address_index, struct rota_lb_subchannel *hold)
@@ -157,13 +163,21 @@ static rota_err settle_trees(struct rota_channel *channel, struct rota_balance *
     return 0;
 }
 
+/* The one in use serves on. */
+static bool stays(const struct rota_channel *channel)
+{
+    const struct rota_balance *pending = channel->pending;
+
+    if (rota_balance_state(channel->current) != ROTA_CONN_READY)
+        return false;
+    return rota_balance_state(pending) == ROTA_CONN_CONNECTING || (pending->starved && channel->host->now_ns - pending->starved_ns < STARVED_NS);
+}
+
 static void take_over(struct rota_channel *channel)
 {
     struct rota_balance *old = channel->current;
 
-    if (channel->pending == NULL)
-        return;
-    if ((rota_balance_state(channel->pending) == ROTA_CONN_CONNECTING || channel->list_new) && rota_balance_state(old) == ROTA_CONN_READY)
+    if (channel->pending == NULL || stays(channel))
         return;
     rota_log_write(channel->log, ROTA_LOG_INFO, "channel", "policy %s takes over from %s", rota_lb_config_name(channel->pending->config->lb),
         rota_lb_config_name(old->config->lb));
@@ -173,32 +187,60 @@ static void take_over(struct rota_channel *channel)
     rota_channel_note(channel, ROTA_TODO_PICK);
 }
 
+static rota_err feed(struct rota_balance *balance)
+{
+    const struct rota_channel *channel = balance->channel;
+    rota_err err = rota_lb_tree_endpoints(balance->tree, channel->endpoints, channel->n_endpoints, channel->host->now_ns);
+
+    if (err == ROTA_EINVAL) /* the policy says so in its state, and the tree has asked for another list */
+        err = 0;
+    if (err == ROTA_ENOMEM && !balance->starved)
+        balance->starved_ns = channel->host->now_ns;
+    balance->starved = err == ROTA_ENOMEM;
+    balance->refused = err < 0;
+    return err;
+}
+
+static void complain(struct rota_channel *channel, rota_err err, bool first)
+{
+    const char *policy = rota_lb_config_name(channel->config->lb);
+
+    if (first)
+        rota_log_write(channel->log, ROTA_LOG_WARN, "channel", "%s: policy %s: %s; it is tried again each second",
+            channel->target->text, policy, rota_err_text(err));
+    rota_channel_fail(channel, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_UNAVAILABLE, "policy %s: %s", policy, rota_err_text(err));
+    rota_channel_try_again(channel);
+}
+
 void rota_balance_apply(struct rota_channel *channel)
 {
-    struct rota_balance *newest;
-    bool added;
+    struct rota_balance *newest = NULL;
+    bool added, first;
     rota_err err;
 
     if (!channel->listed || channel->config == NULL)
         return;
     err = settle_trees(channel, &newest, &added);
+    first = newest == NULL ? !channel->failed : !newest->refused;
     if (err == 0 && (added || channel->list_new)) {
-        err = rota_lb_tree_endpoints(newest->tree, channel->endpoints, channel->n_endpoints, channel->host->now_ns);
         channel->list_new = false;
-        if (err == ROTA_EINVAL) /* the policy says so in its state, and the tree has asked for another list */
-            err = 0;
+        err = feed(newest);
     }
-    if (err < 0) {
-        channel->list_new = true;
-        rota_channel_fail(channel, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_UNAVAILABLE, "policy %s: %s",
-            rota_lb_config_name(channel->config->lb), rota_err_text(err));
-        rota_channel_try_again(channel);
-    } else {
+    if (err < 0)
+        complain(channel, err, first);
+    else
         channel->failed = false;
-    }
     take_over(channel);
     rota_channel_review(channel);
     rota_channel_note(channel, ROTA_TODO_PICK);
+}
+
+void rota_balance_try_again(struct rota_channel *channel)
+{
+    const struct rota_balance *newest = channel->pending != NULL ? channel->pending : channel->current;
+
+    if (newest != NULL && newest->refused)
+        channel->list_new = true;
 }
 
 void rota_balance_drop_all(struct rota_channel *channel)

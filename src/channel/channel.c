@@ -90,6 +90,7 @@ static void fire_again(struct rota_host_timer *timer, int64_t now_ns)
             rota_resolution_start(channel);
         rota_channel_review(channel);
     }
+    rota_balance_try_again(channel);
     rota_channel_note(channel, ROTA_TODO_BALANCE);
 }
 

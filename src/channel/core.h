@@ -150,6 +150,7 @@ void rota_resolution_refresh(struct rota_channel *channel);
 
 /* balance.c */
 void rota_balance_apply(struct rota_channel *channel);
+void rota_balance_try_again(struct rota_channel *channel); /* the next apply gives a list that was refused once more */
 void rota_balance_drop_all(struct rota_channel *channel);
 enum rota_conn_state rota_balance_state(const struct rota_balance *balance);
 const char *rota_balance_trouble(const struct rota_channel *channel); /* what stands between calls and connections, or "" */

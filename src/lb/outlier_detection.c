@@ -183,7 +183,7 @@ static rota_err take_list(struct outlier_detection *od, const struct rota_endpoi
     rota_err err = make_roster(od, endpoints, count, cmds, &roster);
 
     if (err < 0) {
-        rota_wrapper_starved(&od->wrapper, cmds);
+        rota_wrapper_refused(&od->wrapper, err, cmds);
         return err;
     }
     err = rota_wrapper_endpoints(&od->wrapper, endpoints, count, cmds);

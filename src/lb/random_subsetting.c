@@ -57,7 +57,7 @@ static rota_err on_endpoints(void *state, const struct rota_endpoint *const *end
     if (kept > 0 || (count == 0 && mine != NULL))
         err = rota_wrapper_endpoints(&rs->wrapper, mine, kept, cmds);
     else
-        rota_wrapper_starved(&rs->wrapper, cmds);
+        rota_wrapper_refused(&rs->wrapper, ROTA_ENOMEM, cmds);
     rota_alloc_free(alloc, mine);
     return err == 0 && count == 0 ? ROTA_EINVAL : err;
 }

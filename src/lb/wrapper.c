@@ -3,8 +3,6 @@
 #include "base/alloc.h"
 #include "lb/config_json.h"
 
-static const struct rota_status no_memory = {ROTA_UNAVAILABLE, "out of memory while taking over the list of servers"};
-
 static void report(struct rota_wrapper *w, enum rota_conn_state conn, const struct rota_status *why, struct rota_lb_cmds *cmds)
 {
     w->state = (uint8_t)conn;
@@ -49,14 +47,18 @@ rota_err rota_wrapper_endpoints(struct rota_wrapper *w, const struct rota_endpoi
         }
     }
     if (err < 0)
-        rota_wrapper_starved(w, cmds);
+        rota_wrapper_refused(w, err, cmds);
     return err;
 }
 
-void rota_wrapper_starved(struct rota_wrapper *w, struct rota_lb_cmds *cmds)
+void rota_wrapper_refused(struct rota_wrapper *w, rota_err err, struct rota_lb_cmds *cmds)
 {
-    if (w->child == NULL)
-        report(w, ROTA_CONN_TRANSIENT_FAILURE, &no_memory, cmds);
+    struct rota_status why;
+
+    if (w->child != NULL)
+        return;
+    rota_status_set(&why, ROTA_UNAVAILABLE, "%s while taking over the list of servers", rota_err_text(err));
+    report(w, ROTA_CONN_TRANSIENT_FAILURE, &why, cmds);
 }
 
 void rota_wrapper_on_resolver_error(void *state, const struct rota_status *why, int64_t now_ns, struct rota_lb_cmds *cmds)

@@ -29,7 +29,7 @@ void rota_wrapper_fini(void *state); /* fini, when the policy has nothing of its
 /* Makes the child if need be. ROTA_ENOMEM and what rota_lb_child_new has. */
 rota_err rota_wrapper_endpoints(struct rota_wrapper *w, const struct rota_endpoint *const *endpoints, size_t count, struct rota_lb_cmds *cmds);
 /* A list could not be taken over: calls hear of it, unless there is a child that serves on. */
-void rota_wrapper_starved(struct rota_wrapper *w, struct rota_lb_cmds *cmds);
+void rota_wrapper_refused(struct rota_wrapper *w, rota_err err, struct rota_lb_cmds *cmds);
 
 void rota_wrapper_on_resolver_error(void *state, const struct rota_status *why, int64_t now_ns, struct rota_lb_cmds *cmds);
 void rota_wrapper_on_child(void *state, struct rota_lb_child *child, void *tag, enum rota_conn_state conn, const struct rota_status *why,
