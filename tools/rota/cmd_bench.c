@@ -192,11 +192,6 @@ static int run(int argc, char **argv)
         snprintf(config, sizeof(config), "{\"loadBalancingConfig\":[{\"%s\":{}}]}", policy);
         connect.service_config = config;
     }
-    if ((size_t)snprintf(app.path, sizeof(app.path), "/%s", words[1] + (words[1][0] == '/')) >= sizeof(app.path) ||
-        strchr(app.path + 1, '/') == NULL) {
-        rota_fail("bench", "%s: a method is written SERVICE/METHOD", words[1]);
-        return ROTA_EXIT_USAGE;
-    }
     if (n_words < 2) {
         rota_fail("bench", "TARGET and SERVICE/METHOD are needed; for example 127.0.0.1:8001 proto.HelloService/Say");
         return ROTA_EXIT_USAGE;
