@@ -29,6 +29,7 @@
 #define DRAWS 6
 #define DEAR 100
 #define LOAD_UNKNOWN 1e15 /* of one with calls and no answer yet */
+#define COST_GUESSED 1 /* below any that is measured */
 #define USUAL_MIN_NS 1e3
 #define USUAL_UP 1.01
 #define USUAL_DOWN 0.97
@@ -47,7 +48,6 @@ struct adaptive {
     double forget_ns;
     double gap_ns; /* between picks, on average */
     int64_t last_pick_ns;
-    double last_ns; /* the latency of who answered last */
     double usual; /* a load that a quarter of the chosen stay below; 0: not known */
 };
 
@@ -63,70 +63,90 @@ static double fault_of(const struct adaptive *a, const struct adaptive_leaf *lea
     return leaf->fault * exp(-(double)(now_ns - leaf->fault_ns) / (FAULT_MEMORY * a->forget_ns));
 }
 
-static double load_of(const struct adaptive *a, const struct rota_ready *ready, int64_t now_ns)
-{
-    struct adaptive_leaf *leaf = adaptive_leaf_of(ready->leaf);
-    double cost_ns = rota_ewma_read(&leaf->ewma, now_ns, a->forget_ns);
+/* Who were drawn for a pick. */
+struct draw {
+    const struct rota_ready *ready[CHOICES];
+    uint32_t n;
+};
 
-    if (cost_ns == 0 && leaf->n_timed == 0 && leaf->leaf.n_calls > 0) {
-        cost_ns = a->last_ns / 2; /* it has streams and was never asked anything else: so it is asked */
-    } else if (leaf->n_timed > 0 && cost_ns > 0) {
-        double age_ns = ((double)(now_ns / 1000) - (double)leaf->since_us / leaf->n_timed) * 1000;
-        cost_ns = age_ns > cost_ns ? age_ns : cost_ns;
+/* One that has streams and was never asked anything else is taken to be as fast as the fastest known of those it is compared with; for a unary call,
+ * whose answer will tell, as twice as fast. */
+static double guess(const struct adaptive *a, const struct draw *d, const struct rota_call_info *call)
+{
+    double least_ns = 0;
+
+    for (uint32_t i = 0; i < d->n; i++) {
+        double cost_ns = rota_ewma_read(&adaptive_leaf_of(d->ready[i]->leaf)->ewma, call->now_ns, a->forget_ns);
+        if (cost_ns > 0 && (least_ns == 0 || cost_ns < least_ns))
+            least_ns = cost_ns;
     }
-    return rota_ewma_load(cost_ns * (1 + FAULT_FACTOR * fault_of(a, leaf, now_ns)), leaf->leaf.n_calls);
+    if (least_ns == 0)
+        return COST_GUESSED;
+    return call->streaming ? least_ns : least_ns / 2;
 }
 
-static double rate(const struct adaptive *a, const struct rota_ready *ready, const struct rota_call_info *call)
+static double load_of(const struct adaptive *a, const struct draw *d, struct adaptive_leaf *leaf, const struct rota_call_info *call)
 {
-    double load = load_of(a, ready, call->now_ns);
+    double cost_ns = rota_ewma_read(&leaf->ewma, call->now_ns, a->forget_ns);
 
-    if (call->trace != NULL) {
-        struct adaptive_leaf *leaf = adaptive_leaf_of(ready->leaf);
+    if (cost_ns == 0 && leaf->n_timed == 0 && leaf->leaf.n_calls > 0) {
+        cost_ns = guess(a, d, call);
+    } else if (leaf->n_timed > 0 && cost_ns > 0) {
+        double age_ns = ((double)(call->now_ns / 1000) - (double)leaf->since_us / leaf->n_timed) * 1000;
+        cost_ns = age_ns > cost_ns ? age_ns : cost_ns;
+    }
+    return rota_ewma_load(cost_ns * (1 + FAULT_FACTOR * fault_of(a, leaf, call->now_ns)), leaf->leaf.n_calls);
+}
 
+static double rate(const struct adaptive *a, const struct draw *d, const struct rota_ready *ready, const struct rota_call_info *call)
+{
+    struct adaptive_leaf *leaf = adaptive_leaf_of(ready->leaf);
+    double load = load_of(a, d, leaf, call);
+
+    if (call->trace != NULL)
         rota_lb_trace(call, leaf->leaf.endpoint, load, "latency %.3f ms, %u calls under way, %.0f %% faults",
             rota_ewma_read(&leaf->ewma, call->now_ns, a->forget_ns) / 1e6, (unsigned)leaf->leaf.n_calls, fault_of(a, leaf, call->now_ns) * 100);
-    }
     return load;
 }
 
 /* Who is considered: the first by chance, the others by chance among the rest. What is known of them is on its way from memory when it is read. */
-static uint32_t draw(const struct rota_petiole *leaves, int64_t now_ns, const struct rota_ready *drawn[CHOICES])
+static void draw(const struct rota_petiole *leaves, int64_t now_ns, struct draw *ret_drawn)
 {
     uint32_t n = leaves->n_ready < CHOICES ? leaves->n_ready : CHOICES, at = rota_petiole_sample(leaves, now_ns);
 
-    drawn[0] = &leaves->ready[at];
+    ret_drawn->n = n;
+    ret_drawn->ready[0] = &leaves->ready[at];
     for (uint32_t i = 1; i < n; i++)
-        drawn[i] = &leaves->ready[(at + 1 + rota_lb_random_below(leaves->env, leaves->n_ready - 1)) % leaves->n_ready];
+        ret_drawn->ready[i] = &leaves->ready[(at + 1 + rota_lb_random_below(leaves->env, leaves->n_ready - 1)) % leaves->n_ready];
     for (uint32_t i = 0; i < n; i++) {
-        __builtin_prefetch(&drawn[i]->leaf->n_calls, 1);
-        __builtin_prefetch(&adaptive_leaf_of(drawn[i]->leaf)->since_us, 1);
+        __builtin_prefetch(&ret_drawn->ready[i]->leaf->n_calls, 1);
+        __builtin_prefetch(&adaptive_leaf_of(ret_drawn->ready[i]->leaf)->since_us, 1);
     }
-    return n;
 }
 
 static const struct rota_ready *best_of_drawn(const struct adaptive *a, const struct rota_call_info *call, double *ret_load)
 {
     const struct rota_petiole *leaves = &a->policy.leaves;
-    const struct rota_ready *drawn[CHOICES], *best;
-    uint32_t n = draw(leaves, call->now_ns, drawn);
+    const struct rota_ready *best;
+    struct draw d;
     double least;
 
-    best = drawn[0];
+    draw(leaves, call->now_ns, &d);
+    best = d.ready[0];
     *ret_load = 0;
-    if (n == 1 && call->trace == NULL)
+    if (d.n == 1 && call->trace == NULL)
         return best;
-    least = rate(a, best, call);
-    for (uint32_t i = 1; i < n; i++) {
+    least = rate(a, &d, best, call);
+    for (uint32_t i = 1; i < d.n; i++) {
         double load;
-        if (!rota_petiole_takes(leaves, drawn[i]->leaf, call->now_ns)) {
-            rota_lb_trace(call, drawn[i]->leaf->endpoint, NAN, "spared: it has just come up");
+        if (!rota_petiole_takes(leaves, d.ready[i]->leaf, call->now_ns)) {
+            rota_lb_trace(call, d.ready[i]->leaf->endpoint, NAN, "spared: it has just come up");
             continue;
         }
-        load = rate(a, drawn[i], call);
+        load = rate(a, &d, d.ready[i], call);
         if (load < least) {
             least = load;
-            best = drawn[i];
+            best = d.ready[i];
         }
     }
     *ret_load = least;
@@ -206,7 +226,6 @@ static void learn(struct adaptive *a, struct adaptive_leaf *leaf, const struct r
 {
     bool fault = rota_ewma_learn(&leaf->ewma, outcome, a->forget_ns, SAMPLE_WEIGHT);
 
-    a->last_ns = leaf->ewma.cost_ns;
     if (!fault && leaf->fault == 0)
         return;
     leaf->fault = fault_of(a, leaf, outcome->ended_ns);

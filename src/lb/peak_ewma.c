@@ -28,7 +28,6 @@ struct ewma_leaf {
 struct peak_ewma {
     struct rota_petiole_policy policy;
     double decay_ns;
-    double last_ns; /* the latency of who answered last */
 };
 
 static rota_err read_config(const struct rota_lb_env *env, const json_t *object, void *config, struct rota_errinfo *info)
@@ -54,10 +53,13 @@ static struct ewma_leaf *ewma_leaf_of(struct rota_leaf *leaf)
     return ROTA_CONTAINER(leaf, struct ewma_leaf, leaf);
 }
 
-/* One that has streams and was never asked anything else counts as half of what another one is known to be: so it is asked. */
-static double guess(const struct peak_ewma *pe, const struct ewma_leaf *leaf)
+/* One that has streams and was never asked anything else is taken to be as fast as the other one; for a unary call, whose answer will tell,
+ * as twice as fast. */
+static double guess(const struct peak_ewma *pe, const struct ewma_leaf *leaf, const struct rota_ready *other, const struct rota_call_info *call)
 {
-    return leaf->n_timed == 0 && leaf->leaf.n_calls > 0 ? pe->last_ns / 2 : 0;
+    if (leaf->n_timed > 0 || leaf->leaf.n_calls == 0)
+        return 0;
+    return rota_ewma_read(&ewma_leaf_of(other->leaf)->ewma, call->now_ns, pe->decay_ns) / (call->streaming ? 1 : 2);
 }
 
 static void explain(const struct ewma_leaf *leaf, double cost_ns, double load, const struct rota_call_info *call)
@@ -65,13 +67,13 @@ static void explain(const struct ewma_leaf *leaf, double cost_ns, double load, c
     rota_lb_trace(call, leaf->leaf.endpoint, load, "latency %.3f ms, %u calls under way", cost_ns / 1e6, (unsigned)leaf->leaf.n_calls);
 }
 
-static inline double rate(const struct peak_ewma *pe, const struct rota_ready *ready, const struct rota_call_info *call)
+static inline double rate(const struct peak_ewma *pe, const struct rota_ready *ready, const struct rota_ready *other, const struct rota_call_info *call)
 {
     struct ewma_leaf *leaf = ewma_leaf_of(ready->leaf);
     double cost_ns = rota_ewma_read(&leaf->ewma, call->now_ns, pe->decay_ns), load;
 
     if (cost_ns == 0)
-        cost_ns = guess(pe, leaf);
+        cost_ns = guess(pe, leaf, other, call);
     load = rota_ewma_load(cost_ns, leaf->leaf.n_calls);
     if (call->trace != NULL)
         explain(leaf, cost_ns, load, call);
@@ -81,20 +83,23 @@ static inline double rate(const struct peak_ewma *pe, const struct rota_ready *r
 static const struct rota_ready *choose(const struct peak_ewma *pe, const struct rota_call_info *call)
 {
     const struct rota_petiole *leaves = &pe->policy.leaves;
+    const struct rota_ready *one, *other;
     uint32_t first, second;
-    double first_load;
+    double load;
 
     if (leaves->n_ready == 1)
         return &leaves->ready[0];
     first = rota_petiole_sample(leaves, call->now_ns);
     second = rota_lb_random_below(leaves->env, leaves->n_ready - 1);
     second += second >= first; /* two different ones */
-    first_load = rate(pe, &leaves->ready[first], call);
-    if (!rota_petiole_takes(leaves, leaves->ready[second].leaf, call->now_ns)) {
-        rota_lb_trace(call, leaves->ready[second].leaf->endpoint, NAN, "spared: it has just come up");
-        return &leaves->ready[first];
+    one = &leaves->ready[first];
+    other = &leaves->ready[second];
+    load = rate(pe, one, other, call);
+    if (!rota_petiole_takes(leaves, other->leaf, call->now_ns)) {
+        rota_lb_trace(call, other->leaf->endpoint, NAN, "spared: it has just come up");
+        return one;
     }
-    return rate(pe, &leaves->ready[second], call) < first_load ? &leaves->ready[second] : &leaves->ready[first];
+    return rate(pe, other, one, call) < load ? other : one;
 }
 
 /* The cookie is the leaf, odd when the call is timed. */
@@ -131,7 +136,6 @@ static void on_done(void *state, uint64_t cookie, const struct rota_outcome *out
         mine->n_timed--;
         if (outcome->sent)
             (void)rota_ewma_learn(&mine->ewma, outcome, pe->decay_ns, 0);
-        pe->last_ns = mine->ewma.cost_ns;
     }
     rota_petiole_end(&pe->policy.leaves, leaf);
 }

@@ -87,11 +87,38 @@ static void who_has_streams_alone_is_not_passed_over(void **unused)
     }
 }
 
+/* However long ago that other answer was. */
+static void streams_are_shared_whoever_answered_once(void **unused)
+{
+    static const int64_t later_ms[] = {0, 1000, 60000, 24 * 3600 * 1000};
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(configs) * ROTA_COUNT(later_ms); i++) {
+        struct rota_fake_lb *f = lb_open_ready(configs[i % ROTA_COUNT(configs)], "a,b,c", 1);
+        uint32_t counts[3] = {0};
+        struct rota_pick pick;
+        print_message("  %s %lld ms later\n", configs[i % ROTA_COUNT(configs)], (long long)later_ms[i / ROTA_COUNT(configs)]);
+        call(f, 1);
+        rota_fake_lb_advance(f, later_ms[i / ROTA_COUNT(configs)] * ROTA_MS);
+        f->streaming = true;
+        for (int n = 0; n < 600; n++) {
+            assert_int_equal(rota_fake_lb_pick(f, &pick), ROTA_PICK_OK);
+            for (size_t k = 0; k < ROTA_COUNT(counts); k++)
+                counts[k] += rota_fake_lb_picked(&pick) == f->by_number[k];
+            rota_fake_lb_advance(f, 100 * ROTA_MS);
+        }
+        for (size_t k = 0; k < ROTA_COUNT(counts); k++)
+            assert_in_range(counts[k], 180, 220);
+        lb_close(f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(their_length_is_not_learnt),
         cmocka_unit_test(who_has_streams_alone_is_not_passed_over),
+        cmocka_unit_test(streams_are_shared_whoever_answered_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
