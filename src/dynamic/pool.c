@@ -44,6 +44,7 @@ void rota_pool_init(struct rota_pool *pool, const struct rota_alloc *alloc)
     rota_list_init(&pool->new_messages);
     rota_list_init(&pool->new_services);
     rota_list_init(&pool->new_extensions);
+    pool->looked_bytes = 0;
 }
 
 void rota_pool_fini(struct rota_pool *pool)

@@ -120,6 +120,7 @@ struct rota_pool {
     struct rota_map numbers;    /* message and number to the field of a linked extension */
     struct rota_map imports; /* names of files that others need */
     struct rota_link new_messages, new_services, new_extensions;
+    uint64_t looked_bytes; /* of all names that types were looked for by */
 };
 
 /* The pool must stay where it is. */
@@ -135,7 +136,8 @@ rota_err rota_pool_add_set(struct rota_pool *pool, struct rota_slice set, struct
 /* The name of a file that another imports and that is not there, or NULL. */
 const char *rota_pool_missing(const struct rota_pool *pool);
 
-/* ROTA_ENOTFOUND: info names the type that no file declares. ROTA_EPARSE. Extensions that refer to such types are passed over. */
+/* ROTA_ENOTFOUND: info names the type that no file declares. ROTA_EPARSE. Extensions that refer to such types are passed over.
+ * ROTA_ELIMIT: types were looked for in so many scopes that the files are made for it. ROTA_ENOMEM. */
 rota_err rota_pool_link(struct rota_pool *pool, struct rota_errinfo *info);
 
 /* NULL: there is none. */

@@ -4,8 +4,23 @@
 #include "base/errinfo.h"
 #include <stdlib.h>
 
-static rota_err unknown(struct rota_errinfo *info, const char *who, const char *name)
+/* Honest files need a few; a short name in a hundred long scopes takes 100 KiB. */
+#define MAX_LOOKED_BYTES (UINT64_C(256) << 20)
+
+static bool looked_too_often(const struct rota_pool *pool)
 {
+    return pool->looked_bytes > MAX_LOOKED_BYTES;
+}
+
+static rota_err too_often(struct rota_errinfo *info)
+{
+    return rota_errinfo_set(info, ROTA_ELIMIT, "names of types are looked for too often");
+}
+
+static rota_err unknown(const struct rota_pool *pool, struct rota_errinfo *info, const char *who, const char *name)
+{
+    if (looked_too_often(pool))
+        return too_often(info);
     return rota_errinfo_set(info, ROTA_ENOTFOUND, "%s refers to %s, which no known file declares", who, name + (name[0] == '.'));
 }
 
@@ -15,21 +30,24 @@ struct found {
     const struct rota_dyn_enum *enumeration;
 };
 
-static bool find_type(const struct rota_pool *pool, struct rota_slice name, struct found *ret_found)
+static bool find_type(struct rota_pool *pool, struct rota_slice name, struct found *ret_found)
 {
     ret_found->message = rota_map_get(&pool->messages, name);
     ret_found->enumeration = ret_found->message != NULL ? NULL : rota_map_get(&pool->enums, name);
+    pool->looked_bytes += ret_found->message != NULL ? name.size : 2 * name.size;
     return ret_found->message != NULL || ret_found->enumeration != NULL;
 }
 
 /* A name without a leading dot is looked for as C++ does (descriptor.proto, type_name): in the scope, then in those around it, the
- * innermost first. A name's parts and size are bounded, and so is this. */
-static struct found resolve(const struct rota_pool *pool, const char *scope, const char *name)
+ * innermost first. A name's parts and size are bounded, and so is this; once all names together were looked for too often, nothing is found. */
+static struct found resolve(struct rota_pool *pool, const char *scope, const char *name)
 {
     size_t size = strlen(name), prefix = strlen(scope);
     char full[ROTA_DYN_NAME_BYTES];
     struct found found = {NULL, NULL};
 
+    if (looked_too_often(pool))
+        return found;
     if (name[0] == '.') {
         find_type(pool, rota_slice(name + 1, size - 1), &found);
         return found;
@@ -77,7 +95,7 @@ static rota_err link_message(struct rota_pool *pool, struct rota_dyn_message *me
         struct rota_dyn_field *field = &message->fields[i];
 
         if (!link_field(pool, message->name, field))
-            return unknown(info, message->name, field->type_name);
+            return unknown(pool, info, message->name, field->type_name);
         /* Maps, and what is in them, never are groups, whatever the file's features say. */
         if (field->type == ROTA_DYN_GROUP && (message->map_entry || field->message->map_entry))
             field->type = ROTA_DYN_MESSAGE;
@@ -98,6 +116,8 @@ static rota_err link_extension(struct rota_pool *pool, struct rota_dyn_extension
     struct rota_dyn_field *field = &extension->field;
     struct extension_key *key;
 
+    if (looked_too_often(pool))
+        return too_often(info);
     if (message == NULL || !link_field(pool, extension->name, field) || message->special != ROTA_DYN_PLAIN || message->map_entry ||
         rota_pool_field(pool, message, field->number) != NULL)
         return 0;
@@ -190,7 +210,7 @@ static rota_err link_service(struct rota_pool *pool, struct rota_dyn_service *se
         method->input = resolve(pool, service->name, method->input_name).message;
         method->output = resolve(pool, service->name, method->output_name).message;
         if (method->input == NULL || method->output == NULL)
-            return unknown(info, service->name, method->input == NULL ? method->input_name : method->output_name);
+            return unknown(pool, info, service->name, method->input == NULL ? method->input_name : method->output_name);
         method->input_name = method->input->name;
         method->output_name = method->output->name;
     }

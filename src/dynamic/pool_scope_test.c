@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "dynamic/pool_fixture.h"
 #include "testing/cmocka.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Bytes that grow: a message being written. */
@@ -195,6 +196,51 @@ static void names_are_bounded(void **unused)
     assert_int_equal(add_package(1023, 1), ROTA_EPARSE);
 }
 
+static const struct often_case {
+    const char *rule;
+    const char *format; /* of something named by a number, that makes a type be looked for in all scopes */
+} oftens[] = {
+    {"by fields, in vain but for the last time", "\x22\x15\x0a\x05m%04zu\x12\x0c\x0a\x01" "a\x18\x01 \x01(\x0b" "2\x01Z"}, /* message m1 { Z a = 1; } */
+    {"by extensions, in vain", "\x3a\x10\x0a\x05x%04zu\x12\x01Y\x18" "d \x01(\x05"}, /* extend Y { int32 x1 = 100; } */
+};
+
+/* Message Z in no package, and n things in one of 99 parts. */
+static rota_err link_many(const char *format, size_t n, struct rota_errinfo *info)
+{
+    static const size_t package_size = 99 * 9 - 1;
+    size_t size = 0, cap = 1024 + n * 32;
+    char *file = malloc(cap);
+    struct rota_pool pool;
+    rota_err err;
+
+    assert_non_null(file);
+    size = (size_t)snprintf(file, cap, "\x0a\x01y\x12%c%c", (int)(package_size & 0x7f) | 0x80, (int)(package_size >> 7));
+    for (size_t i = 0; i < package_size; i++)
+        file[size++] = i % 9 == 8 ? '.' : 'a';
+    for (size_t i = 0; i < n; i++)
+        size += (size_t)snprintf(file + size, cap - size, format, i);
+    rota_pool_init(&pool, NULL);
+    assert_int_equal(rota_pool_add(&pool, ROTA_SLICE("\x0a\x01z\x22\x03\x0a\x01Z"), info), 0);
+    err = rota_pool_add(&pool, rota_slice(file, size), info);
+    free(file);
+    assert_int_equal(err, 0);
+    err = rota_pool_link(&pool, info);
+    rota_pool_fini(&pool);
+    return err;
+}
+
+static void so_is_how_often_they_are_looked_for(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(oftens); i++) {
+        struct rota_errinfo info = {""};
+        print_message("  %s\n", oftens[i].rule);
+        assert_int_equal(link_many(oftens[i].format, 1000, &info), 0);
+        assert_int_equal(link_many(oftens[i].format, 4000, &info), ROTA_ELIMIT);
+        assert_string_equal(info.text, "names of types are looked for too often");
+    }
+}
+
 /* Groups among options: 53 08 01 54 is one of number 10, e3 f6 04 e4 f6 04 one of 10092. */
 static const struct option_case {
     const char *rule, *hex;
@@ -258,6 +304,7 @@ int main(void)
         cmocka_unit_test(types_are_looked_for_from_the_inside_out),
         cmocka_unit_test(so_are_those_of_methods_and_extensions),
         cmocka_unit_test(names_are_bounded),
+        cmocka_unit_test(so_is_how_often_they_are_looked_for),
         cmocka_unit_test(extensions_always_have_presence),
         cmocka_unit_test(options_may_be_groups),
     };
