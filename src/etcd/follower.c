@@ -278,10 +278,12 @@ static void publish(struct rota_etcd_follower *f)
 {
     struct rota_status why;
 
-    if (f->events->on_publish(f->owner) == 0)
+    if (f->events->on_publish(f->owner) == 0) {
+        rota_etcd_watch_published(&f->watch);
         return;
+    }
     rota_status_set(&why, ROTA_RESOURCE_EXHAUSTED, "out of memory while publishing the list");
-    rota_etcd_watch_ended(&f->watch, &why, rota_loop_now_ns(f->loop));
+    rota_etcd_watch_unpublished(&f->watch, &why, rota_loop_now_ns(f->loop));
 }
 
 /* Carries out what the state machine asks for, also what follows from failing at it. */

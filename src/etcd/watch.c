@@ -231,6 +231,21 @@ void rota_etcd_watch_ended(struct rota_etcd_watch *w, const struct rota_status *
         back_off(w, why, now_ns);
 }
 
+void rota_etcd_watch_published(struct rota_etcd_watch *w)
+{
+    w->unpublished_ns = 0;
+}
+
+void rota_etcd_watch_unpublished(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
+{
+    if (w->state != ROTA_ETCD_WATCH_OPENING && w->state != ROTA_ETCD_WATCH_WATCHING)
+        return;
+    if (w->backoff_ns < w->unpublished_ns)
+        w->backoff_ns = w->unpublished_ns;
+    back_off(w, why, now_ns);
+    w->unpublished_ns = w->backoff_ns;
+}
+
 static void tick_watching(struct rota_etcd_watch *w, int64_t now_ns)
 {
     struct rota_status why;

@@ -9,7 +9,8 @@
  *  - Events at or below the revision kept are old. A batch counts when its last fragment is there.
  *  - Silence is asked about (a progress request every ASK_NS); no answer within ANSWER_NS ends the stream.
  *  - Progress notifications do not move the resume point: etcd before 3.4.25 and 3.5.8 may send them ahead of events.
- *  - Failures are retried for ever, after 0.1 s growing to 2 s, jittered.
+ *  - Failures are retried for ever, after 0.1 s growing to 2 s, jittered. What is kept not finding the memory to be published is one: the
+ *    stream ends, and is resumed and compared with a list.
  */
 #ifndef ROTA_ETCD_WATCH_H
 #define ROTA_ETCD_WATCH_H
@@ -60,6 +61,7 @@ struct rota_etcd_watch {
     int64_t started_over_ns; /* the last time; INT64_MIN: never */
     int64_t batch_revision; /* of the last event applied in an unfinished batch */
     double backoff_ns;
+    double unpublished_ns; /* the same since the last time publishing worked out, however many lists were good */
     struct rota_status why;
 };
 
@@ -96,6 +98,8 @@ void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_st
 
 void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer *answer, int64_t now_ns);
 void rota_etcd_watch_ended(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns); /* the stream, not by CLOSE */
+void rota_etcd_watch_published(struct rota_etcd_watch *w); /* what PUBLISH asked for */
+void rota_etcd_watch_unpublished(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns); /* it failed */
 void rota_etcd_watch_tick(struct rota_etcd_watch *w, int64_t now_ns);
 
 unsigned rota_etcd_watch_take(struct rota_etcd_watch *w); /* the commands since the last take */

@@ -132,7 +132,7 @@ static void pass(struct fixture *f, int64_t ms)
 }
 
 /* Words: start; list:ab@5#2 (the answer to a list, revision 5, cluster 2); nolist; created@5; +a-b@6 (events; '~' behind: a fragment);
- * progress@6; canceled; compacted; ended; 500ms passes. */
+ * progress@6; canceled; compacted; ended; published; unpublished; 500ms passes. */
 static void play(struct fixture *f, const char *script)
 {
     static const struct rota_status down = {.code = ROTA_UNAVAILABLE, .message = "refused"};
@@ -148,6 +148,10 @@ static void play(struct fixture *f, const char *script)
             rota_etcd_watch_list_failed(&f->watch, &down, f->now_ns);
         else if (strcmp(word, "ended") == 0)
             rota_etcd_watch_ended(&f->watch, &down, f->now_ns);
+        else if (strcmp(word, "published") == 0)
+            rota_etcd_watch_published(&f->watch);
+        else if (strcmp(word, "unpublished") == 0)
+            rota_etcd_watch_unpublished(&f->watch, &down, f->now_ns);
         else if (word[0] >= '0' && word[0] <= '9')
             pass(f, strtoll(word, NULL, 10));
         else
@@ -287,6 +291,33 @@ static void a_resumed_watch_without_a_list_does_not(void **state)
     finish(&f);
 }
 
+/* While there is no memory to publish with the registry must not be asked for everything ten times a second, however well it answers. */
+static void neither_does_a_list_that_cannot_be_published(void **state)
+{
+    static const struct growth_case {
+        const char *script;
+        int64_t wait_ms;
+    } growth[] = {
+        {UP "unpublished", 50},
+        {UP "unpublished 50ms created@5 list:ab@5 unpublished", 80},
+        {UP "unpublished 50ms created@5 list:ab@5 unpublished 80ms created@5 list:ab@6 unpublished", 128},
+        {UP "unpublished 50ms created@5 list:ab@5 unpublished 80ms created@5 nolist", 128},
+        {UP "unpublished 50ms created@5 list:ab@5 unpublished 80ms created@5 list:ab@6 published +c@7 unpublished", 50},
+        {UP "ended unpublished", 50},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(growth); i++) {
+        struct fixture f;
+
+        print_message("  %s\n", growth[i].script);
+        start(&f);
+        play(&f, growth[i].script);
+        assert_int_equal(rota_etcd_watch_deadline_ns(&f.watch) - f.now_ns, growth[i].wait_ms * ROTA_MS);
+        finish(&f);
+    }
+}
+
 static void reasons_are_told(void **state)
 {
     static const struct reason_case {
@@ -340,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scripts_cause_the_right_commands),  cmocka_unit_test(waits_grow_to_a_bound_and_are_jittered),
         cmocka_unit_test(a_confirmed_watch_ends_the_growth), cmocka_unit_test(a_resumed_watch_without_a_list_does_not),
+        cmocka_unit_test(neither_does_a_list_that_cannot_be_published),
         cmocka_unit_test(reasons_are_told),                  cmocka_unit_test(out_of_memory_means_asking_again),
     };
 
