@@ -209,6 +209,11 @@ void rota_socket_close(struct rota_socket *socket)
     rota_host_post(&socket->loop->host, &socket->close_task);
 }
 
+void rota_socket_finish(struct rota_socket *socket) /* the peer has taken what was written */
+{
+    rota_socket_close(socket);
+}
+
 void rota_socket_abort(struct rota_socket *socket)
 {
     rota_socket_close(socket);
