@@ -9,6 +9,9 @@
 # The programs it runs are looked for once: ROTA_PROTOC, ROTA_PROTOC_GEN_C and, in a cross build, which cannot run the
 # protoc-gen-rota it makes or finds installed, ROTA_PROTOC_GEN_ROTA.
 
+cmake_policy(PUSH)
+cmake_policy(VERSION 3.25) # functions keep it, whatever the including project asks for; CMP0116 is about DEPFILE
+
 function(rota_generate)
     cmake_parse_arguments(PARSE_ARGV 0 arg "MESSAGES_ONLY" "TARGET" "PROTOS;IMPORT_DIRS")
     if(NOT arg_TARGET OR NOT arg_PROTOS OR arg_UNPARSED_ARGUMENTS)
@@ -95,3 +98,5 @@ function(rota_proto_stem ret_var proto)
     endforeach()
     message(FATAL_ERROR "rota_generate: ${proto} lies in none of the import directories: ${ARGN}")
 endfunction()
+
+cmake_policy(POP)

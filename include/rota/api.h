@@ -26,12 +26,14 @@
 
 /* The initializer of a struct that starts with its size: everything else is zero. */
 #ifdef __cplusplus
+extern "C++" { /* whoever wraps the headers of C in extern "C" wraps this too */
 template <class T> static inline T rota_sized()
 {
     T sized = T(); /* no designated initializers: they are C++20's, and warned about there too */
 
     sized.size = sizeof(sized);
     return sized;
+}
 }
 #define ROTA_SIZED(type) rota_sized<type>()
 #else
