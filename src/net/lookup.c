@@ -5,8 +5,9 @@
  * Time: QUERY_TIMEOUT_MS for the first try, c-ares doubles it for the next ones; all of it at most LOOKUP_MAX_NS, or
  * TXT_MAX_NS, since addresses wait for what the records say.
  * Both families are one question to c-ares, which puts the addresses in order (RFC 6724) and answers when it has heard of both, or has given one up
- * after many seconds. So what is not answered in APART_NS is asked again, each family apart, and the first that has addresses is the answer.
- * RFC 8305 3 would wait 50 ms for the other; ours costs questions, hence ten times that: name servers answer sooner, or not.
+ * after many seconds. So what is not answered in APART_NS is asked again, each family apart. The first that has addresses waits OTHER_NS for the
+ * other (RFC 8305 3, there for AAAA alone): what went unanswered once may have been one lost packet. In that time the common question's
+ * answer, which has the order, replaces what was gathered; of what was asked apart, the family that answered first stands first.
  * Invariants: the answer is given by the finish task alone, so never from within rota_lookup_start, and c-ares is never
  * destroyed from inside one of its callbacks.
  */
@@ -24,6 +25,7 @@
 #define LOOKUP_MAX_NS INT64_C(20000000000)
 #define TXT_MAX_NS INT64_C(5000000000)
 #define APART_NS INT64_C(500000000)
+#define OTHER_NS INT64_C(50000000)
 #define CLASS_IN 1
 #define TYPE_TXT 16
 
@@ -32,11 +34,6 @@ enum {
     QUERY_TIMEOUT_MS = 2000,
     QUERY_TRIES = 3,
     DETAIL_BYTES = HOST_MAX_BYTES + 160,
-};
-
-struct answer {
-    struct rota_address address;
-    char text[ROTA_IP_TEXT_SIZE];
 };
 
 /* A socket of c-ares. */
@@ -61,7 +58,8 @@ struct rota_lookup {
     struct rota_link sockets;
     struct rota_host_timer retry; /* when c-ares wants to look at its clock */
     struct rota_host_timer limit;
-    struct rota_host_timer apart; /* when the families are asked for one by one */
+    struct rota_host_timer apart; /* when the families are asked for one by one; then, when the second has been waited for */
+    uint32_t n_apart;             /* families that were asked for so and have answered */
     struct rota_host_task finish;
     struct rota_address *addresses;
     char *texts; /* ROTA_IP_TEXT_SIZE bytes each */
@@ -130,11 +128,33 @@ static void conclude(struct rota_lookup *lookup, rota_err err, const char *why)
     rota_host_post(lookup->host, &lookup->finish);
 }
 
-static rota_err reserve(struct rota_lookup *lookup, size_t count)
+/* What has been gathered is better than this failure. */
+static void give_up(struct rota_lookup *lookup, rota_err err, const char *why)
 {
-    lookup->addresses = rota_alloc_zero(lookup->host->alloc, count, sizeof(*lookup->addresses));
-    lookup->texts = rota_alloc_zero(lookup->host->alloc, count, ROTA_IP_TEXT_SIZE);
-    return lookup->addresses != NULL && lookup->texts != NULL ? 0 : ROTA_ENOMEM;
+    conclude(lookup, lookup->count > 0 ? 0 : err, why);
+}
+
+/* Room for `more` addresses behind those there are, whose texts move along. */
+static rota_err reserve(struct rota_lookup *lookup, size_t more)
+{
+    const struct rota_alloc *alloc = lookup->host->alloc;
+    struct rota_address *addresses = rota_alloc_zero(alloc, lookup->count + more, sizeof(*addresses));
+    char *texts = rota_alloc_zero(alloc, lookup->count + more, ROTA_IP_TEXT_SIZE);
+
+    if (addresses == NULL || texts == NULL) {
+        rota_alloc_free(alloc, addresses);
+        rota_alloc_free(alloc, texts);
+        return ROTA_ENOMEM;
+    }
+    for (size_t i = 0; i < lookup->count; i++) {
+        addresses[i] = lookup->addresses[i];
+        addresses[i].text = memcpy(texts + i * ROTA_IP_TEXT_SIZE, lookup->addresses[i].text, ROTA_IP_TEXT_SIZE);
+    }
+    rota_alloc_free(alloc, lookup->addresses);
+    rota_alloc_free(alloc, lookup->texts);
+    lookup->addresses = addresses;
+    lookup->texts = texts;
+    return 0;
 }
 
 static char *next_text(struct rota_lookup *lookup)
@@ -167,7 +187,7 @@ static void on_retry(struct rota_host_timer *timer, int64_t now_ns)
 static void on_limit(struct rota_host_timer *timer, int64_t now_ns)
 {
     (void)now_ns;
-    conclude(ROTA_CONTAINER(timer, struct rota_lookup, limit), ROTA_ETIMEDOUT, "the name servers did not answer in time");
+    give_up(ROTA_CONTAINER(timer, struct rota_lookup, limit), ROTA_ETIMEDOUT, "the name servers did not answer in time");
 }
 
 static struct query_socket *find_socket(struct rota_lookup *lookup, ares_socket_t fd)
@@ -270,24 +290,31 @@ static const char *sentence_of_ares(int status)
     }
 }
 
-static void take_answers(struct rota_lookup *lookup, const struct ares_addrinfo *info)
+/* Behind those there are. ROTA_ENOMEM. */
+static rota_err add_answers(struct rota_lookup *lookup, const struct ares_addrinfo *info)
 {
     size_t count = 0;
 
     for (const struct ares_addrinfo_node *node = info->nodes; node != NULL; node = node->ai_next)
         count++;
-    if (count == 0) {
-        conclude(lookup, ROTA_ENOTFOUND, sentence_of_ares(ARES_ENODATA));
-        return;
-    }
-    if (reserve(lookup, count) < 0) {
-        conclude(lookup, ROTA_ENOMEM, "out of memory");
-        return;
-    }
+    if (reserve(lookup, count) < 0)
+        return ROTA_ENOMEM;
     for (const struct ares_addrinfo_node *node = info->nodes; node != NULL; node = node->ai_next)
         if (rota_address_from_system(node->ai_addr, next_text(lookup), &lookup->addresses[lookup->count]))
             lookup->count++;
-    conclude(lookup, 0, "");
+    return 0;
+}
+
+static void conclude_common(struct rota_lookup *lookup, int status, const struct ares_addrinfo *info)
+{
+    if (status == ARES_SUCCESS && info->nodes == NULL)
+        status = ARES_ENODATA;
+    if (status != ARES_SUCCESS) {
+        give_up(lookup, err_of_ares(status), sentence_of_ares(status));
+        return;
+    }
+    lookup->count = 0;
+    conclude(lookup, add_answers(lookup, info), "out of memory");
 }
 
 static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *info)
@@ -295,24 +322,31 @@ static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *
     struct rota_lookup *lookup = arg;
 
     (void)timeouts;
-    if (!lookup->over) {
-        if (status == ARES_SUCCESS)
-            take_answers(lookup, info);
-        else
-            conclude(lookup, err_of_ares(status), sentence_of_ares(status));
-    }
+    if (!lookup->over)
+        conclude_common(lookup, status, info);
     if (info != NULL)
         ares_freeaddrinfo(info);
 }
 
-/* Of one family: an error is the other's chance, and the common question's to tell. */
+/* An error is the other family's chance, and the common question's to tell. */
+static void take_family(struct rota_lookup *lookup, int status, const struct ares_addrinfo *info)
+{
+    lookup->n_apart++;
+    if (status == ARES_SUCCESS && info->nodes != NULL && add_answers(lookup, info) < 0)
+        conclude(lookup, ROTA_ENOMEM, "out of memory");
+    if (lookup->count == 0)
+        return;
+    if (lookup->n_apart > 1 || rota_host_timer_set(lookup->host, &lookup->apart, lookup->host->now_ns + OTHER_NS) < 0)
+        conclude(lookup, 0, "");
+}
+
 static void answered_apart(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
     struct rota_lookup *lookup = arg;
 
     (void)timeouts;
-    if (!lookup->over && status == ARES_SUCCESS && info->nodes != NULL)
-        take_answers(lookup, info);
+    if (!lookup->over)
+        take_family(lookup, status, info);
     if (info != NULL)
         ares_freeaddrinfo(info);
 }
@@ -331,8 +365,10 @@ static void on_apart(struct rota_host_timer *timer, int64_t now_ns)
     struct rota_lookup *lookup = ROTA_CONTAINER(timer, struct rota_lookup, apart);
 
     (void)now_ns;
-    if (lookup->over)
+    if (lookup->over || lookup->count > 0) { /* the other family has been waited for */
+        conclude(lookup, 0, "");
         return;
+    }
     ask_family(lookup, AF_INET, answered_apart);
     ask_family(lookup, AF_INET6, answered_apart);
     look_at_clock_later(lookup);

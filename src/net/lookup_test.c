@@ -33,14 +33,16 @@ static void note(void *arg, rota_err err, const char *detail, const struct rota_
 
 /* --- A name server --- */
 
-enum reply { SILENT, TWO_A_ONE_AAAA, NO_SUCH_NAME, ADDRESSLESS, ONLY_AAAA, RECORDS, SILENT_ON_AAAA, SILENT_ON_A };
+enum reply { SILENT, TWO_A_ONE_AAAA, NO_SUCH_NAME, ADDRESSLESS, ONLY_AAAA, RECORDS, SILENT_ON_AAAA, SILENT_ON_A, LOSES_ONE_AAAA, LATE_AAAA };
 
 struct name_server {
     int fd;
     uv_poll_t poll;
     enum reply reply;
     char address[32];
-    size_t n_asked;
+    size_t n_asked, n_aaaa; /* questions; for AAAA */
+    uint8_t late[512];      /* LATE_AAAA: the first answer, given behind that to the second question for A; the other is never given */
+    size_t late_size;
 };
 
 static size_t put_address(uint8_t *out, bool v6, uint8_t last)
@@ -82,8 +84,20 @@ static size_t put_records(uint8_t *out)
     return size + 8;
 }
 
+static bool is_silent(const struct name_server *server, bool v6)
+{
+    switch (server->reply) {
+    case SILENT: return true;
+    case SILENT_ON_AAAA: return v6;
+    case SILENT_ON_A: return !v6;
+    case LOSES_ONE_AAAA: return v6 && server->n_aaaa == 1;
+    case LATE_AAAA: return v6 && server->n_aaaa > 1;
+    default: return false;
+    }
+}
+
 /* 0: none. */
-static size_t answer(const struct name_server *server, uint8_t *packet, size_t size)
+static size_t answer(struct name_server *server, uint8_t *packet, size_t size)
 {
     size_t question_end = 12;
 
@@ -92,7 +106,8 @@ static size_t answer(const struct name_server *server, uint8_t *packet, size_t s
     bool v6 = packet[question_end + 2] == 28;
     question_end += 5;
     assert_true(question_end <= size);
-    if (server->reply == SILENT || server->reply == (v6 ? SILENT_ON_AAAA : SILENT_ON_A))
+    server->n_aaaa += v6;
+    if (is_silent(server, v6))
         return 0;
     packet[2] = 0x81; /* a response, recursion desired and available, no error */
     packet[3] = (uint8_t)(0x80 | (server->reply == NO_SUCH_NAME ? 3 : 0));
@@ -107,6 +122,11 @@ static size_t answer(const struct name_server *server, uint8_t *packet, size_t s
     if (server->reply == RECORDS) {
         packet[7] = 2;
         size += put_records(packet + size);
+    }
+    if (server->reply == LATE_AAAA && v6) {
+        memcpy(server->late, packet, size);
+        server->late_size = size;
+        return 0;
     }
     return size;
 }
@@ -127,6 +147,8 @@ static void asked(uv_poll_t *handle, int status, int events)
     size = (ssize_t)answer(server, packet, (size_t)size);
     if (size > 0)
         sendto(server->fd, packet, (size_t)size, 0, (struct sockaddr *)&from, from_size);
+    if (size > 0 && server->n_asked > 2 && server->late_size > 0)
+        sendto(server->fd, server->late, server->late_size, 0, (struct sockaddr *)&from, from_size);
 }
 
 static void serve_names(struct name_server *server, struct net_fixture *f, enum reply reply)
@@ -166,6 +188,8 @@ static const struct lookup_case {
     {"one family", "name.test", ONLY_AAAA, 0, 2, "[2001:db8::1]:80 ", ""},
     {"one family, and nothing said of IPv6", "name.test", SILENT_ON_AAAA, 0, 3, "192.0.2.1:80 ", "192.0.2.2:80 "},
     {"one family, and nothing said of IPv4", "name.test", SILENT_ON_A, 0, 3, "[2001:db8::1]:80 ", ""},
+    {"both families, after one lost packet", "name.test", LOSES_ONE_AAAA, 0, 4, "192.0.2.2:80 ", "[2001:db8::1]:80 "},
+    {"both families, one of them late", "name.test", LATE_AAAA, 0, 3, "192.0.2.2:80 ", "[2001:db8::1]:80 "},
     {"no such name", "name.test", NO_SUCH_NAME, ROTA_ENOTFOUND, 1, "name.test: no such host", ""},
     {"a name without addresses", "name.test", ADDRESSLESS, ROTA_ENOTFOUND, 1, "name.test: the host has no address", ""},
     {"no name", "a..b", TWO_A_ONE_AAAA, ROTA_ENOTFOUND, 0, "a..b: not a host name", ""},

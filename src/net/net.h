@@ -60,7 +60,7 @@ rota_err rota_listen_open(struct rota_loop *loop, const struct rota_address *add
 void rota_listen_close(struct rota_listen *listen); /* on_closed follows; a unix socket file is removed */
 
 /* All addresses of a host (A and AAAA, /etc/hosts, literals), as ROTA_ADDRESS_IPV4/IPV6 with the port given; of one family alone when the
- * other goes unanswered. */
+ * other goes unanswered, twice. */
 typedef void (*rota_lookup_done)(void *arg, rota_err err, const char *detail, const struct rota_address *addresses, size_t count);
 rota_err rota_lookup_start(struct rota_loop *loop, struct rota_slice host, uint16_t port, rota_lookup_done done, void *arg, struct rota_lookup **ret_lookup);
 /* The TXT records of a name, the strings of each joined. ROTA_ENOTFOUND: there are none; values are borrowed. The name must be no literal. */
