@@ -214,6 +214,11 @@ void rota_socket_finish(struct rota_socket *socket) /* the peer has taken what w
     rota_socket_close(socket);
 }
 
+void rota_socket_hurry(struct rota_socket *socket)
+{
+    (void)socket; /* it is closed in this turn anyway */
+}
+
 void rota_socket_abort(struct rota_socket *socket)
 {
     rota_socket_close(socket);

@@ -103,11 +103,12 @@ ROTA_API ROTA_MUST_USE rota_err rota_server_add(struct rota_server *server, cons
 ROTA_API ROTA_MUST_USE rota_err rota_server_listen(struct rota_server *server, const char *address, char *bound, struct rota_errinfo *info);
 
 /* Stops listening; GOAWAY on every connection, and a second one with the last stream after a round trip; waits for the calls to
- * finish at most grace_ms, then resets what is left. on_drained comes once, on close at the latest; the server must still be freed.
+ * finish at most grace_ms, then resets what is left; a connection without calls, whose client has not all of the last reply yet, has a second
+ * more. on_drained comes once, on close at the latest; the server must still be freed.
  * Again: the grace period begins anew, and only the new on_drained comes. */
 ROTA_API void rota_server_drain(struct rota_server *server, int64_t grace_ms, void (*on_drained)(void *arg), void *arg);
 
-/* Resets calls and connections at once; handlers get on_cancel; when they have finished their calls, frees. on_closed (may be NULL) comes last. */
+/* Resets calls and connections at once, that second aside; handlers get on_cancel; when they have finished their calls, frees. on_closed (may be NULL) comes last. */
 ROTA_API void rota_server_close(struct rota_server *server, void (*on_closed)(void *arg), void *arg);
 
 /* The same, turning the loop until done. NULL is fine. Not from a callback. */

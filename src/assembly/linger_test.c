@@ -1,7 +1,8 @@
-/* linger_test.c - a connection that is over but for bytes that its client has not taken: who need not wait for them. (That they are waited for:
- * tests/connections_test.py.) */
+/* linger_test.c - a connection that is over but for bytes that its client has not taken: who waits a second for them, and no longer. (That they
+ * are waited for otherwise: tests/connections_test.py.) */
 #include "assembly/assembly_fixture.h"
 #include "loop/loop.h"
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +14,42 @@
 #define HEADERS "\0\0\x34\1\4\0\0\0\1" "\x83\x86\x04\x10/test.Test/Count\x00\x02te\x08trailers\x0f\x10\x10" "application/grpc"
 #define DATA "\0\0\x0c\0\1\0\0\0\1" "\0\0\0\0\7" "1 60000"
 #define GOAWAY "\0\0\x08\7\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define WINDOW_UPDATE "\0\0\4\x8\0\0\0\0\0\0\0\0\1"
 
-static int ask_and_go(const char *bound)
+enum { REPLY_BYTES = 60000 };
+
+/* The server's system takes little to send, so that the rest of a reply waits in the server. */
+static void cramp(const struct sockaddr_in *client)
+{
+    static const int small = 1;
+    struct sockaddr_in peer;
+    bool found = false;
+
+    for (int fd = 0; fd < 1024; fd++) {
+        socklen_t size = sizeof(peer);
+        if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0 || peer.sin_family != AF_INET || peer.sin_port != client->sin_port)
+            continue;
+        found = true;
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+    }
+    assert_true(found);
+}
+
+static int ask_and_go(const struct test_server *s, int room_bytes, bool cramped)
 {
     static const char bytes[] = PREFACE HEADERS DATA GOAWAY;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t size = sizeof(address);
 
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
-    address.sin_port = htons((uint16_t)strtol(strrchr(bound, ':') + 1, NULL, 10));
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room_bytes, sizeof(room_bytes)), 0);
+    address.sin_port = htons((uint16_t)strtol(strrchr(s->bound, ':') + 1, NULL, 10));
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    while (rota_server_stats(s->server).connections_open == 0)
+        assert_int_equal(rota_loop_turn(s->loop), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    if (cramped)
+        cramp(&address);
     assert_int_equal(send(fd, bytes, sizeof(bytes) - 1, MSG_NOSIGNAL), sizeof(bytes) - 1);
     return fd;
 }
@@ -32,39 +59,73 @@ static void set(void *arg)
     *(bool *)arg = true;
 }
 
+/* As clients do, it gives credit back, which a server that has gone answers with a reset; then takes all there is. */
+static void take_the_rest(struct rota_loop *loop, int fd)
+{
+    static char bytes[REPLY_BYTES];
+    size_t n_taken = 0;
+    ssize_t size;
+
+    assert_int_equal(send(fd, WINDOW_UPDATE, sizeof(WINDOW_UPDATE) - 1, MSG_NOSIGNAL), sizeof(WINDOW_UPDATE) - 1);
+    do {
+        assert_int_equal(rota_loop_turn(loop), 0);
+        size = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        if (size < 0)
+            assert_int_equal(errno, EAGAIN);
+        n_taken += size > 0 ? (size_t)size : 0;
+    } while (size != 0);
+    assert_in_range(n_taken, REPLY_BYTES, 2 * REPLY_BYTES);
+}
+
+static void drain(struct test_server *s, int64_t grace_ms, int fd, bool takes_the_rest)
+{
+    int64_t over_ns = rota_loop_now_ns(s->loop) + grace_ms * 1000000;
+    bool drained = false;
+
+    rota_server_drain(s->server, grace_ms, set, &drained);
+    while (rota_loop_now_ns(s->loop) <= over_ns)
+        assert_int_equal(rota_loop_turn(s->loop), 0);
+    for (int turns = 0; turns < 10; turns++)
+        assert_int_equal(rota_loop_turn(s->loop), 0);
+    if (takes_the_rest)
+        take_the_rest(s->loop, fd);
+    while (!drained)
+        assert_int_equal(rota_loop_wait_turn(s->loop), 0);
+}
+
 static const struct linger_case {
     const char *rule;
+    int room_bytes;   /* asked for on the client's side */
     int64_t grace_ms; /* -1: it is freed at once */
+    bool takes_the_rest, cramped;
 } cases[] = {
-    {"who frees the server", -1},
-    {"who drains it for a time, when that is over", 50},
+    {"who frees the server waits no longer", 1, -1, false, false},
+    {"who drains it for a time, no longer beyond that", 1, 50, false, false},
+    {"what is taken in the second after that time arrives", 16384, 50, true, false},
+    {"also what waited in the server", 4096, 50, true, true},
 };
 
-static void some_do_not_wait(void **unused)
+static void a_second_is_waited_for(void **unused)
 {
     (void)unused;
     for (size_t i = 0; i < ROTA_COUNT(cases); i++) {
         struct rota_loop *loop;
         struct test_server s;
-        bool drained = false;
         int64_t begun_ns;
         int fd;
 
         print_message("  %s\n", cases[i].rule);
         assert_int_equal(rota_loop_new(NULL, &loop), 0);
         test_server_open(&s, loop, "127.0.0.1:0", NULL);
-        fd = ask_and_go(s.bound);
+        fd = ask_and_go(&s, cases[i].room_bytes, cases[i].cramped);
         while (rota_server_stats(s.server).calls_started == 0 || rota_server_stats(s.server).calls_open > 0)
             assert_int_equal(rota_loop_turn(loop), 0);
         for (int turns = 0; turns < 10; turns++)
             assert_int_equal(rota_loop_turn(loop), 0);
         assert_int_equal(rota_server_stats(s.server).connections_open, 1);
         begun_ns = rota_loop_now_ns(loop);
-        if (cases[i].grace_ms >= 0) {
-            rota_server_drain(s.server, cases[i].grace_ms, set, &drained);
-            while (!drained)
-                assert_int_equal(rota_loop_wait_turn(loop), 0);
-        }
+        if (cases[i].grace_ms >= 0)
+            drain(&s, cases[i].grace_ms, fd, cases[i].takes_the_rest);
         test_server_close(&s);
         assert_in_range(rota_loop_now_ns(loop) - begun_ns, 0, INT64_C(5000000000));
         close(fd);
@@ -75,7 +136,7 @@ static void some_do_not_wait(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(some_do_not_wait),
+        cmocka_unit_test(a_second_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,7 +51,7 @@ struct rota_net_link {
     bool drain_at_once; /* asked for while shaking */
     bool expelled;    /* by the owner, or a timer: GOAWAY goes out whatever waits in the socket, and the log knows */
     bool closing;     /* the socket is on its way out; only on_closed is left */
-    bool lingering;   /* that may take long, since all went well and the peer is to have all of it; the owner may still close at once */
+    bool lingering;   /* that may take long, since all went well and the peer is to have all of it; when the owner closes, within a second */
     bool closed_here; /* the owner asked for it */
     char peer[];
 };

@@ -148,16 +148,31 @@ static void expel(struct rota_conn *conn, const char *why)
     rota_net_link_touch(link);
 }
 
+/* A server's last replies, all put together, wait in the socket: for these too the peer has a second. */
+static bool has_last_words(const struct rota_net_link *link)
+{
+    return !link->client && link->h2 != NULL && rota_h2_streams(link->h2) == 0 && rota_net_link_pending(link) > 0;
+}
+
 static void close_conn(struct rota_conn *conn)
 {
     struct rota_net_link *link = ROTA_CONTAINER(conn, struct rota_net_link, conn);
 
-    if (link->closing && !link->lingering)
+    if (link->lingering) {
+        link->closed_here = true;
+        rota_socket_hurry(link->socket);
+        return;
+    }
+    if (link->closing)
         return;
     link->closing = true;
-    link->lingering = false;
     link->closed_here = true;
-    rota_socket_abort(link->socket);
+    if (!has_last_words(link)) {
+        rota_socket_abort(link->socket);
+        return;
+    }
+    rota_net_link_bye(link);
+    rota_socket_close(link->socket);
 }
 
 const struct rota_conn_class rota_net_conn_class = {

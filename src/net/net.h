@@ -43,7 +43,8 @@ void rota_socket_resume(struct rota_socket *socket);
 void rota_socket_close(struct rota_socket *socket);
 /* The same, but goes on while the peer takes something of it at least every 10 s, for 60 s in all. */
 void rota_socket_finish(struct rota_socket *socket);
-/* At once, also after one of those; on_closed follows from a later turn. */
+void rota_socket_hurry(struct rota_socket *socket); /* after it: goes on no longer than a plain close would that began now */
+/* At once, also after any of those; on_closed follows from a later turn. */
 void rota_socket_abort(struct rota_socket *socket);
 const char *rota_socket_peer(const struct rota_socket *socket); /* "127.0.0.1:8001", "unix:/path" */
 

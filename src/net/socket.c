@@ -365,6 +365,12 @@ void rota_socket_finish(struct rota_socket *s)
     rota_socket_close(s);
 }
 
+/* The timer is never set to more than LINGER_NS ahead, and ends it when it finds no patience left. */
+void rota_socket_hurry(struct rota_socket *s)
+{
+    s->patient_until_ns = 0;
+}
+
 void rota_socket_abort(struct rota_socket *s)
 {
     s->closed_here = true;
