@@ -219,7 +219,8 @@ static void on_grace(struct rota_host_timer *timer, int64_t now_ns)
     struct rota_server *server = ROTA_CONTAINER(timer, struct rota_server, grace);
 
     (void)now_ns;
-    rota_log_write(server->log, ROTA_LOG_WARN, "server", "drain: %u calls still open after the grace period are reset", server->stats.calls_open);
+    rota_log_write(server->log, ROTA_LOG_WARN, "server", "drain: the grace period is over: %u calls are reset, %u connections closed",
+                   server->stats.calls_open, server->stats.connections_open);
     close_conns(server);
 }
 
