@@ -250,11 +250,15 @@ static void drain_waits_for_calls(void **unused)
 
 static void drain_ends_calls_after_the_grace_period(void **unused)
 {
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct lines lines = {0};
+    const struct rota_log log = {.write = note_line, .ctx = &lines, .level = ROTA_LOG_WARN};
     struct rota_fake_ask *ask;
     struct server_fixture f;
 
     (void)unused;
-    server_fixture_init(&f, NULL);
+    options.log = &log;
+    server_fixture_init(&f, &options);
     ask = rota_fake_ask(f.asker, "/t.S/Chat", NULL, NULL);
     rota_server_drain(f.server, 100, server_fixture_on_drained, &f);
     rota_virtual_host_advance(&f.v, 99 * ROTA_MS);
@@ -263,6 +267,8 @@ static void drain_ends_calls_after_the_grace_period(void **unused)
     assert_string_equal(f.trace, "SC");
     assert_true(ask->dead);
     assert_int_equal(f.drained, 1);
+    assert_int_equal(lines.n, 1);
+    assert_string_equal(lines.last, "drain: the grace period is over: 1 calls are reset, 1 connections closed");
     server_fixture_fini(&f);
 }
 
