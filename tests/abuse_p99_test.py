@@ -2,10 +2,12 @@
 
     abuse_p99_test.py [MODE ...]    all floods and hoards of abuse_test.py when none is named
 
-Each of ROUNDS rounds measures, for SECONDS each: alone; beside the same abuser whose victim is a sink in another process, which costs the
-machine as much and the server nothing; and beside the abuser of this server, who comes again as often as he is thrown out. The medians are
-compared: the last must be at most double the first, or at most double the second, which is what this machine makes of two more busy processes,
-or below NOISE_S, a few time slices. What else runs here may spoil a measurement, hence TRIES; a server that suffers fails them all.
+Each of ROUNDS rounds measures, for SECONDS each: alone; beside the same abuser of another such server in a process of its own, which costs
+the machine as much and our server nothing; and beside the abuser of this server, who comes again as often as he is thrown out. The medians are
+compared: the last must be at most double the first, or at most double the second, which is what this machine makes of two more busy
+processes, or below NOISE_S. That is two ticks of a system that lets who runs go on until a tick of 4 ms: so long a server waits for its turn,
+however short its own are (`perf sched timehist` shows it). What else runs here may spoil a measurement, hence TRIES; a server that suffers
+fails them all.
 """
 
 import statistics
@@ -13,10 +15,10 @@ import sys
 import time
 
 import harness
-from abuse_test import ABUSE, FLOODS, HOARDS, Scene, p99
+from abuse_test import ABUSE, FLOODS, HOARDS, Scene, p99, serve
 
 ROUNDS, SECONDS, TRIES = 5, 1.0, 3
-NOISE_S = 0.015
+NOISE_S = 0.008
 AGAIN = 100000
 PAUSE_S = 0.001
 
@@ -43,16 +45,15 @@ def beside(scene, addr, mode):
 
 def test(h):
     scene = Scene(h)
-    sink = h.spawn(ABUSE + ["sink"], name="sink")
-    sink_addr = sink.wait_line(r"^(\S+:\d+)$").group(1)
+    other_addr, _ = serve(h, "abused server")
     for mode in sys.argv[1:] or FLOODS + HOARDS:
         for _try in range(TRIES):
-            rounds = [(alone(scene), beside(scene, sink_addr, mode), beside(scene, scene.addr, mode)) for _ in range(ROUNDS)]
+            rounds = [(alone(scene), beside(scene, other_addr, mode), beside(scene, scene.addr, mode)) for _ in range(ROUNDS)]
             quiet_s, noise_s, abused_s = (statistics.median(column) for column in zip(*rounds))
             good = abused_s <= max(2 * quiet_s, 2 * noise_s, NOISE_S)
             if good:
                 break
-        with h.check("%s: p99 %.1f ms, %.1f alone, %.1f beside a sink's abuser" % (mode, abused_s * 1e3, quiet_s * 1e3, noise_s * 1e3)):
+        with h.check("%s: p99 %.1f ms, %.1f alone, %.1f beside another's abuser" % (mode, abused_s * 1e3, quiet_s * 1e3, noise_s * 1e3)):
             assert good
     scene.end()
 

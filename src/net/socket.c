@@ -24,7 +24,8 @@
 
 enum {
     READS_PER_EVENT = 1,   /* a buffer, before others get their turn: small frames in it keep the processor busy for milliseconds */
-    READS_PER_SALVAGE = 64, /* after a failed write */
+    READS_PER_SALVAGE = 64, /* after a failed write, and before the end */
+    ENDING_READ_BYTES = 65536, /* or the end wakes us while ENDING: who goes on flooding would do so with every frame */
     IDLE_BUFFER_BYTES = 65536, /* a drained buffer larger than this is given back */
     DETAIL_BYTES = ROTA_ADDRESS_TEXT_SIZE + 144,
 };
@@ -161,17 +162,13 @@ static bool may_linger_on(struct rota_socket *s, int64_t now_ns)
     return now_ns - s->moved_ns < (left > 0 ? STALL_NS : LINGER_NS);
 }
 
-static void linger_over(struct rota_host_timer *timer, int64_t now_ns)
-{
-    struct rota_socket *s = ROTA_CONTAINER(timer, struct rota_socket, linger);
-
-    if (!may_linger_on(s, now_ns) || rota_host_timer_set(s->host, &s->linger, now_ns + LINGER_NS) < 0)
-        finish_ending(s);
-}
-
 static void begin_ending(struct rota_socket *s)
 {
+    int at_least = ENDING_READ_BYTES;
+
     s->state = ENDING;
+    if (!s->at_eof)
+        (void)setsockopt(rota_poll_fd(s->watch), SOL_SOCKET, SO_RCVLOWAT, &at_least, sizeof(at_least));
     rota_host_enter(s->host);
     if (rota_host_timer_set(s->host, &s->linger, s->host->now_ns + LINGER_NS) < 0) {
         finish_ending(s);
@@ -228,6 +225,16 @@ static void read_some(struct rota_socket *s, int at_most)
     for (int i = 0; i < at_most && may_read(s); i++)
         if (!read_once(s))
             return;
+}
+
+/* Few bytes have woken nobody; the system would reset the connection over them. */
+static void linger_over(struct rota_host_timer *timer, int64_t now_ns)
+{
+    struct rota_socket *s = ROTA_CONTAINER(timer, struct rota_socket, linger);
+
+    read_some(s, READS_PER_SALVAGE);
+    if (s->state != OVER && (!may_linger_on(s, now_ns) || rota_host_timer_set(s->host, &s->linger, now_ns + LINGER_NS) < 0))
+        finish_ending(s);
 }
 
 static void salvage(struct rota_host_task *task)

@@ -33,14 +33,19 @@ static void make_address(const char *form, char *out, size_t cap)
         snprintf(out, cap, "%s", form);
 }
 
-/* Holds the port of `bound` on 127.0.0.1 without listening there, or returns -1 when somebody has it. */
-static int hold_on_ipv4(const char *bound)
+static struct sockaddr_in on_ipv4(const char *bound)
 {
-    struct sockaddr_in address = {
+    return (struct sockaddr_in){
         .sin_family = AF_INET,
         .sin_port = htons((uint16_t)atoi(strrchr(bound, ':') + 1)),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
+}
+
+/* Holds the port of `bound` on 127.0.0.1 without listening there, or returns -1 when somebody has it. */
+static int hold_on_ipv4(const char *bound)
+{
+    struct sockaddr_in address = on_ipv4(bound);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
@@ -258,6 +263,33 @@ static void close_does_not_wait_for_ever(void **state)
     free(much);
 }
 
+/* What comes too late is read without being woken for it: left unread it would make the system reset the connection in the end. */
+static void late_bytes_reset_nothing(void **state)
+{
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), failure = 0;
+    socklen_t size = sizeof(failure);
+    struct sockaddr_in address;
+    struct net_fixture f;
+    char got[16];
+
+    (void)state;
+    net_fixture_init(&f);
+    listen_on(&f, "127.0.0.1:0");
+    address = on_ipv4(f.bound);
+    assert_int_equal(connect(client, (const struct sockaddr *)&address, sizeof(address)), 0);
+    turn_until_count(&f, &f.n_accepted, 1);
+    assert_int_equal(rota_socket_write(f.accepted[0].socket, ROTA_SLICE("answer")), 0);
+    rota_socket_close(f.accepted[0].socket);
+    assert_int_equal(send(client, "late", 4, MSG_NOSIGNAL), 4);
+    turn_until(&f, &f.accepted[0].closed);
+    assert_int_equal(recv(client, got, sizeof(got), 0), 6);
+    assert_int_equal(recv(client, got, sizeof(got), 0), 0);
+    assert_int_equal(getsockopt(client, SOL_SOCKET, SO_ERROR, &failure, &size), 0);
+    assert_int_equal(failure, 0);
+    close(client);
+    net_fixture_fini(&f);
+}
+
 static void write_to_a_gone_peer_is_reported_once(void **state)
 {
     struct peer client = {.closed = false};
@@ -292,6 +324,7 @@ int main(void)
         cmocka_unit_test(answer_survives_a_close_with_unread_bytes),
         cmocka_unit_test(ends_inside_its_own_callback),
         cmocka_unit_test(close_does_not_wait_for_ever),
+        cmocka_unit_test(late_bytes_reset_nothing),
         cmocka_unit_test(write_to_a_gone_peer_is_reported_once),
     };
 

@@ -1,5 +1,4 @@
 """abuse.py HOST:PORT MODE SECONDS [COUNT]: what is legal once, in masses, until the server hangs up or the time is over.
-   abuse.py sink: a server that reads and says nothing; its first line is the address
 
 With COUNT a mode begins again on a new connection, so many times at most.
 
@@ -305,18 +304,6 @@ def idle(address, end_s, count):
     print("gone %d" % gone if gone else "kept %d" % count, flush=True)
 
 
-def sink():
-    listener = socket.create_server(("127.0.0.1", 0))
-    print("%s:%d" % listener.getsockname(), flush=True)
-
-    def swallow(sock):
-        with sock:
-            while sock.recv(65536):
-                pass
-    while True:
-        threading.Thread(target=swallow, args=(listener.accept()[0],), daemon=True).start()
-
-
 def attack(address, mode, end_s):
     """As send_all; False in front when the server has gone."""
     windows = Windows()
@@ -351,6 +338,4 @@ def main(addr, mode, seconds, count="1"):
     print(("kept %d" if there else "gone after %d") % total, flush=True)
 
 
-if sys.argv[1] == "sink":
-    sink()
 main(*sys.argv[1:])
