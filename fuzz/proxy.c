@@ -1,26 +1,57 @@
-/* proxy.c - answers to CONNECT, whole and in two pieces, which must come to the same; and the environment's proxies and lists. */
+/* proxy.c - answers to CONNECT, whole, byte by byte and cut in two, which must come to the same; and the environment's proxies and lists. */
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "wire/proxy.h"
 #include "wire/tunnel.h"
 
-static rota_err answer(struct rota_slice whole, size_t cut, size_t *ret_used, bool *ret_open)
+#define CUTS 64 /* of an answer in two; shorter ones are cut everywhere */
+
+struct answer {
+    size_t used;
+    bool open;
+};
+
+/* The first piece, then pieces of `step` bytes. */
+static rota_err feed(struct rota_slice whole, size_t first, size_t step, struct answer *answer)
 {
     struct rota_errinfo info = {""};
     struct rota_tunnel tunnel = {0};
-    size_t used = 0;
-    rota_err err = rota_tunnel_feed(&tunnel, rota_slice(whole.data, cut), ret_used, ret_open, &info);
+    rota_err err = 0;
+    size_t used;
 
-    if (err == 0 && !*ret_open) {
-        ROTA_ASSERT(*ret_used == cut);
-        err = rota_tunnel_feed(&tunnel, rota_slice(whole.data + cut, whole.size - cut), &used, ret_open, &info);
-        *ret_used += used;
+    *answer = (struct answer){0};
+    for (size_t at = 0, end = first; err == 0 && !answer->open; at = end, end = whole.size - end < step ? whole.size : end + step) {
+        err = rota_tunnel_feed(&tunnel, rota_slice(whole.data + at, end - at), &used, &answer->open, &info);
+        ROTA_ASSERT(err < 0 || answer->open || used == end - at);
+        answer->used += err < 0 ? 0 : used;
+        if (end == whole.size)
+            break;
     }
     ROTA_ASSERT(err == 0 || info.text[0] != '\0');
-    ROTA_ASSERT(err < 0 || *ret_used <= ROTA_TUNNEL_HEAD_MAX);
+    ROTA_ASSERT(err < 0 || answer->used <= ROTA_TUNNEL_HEAD_MAX);
     for (const char *at = info.text; *at != '\0'; at++)
         ROTA_ASSERT(*at >= ' ' && *at <= '~');
     return err;
+}
+
+static void compare(struct rota_slice whole, rota_err err, const struct answer *answer, size_t first, size_t step)
+{
+    struct answer in_pieces;
+
+    ROTA_ASSERT(feed(whole, first, step, &in_pieces) == err);
+    if (err == 0)
+        ROTA_ASSERT(in_pieces.open == answer->open && in_pieces.used == answer->used);
+}
+
+static void answers(struct rota_slice whole)
+{
+    size_t apart = 1 + whole.size / CUTS;
+    struct answer answer;
+    rota_err err = feed(whole, whole.size, 1, &answer);
+
+    compare(whole, err, &answer, 0, 1);
+    for (size_t cut = 0; cut < whole.size; cut += apart)
+        compare(whole, err, &answer, cut, whole.size);
 }
 
 static const char *variable(void *ctx, const char *name)
@@ -31,16 +62,12 @@ static const char *variable(void *ctx, const char *name)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     struct rota_slice whole = rota_slice(data, size_bytes);
-    size_t cut = size_bytes == 0 ? 0 : data[0] % (size_bytes + 1), used = 0, used_in_two = 0;
-    bool open = false, open_in_two = false, found;
     struct rota_errinfo info = {""};
     struct rota_proxy proxy;
-    rota_err err = answer(whole, size_bytes, &used, &open), err_in_two = answer(whole, cut, &used_in_two, &open_in_two);
+    bool found;
     char *text = rota_alloc_text(NULL, whole);
 
-    ROTA_ASSERT(err == err_in_two);
-    if (err == 0)
-        ROTA_ASSERT(open == open_in_two && used == used_in_two);
+    answers(whole);
     (void)rota_proxy_list_has(text, ROTA_SLICE("a.example"), 443);
     (void)rota_proxy_list_has(text, ROTA_SLICE("10.0.0.7"), 443);
     (void)rota_proxy_list_has("example.com,10.0.0.0/8,fd00::/8", whole, 443);

@@ -1,7 +1,8 @@
 /* registry_store.c - any bytes as operations on a store: nothing breaks, what is read is in order, and what one watch was told adds up
  * to what a read shows.
  *
- * Two bytes an operation, which choose verb, key and options among few, so that they meet.
+ * Two bytes an operation, which choose verb, key and options among few, so that they meet. A watch that a compaction overtook is opened anew
+ * after a read, as a client of etcd does.
  */
 #include "base/arena.h"
 #include "base/assert.h"
@@ -15,9 +16,8 @@ struct fuzz {
     struct rota_store *store;
     struct rota_arena arena;
     struct rota_store_watch *watch; /* of everything, from the beginning */
-    bool there[KEYS];               /* by what the watch told */
-    int64_t told_revision, now_ns;
-    bool behind; /* the watch was overtaken by a compaction */
+    bool there[KEYS];               /* by what the watch told, or the read it was opened anew with */
+    int64_t told_revision, now_ns;  /* all is told up to told_revision */
 };
 
 static const uint8_t names[KEYS + 1] = {'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'};
@@ -96,19 +96,49 @@ static void lease(struct fuzz *f, uint8_t verb, uint8_t b)
     }
 }
 
+static void open_watch(struct fuzz *f, int64_t from)
+{
+    struct rota_store_watch_options options = {.range = {ROTA_SLICE("a"), ROTA_SLICE("\0")}, .start_revision = from, .prev_kv = true};
+
+    ROTA_ASSERT(rota_store_watch_open(f->store, &options, &f->watch) == 0);
+}
+
+static struct rota_store_read_result read_all(struct fuzz *f)
+{
+    struct rota_store_op op = {.kind = ROTA_STORE_OP_READ, .read = {.range = {ROTA_SLICE("a"), ROTA_SLICE("\0")}}};
+    struct rota_store_op_result result;
+    struct rota_status status = rota_store_do(f->store, &op, &f->arena.as_alloc, &result);
+
+    ROTA_ASSERT(rota_status_ok(&status));
+    return result.read;
+}
+
+static void begin_anew(struct fuzz *f)
+{
+    struct rota_store_read_result all = read_all(f);
+
+    memset(f->there, 0, sizeof(f->there));
+    for (size_t i = 0; i < all.n; i++)
+        f->there[all.kvs[i].key.data[0] - 'a'] = true;
+    f->told_revision = rota_store_revision(f->store);
+    rota_store_watch_close(f->watch);
+    open_watch(f, f->told_revision + 1);
+}
+
 static void pull(struct fuzz *f, size_t max_bytes)
 {
     struct rota_store_event *events;
     int64_t compact_revision;
     size_t n;
-    rota_err err = f->behind ? ROTA_ENOTFOUND : rota_store_watch_pull(f->watch, max_bytes, &f->arena.as_alloc, &events, &n, &compact_revision);
+    rota_err err = rota_store_watch_pull(f->watch, max_bytes, &f->arena.as_alloc, &events, &n, &compact_revision);
 
     if (err < 0) {
-        f->behind = true;
+        ROTA_ASSERT(err == ROTA_ENOTFOUND && compact_revision > f->told_revision + 1);
+        begin_anew(f);
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        ROTA_ASSERT(events[i].kv.mod_revision >= f->told_revision);
+        ROTA_ASSERT(events[i].kv.mod_revision > f->told_revision || (i > 0 && events[i].kv.mod_revision == f->told_revision));
         f->told_revision = events[i].kv.mod_revision;
         f->there[events[i].kv.key.data[0] - 'a'] = !events[i].deleted;
     }
@@ -116,21 +146,16 @@ static void pull(struct fuzz *f, size_t max_bytes)
 
 static void compare(struct fuzz *f)
 {
-    struct rota_store_op op = {.kind = ROTA_STORE_OP_READ, .read = {.range = {ROTA_SLICE("a"), ROTA_SLICE("\0")}}};
-    struct rota_store_op_result result;
-    struct rota_status status;
+    struct rota_store_read_result all;
     size_t there = 0;
 
     pull(f, SIZE_MAX);
-    if (f->behind)
-        return;
-    status = rota_store_do(f->store, &op, &f->arena.as_alloc, &result);
-    ROTA_ASSERT(rota_status_ok(&status));
-    for (size_t i = 0; i < result.read.n; i++)
-        ROTA_ASSERT(f->there[result.read.kvs[i].key.data[0] - 'a']);
+    all = read_all(f);
+    for (size_t i = 0; i < all.n; i++)
+        ROTA_ASSERT(f->there[all.kvs[i].key.data[0] - 'a']);
     for (size_t i = 0; i < KEYS; i++)
         there += f->there[i];
-    ROTA_ASSERT(there == result.read.n);
+    ROTA_ASSERT(there == all.n);
 }
 
 /* How many bytes it took. */
@@ -163,12 +188,11 @@ static size_t step(struct fuzz *f, const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct rota_store_limits limits = {.max_bytes = 6000, .keep_revisions = 100};
-    struct rota_store_watch_options options = {.range = {ROTA_SLICE("a"), ROTA_SLICE("\0")}, .prev_kv = true};
-    struct fuzz f = {.told_revision = 0};
+    struct fuzz f = {.told_revision = 1}; /* that of an empty store */
 
     rota_arena_init(&f.arena, NULL, 0);
-    if (rota_store_new(NULL, &limits, 1, &f.store) < 0 || rota_store_watch_open(f.store, &options, &f.watch) < 0)
-        return 0;
+    ROTA_ASSERT(rota_store_new(NULL, &limits, 1, &f.store) == 0);
+    open_watch(&f, 0);
     while (size >= 2) {
         size_t took = step(&f, data, size);
         data += took;
