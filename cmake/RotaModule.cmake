@@ -175,15 +175,21 @@ function(rota_link_test target)
     target_link_libraries(${target} PRIVATE $<TARGET_NAME_IF_EXISTS:rota_testing> PkgConfig::rota_cmocka)
 endfunction()
 
-# rota_fuzz_target(name SOURCES file ... [DEPS module ...] [LIBS library ...] CORPUS dir)
+# rota_fuzz_target(name SOURCES file ... [DEPS module ...] [LIBS library ...] CORPUS dir [DICT file])
 #
-# With ROTA_FUZZ a libFuzzer program. Else a program that feeds each file of the corpus to
+# With ROTA_FUZZ a libFuzzer program, whose mutations know the words of DICT. Else a program that feeds each file of the corpus to
 # LLVMFuzzerTestOneInput, whole, and a test <name> with the label `fuzz-corpus` that runs it.
 function(rota_fuzz_target name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SOURCES;DEPS;LIBS")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS;DICT" "SOURCES;DEPS;LIBS")
     cmake_path(ABSOLUTE_PATH arg_CORPUS NORMALIZE)
     if(NOT IS_DIRECTORY ${arg_CORPUS})
         message(FATAL_ERROR "rota_fuzz_target(${name}): no corpus folder ${arg_CORPUS}")
+    endif()
+    if(arg_DICT)
+        cmake_path(ABSOLUTE_PATH arg_DICT NORMALIZE)
+        if(NOT EXISTS ${arg_DICT})
+            message(FATAL_ERROR "rota_fuzz_target(${name}): no dictionary ${arg_DICT}")
+        endif()
     endif()
     if(NOT BUILD_TESTING AND NOT ROTA_FUZZ)
         return()
@@ -196,7 +202,7 @@ function(rota_fuzz_target name)
     if(ROTA_FUZZ)
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
         add_dependencies(fuzzers ${name})
-        set_property(GLOBAL APPEND PROPERTY ROTA_FUZZERS "$<TARGET_FILE:${name}> ${arg_CORPUS}\n")
+        set_property(GLOBAL APPEND PROPERTY ROTA_FUZZERS "$<TARGET_FILE:${name}>\t${arg_CORPUS}\t${arg_DICT}\n")
     else()
         if(NOT TARGET rota_fuzz_replay)
             add_library(rota_fuzz_replay OBJECT ${PROJECT_SOURCE_DIR}/cmake/fuzz_replay.c)
@@ -207,7 +213,7 @@ function(rota_fuzz_target name)
     endif()
 endfunction()
 
-# rota_fuzzers(): writes build/fuzzers.txt, a line "program corpus" for each fuzz target: what dev/fuzz runs
+# rota_fuzzers(): writes build/fuzzers.txt, a line for each fuzz target, program, corpus and dictionary (may be empty) with a tab between: what dev/fuzz runs
 function(rota_fuzzers)
     get_property(fuzzers GLOBAL PROPERTY ROTA_FUZZERS)
     list(JOIN fuzzers "" lines)
