@@ -2,8 +2,8 @@
  *
  * Follows protobuf's JSON mapping: 64-bit numbers are texts, bytes are base64, enums are names, fields go by their JSON names
  * (and are taken by either), extensions by "[full.name]", google.protobuf's well-known types have their own forms. Unknown
- * fields are left out, and JSON without a required one is refused. An Any whose type the pool does not know is written, and read,
- * as {"@type": ..., "value": base64}.
+ * fields are left out, and JSON without a required one is refused. An Any whose type neither the pool knows nor google.protobuf
+ * declares is written, and read, as {"@type": ..., "value": base64}.
  * Nesting is bounded, 100 messages as in protobuf. Both directions append to `out`, also when they fail half-way.
  */
 #ifndef ROTA_DYNAMIC_JSON_H

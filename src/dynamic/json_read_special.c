@@ -224,17 +224,14 @@ static rota_err read_any(struct rota_dyn_reader *r, const struct rota_dyn_json *
 {
     const struct rota_dyn_json *json_url = rota_dyn_json_get(object, "@type");
     struct rota_slice url = json_url != NULL && json_url->kind == ROTA_DYN_TEXT ? json_url->text : rota_slice(NULL, 0);
-    const struct rota_dyn_message *type;
-    size_t start = url.size;
+    const struct rota_dyn_message *type = rota_pool_any_type(r->pool, url);
+    size_t start;
     rota_err err;
 
     if (object->n == 0)
         return 0;
-    while (start > 0 && url.data[start - 1] != '/')
-        start--;
-    if (start == 0)
+    if (url.size == 0 || memchr(url.data, '/', url.size) == NULL)
         return rota_json_bad_member(&r->place, "@type", "expected a text as in \"type.googleapis.com/package.Message\"");
-    type = rota_pool_message(r->pool, rota_slice(url.data + start, url.size - start));
     err = rota_dyn_add_bytes(r, 1, url);
     if (err < 0)
         return err;

@@ -359,25 +359,34 @@ static rota_err gather(struct rota_dyn_writer *w, const struct rota_dyn_message 
     return 0;
 }
 
+/* The member of a oneof that was set last, and since which of all fields: what came before another one is gone. */
+struct run {
+    const struct rota_dyn_field *field;
+    size_t since;
+};
+
 /* Leaves out the members of a oneof that another one came after. */
 static rota_err settle_oneofs(struct rota_dyn_writer *w, const struct rota_dyn_message *type, struct gathered *g)
 {
-    const struct rota_dyn_field **set;
+    struct run *last;
     size_t kept = 0;
 
     if (type->n_oneofs == 0)
         return 0;
-    set = rota_alloc_zero(w->alloc, type->n_oneofs, sizeof(const struct rota_dyn_field *));
-    if (set == NULL)
+    last = rota_alloc_zero(w->alloc, type->n_oneofs, sizeof(*last));
+    if (last == NULL)
         return no_memory(w);
+    for (size_t i = 0; i < g->n; i++) {
+        const struct rota_dyn_field *field = g->all[i].field;
+
+        if (field->oneof >= 0 && last[field->oneof].field != field)
+            last[field->oneof] = (struct run){field, i};
+    }
     for (size_t i = 0; i < g->n; i++)
-        if (g->all[i].field->oneof >= 0)
-            set[g->all[i].field->oneof] = g->all[i].field;
-    for (size_t i = 0; i < g->n; i++)
-        if (g->all[i].field->oneof < 0 || set[g->all[i].field->oneof] == g->all[i].field)
+        if (g->all[i].field->oneof < 0 || i >= last[g->all[i].field->oneof].since)
             g->all[kept++] = g->all[i];
     g->n = kept;
-    rota_alloc_free(w->alloc, set);
+    rota_alloc_free(w->alloc, last);
     return 0;
 }
 
@@ -441,18 +450,21 @@ static bool is_no_number(const struct found *found)
     return found->field->type == ROTA_DYN_DOUBLE && !isfinite(real);
 }
 
-/* The last member of a Value that is set; JSON's null is one of them. */
+/* The last member of a Value that is set, whose pieces are joined; JSON's null is one of them. */
 static rota_err write_any_value(struct rota_dyn_writer *w, const struct rota_dyn_message *type, struct rota_slice bytes)
 {
     struct gathered g = {0};
     rota_err err = gather(w, type, bytes, &g);
+    size_t start = g.n;
 
+    while (start > 0 && g.all[start - 1].field == g.all[g.n - 1].field)
+        start--;
     if (err == 0 && (g.n == 0 || g.all[g.n - 1].field->number == 1))
         err = rota_dyn_put(w, "null");
     else if (err == 0 && is_no_number(&g.all[g.n - 1]))
         err = rota_errinfo_set(w->info, ROTA_EPARSE, "a Value that is no number, which JSON would bring back as a text");
     else if (err == 0)
-        err = write_value(w, g.all[g.n - 1].field, &g.all[g.n - 1].value);
+        err = write_field(w, &g.all[start], g.n - start);
     rota_alloc_free(w->alloc, g.all);
     return err;
 }

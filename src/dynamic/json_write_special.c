@@ -139,18 +139,9 @@ static rota_err put_field_mask(struct rota_dyn_writer *w, const struct rota_dyn_
     return err < 0 ? err : rota_dyn_put(w, "\"");
 }
 
-static const struct rota_dyn_message *type_of_url(const struct rota_pool *pool, struct rota_slice url)
-{
-    size_t start = url.size;
-
-    while (start > 0 && url.data[start - 1] != '/')
-        start--;
-    return rota_pool_message(pool, start == 0 ? rota_slice(NULL, 0) : rota_slice(url.data + start, url.size - start));
-}
-
 static rota_err put_any(struct rota_dyn_writer *w, struct rota_slice url, struct rota_slice bytes)
 {
-    const struct rota_dyn_message *type = type_of_url(w->pool, url);
+    const struct rota_dyn_message *type = rota_pool_any_type(w->pool, url);
     bool first = false;
     rota_err err;
 

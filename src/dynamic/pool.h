@@ -142,6 +142,8 @@ rota_err rota_pool_link(struct rota_pool *pool, struct rota_errinfo *info);
 
 /* NULL: there is none. */
 const struct rota_dyn_message *rota_pool_message(const struct rota_pool *pool, struct rota_slice name);
+/* What an Any of that type URL holds. The well-known types are known also when no file declares them. */
+const struct rota_dyn_message *rota_pool_any_type(const struct rota_pool *pool, struct rota_slice url);
 const struct rota_dyn_service *rota_pool_service(const struct rota_pool *pool, struct rota_slice name);
 const struct rota_dyn_method *rota_dyn_service_method(const struct rota_dyn_service *service, struct rota_slice name);
 const struct rota_dyn_field *rota_dyn_field_numbered(const struct rota_dyn_message *message, uint32_t number);

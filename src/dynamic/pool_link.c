@@ -2,6 +2,7 @@
 #include "dynamic/pool.h"
 
 #include "base/errinfo.h"
+#include "dynamic/known.h"
 #include <stdlib.h>
 
 /* Honest files need a few; a short name in a hundred long scopes takes 100 KiB. */
@@ -243,6 +244,21 @@ rota_err rota_pool_link(struct rota_pool *pool, struct rota_errinfo *info)
 const struct rota_dyn_message *rota_pool_message(const struct rota_pool *pool, struct rota_slice name)
 {
     return rota_map_get(&pool->messages, name);
+}
+
+const struct rota_dyn_message *rota_pool_any_type(const struct rota_pool *pool, struct rota_slice url)
+{
+    const struct rota_dyn_message *type;
+    struct rota_slice name;
+    size_t start = url.size;
+
+    while (start > 0 && url.data[start - 1] != '/')
+        start--;
+    if (start == 0)
+        return NULL;
+    name = rota_slice(url.data + start, url.size - start);
+    type = rota_pool_message(pool, name);
+    return type != NULL ? type : rota_dyn_known(name);
 }
 
 const struct rota_dyn_service *rota_pool_service(const struct rota_pool *pool, struct rota_slice name)
