@@ -35,6 +35,7 @@ TESTS_DIR = os.path.dirname(os.path.abspath(__file__))
 SOURCE_DIR = os.path.dirname(TESTS_DIR)
 PYTHON = "/usr/bin/python3"  # the one with Debian's grpcio
 SKIPPED = 77
+OUR_GRACE_S = 10  # from SIGTERM to the end of a program of ours, under a sanitizer and on a busy machine too
 
 
 class Skip(Exception):
@@ -52,8 +53,11 @@ class Harness:
     # Programs.
 
     def program(self, path):
-        """One of ours, by its path in the build directory, for instance examples/hello/server."""
-        return self._found(os.path.join(self.build_dir, path), "is not built")
+        """One of ours, by its path in the build directory, for instance examples/hello/server; it must be there."""
+        path = os.path.join(self.build_dir, path)
+        if not os.path.exists(path):
+            raise AssertionError(path + " is not built")
+        return path
 
     def peer(self, name):
         """A foreign program that tests/peers/build made."""
@@ -89,6 +93,7 @@ class Harness:
     def spawn(self, command, ready=None, timeout_s=10, name=None, env=None, cwd=None):
         """Starts a program; with `ready` waits for a line that matches it."""
         process = Process([str(word) for word in command], name=name, env=env, cwd=cwd)
+        process.ours = any(self._is_ours(str(word)) for word in command)  # behind sh, env or valgrind too
         self.processes.append(process)
         if ready is not None:
             process.wait_line(ready, timeout_s)
@@ -162,10 +167,26 @@ class Harness:
             self.fail(name, "exit code %s after %d checks that passed" % (process.code, seen))
         return process
 
+    def _is_ours(self, path):
+        return (path.startswith(self.build_dir + os.sep) and not path.startswith(self.peers_dir + os.sep)
+                and os.path.isfile(path) and os.access(path, os.X_OK))
+
+    def forget(self, process):
+        """Ends one that nothing more is wanted of; what it printed will not be shown. A program of ours must end in order."""
+        process.end(OUR_GRACE_S if process.ours else 2)
+        fault = process.fault() if process.ours else None
+        if fault:
+            self.fail("the end of " + process.name, fault)
+        else:
+            self.processes.remove(process)
+
     def close(self):
-        """Ends all that was started: asks first, then kills."""
-        for process in reversed(self.processes):
-            process.end(grace_s=2)
+        """Ends all that was started: asks first, then kills. A program of ours that does not end in order is a failure."""
+        for process in list(reversed(self.processes)):
+            process.end(OUR_GRACE_S if process.ours else 2)
+            fault = process.fault() if process.ours else None
+            if fault:
+                self.fail("the end of " + process.name, fault)
         for proxy in self.proxies:
             proxy.close()
         if self.failed:
@@ -187,23 +208,22 @@ def main(test):
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _on_signal)
     h = Harness()
-    code = 1
+    code = 0
     try:
         test(h)
         if h.passed + h.failed == 0:
             h.fail("test", "it checked nothing")
-        code = 1 if h.failed else 0
     except GiveUp:
-        pass
+        code = 1
     except Skip as why:
         print("skipped: %s" % why, flush=True)
-        code = 1 if h.failed else SKIPPED
+        code = SKIPPED
     except Exception:  # the test itself broke: a failure, after which everything is still cleaned up
         h.fail("test", "broke off\n" + traceback.format_exc())
     finally:
         h.close()
     print("%d passed, %d failed" % (h.passed, h.failed), flush=True)
-    sys.exit(code)
+    sys.exit(1 if h.failed else code)
 
 
 def field(pattern, text):

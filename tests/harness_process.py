@@ -2,7 +2,8 @@
 
 A thread reads each child's output (both streams in one, as they come) and wakes who waits for a line.
 Children are started from the main thread only: the kernel kills them when the thread that started them
-ends, which is what cleans up after a test that was itself killed.
+ends, which is what cleans up after a test that was itself killed. A child that has ended stays a zombie until
+end(), so that its number, and that of its group, stay its own for as long as signals may be sent there.
 """
 
 import ctypes
@@ -16,6 +17,9 @@ import time
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
+
+# What a program says when it has found a mistake in itself: sanitizers, glibc's assert, ours.
+SELF_ACCUSATION = re.compile(r"ERROR: \w+Sanitizer|runtime error:|WARNING: ThreadSanitizer|Assertion .* failed|assertion failed:")
 
 
 class Timeout(AssertionError):
@@ -46,13 +50,16 @@ def _in_child():
 
 
 class Process:
-    """Members: pid, name, lines (so far, without newlines), times (monotonic, one per line), code (None while it runs)."""
+    """Members: pid, name, lines (so far, without newlines), times (monotonic, one per line), code (None while it runs),
+    ours (whether fault() is to be asked), may_end_with (codes that a test expects of an end by SIGTERM)."""
 
     def __init__(self, command, name=None, env=None, cwd=None):
         assert threading.current_thread() is threading.main_thread(), "start children from the main thread"
         self.name = name or os.path.basename(command[0])
         self.command = command
         self.lines, self.times = [], []
+        self.code, self.ours, self.may_end_with = None, False, (0,)
+        self._sent, self._stubborn, self._reaped = set(), False, False
         self._news = threading.Condition()
         self._over = False
         self._child = subprocess.Popen(
@@ -61,6 +68,7 @@ class Process:
         self.pid = self._child.pid
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def _read(self):
         for raw in self._child.stdout:
@@ -72,12 +80,15 @@ class Process:
             self._over = True
             self._news.notify_all()
 
-    @property
-    def code(self):
-        return self._child.poll()
+    def _watch(self):
+        """Learns of the end and leaves the zombie."""
+        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        with self._news:
+            self.code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+            self._news.notify_all()
 
     def running(self):
-        return self._child.poll() is None
+        return self.code is None
 
     def text(self):
         return "\n".join(self.lines)
@@ -101,6 +112,7 @@ class Process:
                         if seen == count:
                             return match
                 if self._over:
+                    self._news.wait_for(lambda: self.code is not None, 1)
                     raise Timeout("%s ended (code %s) without line %r; its last: %r"
                                   % (self.name, self.code, pattern, self.lines[-3:]))
                 left_s = end_s - time.monotonic()
@@ -115,18 +127,27 @@ class Process:
 
     def wait(self, timeout_s=10):
         """Waits for its end; returns the exit code (negative: the signal that ended it)."""
-        try:
-            self._child.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            raise Timeout("%s still runs after %gs; its last: %r" % (self.name, timeout_s, self.lines[-3:])) from None
+        with self._news:
+            if not self._news.wait_for(lambda: self.code is not None, timeout_s):
+                raise Timeout("%s still runs after %gs; its last: %r" % (self.name, timeout_s, self.lines[-3:]))
         self._reader.join(2)
-        return self._child.returncode
+        return self.code
 
     # Signals go to this very process, by its number; sent to one that has ended they do nothing.
 
     def signal(self, number):
         if self.running():
-            self._child.send_signal(number)
+            if number == signal.SIGTERM and not self._catches(number):
+                self.may_end_with += (-number,)
+            self._sent.add(number)
+            os.kill(self.pid, number)
+
+    def _catches(self, number):
+        try:
+            with open("/proc/%d/status" % self.pid, encoding="ascii") as status:
+                return int(re.search(r"^SigCgt:\s+(\w+)", status.read(), re.M).group(1), 16) >> (number - 1) & 1
+        except (OSError, AttributeError):
+            return False
 
     def terminate(self, timeout_s=10):
         """SIGTERM, then waits; returns the exit code."""
@@ -146,19 +167,38 @@ class Process:
 
     def end(self, grace_s):
         """Ends it by any means, and then its own children, should it have left some."""
+        if self._reaped:
+            return
         if self.running():
             self.thaw()
             self.signal(signal.SIGTERM)
             try:
-                self._child.wait(grace_s)
-            except subprocess.TimeoutExpired:
-                self._child.kill()
-                self._child.wait()
+                self.wait(grace_s)
+            except Timeout:
+                self._stubborn = True
+                self.kill()
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
+        self._reaped = True
+        self._child.wait()
         self._reader.join(2)
+
+    def fault(self):
+        """Why the end of this program of ours, and what it said before, are not in order; None when they are.
+
+        A code that it ended with by itself is for the test to look at, as is what SIGKILL did."""
+        accusations = [line for line in self.lines if SELF_ACCUSATION.search(line)]
+        if accusations:
+            return "it says %r" % accusations[0]
+        if self._stubborn:
+            return "it went on after SIGTERM"
+        if self.code < 0 and -self.code not in self._sent:
+            return "it died of signal %d" % -self.code
+        if signal.SIGTERM in self._sent and signal.SIGKILL not in self._sent and self.code not in self.may_end_with:
+            return "it ended with code %d after SIGTERM" % self.code
+        return None
 
     def show(self, last=60):
         """Prints its last lines to standard error, for a failed test."""
