@@ -171,6 +171,7 @@ static void begin_shut(struct rota_channel *channel)
     rota_call_free_spares(channel);
     rota_balance_drop_all(channel);
     rota_resolution_stop(channel);
+    rota_host_timer_clear(channel->host, &channel->config_timer);
     for (link = channel->connections.next; link != &channel->connections; link = link->next) {
         struct rota_connection *connection = ROTA_CONTAINER(link, struct rota_connection, link);
         connection->conn->class->close(connection->conn);
@@ -269,6 +270,18 @@ static rota_err name_ourselves(struct rota_channel *channel, const struct rota_c
     return 0;
 }
 
+/* From now on there is room for them. */
+static rota_err set_timers(struct rota_channel *channel)
+{
+    rota_err err = rota_host_timer_set(channel->host, &channel->again_timer, INT64_MAX);
+
+    if (err == 0)
+        err = rota_host_timer_set(channel->host, &channel->config_timer, INT64_MAX);
+    if (err < 0)
+        rota_host_timer_clear(channel->host, &channel->again_timer);
+    return err;
+}
+
 static rota_err fill(struct rota_channel *channel, const char *target, const struct rota_channel_options *options, struct rota_errinfo *info)
 {
     struct rota_slice json = options->service_config == NULL ? ROTA_SLICE("{}") : rota_slice_str(options->service_config);
@@ -292,7 +305,8 @@ static rota_err fill(struct rota_channel *channel, const char *target, const str
     rota_retry_budget_init(&channel->retry_budget, options->retry_ratio_percent < 0 ? 0 : (uint32_t)options->retry_ratio_percent,
         options->retry_floor_per_s < 0 ? 0 : (uint32_t)options->retry_floor_per_s);
     channel->chunks = rota_chunk_pool_new(channel->alloc, channel->bulk);
-    return channel->chunks == NULL ? ROTA_ENOMEM : rota_host_timer_set(channel->host, &channel->again_timer, INT64_MAX);
+    channel->config_backoff = (struct rota_backoff){.initial_ns = channel->limits.backoff_initial_ns, .max_ns = channel->limits.backoff_max_ns};
+    return channel->chunks == NULL ? ROTA_ENOMEM : set_timers(channel);
 }
 
 rota_err rota_channel_make(const char *target, const struct rota_channel_options *given, const struct rota_channel_parts *parts,
@@ -319,6 +333,7 @@ rota_err rota_channel_make(const char *target, const struct rota_channel_options
     channel->task.run = work;
     channel->idle_timer.fire = fire_idle;
     channel->again_timer.fire = fire_again;
+    channel->config_timer.fire = rota_resolution_ask_for_config;
     rota_list_init(&channel->resolutions);
     rota_list_init(&channel->connections);
     rota_list_init(&channel->calls);

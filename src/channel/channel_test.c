@@ -278,6 +278,23 @@ static void calls_start_inside_callbacks(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+/* etcd says it too, of itself; what its resolver knows of backing off must not be thrown away. */
+static void no_resolver_is_replaced_for_a_status_code(void **unused)
+{
+    struct rota_channel_fixture f;
+
+    (void)unused;
+    rota_channel_fixture_init(&f, NULL);
+    rota_channel_connect(f.channel);
+    for (int i = 0; i < 3; i++) {
+        rota_fixture_resolver_error(&f, ROTA_RESOURCE_EXHAUSTED, "etcdserver: too many requests");
+        assert_int_equal(rota_channel_state(f.channel), ROTA_CONN_TRANSIENT_FAILURE);
+        rota_virtual_host_advance(&f.v, 10 * ROTA_S);
+    }
+    assert_int_equal(f.started, 1);
+    rota_channel_fixture_fini(&f);
+}
+
 static void closing_inside_a_callback(void **unused)
 {
     struct rota_channel_fixture f;
@@ -340,6 +357,7 @@ int main(void)
         cmocka_unit_test(another_policy_takes_over_when_it_is_ready),
         cmocka_unit_test(a_new_policy_waits_while_the_old_one_is_ready),
         cmocka_unit_test(calls_start_inside_callbacks),
+        cmocka_unit_test(no_resolver_is_replaced_for_a_status_code),
         cmocka_unit_test(closing_inside_a_callback),
         cmocka_unit_test(closing_in_each_state_of_the_channel),
     };

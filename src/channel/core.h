@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "channel/backoff.h"
 #include "channel/channel.h"
 #include "channel/chunk_pool.h"
 #include "channel/config.h"
@@ -96,6 +97,8 @@ struct rota_channel {
     bool own_config_given;
     struct rota_channel_config *config; /* in use; NULL: the resolver's is bad and there is no other */
     bool config_resolved;               /* config is the resolver's */
+    struct rota_host_timer config_timer; /* while config is NULL: asks the resolver again; else at INT64_MAX, but in the heap until the end */
+    struct rota_backoff config_backoff;
     uint32_t config_draw; /* of a list of choices (gRFC A2); 0: not drawn yet */
 
     struct rota_resolution *resolution; /* NULL: idle */
@@ -147,6 +150,7 @@ void rota_resolution_start(struct rota_channel *channel);
 void rota_resolution_stop(struct rota_channel *channel);
 void rota_resolution_restart(struct rota_channel *channel); /* stays with the last list until there is another */
 void rota_resolution_refresh(struct rota_channel *channel);
+void rota_resolution_ask_for_config(struct rota_host_timer *timer, int64_t now_ns); /* config_timer fires */
 
 /* balance.c */
 void rota_balance_apply(struct rota_channel *channel);

@@ -1,7 +1,8 @@
 /* resolution.c - from the target to lists of endpoints and service configs, by way of the scheme's resolver.
  *
  * What the resolver publishes is only recorded here; balance.c applies it in the channel's task. An error counts as long as no
- * list has come; a bad service config leaves the previous one, then the options' own (gRFC A2). A resolver that says nothing new is
+ * list has come; a bad service config leaves the previous one, then the options' own (gRFC A2). Where it leaves none, calls fail and the
+ * resolver is asked again, with backoff, until there is a better one. A resolver that says nothing new is
  * not heard of, so where memory did not suffice for what it said it is started anew. A resolution that was stopped
  * lives on until its resolver's last hold on the sink is released.
  */
@@ -109,8 +110,16 @@ static void on_error(void *owner, const struct rota_status *why)
     if (channel->listed)
         return;
     rota_channel_fail(channel, why->code, "%s", why->message);
-    if (why->code == ROTA_RESOURCE_EXHAUSTED) /* a list lost to lack of memory may never be published again by itself */
-        rota_channel_try_again(channel);
+}
+
+static void set_config_timer(struct rota_channel *channel, int64_t at_ns)
+{
+    (void)rota_host_timer_set(channel->host, &channel->config_timer, at_ns); /* it is in the heap, or has just left it, so there is room */
+}
+
+static void ask_later(struct rota_channel *channel)
+{
+    set_config_timer(channel, channel->host->now_ns + rota_backoff_next(&channel->config_backoff, &channel->host->rng));
 }
 
 static void set_config(struct rota_channel *channel, struct rota_channel_config *config, bool resolved)
@@ -121,8 +130,11 @@ static void set_config(struct rota_channel *channel, struct rota_channel_config 
     rota_sides_take_config(channel, old);
     rota_channel_config_unref(old);
     channel->config_resolved = resolved;
-    if (config != NULL)
+    if (config != NULL) {
+        rota_backoff_reset(&channel->config_backoff);
+        set_config_timer(channel, INT64_MAX);
         rota_throttle_set(&channel->throttle, config->service->throttle_max_tokens_milli, config->service->throttle_ratio_milli);
+    }
     if (config != NULL && config->service->max_connections > 1)
         rota_subchannel_scale_all(channel);
     rota_channel_note(channel, ROTA_TODO_BALANCE);
@@ -137,6 +149,18 @@ static void refuse_config(struct rota_channel *channel, const char *origin, cons
         return;
     set_config(channel, NULL, false);
     rota_channel_fail(channel, ROTA_UNAVAILABLE, "service config: %s", problem);
+    if (channel->config_timer.node.key == INT64_MAX)
+        ask_later(channel);
+}
+
+/* What is as bad as before does not come through the sink, so the next time is set here. */
+void rota_resolution_ask_for_config(struct rota_host_timer *timer, int64_t now_ns)
+{
+    struct rota_channel *channel = ROTA_CONTAINER(timer, struct rota_channel, config_timer);
+
+    (void)now_ns;
+    ask_later(channel);
+    rota_resolution_refresh(channel);
 }
 
 /* The resolver has none any more: the program's own counts again, or the default. */
@@ -238,6 +262,8 @@ void rota_resolution_stop(struct rota_channel *channel)
     end(channel);
     forget_list(channel);
     channel->listed = channel->list_new = channel->failed = false;
+    if (channel->config == NULL) /* what was bad then is forgotten with the rest: the next resolver may say nothing of it */
+        set_config(channel, rota_channel_config_ref(channel->own_config), false);
 }
 
 void rota_resolution_restart(struct rota_channel *channel)

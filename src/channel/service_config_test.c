@@ -159,6 +159,61 @@ static void a_reload_without_memory_keeps_what_serves(void **state)
     assert_true(replaced);
 }
 
+#define BAD "{\"loadBalancingConfig\":[{\"none_such\":{}}]}"
+
+/* DNS says it when it is asked, and drops what is as bad as before. */
+static void without_any_the_resolver_is_asked_again(void **state)
+{
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen;
+    unsigned refreshed;
+
+    (void)state;
+    rota_channel_fixture_init(&f, NULL);
+    rota_channel_connect(f.channel);
+    rota_fixture_update(&f, BAD, A);
+    rota_fixture_unary_start(&f, "x", NULL, &seen);
+    rota_assert_ended(&seen, ROTA_UNAVAILABLE, "none_such");
+    assert_int_equal(f.refreshed, 0);
+    rota_virtual_host_advance(&f.v, 1200 * ROTA_MS);
+    assert_int_equal(f.refreshed, 1);
+    rota_fixture_service_config(&f, BAD);
+    rota_virtual_host_advance(&f.v, 1920 * ROTA_MS);
+    assert_int_equal(f.refreshed, 2);
+    rota_virtual_host_advance(&f.v, 600 * ROTA_S);
+    refreshed = f.refreshed;
+    assert_in_range(refreshed, 8, 18); /* 1.6 times as long each time, up to two minutes */
+    rota_fixture_service_config(&f, RR);
+    rota_fake_up(rota_fixture_conn(&f, A));
+    assert_string_equal(policy_of(&f), "round_robin");
+    rota_virtual_host_advance(&f.v, 600 * ROTA_S);
+    assert_int_equal(f.refreshed, refreshed);
+    rota_channel_fixture_fini(&f);
+}
+
+/* After idleness the resolver may say nothing of it, as when the record cannot be looked up. */
+static void a_bad_one_is_forgotten_when_idle(void **state)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen;
+
+    (void)state;
+    options.idle_timeout_ms = 1000;
+    rota_channel_fixture_init(&f, &options);
+    rota_channel_connect(f.channel);
+    rota_fixture_update(&f, BAD, A);
+    rota_virtual_host_advance(&f.v, 10 * ROTA_S);
+    assert_int_equal(f.stopped, 1);
+    rota_fixture_unary_start(&f, "x", NULL, &seen);
+    rota_fixture_publish(&f, A, NULL, NULL);
+    assert_non_null(rota_fixture_conn(&f, A));
+    rota_fake_up(rota_fixture_conn(&f, A));
+    rota_fake_reply(rota_fake_stream_at(rota_fixture_conn(&f, A), 0), "r");
+    rota_assert_ended(&seen, ROTA_OK, "");
+    rota_channel_fixture_fini(&f);
+}
+
 static void an_unknown_lookup_is_refused(void **state)
 {
     struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
@@ -177,6 +232,8 @@ int main(void)
         cmocka_unit_test(a_channel_takes_configs_by_the_rules),
         cmocka_unit_test(a_reload_drops_no_connection),
         cmocka_unit_test(a_reload_without_memory_keeps_what_serves),
+        cmocka_unit_test(without_any_the_resolver_is_asked_again),
+        cmocka_unit_test(a_bad_one_is_forgotten_when_idle),
         cmocka_unit_test(an_unknown_lookup_is_refused),
     };
 
