@@ -101,6 +101,51 @@ static void list(struct rota_etcd_follower *f)
     rota_etcd_watch_list_failed(&f->watch, &why, rota_loop_now_ns(f->loop));
 }
 
+/* --- Checking how far the cluster is --- */
+
+static void on_checked(void *arg, const struct rota_status *status, const Etcdserverpb__RangeResponse *reply)
+{
+    struct list_call *call = arg;
+    struct rota_etcd_follower *f = call->follower;
+    struct rota_etcd_head head;
+
+    if (f->check == call && !f->stopped && status->code == ROTA_OK) {
+        head = head_of(reply->header);
+        rota_etcd_watch_checked(&f->watch, &head);
+    }
+    if (f->check == call)
+        f->check = NULL;
+    rota_alloc_free(f->alloc, call);
+}
+
+/* Reads one key, be it there or not, for the head of the answer. One that fails, or has no login, is left to the next time. */
+static void check(struct rota_etcd_follower *f)
+{
+    struct rota_call_options options = {.size = sizeof(options), .timeout_ms = ROTA_ETCD_CALL_MS};
+    Etcdserverpb__RangeRequest request = ETCDSERVERPB__RANGE_REQUEST__INIT;
+    struct rota_metadata *metadata = NULL;
+    struct list_call *call;
+
+    if (!rota_etcd_login_good(f->login, false, rota_loop_now_ns(f->loop)))
+        return;
+    call = rota_alloc_get(f->alloc, sizeof(*call));
+    if (call == NULL)
+        return;
+    call->follower = f;
+    f->check = call;
+    request.key = binary(f->key);
+    request.keys_only = true;
+    if (rota_etcd_login_metadata(f->login, false, &metadata) == 0) {
+        options.metadata = metadata;
+        if (etcdserverpb_kv_range_start(f->client, &options, &request, on_checked, call, NULL) == 0)
+            call = NULL;
+    }
+    rota_metadata_free(metadata);
+    if (call != NULL)
+        f->check = NULL;
+    rota_alloc_free(f->alloc, call);
+}
+
 /* --- Watching --- */
 
 static struct rota_etcd_event event_at(const void *events, size_t i)
@@ -205,6 +250,7 @@ static void close_stream(struct rota_etcd_follower *f)
 
     f->stream = NULL;
     f->list = NULL;
+    f->check = NULL;
     f->deferred = 0;
     if (stream != NULL)
         rota_call_cancel(stream);
@@ -302,6 +348,8 @@ static void act(struct rota_etcd_follower *f)
             begin(f, cmds & (ROTA_ETCD_CMD_LIST | ROTA_ETCD_CMD_OPEN));
         if (cmds & ROTA_ETCD_CMD_PROGRESS)
             ask_progress(f);
+        if (cmds & ROTA_ETCD_CMD_CHECK)
+            check(f);
     }
     if (f->stopped)
         return;

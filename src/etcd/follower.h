@@ -35,7 +35,7 @@ struct rota_etcd_follower {
     unsigned deferred;     /* LIST and OPEN, until the login is answered */
     struct rota_timer *timer;
     struct rota_etcd_watch watch;
-    struct list_call *list;   /* the one that counts */
+    struct list_call *list, *check; /* the ones that count */
     struct rota_call *stream; /* the one that counts */
     char member[ROTA_ADDRESS_TEXT_SIZE]; /* that answered last */
     bool stopped, told_down;

@@ -8,6 +8,8 @@
 #define ASK_NS (10 * SECOND_NS)
 #define ANSWER_NS (5 * SECOND_NS)
 #define START_OVER_NS SECOND_NS
+#define COMPARISONS 3 /* lists that one stream is compared with before it is given up */
+#define ASKS_A_CHECK 3
 #define BACKOFF_FIRST_NS 1e8
 #define BACKOFF_MAX_NS 2e9
 
@@ -28,13 +30,22 @@ void rota_etcd_watch_init(struct rota_etcd_watch *w, const struct rota_etcd_keep
                                   .started_over_ns = INT64_MIN};
 }
 
-#define GOING_ON (ROTA_ETCD_CMD_LIST | ROTA_ETCD_CMD_OPEN | ROTA_ETCD_CMD_PROGRESS)
+#define GOING_ON (ROTA_ETCD_CMD_LIST | ROTA_ETCD_CMD_OPEN | ROTA_ETCD_CMD_PROGRESS | ROTA_ETCD_CMD_CHECK)
 
 /* Ends the stream and the list under way, also those that were about to begin. */
 static void stop(struct rota_etcd_watch *w)
 {
     w->comparing = false;
     w->cmds = (w->cmds & ~(unsigned)GOING_ON) | ROTA_ETCD_CMD_CLOSE;
+}
+
+/* The list that the stream which is up is compared with. A linearizable one cannot be older than what was seen before it was asked for. */
+static void compare(struct rota_etcd_watch *w)
+{
+    w->comparing = true;
+    w->comparisons++;
+    w->compared_from = w->seen_revision;
+    w->cmds |= ROTA_ETCD_CMD_LIST;
 }
 
 static void list(struct rota_etcd_watch *w)
@@ -50,6 +61,10 @@ static void open(struct rota_etcd_watch *w, bool resumed, int64_t now_ns)
     rota_moves_go(&moves, &w->state, ROTA_ETCD_WATCH_OPENING);
     w->resumed = resumed;
     w->asked = false;
+    w->asks = 0;
+    w->comparisons = 0;
+    w->checked_revision = 0;
+    w->expected_revision = 0;
     w->batch_revision = w->revision;
     w->wake_ns = now_ns + ANSWER_NS;
     w->cmds |= ROTA_ETCD_CMD_OPEN;
@@ -98,9 +113,16 @@ bool rota_etcd_watch_list_begin(struct rota_etcd_watch *w, const struct rota_etc
 {
     if (!list_wanted(w))
         return false;
-    /* While the stream is up a linearizable list cannot be older than its events, unless another registry answered. */
-    if (w->comparing && (head->revision < w->revision || head->cluster_id != w->cluster_id)) {
+    if (w->comparing && (head->revision < w->compared_from || head->cluster_id != w->cluster_id)) {
         start_over(w, "the registry's revisions went back", now_ns);
+        return false;
+    }
+    /* Overtaken by events, of which one batch may be half here: taken now it would undo them. */
+    if (w->comparing && head->revision < w->seen_revision) {
+        if (w->comparisons < COMPARISONS)
+            compare(w);
+        else
+            start_over(w, "the registry's changes overtake its lists", now_ns);
         return false;
     }
     w->class->list_begin(w->keep);
@@ -124,12 +146,13 @@ void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_
         back_off(w, &why, now_ns);
         return;
     }
-    if (w->listed && (head->cluster_id != w->cluster_id || head->revision < w->revision))
+    if (w->listed && (head->cluster_id != w->cluster_id || head->revision < w->seen_revision))
         w->class->doubt(w->keep);
     w->class->list_end(w->keep, now_ns);
     w->cmds |= ROTA_ETCD_CMD_PUBLISH;
     w->revision = head->revision;
     w->batch_revision = head->revision;
+    w->seen_revision = head->revision;
     w->cluster_id = head->cluster_id;
     w->listed = true;
     w->relist = false;
@@ -144,7 +167,10 @@ void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_
 
 void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
 {
-    if (list_wanted(w))
+    /* A member that hangs must not take the stream of another that does not with it. */
+    if (w->comparing && w->comparisons < COMPARISONS)
+        compare(w);
+    else if (list_wanted(w))
         back_off(w, why, now_ns);
 }
 
@@ -158,8 +184,7 @@ static void created(struct rota_etcd_watch *w, int64_t now_ns)
         w->backoff_ns = 0;
         return;
     }
-    w->comparing = true;
-    w->cmds |= ROTA_ETCD_CMD_LIST;
+    compare(w);
 }
 
 static void canceled(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer *answer, int64_t now_ns)
@@ -182,6 +207,8 @@ static void apply(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer
         if (event.kv.mod_revision <= w->revision)
             continue;
         w->batch_revision = event.kv.mod_revision;
+        if (w->seen_revision < w->batch_revision)
+            w->seen_revision = w->batch_revision;
         if (event.deleted)
             w->class->delete(w->keep, event.kv.key);
         else if (w->class->put(w->keep, &event.kv) < 0)
@@ -200,6 +227,22 @@ static void apply(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer
     }
 }
 
+/* An answer that tells of no event, only how far its member is. */
+static void progressed(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns)
+{
+    struct rota_status why;
+
+    if (head->revision < w->revision) {
+        start_over(w, "the registry's revisions went back", now_ns);
+        return;
+    }
+    if (head->revision >= w->expected_revision)
+        return;
+    rota_status_set(&why, ROTA_UNAVAILABLE, "the etcd member answers, but stands at revision %lld while the others are at %lld", (long long)head->revision,
+        (long long)w->expected_revision);
+    back_off(w, &why, now_ns);
+}
+
 void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer *answer, int64_t now_ns)
 {
     if (w->state != ROTA_ETCD_WATCH_OPENING && w->state != ROTA_ETCD_WATCH_WATCHING)
@@ -215,14 +258,18 @@ void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_
         start_over(w, "another cluster answers", now_ns);
         return;
     }
-    if (!answer->created && answer->n_events == 0 && answer->head.revision < w->revision) {
-        start_over(w, "the registry's revisions went back", now_ns);
-        return;
-    }
     if (answer->created)
         created(w, now_ns);
+    else if (answer->n_events == 0)
+        progressed(w, &answer->head, now_ns);
     if (answer->n_events > 0)
         apply(w, answer, now_ns);
+}
+
+void rota_etcd_watch_checked(struct rota_etcd_watch *w, const struct rota_etcd_head *head)
+{
+    if (w->state == ROTA_ETCD_WATCH_WATCHING && head->cluster_id == w->cluster_id)
+        w->checked_revision = head->revision;
 }
 
 void rota_etcd_watch_ended(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
@@ -253,7 +300,10 @@ static void tick_watching(struct rota_etcd_watch *w, int64_t now_ns)
     if (!w->asked) {
         w->asked = true;
         w->wake_ns = now_ns + ANSWER_NS;
+        w->expected_revision = w->checked_revision;
         w->cmds |= ROTA_ETCD_CMD_PROGRESS;
+        if (++w->asks % ASKS_A_CHECK == 0)
+            w->cmds |= ROTA_ETCD_CMD_CHECK;
         return;
     }
     rota_status_set(&why, ROTA_UNAVAILABLE, "etcd does not answer on the watch any more");

@@ -2,12 +2,15 @@
  *
  * Rules (etcd's API guarantees; gRPC's list-watch practice):
  *  - List at a revision, watch from the next. After a broken stream, watch again from the revision kept, and list once more to
- *    compare, since a registry that was replaced meanwhile may have overtaken that revision.
+ *    compare, since a registry that was replaced meanwhile may have overtaken that revision. While the stream is well, a list that failed
+ *    or that events have overtaken is asked for again, twice.
  *  - Compacted, a smaller revision than one seen, another cluster id: list again and take the difference, at once but at most
  *    once a second (members of two clusters under one name must not make a storm). The revision in the head of a confirmation or
  *    of events tells nothing: a member may lag behind the list, and events be under way while a later list comes.
  *  - Events at or below the revision kept are old. A batch counts when its last fragment is there.
  *  - Silence is asked about (a progress request every ASK_NS); no answer within ANSWER_NS ends the stream.
+ *  - A member whose log goes on but whose state stands still answers all the same: every third question also reads the revision of the
+ *    cluster, linearizable, and a member that 10 s later has not come so far is left.
  *  - Progress notifications do not move the resume point: etcd before 3.4.25 and 3.5.8 may send them ahead of events.
  *  - Failures are retried for ever, after 0.1 s growing to 2 s, jittered. What is kept not finding the memory to be published is one: the
  *    stream ends, and is resumed and compared with a list.
@@ -28,6 +31,7 @@ enum rota_etcd_watch_cmd { /* bits; carried out in this order */
     ROTA_ETCD_CMD_PROGRESS = 8, /* send a progress request */
     ROTA_ETCD_CMD_PUBLISH = 16, /* the list, or what is known about it, changed */
     ROTA_ETCD_CMD_ERROR = 32,   /* tell `why` */
+    ROTA_ETCD_CMD_CHECK = 64,   /* read the cluster's revision, linearizable; its failure is not reported */
 };
 
 /* What is kept of the keys that are followed: the functions of a roster, or of a single key (config_key.h). */
@@ -60,6 +64,12 @@ struct rota_etcd_watch {
     int64_t wake_ns;
     int64_t started_over_ns; /* the last time; INT64_MIN: never */
     int64_t batch_revision; /* of the last event applied in an unfinished batch */
+    int64_t seen_revision;  /* the highest applied since the last list, finished batch or not */
+    int64_t compared_from;  /* seen_revision when the comparing list was asked for */
+    unsigned comparisons;   /* lists asked for to compare this stream with */
+    unsigned asks;          /* progress requests of this stream */
+    int64_t checked_revision;  /* of the cluster, as the last check told; 0: not yet */
+    int64_t expected_revision; /* the same when the progress request was sent */
     double backoff_ns;
     double unpublished_ns; /* the same since the last time publishing worked out, however many lists were good */
     struct rota_status why;
@@ -97,6 +107,7 @@ void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_
 void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns);
 
 void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer *answer, int64_t now_ns);
+void rota_etcd_watch_checked(struct rota_etcd_watch *w, const struct rota_etcd_head *head); /* an answer to CHECK */
 void rota_etcd_watch_ended(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns); /* the stream, not by CLOSE */
 void rota_etcd_watch_published(struct rota_etcd_watch *w); /* what PUBLISH asked for */
 void rota_etcd_watch_unpublished(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns); /* it failed */
