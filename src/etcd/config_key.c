@@ -22,6 +22,7 @@ static rota_err put(void *keep, const struct rota_etcd_kv *kv)
     if (!rota_slice_equal(kv->key, c->key))
         return 0;
     c->listed = true;
+    c->orphan = false;
     if (c->value != NULL && kv->mod_revision == c->mod_revision && kv->value.size == c->size &&
         (c->size == 0 || memcmp(kv->value.data, c->value, c->size) == 0))
         return 0;
@@ -46,8 +47,10 @@ static void delete(void *keep, struct rota_slice key)
 {
     struct rota_etcd_config_key *c = keep;
 
-    if (rota_slice_equal(key, c->key))
-        forget(c);
+    if (!rota_slice_equal(key, c->key))
+        return;
+    c->orphan = false;
+    forget(c);
 }
 
 static void doubt(void *keep)
@@ -65,7 +68,9 @@ static void list_end(void *keep, int64_t now_ns)
     struct rota_etcd_config_key *c = keep;
 
     (void)now_ns;
-    if (!c->listed && !c->doubtful)
+    if (!c->listed && c->doubtful)
+        c->orphan = true;
+    if (!c->listed && !c->orphan)
         forget(c);
     c->doubtful = false;
 }

@@ -1,7 +1,8 @@
 /* config_key.h - the one key under which a service's config stands: what of it is known. Pure.
  *
  * For a watch (watch.h) that follows this key alone. A registry that was replaced, and does not have it, has forgotten it rather than
- * withdrawn it: then the value stays until the key is put again or deleted.
+ * withdrawn it: then the value stays until the key is put again or deleted,
+ * whatever lists come after, be it from the same registry at the next reconnect.
  */
 #ifndef ROTA_ETCD_CONFIG_KEY_H
 #define ROTA_ETCD_CONFIG_KEY_H
@@ -15,6 +16,7 @@ struct rota_etcd_config_key {
     size_t size;
     int64_t mod_revision;
     bool listed, doubtful; /* of the list under way */
+    bool orphan;           /* the value is one that a replaced registry has forgotten */
     bool changed;          /* since whoever reads it made it false */
 };
 

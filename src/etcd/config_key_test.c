@@ -24,7 +24,11 @@ static const struct follow_case {
     {"a list with it", "(p1)=(p1)-", "1"},
     {"a registry that was replaced has forgotten it: it stays", "(p1)=(?)-", "1"},
     {"a registry that was replaced and has another", "(p1)=(p2?)=", "2"},
-    {"doubt is for one list", "(p1)=(?)-()=", NULL},
+    {"and stays in the lists that come after", "(p1)=(?)-()-()-", "1"},
+    {"until it is deleted", "(p1)=(?)-d=()-", NULL},
+    {"or put: from then on lists count again", "(p1)=(?)-p1-()=", NULL},
+    {"likewise when a list has it", "(p1)=(?)-(p1)-()=", NULL},
+    {"doubt is for one list", "(p1)=(p1?)-()=", NULL},
 };
 
 static struct rota_etcd_kv kv(const char *key, char value)
