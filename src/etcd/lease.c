@@ -12,7 +12,9 @@
 #define RETRY_STREAM_NS 1e8
 #define ANSWER_MAX_NS (5 * SECOND_NS)
 #define TELL_AGAIN_NS (10 * SECOND_NS)
-#define CALL_MIN_MS 1000
+#define RETRY_LATE_PUT_NS ((int64_t)100000000)
+/* With the pause above less than two thirds of the shortest lease, so that a put that timed out is made again under it. */
+#define CALL_MIN_MS 500
 #define CALL_MAX_MS 5000
 
 #define BIT(state) (1u << ROTA_ETCD_LEASE_##state)
@@ -133,6 +135,9 @@ void rota_etcd_lease_put_done(struct rota_etcd_lease *l, const struct rota_statu
         if (status->code == ROTA_NOT_FOUND)
             l->id = 0;
         back_off(l, status, now_ns);
+        /* It has waited long enough, and the lease grows old. */
+        if (status->code == ROTA_DEADLINE_EXCEEDED && l->wake_ns > now_ns + RETRY_LATE_PUT_NS)
+            l->wake_ns = now_ns + RETRY_LATE_PUT_NS;
         return;
     }
     rota_moves_go(&moves, &l->state, ROTA_ETCD_LEASE_HELD);
@@ -185,13 +190,15 @@ void rota_etcd_lease_looked(struct rota_etcd_lease *l, bool found, int64_t lease
 
 static void keep_alive(struct rota_etcd_lease *l, int64_t now_ns)
 {
-    int64_t answer_ns = l->ttl_ns / 6 < ANSWER_MAX_NS ? l->ttl_ns / 6 : ANSWER_MAX_NS;
-
-    if (l->asked)
+    if (l->asked) {
         l->cmds |= ROTA_ETCD_LEASE_DROP;
+        l->answer_ns *= 2; /* or answers that are always that late would never count */
+    } else {
+        l->answer_ns = l->ttl_ns / 6 < ANSWER_MAX_NS ? l->ttl_ns / 6 : ANSWER_MAX_NS;
+    }
     l->asked = true;
     l->cmds |= ROTA_ETCD_LEASE_KEEPALIVE;
-    l->keep_ns = now_ns + answer_ns;
+    l->keep_ns = now_ns + l->answer_ns;
     /* Not later than the lease's end: that is when it counts as lost. */
     if (l->keep_ns > l->alive_ns + l->ttl_ns)
         l->keep_ns = l->alive_ns + l->ttl_ns;
@@ -201,7 +208,7 @@ static void keep_alive(struct rota_etcd_lease *l, int64_t now_ns)
 /* A lease for each put that fails would be a trail of them, each as long as its TTL. */
 static bool young(const struct rota_etcd_lease *l, int64_t now_ns)
 {
-    return l->id != 0 && now_ns - l->alive_ns < l->ttl_ns / 2;
+    return l->id != 0 && now_ns - l->alive_ns < l->ttl_ns / 3 * 2;
 }
 
 void rota_etcd_lease_tick(struct rota_etcd_lease *l, int64_t now_ns)
@@ -233,9 +240,9 @@ unsigned rota_etcd_lease_take(struct rota_etcd_lease *l)
 int64_t rota_etcd_lease_call_ms(const struct rota_etcd_lease *l, int64_t asked_seconds)
 {
     int64_t ttl_seconds = l->ttl_ns > 0 ? l->ttl_ns / SECOND_NS : asked_seconds;
-    int64_t half_ms = ttl_seconds * 500;
+    int64_t third_ms = ttl_seconds * 1000 / 3;
 
-    return half_ms < CALL_MIN_MS ? CALL_MIN_MS : half_ms > CALL_MAX_MS ? CALL_MAX_MS : half_ms;
+    return third_ms < CALL_MIN_MS ? CALL_MIN_MS : third_ms > CALL_MAX_MS ? CALL_MAX_MS : third_ms;
 }
 
 int64_t rota_etcd_lease_to_revoke(const struct rota_etcd_lease *l)

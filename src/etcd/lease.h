@@ -4,10 +4,12 @@
  *  - Grant, put, then keep alive each third of the TTL that the server granted. After each keepalive, and each 3 s where keepalives are
  *    rarer, the key is looked at: gone, or under another lease, it is put again under ours.
  *    At most one such repair follows a look, so that two servers under one key take turns slowly, and are told of.
- *  - A keepalive not answered within a sixth of the TTL (5 s at most) is sent again on a new stream, which meets another member.
+ *  - A keepalive not answered within a sixth of the TTL (5 s at most) is sent again on a new stream, which meets another member and is
+ *    given twice the time, and so on.
  *  - Keepalive answered with TTL 0 or less, "lease not found", or no answer for a whole TTL: the lease is lost. A new one is asked for at
  *    once, with a put; only failures wait, 0.1 s growing to 2 s, jittered, for ever.
- *  - A put that failed is made again under the same lease while half of its TTL is left, unless the registry does not know it.
+ *  - A put that failed is made again under the same lease while a third of its TTL is left, unless the registry does not know it. A call
+ *    waits for a third of the TTL, and a put that timed out is made again within 0.1 s: so a second one, at another member, always fits.
  *  - What is wrong is told when it begins and when it changes: another code at once, the same code in other words after 10 s.
  */
 #ifndef ROTA_ETCD_LEASE_H
@@ -38,6 +40,7 @@ struct rota_etcd_lease {
     int64_t ttl_ns;
     int64_t alive_ns; /* when the server last said that the lease lives */
     int64_t keep_ns;  /* when the next keepalive is due */
+    int64_t answer_ns; /* how long the one that is out is waited for */
     int64_t wake_ns;
     double backoff_ns;
     int64_t told_ns;

@@ -70,7 +70,8 @@ static void event(struct fixture *f, const char *text)
     struct rota_status down;
     int64_t number = strpbrk(text, "0123456789-") == NULL ? 0 : strtoll(strpbrk(text, "0123456789-"), NULL, 10);
 
-    rota_status_set(&down, strstr(text, "missing") != NULL ? ROTA_NOT_FOUND : ROTA_UNAVAILABLE, "%s", text);
+    rota_status_set(&down, strstr(text, "missing") != NULL ? ROTA_NOT_FOUND : strstr(text, "late") != NULL ? ROTA_DEADLINE_EXCEEDED : ROTA_UNAVAILABLE, "%s",
+        text);
     if (strncmp(text, "granted", 7) == 0)
         rota_etcd_lease_granted(&f->lease, &ok, 7, number, f->now_ns);
     else if (strcmp(text, "lease0") == 0)
@@ -131,13 +132,16 @@ static const struct lease_case {
     {"then", UP "2000ms kept:9 3000ms", UP_CMDS " alive look alive", true},
     {"an absurd TTL is bounded", UP "2000ms kept:9223372036854775807 2000ms", UP_CMDS " alive look", true},
     {"unanswered for a sixth, on a new stream", UP "3000ms", UP_CMDS " alive drop alive", true},
-    {"and again, until the TTL is over: a new lease", UP "6000ms",
-     UP_CMDS " alive drop alive drop alive drop alive drop grant NOT_FOUND", false},
-    {"a late answer makes all well", UP "5900ms kept:6 see:7 1999ms", UP_CMDS " alive drop alive drop alive drop alive look", true},
+    {"which is given twice the time", UP "4999ms", UP_CMDS " alive drop alive", true},
+    {"then", UP "5000ms", UP_CMDS " alive drop alive drop alive", true},
+    {"so answers that are always late count", UP "4900ms kept:6 see:7 4900ms kept:6 see:7", UP_CMDS " alive drop alive look alive drop alive look", true},
+    {"and the next is waited for like the first", UP "4900ms kept:6 see:7 3000ms", UP_CMDS " alive drop alive look alive drop alive", true},
+    {"and again, until the TTL is over: a new lease", UP "6000ms", UP_CMDS " alive drop alive drop alive drop grant NOT_FOUND", false},
+    {"a late answer makes all well", UP "5900ms kept:6 see:7 1999ms", UP_CMDS " alive drop alive drop alive look", true},
     {"an answer about another lease does not", UP "2000ms other:6", UP_CMDS " alive", true},
     {"long leases: five seconds, not a sixth", "0ms granted:600 put stop:200000ms cont 5000ms", UP_CMDS " alive drop alive", true},
     {"the last wait ends with the lease", UP "5050ms ended 950ms",
-     UP_CMDS " alive drop alive drop alive drop alive alive drop grant NOT_FOUND", false},
+     UP_CMDS " alive drop alive drop alive alive drop grant NOT_FOUND", false},
     {"and the key is looked at each three seconds", "0ms granted:600 put 6000ms", UP_CMDS " look look", true},
     {"deleted in between: put again", "0ms granted:600 put 3000ms see: put", UP_CMDS " look put NOT_FOUND UP", true},
     {"the registry forgot the lease: at once a new one", UP "2000ms kept:0", UP_CMDS " alive drop grant NOT_FOUND", false},
@@ -155,8 +159,11 @@ static const struct lease_case {
     {"a lease without a number is none", "0ms lease0", " grant drop INTERNAL", false},
     {"put fails: after a pause again, under the same lease", "0ms granted:6 noput 50ms", " grant put drop UNAVAILABLE put", false},
     {"and again", "0ms granted:6 noput 50ms noput 80ms put", " grant put drop UNAVAILABLE put drop put UP", true},
-    {"as long as half of its time is left", "0ms granted:6 stop:2949ms noput 50ms", " grant put drop UNAVAILABLE put", false},
-    {"then under a new one", "0ms granted:6 stop:2950ms noput 50ms", " grant put drop UNAVAILABLE grant", false},
+    {"as long as a third of its time is left", "0ms granted:6 stop:3949ms noput 50ms", " grant put drop UNAVAILABLE put", false},
+    {"then under a new one", "0ms granted:6 stop:3950ms noput 50ms", " grant put drop UNAVAILABLE grant", false},
+    {"one that timed out, soon", "0ms granted:6 stop:2000ms noput:late 50ms put", " grant put drop DEADLINE_EXCEEDED put UP", true},
+    {"however long pauses have grown", "0ms nogrant 50ms nogrant 80ms nogrant 128ms nogrant 205ms nogrant 328ms nogrant 525ms granted:6 stop:2000ms "
+     "noput:late 100ms put", " grant drop UNAVAILABLE grant drop grant drop grant drop grant drop grant drop grant put drop DEADLINE_EXCEEDED put UP", true},
     {"at once when the registry does not know it", "0ms granted:6 noput:missing 50ms", " grant put drop NOT_FOUND grant", false},
     {"a repair that fails is tried again too", UP "2000ms kept:6 see: noput 50ms put", UP_CMDS " alive look put NOT_FOUND drop UNAVAILABLE put UP", true},
     {"what took so long is kept alive at once", "0ms granted:6 stop:1900ms noput 50ms stop:1000ms put cont", " grant put drop UNAVAILABLE put UP alive", true},
@@ -252,15 +259,15 @@ static void the_right_lease_is_revoked(void **state)
     }
 }
 
-static void calls_are_waited_for_half_a_lease(void **state)
+static void calls_are_waited_for_a_third_of_a_lease(void **state)
 {
     static const struct call_case {
         const char *rule;
         int64_t asked_seconds, granted_seconds, want_ms;
     } calls[] = {
-        {"before the grant, of the lease asked for", 5, 0, 2500},
-        {"of the lease granted", 2, 8, 4000},
-        {"not less than a second", 1, 0, 1000},
+        {"before the grant, of the lease asked for", 5, 0, 1666},
+        {"of the lease granted", 2, 9, 3000},
+        {"not so short that a slow registry never answers", 1, 0, 500},
         {"not more than five", 60, 60, 5000},
     };
 
@@ -275,6 +282,27 @@ static void calls_are_waited_for_half_a_lease(void **state)
         if (calls[i].granted_seconds > 0)
             rota_etcd_lease_granted(&f.lease, &ok, 7, calls[i].granted_seconds, f.now_ns);
         assert_int_equal(rota_etcd_lease_call_ms(&f.lease, calls[i].asked_seconds), calls[i].want_ms);
+    }
+}
+
+/* One member hangs and the calls go round: the second put finds the other within the lease, whatever its length. */
+static void a_put_that_timed_out_is_made_again_under_its_lease(void **state)
+{
+    static const struct rota_status ok = {.code = ROTA_OK}, late = {.code = ROTA_DEADLINE_EXCEEDED};
+
+    (void)state;
+    for (int64_t ttl_seconds = 1; ttl_seconds <= 60; ttl_seconds++) {
+        struct fixture f;
+
+        start(&f);
+        play(&f, "0ms");
+        rota_etcd_lease_granted(&f.lease, &ok, 7, ttl_seconds, f.now_ns);
+        take(&f);
+        f.now_ns += rota_etcd_lease_call_ms(&f.lease, ttl_seconds) * ROTA_MS;
+        rota_etcd_lease_put_done(&f.lease, &late, f.now_ns);
+        take(&f);
+        play(&f, "100ms");
+        assert_string_equal(f.trace, " grant put drop DEADLINE_EXCEEDED put");
     }
 }
 
@@ -307,7 +335,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scripts_cause_the_right_commands), cmocka_unit_test(waits_grow_to_a_bound_and_are_jittered),
         cmocka_unit_test(a_registration_ends_the_growth),   cmocka_unit_test(the_right_lease_is_revoked),
-        cmocka_unit_test(calls_are_waited_for_half_a_lease), cmocka_unit_test(reasons_name_what_happened),
+        cmocka_unit_test(calls_are_waited_for_a_third_of_a_lease), cmocka_unit_test(reasons_name_what_happened),
+        cmocka_unit_test(a_put_that_timed_out_is_made_again_under_its_lease),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
