@@ -11,6 +11,7 @@
 #define LOOK_NS (3 * SECOND_NS)
 #define RETRY_STREAM_NS 1e8
 #define ANSWER_MAX_NS (5 * SECOND_NS)
+#define LAST_LOOK_NS (SECOND_NS / 1000) /* not at once, so that a poll comes first */
 #define TELL_AGAIN_NS (10 * SECOND_NS)
 #define RETRY_LATE_PUT_NS ((int64_t)100000000)
 /* With the pause above less than two thirds of the shortest lease, so that a put that timed out is made again under it. */
@@ -115,6 +116,7 @@ void rota_etcd_lease_granted(struct rota_etcd_lease *l, const struct rota_status
     l->id = id;
     set_ttl(l, ttl_seconds);
     l->alive_ns = now_ns;
+    l->late = false;
     put(l);
 }
 
@@ -156,7 +158,7 @@ void rota_etcd_lease_kept_alive(struct rota_etcd_lease *l, int64_t id, int64_t t
         return;
     }
     l->alive_ns = now_ns;
-    l->asked = false;
+    l->asked = l->late = false;
     set_ttl(l, ttl_seconds);
     keep_alive_at(l, now_ns + l->ttl_ns / 3, now_ns);
     l->cmds |= ROTA_ETCD_LEASE_LOOK;
@@ -211,6 +213,16 @@ static bool young(const struct rota_etcd_lease *l, int64_t now_ns)
     return l->id != 0 && now_ns - l->alive_ns < l->ttl_ns / 3 * 2;
 }
 
+static void expire(struct rota_etcd_lease *l, int64_t now_ns)
+{
+    if (l->late) {
+        lost(l, "no answer from the registry for as long as the lease lasts", now_ns);
+        return;
+    }
+    l->late = true;
+    l->wake_ns = now_ns + LAST_LOOK_NS;
+}
+
 void rota_etcd_lease_tick(struct rota_etcd_lease *l, int64_t now_ns)
 {
     if (now_ns < l->wake_ns)
@@ -220,7 +232,7 @@ void rota_etcd_lease_tick(struct rota_etcd_lease *l, int64_t now_ns)
     else if (l->state == ROTA_ETCD_LEASE_WAITING)
         grant(l);
     else if (l->state == ROTA_ETCD_LEASE_HELD && now_ns - l->alive_ns >= l->ttl_ns)
-        lost(l, "no answer from the registry for as long as the lease lasts", now_ns);
+        expire(l, now_ns);
     else if (l->state == ROTA_ETCD_LEASE_HELD && now_ns >= l->keep_ns)
         keep_alive(l, now_ns);
     else if (l->state == ROTA_ETCD_LEASE_HELD) {

@@ -6,7 +6,8 @@
  *    At most one such repair follows a look, so that two servers under one key take turns slowly, and are told of.
  *  - A keepalive not answered within a sixth of the TTL (5 s at most) is sent again on a new stream, which meets another member and is
  *    given twice the time, and so on.
- *  - Keepalive answered with TTL 0 or less, "lease not found", or no answer for a whole TTL: the lease is lost. A new one is asked for at
+ *  - Keepalive answered with TTL 0 or less, "lease not found", or no answer for a whole TTL: the lease is lost. After a turn that took
+ *    long, or a process that was stopped, what has come meanwhile is read first. A new one is asked for at
  *    once, with a put; only failures wait, 0.1 s growing to 2 s, jittered, for ever.
  *  - A put that failed is made again under the same lease while a third of its TTL is left, unless the registry does not know it. A call
  *    waits for a third of the TTL, and a put that timed out is made again within 0.1 s: so a second one, at another member, always fits.
@@ -35,6 +36,7 @@ struct rota_etcd_lease {
     unsigned cmds;
     bool registered; /* the key is there under our lease, as far as is known */
     bool asked;      /* a keepalive is out */
+    bool late;       /* the TTL is over; answers that have come but were not read still count */
     int64_t id;      /* 0: none */
     int64_t put_id;  /* of the lease under which the key was put last, and may still be there; 0: none */
     int64_t ttl_ns;

@@ -99,6 +99,9 @@ void rota_h2_abort(struct rota_h2 *h2, const char *detail);
 /* Keepalive, handshake, header block, drain, age and idleness timers. A tick that comes early does nothing. */
 int64_t rota_h2_deadline_ns(const struct rota_h2 *h2); /* INT64_MAX: none */
 rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *info); /* ROTA_ETIMEDOUT: the peer is dead, or dawdles (pull once more: GOAWAY), or had its time */
+/* A keepalive ping is among what is pulled next: once that is written, tell when, as turns may be long. */
+bool rota_h2_ping_leaves(const struct rota_h2 *h2);
+void rota_h2_ping_left(struct rota_h2 *h2, int64_t now_ns);
 
 /* Server: two-step GOAWAY as rota/server.h says. Client: no new streams. */
 void rota_h2_drain(struct rota_h2 *h2, int64_t now_ns);

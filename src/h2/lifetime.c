@@ -47,11 +47,9 @@ int64_t rota_h2_lifetime_deadline_ns(const struct rota_h2 *h2)
 {
     int64_t at_ns = h2->grace_at_ns < h2->rest_check_ns ? h2->grace_at_ns : h2->rest_check_ns;
 
-    if (h2->drain != ROTA_H2_NOT_DRAINING)
-        return at_ns;
     if (h2->age_at_ns < at_ns)
         at_ns = h2->age_at_ns;
-    return h2->idle_check_ns < at_ns ? h2->idle_check_ns : at_ns;
+    return h2->drain == ROTA_H2_NOT_DRAINING && h2->idle_check_ns < at_ns ? h2->idle_check_ns : at_ns;
 }
 
 static void check_idle(struct rota_h2 *h2)
@@ -64,19 +62,24 @@ static void check_idle(struct rota_h2 *h2)
         h2->idle_check_ns = idle_at_ns;
 }
 
+/* Also what drains for another reason: an idle connection may have got a call before its peer knew. */
+static void grow_old(struct rota_h2 *h2)
+{
+    h2->age_at_ns = INT64_MAX;
+    h2->grace_at_ns = later(h2->now_ns, h2->options.max_age_grace_ns);
+    if (h2->drain == ROTA_H2_NOT_DRAINING)
+        rota_h2_drain(h2, h2->now_ns);
+}
+
 rota_err rota_h2_lifetime_tick(struct rota_h2 *h2, struct rota_errinfo *info)
 {
     if (h2->now_ns >= h2->grace_at_ns && h2->broken == 0)
         return rota_errinfo_set(info, ROTA_ETIMEDOUT, "the connection was too old, and its calls did not end in time");
     if (h2->now_ns >= h2->rest_check_ns)
         check_rest(h2);
-    if (h2->drain != ROTA_H2_NOT_DRAINING)
-        return h2->broken;
-    if (h2->now_ns >= h2->age_at_ns) {
-        rota_h2_drain(h2, h2->now_ns);
-        h2->grace_at_ns = later(h2->now_ns, h2->options.max_age_grace_ns);
-    } else if (h2->now_ns >= h2->idle_check_ns) {
+    if (h2->now_ns >= h2->age_at_ns)
+        grow_old(h2);
+    else if (h2->drain == ROTA_H2_NOT_DRAINING && h2->now_ns >= h2->idle_check_ns)
         check_idle(h2);
-    }
     return h2->broken;
 }

@@ -81,6 +81,23 @@ static void an_idle_connection_drains(void **state)
     pair_fini(&pair);
 }
 
+/* It was on its way while the first GOAWAY was, and is no longer bound to any idleness. */
+static void a_call_that_slips_into_an_idle_drain_has_an_age(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_ready(&pair, 60, 10, 30);
+    pair.now_ns = 30 * SECOND_NS;
+    assert_int_equal(rota_h2_tick(pair.server.h2, pair.now_ns, NULL), 0);
+    assert_int_equal(pair_open(&pair, true), 1);
+    pair_run(&pair);
+    assert_string_equal(pair_log(&pair.client), "goaway(0) goaway(0)");
+    assert_int_equal(go_on_until(&pair, 69), 0);
+    assert_int_equal(go_on_until(&pair, 70), ROTA_ETIMEDOUT);
+    pair_fini(&pair);
+}
+
 static void idleness_counts_from_the_end_of(bool reset)
 {
     struct pair pair;
@@ -125,6 +142,7 @@ int main(void)
         cmocka_unit_test(an_old_connection_drains_and_its_calls_go_on),
         cmocka_unit_test(the_grace_comes_to_an_end),
         cmocka_unit_test(an_idle_connection_drains),
+        cmocka_unit_test(a_call_that_slips_into_an_idle_drain_has_an_age),
         cmocka_unit_test(idleness_counts_from_the_last_call),
         cmocka_unit_test(without_limits_a_connection_has_no_end),
     };

@@ -214,6 +214,8 @@ struct rota_h2 {
     int64_t idle_check_ns, age_at_ns, grace_at_ns, rest_check_ns; /* lifetime.c; INT64_MAX: never */
     int64_t last_read_ns;
     int64_t ping_deadline_ns; /* INT64_MAX: no keepalive ping is out */
+    bool ping_leaves; /* it was put together, and counts from when rota_h2_ping_left says so */
+    bool ping_late;   /* its deadline was put off once, for what had come but was not read */
     int64_t pinged_ns; /* server: the peer's last ping since we sent anything of a stream; INT64_MIN: none */
     uint32_t strikes;  /* server: pings that came too early since then */
     struct rota_h2_rate faults; /* the peer's stream errors and empty frames */

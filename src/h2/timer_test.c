@@ -79,8 +79,45 @@ static void no_answer_means_dead(void **state)
     pair_ready(&pair, true);
     assert_int_equal(rota_h2_tick(pair.client.h2, 10 * SECOND_NS, &info), 0);
     assert_int_equal(rota_h2_tick(pair.client.h2, 13 * SECOND_NS - 1, &info), 0);
-    assert_int_equal(rota_h2_tick(pair.client.h2, 13 * SECOND_NS, &info), ROTA_ETIMEDOUT);
+    assert_int_equal(rota_h2_tick(pair.client.h2, 13 * SECOND_NS, &info), 0);
+    assert_int_equal(rota_h2_deadline_ns(pair.client.h2), 13 * SECOND_NS + SECOND_NS / 1000);
+    assert_int_equal(rota_h2_tick(pair.client.h2, 13 * SECOND_NS + SECOND_NS / 1000, &info), ROTA_ETIMEDOUT);
     assert_string_equal(info.text, "the peer did not answer a keepalive ping within 3000 ms");
+    pair_fini(&pair);
+}
+
+/* As when the process was stopped: the answer waits in the socket. */
+static void an_answer_that_was_not_read_yet_counts(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_ready(&pair, true);
+    for (int round = 1; round <= 2; round++) {
+        int64_t at_ns = 100 * round * SECOND_NS;
+
+        assert_int_equal(rota_h2_tick(pair.client.h2, at_ns - 90 * SECOND_NS, NULL), 0);
+        assert_int_equal(pair_pass(&pair.client, &pair.server, 100), 17);
+        assert_int_equal(rota_h2_tick(pair.client.h2, at_ns, NULL), 0);
+        pair.now_ns = at_ns;
+        assert_int_equal(pair_pass(&pair.server, &pair.client, 100), 17);
+        assert_int_equal(rota_h2_deadline_ns(pair.client.h2), at_ns + 10 * SECOND_NS);
+    }
+    pair_fini(&pair);
+}
+
+static void its_time_counts_from_the_write(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_ready(&pair, true);
+    assert_false(rota_h2_ping_leaves(pair.client.h2));
+    assert_int_equal(rota_h2_tick(pair.client.h2, 10 * SECOND_NS, NULL), 0);
+    assert_true(rota_h2_ping_leaves(pair.client.h2));
+    rota_h2_ping_left(pair.client.h2, 50 * SECOND_NS);
+    assert_false(rota_h2_ping_leaves(pair.client.h2));
+    assert_int_equal(rota_h2_deadline_ns(pair.client.h2), 53 * SECOND_NS);
     pair_fini(&pair);
 }
 
@@ -187,6 +224,8 @@ int main(void)
         cmocka_unit_test(a_ping_goes_out_after_silence),
         cmocka_unit_test(an_answer_starts_the_silence_again),
         cmocka_unit_test(no_answer_means_dead),
+        cmocka_unit_test(an_answer_that_was_not_read_yet_counts),
+        cmocka_unit_test(its_time_counts_from_the_write),
         cmocka_unit_test(a_handshake_has_a_deadline),
         cmocka_unit_test(a_server_counts_pings),
         cmocka_unit_test(a_header_block_has_a_deadline),
