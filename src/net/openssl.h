@@ -25,14 +25,15 @@ rota_err rota_openssl_load(struct rota_errinfo *info);
     X(SSL_CTX_ctrl) X(SSL_CTX_free) X(SSL_CTX_load_verify_file) X(SSL_CTX_new) X(SSL_CTX_sess_set_new_cb) X(SSL_CTX_set_alpn_select_cb) X(SSL_CTX_set_cipher_list) \
     X(SSL_CTX_set_client_CA_list) X(SSL_CTX_set_client_hello_cb) X(SSL_CTX_set_default_passwd_cb) X(SSL_CTX_set_default_passwd_cb_userdata) \
     X(SSL_CTX_set_default_verify_paths) X(SSL_CTX_set_msg_callback) X(SSL_CTX_set_num_tickets) X(SSL_CTX_set_options) \
-    X(SSL_CTX_set_session_id_context) X(SSL_CTX_set_verify) X(SSL_CTX_use_PrivateKey_file) X(SSL_CTX_use_certificate_chain_file) \
-    X(SSL_SESSION_free) X(SSL_SESSION_get_protocol_version) X(SSL_client_hello_get0_ext) X(SSL_ctrl) X(SSL_do_handshake) X(SSL_free) \
+    X(SSL_CTX_set_session_id_context) X(SSL_CTX_set_session_ticket_cb) X(SSL_CTX_set_verify) X(SSL_CTX_use_PrivateKey_file) \
+    X(SSL_CTX_use_certificate_chain_file) X(SSL_SESSION_free) X(SSL_SESSION_get0_peer) X(SSL_SESSION_get_protocol_version) \
+    X(SSL_client_hello_get0_ext) X(SSL_ctrl) X(SSL_do_handshake) X(SSL_free) \
     X(SSL_get0_alpn_selected) X(SSL_get0_param) X(SSL_get0_peer_certificate) X(SSL_get_error) X(SSL_get_ex_data) \
     X(SSL_get_ex_data_X509_STORE_CTX_idx) X(SSL_key_update) X(SSL_load_client_CA_file) X(SSL_new) X(SSL_read_ex) X(SSL_session_reused) \
     X(SSL_set1_host) X(SSL_set_accept_state) X(SSL_set_alpn_protos) X(SSL_set_bio) X(SSL_set_connect_state) X(SSL_set_ex_data) \
     X(SSL_set_hostflags) X(SSL_set_session) X(SSL_set_shutdown) X(SSL_shutdown) X(SSL_version) X(SSL_write_ex) X(TLS_client_method) \
     X(TLS_server_method) X(X509_NAME_print_ex) X(X509_STORE_CTX_get_current_cert) X(X509_STORE_CTX_get_error) \
-    X(X509_STORE_CTX_get_error_depth) X(X509_STORE_CTX_get_ex_data) X(X509_VERIFY_PARAM_set1_ip_asc) X(X509_get0_notAfter) \
+    X(X509_STORE_CTX_get_error_depth) X(X509_STORE_CTX_get_ex_data) X(X509_VERIFY_PARAM_set1_ip_asc) X(X509_cmp_time) X(X509_get0_notAfter) \
     X(X509_get0_notBefore) X(X509_get_ext_d2i) X(X509_get_issuer_name) X(X509_get_subject_name) X(X509_verify_cert_error_string)
 
 struct rota_openssl {
@@ -89,10 +90,12 @@ rota_err rota_openssl_read(const char *library, struct rota_openssl *ret_calls, 
 #define SSL_CTX_set_num_tickets ROTA_OPENSSL(SSL_CTX_set_num_tickets)
 #define SSL_CTX_set_options ROTA_OPENSSL(SSL_CTX_set_options)
 #define SSL_CTX_set_session_id_context ROTA_OPENSSL(SSL_CTX_set_session_id_context)
+#define SSL_CTX_set_session_ticket_cb ROTA_OPENSSL(SSL_CTX_set_session_ticket_cb)
 #define SSL_CTX_set_verify ROTA_OPENSSL(SSL_CTX_set_verify)
 #define SSL_CTX_use_PrivateKey_file ROTA_OPENSSL(SSL_CTX_use_PrivateKey_file)
 #define SSL_CTX_use_certificate_chain_file ROTA_OPENSSL(SSL_CTX_use_certificate_chain_file)
 #define SSL_SESSION_free ROTA_OPENSSL(SSL_SESSION_free)
+#define SSL_SESSION_get0_peer ROTA_OPENSSL(SSL_SESSION_get0_peer)
 #define SSL_SESSION_get_protocol_version ROTA_OPENSSL(SSL_SESSION_get_protocol_version)
 #define SSL_client_hello_get0_ext ROTA_OPENSSL(SSL_client_hello_get0_ext)
 #define SSL_ctrl ROTA_OPENSSL(SSL_ctrl)
@@ -129,6 +132,7 @@ rota_err rota_openssl_read(const char *library, struct rota_openssl *ret_calls, 
 #define X509_STORE_CTX_get_error_depth ROTA_OPENSSL(X509_STORE_CTX_get_error_depth)
 #define X509_STORE_CTX_get_ex_data ROTA_OPENSSL(X509_STORE_CTX_get_ex_data)
 #define X509_VERIFY_PARAM_set1_ip_asc ROTA_OPENSSL(X509_VERIFY_PARAM_set1_ip_asc)
+#define X509_cmp_time ROTA_OPENSSL(X509_cmp_time)
 #define X509_get0_notAfter ROTA_OPENSSL(X509_get0_notAfter)
 #define X509_get0_notBefore ROTA_OPENSSL(X509_get0_notBefore)
 #define X509_get_ext_d2i ROTA_OPENSSL(X509_get_ext_d2i)

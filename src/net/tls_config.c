@@ -110,9 +110,9 @@ static rota_err fill_context(struct rota_tls_config *config, SSL_CTX *context, s
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 || SSL_CTX_set_cipher_list(context, ciphers_tls12) != 1 ||
         SSL_CTX_set_session_id_context(context, (const uint8_t *)"rota", 4) != 1)
         return rota_tls_why_file("TLS", "OpenSSL", info);
-    if (config->server)
-        (void)SSL_CTX_set_num_tickets(context, 1);
-    else
+    if (config->server && (SSL_CTX_set_num_tickets(context, 1) != 1 || !rota_tls_tickets_watch(context)))
+        return rota_tls_why_file("TLS", "OpenSSL", info);
+    if (!config->server)
         rota_tls_sessions_watch(context);
     rota_tls_watch_context(config, context);
     err = load_own(config, context, info);

@@ -61,6 +61,7 @@ BIO_METHOD *rota_tls_bytes_new(void); /* NULL: no memory */
 
 /* tls_session.c */
 void rota_tls_sessions_watch(SSL_CTX *context); /* gathers what servers give */
+bool rota_tls_tickets_watch(SSL_CTX *context); /* server: looks at what clients kept; false: no memory */
 void rota_tls_session_use(struct rota_tls *tls); /* the session that the last connection like this one left, if any */
 void rota_tls_sessions_clear(struct rota_tls_config *config);
 

@@ -199,6 +199,64 @@ static void sessions_kept_are_bounded(void **unused)
     tls_pair_fini(&p);
 }
 
+static int accept_any(int good, X509_STORE_CTX *store)
+{
+    (void)good;
+    (void)store;
+    return 1;
+}
+
+/* Makes a connection whose certificates are not looked at, as if they were still valid; what follows looks again. */
+static void shake_before_expiry(struct tls_pair *p)
+{
+    SSL_CTX *contexts[] = {p->client.config->context, p->server.config->context};
+    SSL_verify_cb checks[2];
+
+    for (int i = 0; i < 2; i++) {
+        checks[i] = SSL_CTX_get_verify_callback(contexts[i]);
+        SSL_CTX_set_verify(contexts[i], SSL_CTX_get_verify_mode(contexts[i]), accept_any);
+    }
+    tls_pair_shake(p, "localhost");
+    assert_true(rota_tls_ready(p->client.tls) && rota_tls_ready(p->server.tls));
+    assert_int_equal(p->client.config->n_sessions, 1);
+    for (int i = 0; i < 2; i++)
+        SSL_CTX_set_verify(contexts[i], SSL_CTX_get_verify_mode(contexts[i]), checks[i]);
+}
+
+static void an_expired_certificate_is_not_resumed(void **unused)
+{
+    static const struct {
+        const char *rule, *client_cert, *server_cert, *at_client, *at_server;
+        bool old;
+    } rows[] = {
+        {"a client's", "expired.pem", "server.pem", "our certificate has expired", "client certificate has expired (CN=expired", false},
+        {"a client's, TLS 1.2", "expired.pem", "server.pem", "our certificate has expired", "client certificate has expired (CN=expired", true},
+        {"a server's", "client.pem", "expired.pem", "certificate has expired (CN=expired", "our certificate has expired", false},
+        {"a server's, TLS 1.2", "client.pem", "expired.pem", "certificate has expired (CN=expired", "our certificate has expired", true},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        bool at_server = strcmp(rows[i].client_cert, "expired.pem") == 0;
+        struct rota_tls_options client = tls_files("ca.pem", rows[i].client_cert, at_server ? "expired.key" : "client.key");
+        struct rota_tls_options server = tls_files("ca.pem", rows[i].server_cert, at_server ? "server.key" : "expired.key");
+        struct tls_pair p;
+        print_message("  %s\n", rows[i].rule);
+        server.require_client_cert = true;
+        tls_pair_init(&p, &client, &server);
+        if (rows[i].old)
+            use_tls12(&p);
+        shake_before_expiry(&p);
+        tls_pair_shake(&p, "localhost");
+        assert_false(rota_tls_ready(at_server ? p.server.tls : p.client.tls));
+        assert_non_null(strstr(p.client.why.text, rows[i].at_client));
+        assert_non_null(strstr(p.server.why.text, rows[i].at_server));
+        /* A TLS 1.2 session is not used up; the server goes on refusing it. */
+        assert_int_equal(p.client.config->n_sessions, at_server && rows[i].old ? 1 : 0);
+        tls_pair_fini(&p);
+    }
+}
+
 /* --- Files that change --- */
 
 static void init_swapping(struct tls_pair *p, int64_t reload_ms)
@@ -454,6 +512,7 @@ int main(void)
         cmocka_unit_test(sessions_are_resumed),
         cmocka_unit_test(a_failed_connection_is_not_resumed),
         cmocka_unit_test(sessions_kept_are_bounded),
+        cmocka_unit_test(an_expired_certificate_is_not_resumed),
         cmocka_unit_test(changed_files_serve_new_connections),
         cmocka_unit_test(broken_files_leave_the_old_in_use),
         cmocka_unit_test(never_means_never),

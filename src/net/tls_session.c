@@ -1,7 +1,9 @@
-/* tls_session.c - what a client keeps to shorten its next handshakes (RFC 8446 2.2, RFC 5077): the latest session for each
- * name and peer, in memory, of the current context only.
+/* tls_session.c - what shortens the next handshakes (RFC 8446 2.2, RFC 5077): a client keeps the latest session for each
+ * name and peer, in memory, of the current context only; a server's are in its tickets.
  *
  * A TLS 1.3 session is used once, since a second use would show an onlooker that it is the same client (RFC 8446 C.4).
+ * Resumption looks at no certificate, and each resumed connection may be given a new session: without a look here, a certificate
+ * would serve for ever. One that has expired since is not resumed on; the whole handshake that follows says why it fails.
  */
 #include "base/alloc.h"
 #include "net/tls_inside.h"
@@ -13,6 +15,14 @@ struct session {
     SSL_SESSION *session;
     char key[]; /* name, space, peer */
 };
+
+static bool has_expired_peer(const SSL_SESSION *session)
+{
+    /* OpenSSL only reads it. */
+    const X509 *cert = SSL_SESSION_get0_peer((SSL_SESSION *)(uintptr_t)session);
+
+    return cert != NULL && X509_cmp_time(X509_get0_notAfter(cert), NULL) <= 0;
+}
 
 static void drop(struct rota_tls_config *config, struct session *s)
 {
@@ -61,6 +71,30 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
+static int on_ticket_made(SSL *ssl, void *arg)
+{
+    (void)ssl;
+    (void)arg;
+    return 1;
+}
+
+/* A client shows a ticket. Everything but an expired certificate goes as it would without this. */
+static SSL_TICKET_RETURN on_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_size, SSL_TICKET_STATUS status, void *arg)
+{
+    (void)ssl;
+    (void)name;
+    (void)name_size;
+    (void)arg;
+    if ((status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW) && !has_expired_peer(session))
+        return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+}
+
+bool rota_tls_tickets_watch(SSL_CTX *context)
+{
+    return SSL_CTX_set_session_ticket_cb(context, on_ticket_made, on_ticket, NULL) == 1;
+}
+
 void rota_tls_sessions_watch(SSL_CTX *context)
 {
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -73,6 +107,10 @@ void rota_tls_session_use(struct rota_tls *tls)
 
     if (s == NULL)
         return;
+    if (has_expired_peer(s->session)) {
+        drop(tls->config, s);
+        return;
+    }
     /* Refused, the connection just makes a whole handshake. */
     (void)SSL_set_session(tls->ssl, s->session);
     if (SSL_SESSION_get_protocol_version(s->session) >= TLS1_3_VERSION)
