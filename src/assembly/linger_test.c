@@ -3,9 +3,11 @@
 #include "assembly/assembly_fixture.h"
 #include "loop/loop.h"
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,39 +20,39 @@
 
 enum { REPLY_BYTES = 60000 };
 
-/* The server's system takes little to send, so that the rest of a reply waits in the server. */
-static void cramp(const struct sockaddr_in *client)
+/* The server's end of a client's connection. */
+static int other_end(int client)
 {
-    static const int small = 1;
-    struct sockaddr_in peer;
-    bool found = false;
+    struct sockaddr_in here, peer;
+    socklen_t size = sizeof(here);
 
+    assert_int_equal(getsockname(client, (struct sockaddr *)&here, &size), 0);
     for (int fd = 0; fd < 1024; fd++) {
-        socklen_t size = sizeof(peer);
-        if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0 || peer.sin_family != AF_INET || peer.sin_port != client->sin_port)
-            continue;
-        found = true;
-        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+        size = sizeof(peer);
+        if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0 && peer.sin_family == AF_INET && peer.sin_port == here.sin_port)
+            return fd;
     }
-    assert_true(found);
+    fail_msg("the server has no such connection");
+    return -1;
 }
 
-static int ask_and_go(const struct test_server *s, int room_bytes, bool cramped)
+/* And says that it goes, unless it stays. */
+static int ask(const struct test_server *s, int room_bytes, bool cramped, bool stays)
 {
     static const char bytes[] = PREFACE HEADERS DATA GOAWAY;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    socklen_t size = sizeof(address);
+    size_t size = sizeof(bytes) - 1 - (stays ? sizeof(GOAWAY) - 1 : 0);
 
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room_bytes, sizeof(room_bytes)), 0);
     address.sin_port = htons((uint16_t)strtol(strrchr(s->bound, ':') + 1, NULL, 10));
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     while (rota_server_stats(s->server).connections_open == 0)
         assert_int_equal(rota_loop_turn(s->loop), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    /* The server's system takes little to send, so that the rest of a reply waits in the server. */
     if (cramped)
-        cramp(&address);
-    assert_int_equal(send(fd, bytes, sizeof(bytes) - 1, MSG_NOSIGNAL), sizeof(bytes) - 1);
+        assert_int_equal(setsockopt(other_end(fd), SOL_SOCKET, SO_SNDBUF, &(int){1}, sizeof(int)), 0);
+    assert_int_equal(send(fd, bytes, size, MSG_NOSIGNAL), size);
     return fd;
 }
 
@@ -97,12 +99,13 @@ static const struct linger_case {
     const char *rule;
     int room_bytes;   /* asked for on the client's side */
     int64_t grace_ms; /* -1: it is freed at once */
-    bool takes_the_rest, cramped;
+    bool takes_the_rest, cramped, stays;
 } cases[] = {
-    {"who frees the server waits no longer", 1, -1, false, false},
-    {"who drains it for a time, no longer beyond that", 1, 50, false, false},
-    {"what is taken in the second after that time arrives", 16384, 50, true, false},
-    {"also what waited in the server", 4096, 50, true, true},
+    {"who frees the server waits no longer", 1, -1, false, false, false},
+    {"who drains it for a time, no longer beyond that", 1, 50, false, false, false},
+    {"what is taken in the second after that time arrives", 16384, 50, true, false, false},
+    {"also what waited in the server", 4096, 50, true, true, false},
+    {"and what waited in the system, of a connection that stays open", 16384, 50, true, false, true},
 };
 
 static void a_second_is_waited_for(void **unused)
@@ -117,7 +120,7 @@ static void a_second_is_waited_for(void **unused)
         print_message("  %s\n", cases[i].rule);
         assert_int_equal(rota_loop_new(NULL, &loop), 0);
         test_server_open(&s, loop, "127.0.0.1:0", NULL);
-        fd = ask_and_go(&s, cases[i].room_bytes, cases[i].cramped);
+        fd = ask(&s, cases[i].room_bytes, cases[i].cramped, cases[i].stays);
         while (rota_server_stats(s.server).calls_started == 0 || rota_server_stats(s.server).calls_open > 0)
             assert_int_equal(rota_loop_turn(loop), 0);
         for (int turns = 0; turns < 10; turns++)
@@ -133,9 +136,45 @@ static void a_second_is_waited_for(void **unused)
     }
 }
 
+static int left_at(int server_fd)
+{
+    int left = -1;
+
+    assert_int_equal(ioctl(server_fd, SIOCOUTQ, &left), 0);
+    return left;
+}
+
+/* Its client never closes, so that it would be waited for. */
+static void an_idle_connection_ends_at_once(void **unused)
+{
+    static uint8_t bytes[2 * REPLY_BYTES];
+    struct rota_loop *loop;
+    struct test_server s;
+    size_t n_taken = 0;
+    bool closed = false;
+    int fd;
+
+    (void)unused;
+    assert_int_equal(rota_loop_new(NULL, &loop), 0);
+    test_server_open(&s, loop, "127.0.0.1:0", NULL);
+    fd = ask(&s, 16384, false, true);
+    while (n_taken < REPLY_BYTES || rota_server_stats(s.server).calls_open > 0 || left_at(other_end(fd)) > 0) {
+        ssize_t size = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        n_taken += size > 0 ? (size_t)size : 0;
+        assert_int_equal(rota_loop_turn(loop), 0);
+    }
+    rota_server_close(s.server, set, &closed);
+    for (int turns = 0; turns < 10; turns++)
+        assert_int_equal(rota_loop_turn(loop), 0);
+    assert_true(closed);
+    close(fd);
+    rota_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_idle_connection_ends_at_once),
         cmocka_unit_test(a_second_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,10 +148,12 @@ static void expel(struct rota_conn *conn, const char *why)
     rota_net_link_touch(link);
 }
 
-/* A server's last replies, all put together, wait in the socket: for these too the peer has a second. */
+/* A server's last replies, all put together, wait in the socket or in the system, which drops them when the peer sends on to a closed
+ * one: for these too the peer has a second. */
 static bool has_last_words(const struct rota_net_link *link)
 {
-    return !link->client && link->h2 != NULL && rota_h2_streams(link->h2) == 0 && rota_net_link_pending(link) > 0;
+    return !link->client && link->h2 != NULL && rota_h2_streams(link->h2) == 0 &&
+           (rota_net_link_pending(link) > 0 || rota_socket_left(link->socket) > 0);
 }
 
 static void close_conn(struct rota_conn *conn)

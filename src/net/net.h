@@ -37,6 +37,7 @@ rota_err rota_socket_dial(struct rota_loop *loop, const struct rota_address *add
 /* Writes all of the bytes or keeps a copy of the rest. ROTA_ENOMEM; an error of the socket itself comes by on_closed. */
 rota_err rota_socket_write(struct rota_socket *socket, struct rota_slice bytes);
 size_t rota_socket_pending(const struct rota_socket *socket); /* bytes kept */
+size_t rota_socket_left(const struct rota_socket *socket);    /* what the peer has not taken yet, here and in the system, which is asked */
 void rota_socket_pause(struct rota_socket *socket);
 void rota_socket_resume(struct rota_socket *socket);
 /* Sends what is kept (1 s at most), then closes. on_closed follows from a later turn. */

@@ -139,11 +139,12 @@ static void advance_ending(struct rota_socket *s)
     }
 }
 
-/* What the peer has not taken yet, here and in the system. */
-static size_t left_bytes(const struct rota_socket *s)
+size_t rota_socket_left(const struct rota_socket *s)
 {
     int in_system = 0;
 
+    if (s->watch == NULL)
+        return 0;
     (void)ioctl(rota_poll_fd(s->watch), SIOCOUTQ, &in_system);
     return s->kept.tail - s->kept.head + (in_system > 0 ? (size_t)in_system : 0);
 }
@@ -154,7 +155,7 @@ static bool may_linger_on(struct rota_socket *s, int64_t now_ns)
 
     if (now_ns >= s->patient_until_ns)
         return false;
-    left = left_bytes(s);
+    left = rota_socket_left(s);
     if (left < s->left_bytes) {
         s->left_bytes = left;
         s->moved_ns = now_ns;
@@ -177,7 +178,7 @@ static void begin_ending(struct rota_socket *s)
     if (s->patient_until_ns != 0) {
         s->patient_until_ns = s->host->now_ns + PATIENCE_NS;
         s->moved_ns = s->host->now_ns;
-        s->left_bytes = left_bytes(s);
+        s->left_bytes = rota_socket_left(s);
     }
     advance_ending(s);
     update_watch(s);
