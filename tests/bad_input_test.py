@@ -62,6 +62,19 @@ REFUSED = (
     (ROTA, ["registry", "--listen", "nowhere"], 1, ["nowhere", "HOST:PORT"]),
     (ROTA, ["registry", "--listen", "127.0.0.1:0", "--data", "/dev/null/x"], 1, ["/dev/null/x"]),
     (ROTA, ["registry", "--colour"], 2, ["--colour", "--help"]),
+    (ROTA, ["health", "127.0.0.1:1", "-json"], 2, ["unknown flag -json", "--help"]),
+    (ROTA, ["call", "127.0.0.1:1", "-x"], 2, ["unknown flag -x", "--help"]),
+    (ROTA, ["health", "127.0.0.1:1", "-d", "{}"], 2, ["unknown flag -d", "--help"]),
+    (ROTA, ["call", "127.0.0.1:1", "-d", "{}"], 2, ["-d", "go with SERVICE/METHOD"]),
+    (ROTA, ["call", "127.0.0.1:1", "a.B", "-d", "{}"], 2, ["-d", "go with SERVICE/METHOD"]),
+    (ROTA, ["call", "127.0.0.1:1", "--verbose"], 2, ["--verbose", "go with SERVICE/METHOD"]),
+    (ROTA, ["call", "127.0.0.1:1", "a/b", "--metadata", "x-bin: AA!"], 2, ["x-bin: AA!", "expected base64"]),
+    (ROTA, ["call", "127.0.0.1:1", "a/b", "--metadata", "x-bin=A"], 2, ["x-bin=A", "expected base64"]),
+    (ROTA, ["bench", "127.0.0.1:1", "a/b", "--policy", "p", "--service-config", "{}"], 2, ["--policy or --service-config"]),
+    (ROTA, ["bench", "127.0.0.1:1", "a/b", "--rate", "1", "--outstanding", "64"], 2, ["--outstanding or --rate"]),
+    (ROTA, ["watch", "etcd://127.0.0.1:1/x", "--ca", "/no"], 2, ["--picks", "?cacert="]),
+    (ROTA, ["watch", "etcd://127.0.0.1:1/x", "--plaintext"], 2, ["--picks", "?cacert="]),
+    (ROTA, ["watch", "etcd://127.0.0.1:1/x", "--max-reply-bytes=1"], 2, ["--picks", "?cacert="]),
 )
 
 

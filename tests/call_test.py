@@ -11,6 +11,7 @@ a server whose reflection is at odds with itself. slow: one that takes long for 
 import json
 import os
 import sys
+import time
 
 import harness
 
@@ -124,6 +125,23 @@ def check_watch(h, rota, server):
         assert watch.wait(5) == 1
 
 
+def check_limits(rota, h):
+    method = ("proto.HelloService/Say", "-d", '{"name": "a name of some length"}')
+    with h.check("--max-reply-bytes is for replies, not for what reflection answers"):
+        assert rota.replies(*method, "--max-reply-bytes=100")[0]["code"] == "200"
+        assert "RESOURCE_EXHAUSTED" in "\n".join(rota.call(*method, "--max-reply-bytes=10", code=1))
+
+
+def check_full(rota, h):
+    """Standard output is a device that takes nothing."""
+    for words in (("call",), ("call", "proto.HelloService/Say"), ("call", "--help"), ("health",), ("health", "--watch"), ("endpoints",), ("watch",),
+                  ("watch", "--picks")):
+        with h.check("rota %s: what cannot be written is no success" % " ".join(words)):
+            process = h.run(["/bin/sh", "-c", 'exec "$@" >/dev/full', "sh", rota.program, words[0], rota.target, *words[1:]], timeout_s=10)
+            assert process.code == 1 and process.text().strip() == "rota %s: standard output: No space left on device" % words[0], (
+                process.code, process.text())
+
+
 def test_ours(h):
     # What port 0 became is not told by the greeting server.
     port = harness.free_port()
@@ -131,6 +149,8 @@ def test_ours(h):
     rota = Rota(h, "127.0.0.1:%d" % port)
     check_calls(h, rota)
     check_mistakes(h, rota)
+    check_limits(rota, h)
+    check_full(rota, h)
     check_health(h, rota, "proto.HelloService", None)
     h.check_program("python client", h.peer_py("services_client.py") + [rota.target])
     check_watch(h, rota, server)
@@ -161,8 +181,12 @@ def test_go(h):
     with h.check("metadata there and back"):
         lines = rota.call("peer.Peer/Unary", "--verbose", "--metadata", "x-echo-a: 1", "--metadata=x-trail-b=2")
         assert "< x-echo-a: 1" in lines and "< x-trail-b: 2" in lines, lines
+    with h.check("binary metadata is base64"):
+        for sent, back in (("AAEC/w==", "AAEC/w"), ("AAEC/w", "AAEC/w"), ("", ""), ("/" * 300, "/" * 300)):
+            lines = rota.call("peer.Peer/Unary", "--verbose", "--metadata", "x-echo-c-bin: " + sent)
+            assert "< x-echo-c-bin: " + back in lines, lines
     with h.check("a deadline"):
-        lines = rota.call("peer.Peer/Unary", "-d", '{"delay_ms":5000}', "--timeout", "100", code=1)
+        lines = rota.call("peer.Peer/Unary", "-d", '{"delay_ms":9000}', "--timeout", "1000", code=1)
         assert lines[0].startswith("DEADLINE_EXCEEDED: "), lines
     with h.check("the server ends in order"):
         assert server.terminate() == 0
@@ -368,6 +392,15 @@ def test_odd(h):
 
 def test_slow(h):
     rota = odd_server(h, "--slow=6")
+    with h.check("--timeout holds for reflection too"):
+        begin = time.monotonic()
+        assert "DEADLINE_EXCEEDED" in "\n".join(rota.call("good.First/Do", "--timeout", "500", code=1))
+        assert time.monotonic() - begin < 4
+    for words, why in ((["--chain=0"], "RESOURCE_EXHAUSTED: reflection: the files are too large together"),
+                       (["--chain=0.3"], "DEADLINE_EXCEEDED: ")):
+        with h.check("a server that has ever new imports: " + why):
+            lines = odd_server(h, *words).call("good.Chain", "--timeout", "5000" if why.startswith("RES") else "1500", code=1)
+            assert why in lines[-1], lines
     with h.check("each question has its ten seconds, not all together"):
         assert rota.call() == ["service good.First {", "  rpc Do(good.Note) returns (good.Note);", "}"]
 

@@ -4,12 +4,14 @@
 
 #include "command.h"
 #include "foreign.h"
+#include "pairs.h"
 
 struct state {
     const struct rota_caller *caller;
     struct rota_buffer line;
     size_t n_sent;
     bool half_closed, done;
+    bool unwritten; /* standard output takes no more, which is said at the end */
     struct rota_status unreadable; /* of a reply; OK: none */
     int exit;
 };
@@ -42,27 +44,12 @@ static void on_writable(struct rota_call *call, void *arg)
     send_more(call, arg);
 }
 
-static void print_metadata(const char *what, const struct rota_metadata *metadata)
-{
-    for (size_t i = 0; i < rota_metadata_count(metadata); i++) {
-        struct rota_metadatum pair = rota_metadata_at(metadata, i);
-        bool binary = pair.key.size > 4 && memcmp(pair.key.data + pair.key.size - 4, "-bin", 4) == 0;
-
-        fprintf(stderr, "%s %.*s: ", what, (int)pair.key.size, (const char *)pair.key.data);
-        if (binary)
-            fprintf(stderr, "(%zu bytes)", pair.value.size);
-        else
-            rota_print_foreign(stderr, pair.value);
-        fputc('\n', stderr);
-    }
-}
-
 static void on_headers(struct rota_call *call, void *arg)
 {
     struct state *s = arg;
 
     if (s->caller->verbose)
-        print_metadata("<", rota_call_initial_metadata(call));
+        rota_pairs_print("<", rota_call_initial_metadata(call));
 }
 
 static void on_message(struct rota_call *call, void *arg, const void *message)
@@ -81,8 +68,10 @@ static void on_message(struct rota_call *call, void *arg, const void *message)
     line = rota_buffer_peek(&s->line);
     fwrite(line.data, 1, line.size, stdout);
     fputc('\n', stdout);
-    if (fflush(stdout) != 0)
+    if (!rota_output_flush()) {
+        s->unwritten = true;
         rota_call_cancel(call);
+    }
 }
 
 static void on_done(struct rota_call *call, void *arg, const struct rota_status *status)
@@ -91,14 +80,14 @@ static void on_done(struct rota_call *call, void *arg, const struct rota_status 
     struct state *s = arg;
 
     if (s->caller->verbose)
-        print_metadata("<", rota_call_trailing_metadata(call));
+        rota_pairs_print("<", rota_call_trailing_metadata(call));
     if (s->unreadable.code != ROTA_OK) {
         status = &s->unreadable;
         message = rota_slice_str(status->message);
     }
     s->done = true;
     s->exit = rota_status_ok(status) ? ROTA_EXIT_OK : ROTA_EXIT_FAILED;
-    if (!rota_status_ok(status)) {
+    if (!rota_status_ok(status) && !s->unwritten) {
         fprintf(stderr, "%s: ", rota_code_name(status->code));
         rota_print_foreign(stderr, message);
         fprintf(stderr, "%s\n", rota_connect_hint(status));

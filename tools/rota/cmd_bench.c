@@ -155,7 +155,7 @@ static bool read_numbers(struct app *app, const char *outstanding, const char *r
 {
     long long n_outstanding, per_s = 0, seconds, warm_s, timeout_ms;
 
-    if (!rota_flag_number("outstanding", outstanding, 1, 1000000, &n_outstanding) || (rate != NULL && !rota_flag_number("rate", rate, 1, 10000000, &per_s)) ||
+    if (!rota_flag_number("outstanding", outstanding == NULL ? "64" : outstanding, 1, 1000000, &n_outstanding) || (rate != NULL && !rota_flag_number("rate", rate, 1, 10000000, &per_s)) ||
         !rota_flag_number("duration", duration, 1, 86400, &seconds) || !rota_flag_number("warm-up", warm, 0, 3600, &warm_s) ||
         !rota_flag_number("timeout", timeout, 0, 1000000000, &timeout_ms))
         return false;
@@ -167,11 +167,23 @@ static bool read_numbers(struct app *app, const char *outstanding, const char *r
     return true;
 }
 
+/* Of two flags that say how to do the same thing one would be passed over. */
+static bool check_pairs(const char *outstanding, const char *rate, const char *policy, const char *service_config)
+{
+    if (outstanding != NULL && rate != NULL)
+        rota_fail("bench", "--outstanding or --rate, not both");
+    else if (policy != NULL && service_config != NULL)
+        rota_fail("bench", "--policy or --service-config, not both");
+    else
+        return true;
+    return false;
+}
+
 static int run(int argc, char **argv)
 {
     static struct app app = {.options = ROTA_CALL_OPTIONS_INIT};
     struct rota_connect connect = {0};
-    const char *words[2] = {NULL, NULL}, *outstanding = "64", *rate = NULL, *duration = "10", *warm = "1", *timeout = "20000";
+    const char *words[2] = {NULL, NULL}, *outstanding = NULL, *rate = NULL, *duration = "10", *warm = "1", *timeout = "20000";
     const char *policy = NULL;
     char config[256];
     bool quiet = false;
@@ -186,7 +198,7 @@ static int run(int argc, char **argv)
         !rota_flags_take_all(&rota_command_bench, &argc, argv, "--metadata", app.metadata, MAX_REPEATED, &app.n_metadata) ||
         !rota_flags_take_all(&rota_command_bench, &argc, argv, "--descriptors", app.sets, MAX_REPEATED, &app.n_sets) ||
         !rota_flags_read(&rota_command_bench, argc, argv, flags, sizeof(flags) / sizeof(flags[0]), words, 2, &n_words) ||
-        !read_numbers(&app, outstanding, rate, duration, warm, timeout) || !rota_connect_check("bench", &connect))
+        !check_pairs(outstanding, rate, policy, connect.service_config) || !read_numbers(&app, outstanding, rate, duration, warm, timeout) || !rota_connect_check("bench", &connect))
         return ROTA_EXIT_USAGE;
     if (policy != NULL) {
         snprintf(config, sizeof(config), "{\"loadBalancingConfig\":[{\"%s\":{}}]}", policy);
@@ -221,7 +233,8 @@ const struct rota_command rota_command_bench = {
              "  --policy NAME       how calls are spread over the service's servers; default: pick_first\n"
              "  --service-config JSON  instead: the whole of it\n"
              "  -d JSON             what each call sends, as for rota call; default: {}\n"
-             "  --metadata KEY:VALUE  sent with each call, and with the questions about its type; may be given again\n"
+             "  --metadata KEY:VALUE  sent with each call, and with the questions about its type; of a KEY that ends in -bin the VALUE is\n"
+             "                      base64; may be given again\n"
              "  --timeout MS        each call's deadline; default 20000; 0: none\n"
              "  --json              the result as a JSON object\n"
              "  --quiet             no line a second on standard error\n"

@@ -145,6 +145,19 @@ static int answer(void *arg)
     return code;
 }
 
+static bool check_words(const struct app *app, size_t n_words)
+{
+    bool calls = app->name != NULL && strchr(app->name + (app->name[0] == '/'), '/') != NULL;
+
+    if (n_words == 0)
+        rota_fail("call", "no TARGET; for example 127.0.0.1:8001");
+    else if (!calls && (app->n_data > 0 || app->verbose || app->allow_unknown))
+        rota_fail("call", "-d, --verbose and --allow-unknown-fields go with SERVICE/METHOD; nothing is called without it");
+    else
+        return true;
+    return false;
+}
+
 static int run(int argc, char **argv)
 {
     static struct app app = {.options = ROTA_CALL_OPTIONS_INIT};
@@ -162,15 +175,13 @@ static int run(int argc, char **argv)
         !rota_flags_read(&rota_command_call, argc, argv, flags, sizeof(flags) / sizeof(flags[0]), words, 2, &n_words) ||
         !rota_flag_number("timeout", timeout, 0, 1000000000, &timeout_ms) || !rota_connect_check("call", &connect))
         return ROTA_EXIT_USAGE;
-    if (n_words == 0) {
-        rota_fail("call", "no TARGET; for example 127.0.0.1:8001");
-        return ROTA_EXIT_USAGE;
-    }
     app.target = words[0];
     app.name = words[1];
+    if (!check_words(&app, n_words))
+        return ROTA_EXIT_USAGE;
     app.options.timeout_ms = timeout_ms;
     app.lookup = (struct rota_lookup){.verb = "call", .target = app.target, .sets = app.sets, .n_sets = app.n_sets, .metadata = app.metadata, .n_metadata = app.n_metadata,
-                                      .unknown = app.allow_unknown ? ROTA_DYN_IGNORE : ROTA_DYN_REFUSE};
+                                      .timeout_ms = timeout_ms, .unknown = app.allow_unknown ? ROTA_DYN_IGNORE : ROTA_DYN_REFUSE};
     return rota_lookup_run(&app.lookup, &connect, answer, &app);
 }
 
@@ -184,9 +195,10 @@ const struct rota_command rota_command_call = {
              "                      several objects, one behind the other, for methods that take a stream; may be given again; default:\n"
              "                      {}, or nothing for those methods\n"
              "  --allow-unknown-fields  passes over members of the JSON, and values of enums, that the types do not have\n"
-             "  --metadata KEY:VALUE  sent with the call, and with the questions about its type; may be given again\n"
-             "  --timeout MS        the call's deadline; default: none\n"
-             "  --verbose           the server's metadata, on standard error\n"
+             "  --metadata KEY:VALUE  sent with the call, and with the questions about its type; of a KEY that ends in -bin the VALUE is\n"
+             "                      base64; may be given again\n"
+             "  --timeout MS        the call's deadline, default: none; also what each question about its type may take, default: 10000\n"
+             "  --verbose           the server's metadata, on standard error; base64 where the key ends in -bin\n"
              "  --descriptors FILE  what protoc --descriptor_set_out --include_imports has made, for servers without reflection; may be\n"
              "                      given again\n" ROTA_CONNECT_USAGE "\n"
              "TARGET: 127.0.0.1:8001, dns:///host:port, unix:/path, etcd://members/service,...\n"

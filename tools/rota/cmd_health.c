@@ -27,7 +27,8 @@ static const char *name_of(int status)
     }
 }
 
-static void show(const struct question *q, int status)
+/* False: nobody reads it any longer. */
+static bool show(const struct question *q, int status)
 {
     json_t *object;
     char *text;
@@ -42,7 +43,7 @@ static void show(const struct question *q, int status)
             puts(text);
         free(text);
     }
-    fflush(stdout);
+    return rota_output_flush();
 }
 
 static int exit_of(int status)
@@ -72,7 +73,7 @@ static int check(struct rota_channel *channel, const struct question *q, const G
     } else if (status.code != ROTA_NOT_FOUND) {
         return fail(q, &status);
     }
-    show(q, said);
+    (void)show(q, said);
     return exit_of(said);
 }
 
@@ -89,7 +90,10 @@ static int watch(struct rota_channel *channel, const struct question *q, const G
     while (grpc_health_v1_health_watch_recv(call, &reply)) {
         said = (int)reply->status;
         grpc__health__v1__health_check_response__free_unpacked(reply, NULL);
-        show(q, said);
+        if (!show(q, said)) {
+            (void)rota_call_finish(call);
+            return ROTA_EXIT_FAILED;
+        }
     }
     status = rota_call_finish(call);
     if (status.code == ROTA_DEADLINE_EXCEEDED && said != NO_ANSWER)

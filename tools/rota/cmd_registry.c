@@ -37,7 +37,7 @@ static void on_signal(void *arg, int signum)
         return;
     app->stopping = true;
     printf("registry stopping\n");
-    fflush(stdout);
+    (void)rota_output_flush();
     rota_registry_close(app->registry, GRACE_MS, on_closed, app);
 }
 
@@ -69,7 +69,7 @@ static int serve(struct app *app, const struct given *given)
         printf("registry data in %s\n", data);
     say_how(given, rota_registry_address(app->registry));
     printf("registry listening on %s\n", rota_registry_address(app->registry));
-    fflush(stdout);
+    (void)rota_output_flush();
     return rota_loop_run(app->loop) < 0 ? ROTA_EXIT_FAILED : ROTA_EXIT_OK;
 }
 

@@ -94,7 +94,7 @@ static int simulate(const struct app *app, const struct rota_sim_scenario *scena
     rota_err err;
     int code;
 
-    fflush(stdout);
+    (void)rota_output_flush();
     err = rota_sim_run_all(scenario, &options, processes, &results);
     if (err < 0)
         return rota_fail("sim", "%s", rota_err_text(err));

@@ -31,6 +31,13 @@ static const struct rota_endpoint *find(const struct rota_endpoint *const *list,
     return NULL;
 }
 
+/* Goes behind all that is printed: there is no use in going on where it cannot be written. */
+static void written(const struct app *app)
+{
+    if (!rota_output_flush())
+        rota_loop_stop(app->loop);
+}
+
 static void stamp(char *out, size_t size)
 {
     struct timespec now;
@@ -134,7 +141,7 @@ static void on_endpoints(void *arg, const struct rota_endpoint *const *endpoints
     app->known = known;
     app->n_known = count;
     show_list(app, count - suspects, suspects, source);
-    fflush(stdout);
+    written(app);
 }
 
 static void on_error(void *arg, const struct rota_status *why)
@@ -150,7 +157,7 @@ static void on_error(void *arg, const struct rota_status *why)
         rota_print_foreign(stdout, rota_slice_str(why->message));
         putchar('\n');
     }
-    fflush(stdout);
+    written(app);
 }
 
 static void on_service_config(void *arg, struct rota_slice json, const char *origin, const char *problem)
@@ -179,7 +186,7 @@ static void on_service_config(void *arg, struct rota_slice json, const char *ori
         stamp(time, sizeof(time));
         printf("%s * no service config\n", time);
     }
-    fflush(stdout);
+    written(app);
 }
 
 static void on_signal(void *arg, int signum)
@@ -217,6 +224,10 @@ static bool check_picks(const struct asked *asked, const char *every, const char
 
     if (!asked->wants_picks && (n_words > 1 || every != NULL || count != NULL || picks->policy != NULL || picks->service_config != NULL)) {
         rota_fail("watch", "METHOD, --every, --count, --policy and --service-config go with --picks");
+        return false;
+    }
+    if (!asked->wants_picks && rota_connect_given(&asked->connect)) {
+        rota_fail("watch", "--tls, --ca and others that say how to connect go with --picks; by TLS to a registry: etcd://host:2379/orders?cacert=FILE");
         return false;
     }
     if (picks->policy != NULL && picks->service_config != NULL) {
@@ -284,6 +295,7 @@ const struct rota_command rota_command_watch = {
              "  --every MS             between picks; default 1000\n"
              "  --count N              end after so many\n" ROTA_CONNECT_USAGE "\n"
              "TARGET: etcd://members/service, dns:///host:port, ipv4:address:port,...\n"
+             "etcd is spoken to by TLS where TARGET says so: etcd://members/service?cacert=FILE; the flags are for the servers with --picks.\n"
              "Exit codes: 0 ended by a signal, 1 the target cannot be watched, 2 wrong command line.\n",
     .run = run,
 };

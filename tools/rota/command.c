@@ -18,6 +18,24 @@ int rota_fail(const char *verb, const char *format, ...)
     return ROTA_EXIT_FAILED;
 }
 
+/* --- Standard output --- */
+
+static int output_errno; /* of the first flush that failed, or 0 */
+
+bool rota_output_flush(void)
+{
+    if (fflush(stdout) != 0 && output_errno == 0)
+        output_errno = errno;
+    return !ferror(stdout);
+}
+
+int rota_output_end(const char *verb, int code)
+{
+    return rota_output_flush() ? code : rota_fail(verb, "standard output: %s", output_errno != 0 ? strerror(output_errno) : "cannot be written");
+}
+
+/* --- Flags --- */
+
 bool rota_flag_number(const char *name, const char *text, long long low, long long high, long long *ret_number)
 {
     char *end;
@@ -45,7 +63,8 @@ static const struct rota_flag *find_flag(const struct rota_flag *flags, size_t n
 static bool take_flag(const struct rota_command *c, int argc, char **argv, int *at, const struct rota_flag *flags, size_t n)
 {
     const char *name = argv[*at] + 2, *equals = strchr(name, '=');
-    const struct rota_flag *flag = find_flag(flags, n, name, equals != NULL ? (size_t)(equals - name) : strlen(name));
+    const struct rota_flag *flag =
+        argv[*at][1] == '-' ? find_flag(flags, n, name, equals != NULL ? (size_t)(equals - name) : strlen(name)) : NULL;
 
     if (flag == NULL || (flag->value == NULL && equals != NULL)) {
         fprintf(stderr, "rota %s: unknown flag %s; `rota %s --help` lists them\n", c->verb, argv[*at], c->verb);
@@ -109,9 +128,9 @@ bool rota_flags_read(const struct rota_command *c, int argc, char **argv, const 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(c->usage, stdout);
-            exit(ROTA_EXIT_OK);
+            exit(rota_output_end(c->verb, ROTA_EXIT_OK));
         }
-        if (strncmp(argv[i], "--", 2) == 0) {
+        if (argv[i][0] == '-' && argv[i][1] != '\0') {
             if (!take_flag(c, argc, argv, &i, flags, n_flags))
                 return false;
         } else if (n == max_words) {

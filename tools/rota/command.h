@@ -31,7 +31,7 @@ struct rota_flag {
     bool *present;      /* set to true; with value NULL the flag takes none */
 };
 
-/* Reads flags and at most `max_words` other words; false after having said on standard error what is wrong. `--help` prints the usage and
+/* Reads flags and at most `max_words` other words, of which "-" is one; false after having said on standard error what is wrong. `--help` prints the usage and
  * exits with 0. */
 bool rota_flags_read(const struct rota_command *command, int argc, char **argv, const struct rota_flag *flags, size_t n_flags, const char **words,
                      size_t max_words, size_t *ret_words);
@@ -42,6 +42,11 @@ bool rota_flags_take_all(const struct rota_command *command, int *argc, char **a
 
 /* A whole number from low to high, or false after having said what is wrong. */
 bool rota_flag_number(const char *name, const char *text, long long low, long long high, long long *ret_number);
+
+/* Writes out what has been printed; false when that cannot be done, or could not before. */
+bool rota_output_flush(void);
+/* Goes last: the exit code that is given, or ROTA_EXIT_FAILED after having said why not all that was printed could be written. */
+int rota_output_end(const char *verb, int code);
 
 /* "rota VERB: text" on standard error; returns ROTA_EXIT_FAILED. */
 int rota_fail(const char *verb, const char *format, ...) ROTA_PRINTF(2, 3);

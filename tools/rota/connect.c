@@ -19,6 +19,11 @@ const char *rota_connect_hint(const struct rota_status *status)
     return strstr(status->message, "&rota_tls_insecure") != NULL ? "; --plaintext asks for it" : "";
 }
 
+bool rota_connect_given(const struct rota_connect *connect)
+{
+    return connect->tls || connect->plaintext || connect->gzip || connect->authority != NULL || connect->max_reply_bytes != NULL;
+}
+
 bool rota_connect_check(const char *verb, struct rota_connect *connect)
 {
     long long max_reply_bytes = 0;

@@ -23,8 +23,11 @@ void rota_connect_flags(struct rota_connect *connect, struct rota_flag *flags);
     "  --cert FILE         our certificate, and --key FILE its key, unless that is in the same file\n" \
     "  --server-name NAME  the host name that the server's certificate must have\n" \
     "  --authority NAME    the host that is asked for; default: from the target\n" \
-    "  --max-reply-bytes N what a reply may have; default 4 MiB\n" \
+    "  --max-reply-bytes N what a reply may have, but for those by reflection; default 4 MiB\n" \
     "  --gzip              compress what is sent\n"
+
+/* Whether any of them came. */
+bool rota_connect_given(const struct rota_connect *connect);
 
 /* Whether the flags make sense; false after having said on standard error what is wrong. Goes before opening. */
 bool rota_connect_check(const char *verb, struct rota_connect *connect);

@@ -3,9 +3,11 @@
 
 #include "base/buffer.h"
 #include "foreign.h"
+#include "pairs.h"
 #include "wire/target.h"
 
-#define REFLECTION_MS 10000
+#define QUESTION_MS 10000 /* to reflection */
+#define IMPORTS_MS 60000  /* all the questions about the imports of one file */
 
 int rota_lookup_fail(const struct rota_lookup *lookup, const struct rota_status *why)
 {
@@ -80,39 +82,6 @@ const struct rota_dyn_method *rota_lookup_method(struct rota_lookup *lookup, con
     return what;
 }
 
-static bool add_metadata(const struct rota_lookup *lookup, struct rota_metadata *metadata, const char *text)
-{
-    size_t key = strcspn(text, ":="), end = strlen(text), start = key + 1;
-    struct rota_errinfo info = {""};
-
-    if (text[key] == '\0' || key == 0) {
-        rota_fail(lookup->verb, "--metadata %s: expected key:value", text);
-        return false;
-    }
-    while (text[start] == ' ')
-        start++;
-    if (rota_metadata_add(metadata, rota_slice(text, key), rota_slice(text + start, end - start), &info) == 0)
-        return true;
-    rota_fail(lookup->verb, "--metadata %s: %s", text, info.text);
-    return false;
-}
-
-static struct rota_metadata *read_metadata(const struct rota_lookup *lookup)
-{
-    struct rota_metadata *metadata = NULL;
-
-    if (rota_metadata_new(NULL, &metadata) < 0) {
-        rota_fail(lookup->verb, "out of memory");
-        return NULL;
-    }
-    for (size_t i = 0; i < lookup->n_metadata; i++)
-        if (!add_metadata(lookup, metadata, lookup->metadata[i])) {
-            rota_metadata_free(metadata);
-            return NULL;
-        }
-    return metadata;
-}
-
 bool rota_lookup_requests(const struct rota_lookup *lookup, const struct rota_dyn_method *method, const char *const *data, size_t n_data, bool none,
                           struct rota_requests *ret_requests)
 {
@@ -129,6 +98,11 @@ bool rota_lookup_requests(const struct rota_lookup *lookup, const struct rota_dy
     return false;
 }
 
+static int64_t at_most(const struct rota_lookup *lookup, int64_t ms)
+{
+    return lookup->timeout_ms > 0 && lookup->timeout_ms < ms ? lookup->timeout_ms : ms;
+}
+
 static int run_with(struct rota_lookup *lookup, const struct rota_connect *connect, const struct rota_metadata *metadata, int (*answer)(void *arg),
                     void *arg)
 {
@@ -141,7 +115,7 @@ static int run_with(struct rota_lookup *lookup, const struct rota_connect *conne
     channel = rota_connect_open(lookup->verb, lookup->target, connect, lookup->loop);
     if (channel != NULL) {
         lookup->reflect = (struct rota_reflect){.channel = channel, .pool = &lookup->pool, .loop = lookup->loop, .metadata = metadata,
-                                                .timeout_ms = REFLECTION_MS};
+                                                .timeout_ms = at_most(lookup, QUESTION_MS), .imports_ms = at_most(lookup, IMPORTS_MS)};
         code = answer(arg);
         rota_reflect_close(&lookup->reflect);
     }
@@ -153,7 +127,7 @@ static int run_with(struct rota_lookup *lookup, const struct rota_connect *conne
 
 int rota_lookup_run(struct rota_lookup *lookup, const struct rota_connect *connect, int (*answer)(void *arg), void *arg)
 {
-    struct rota_metadata *metadata = read_metadata(lookup);
+    struct rota_metadata *metadata = rota_pairs_read(lookup->verb, lookup->metadata, lookup->n_metadata);
     int code = metadata == NULL ? ROTA_EXIT_USAGE : run_with(lookup, connect, metadata, answer, arg);
 
     rota_metadata_free(metadata);

@@ -13,8 +13,9 @@ struct rota_lookup {
     struct rota_reflect reflect;
     const char *const *sets; /* files that protoc has made; with any, the server is not asked */
     size_t n_sets;
-    const char *const *metadata; /* "key: value" or "key=value"; blanks before the value go. Sent with calls and reflection's questions */
+    const char *const *metadata; /* for rota_pairs_read; sent with calls and reflection's questions */
     size_t n_metadata;
+    int64_t timeout_ms; /* of each of reflection's questions, if that is less than they have anyway; 0: it is not */
     enum rota_dyn_unknown unknown; /* fields in the requests */
 };
 

@@ -28,15 +28,15 @@ int main(int argc, char **argv)
     }
     if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 || strcmp(verb, "help") == 0) {
         usage(stdout);
-        return ROTA_EXIT_OK;
+        return rota_output_end("help", ROTA_EXIT_OK);
     }
     if (strcmp(verb, "--version") == 0 || strcmp(verb, "version") == 0) {
         printf("rota %d.%d.%d\n", ROTA_VERSION_MAJOR, ROTA_VERSION_MINOR, ROTA_VERSION_PATCH);
-        return ROTA_EXIT_OK;
+        return rota_output_end("version", ROTA_EXIT_OK);
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(commands[i]->verb, verb) == 0)
-            return commands[i]->run(argc - 1, argv + 1);
+            return rota_output_end(verb, commands[i]->run(argc - 1, argv + 1));
     fprintf(stderr, "rota: unknown verb %s; `rota --help` lists them\n", verb);
     return ROTA_EXIT_USAGE;
 }

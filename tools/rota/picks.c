@@ -98,7 +98,8 @@ static void show(void *arg, const struct rota_explained_pick *pick)
         printf("%s ", time);
         print_lines(text);
     }
-    fflush(stdout);
+    if (!rota_output_flush())
+        rota_loop_stop(s->loop);
 }
 
 static void again(struct sampler *s)

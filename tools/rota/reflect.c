@@ -4,7 +4,10 @@
 #include <grpc/reflection/v1/reflection.rota.h>
 #include <stdlib.h>
 
-#define MAX_FILES 10000 /* imports asked for in one go; a server may name ever new ones */
+#define MAX_FILES 10000                   /* imports asked for in one go; a server may name ever new ones */
+#define MAX_BYTES ((size_t)64 << 20)      /* of an answer, and of all files in the pool */
+#define REUSE_PART 10                     /* a stream takes new questions during this part of its time */
+#define NS_PER_MS 1000000
 
 typedef Grpc__Reflection__V1__ServerReflectionRequest request_message;
 typedef Grpc__Reflection__V1__ServerReflectionResponse response_message;
@@ -32,20 +35,25 @@ static void finish(struct rota_reflect *r, struct rota_status *ret_why)
         rota_status_set(ret_why, ROTA_INTERNAL, "the server ended the stream without an answer");
 }
 
-static response_message *ask_once(struct rota_reflect *r, const request_message *request, struct rota_status *ret_why)
+/* until_ns: when all must be over. */
+static response_message *ask_once(struct rota_reflect *r, const request_message *request, int64_t until_ns, struct rota_status *ret_why)
 {
     const struct rota_method *method = r->older ? &older_method : &grpc_reflection_v1_server_reflection_server_reflection_info_method;
     struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
-    int64_t now_ns = rota_loop_now_ns(r->loop), half_ms = r->timeout_ms / 2;
+    int64_t now_ns = rota_loop_now_ns(r->loop), left_ms = (until_ns - now_ns) / NS_PER_MS;
     void *reply = NULL;
 
     r->lost = false;
-    /* A stream has one deadline for all its questions: it takes new ones during the first third. */
-    options.timeout_ms = r->timeout_ms + half_ms;
+    options.timeout_ms = left_ms < r->timeout_ms ? left_ms : r->timeout_ms;
+    options.max_reply_bytes = MAX_BYTES;
     options.metadata = r->metadata;
-    if (r->call != NULL && now_ns - r->opened_ns > half_ms * 1000000)
+    if (r->call != NULL && now_ns - r->opened_ns > r->timeout_ms * NS_PER_MS / REUSE_PART)
         rota_reflect_close(r);
     if (r->call == NULL) {
+        if (left_ms <= 0) {
+            fail(ret_why, ROTA_DEADLINE_EXCEEDED, "the imported files take too long");
+            return NULL;
+        }
         if (rota_call_open(r->channel, method, &options, &r->call) < 0) {
             fail(ret_why, ROTA_RESOURCE_EXHAUSTED, "out of memory");
             return NULL;
@@ -69,13 +77,13 @@ static enum rota_code code_of(const response_message *reply)
 }
 
 /* NULL with *ret_why; an error in the answer is one too. */
-static response_message *ask(struct rota_reflect *r, const request_message *request, struct rota_status *ret_why)
+static response_message *ask(struct rota_reflect *r, const request_message *request, int64_t until_ns, struct rota_status *ret_why)
 {
-    response_message *reply = ask_once(r, request, ret_why);
+    response_message *reply = ask_once(r, request, until_ns, ret_why);
 
     if (reply == NULL && ret_why->code == ROTA_UNIMPLEMENTED && !r->older && !r->answered) {
         r->older = true;
-        reply = ask_once(r, request, ret_why);
+        reply = ask_once(r, request, until_ns, ret_why);
     }
     if (reply == NULL)
         return NULL;
@@ -86,7 +94,12 @@ static response_message *ask(struct rota_reflect *r, const request_message *requ
     return NULL;
 }
 
-/* Adds the files of an answer to the pool. */
+static int64_t in_ms(const struct rota_reflect *r, int64_t ms)
+{
+    return rota_loop_now_ns(r->loop) + ms * NS_PER_MS;
+}
+
+/* Adds the files of an answer to the pool; those that it has already count for nothing. */
 static int take_files(struct rota_reflect *r, const response_message *reply, struct rota_status *ret_why)
 {
     struct rota_errinfo info = {""};
@@ -95,16 +108,21 @@ static int take_files(struct rota_reflect *r, const response_message *reply, str
         return fail(ret_why, ROTA_INTERNAL, "an answer to another question");
     for (size_t i = 0; i < reply->file_descriptor_response->n_file_descriptor_proto; i++) {
         const ProtobufCBinaryData *file = &reply->file_descriptor_response->file_descriptor_proto[i];
+        size_t n_files = r->pool->files.count;
 
+        if (file->len > MAX_BYTES - r->file_bytes)
+            return fail(ret_why, ROTA_RESOURCE_EXHAUSTED, "the files are too large together");
         if (rota_pool_add(r->pool, rota_slice(file->data, file->len), &info) < 0)
             return fail(ret_why, ROTA_INTERNAL, info.text);
+        if (r->pool->files.count > n_files)
+            r->file_bytes += file->len;
     }
     return 0;
 }
 
-static int ask_for_file(struct rota_reflect *r, const request_message *request, struct rota_status *ret_why)
+static int ask_for_file(struct rota_reflect *r, const request_message *request, int64_t until_ns, struct rota_status *ret_why)
 {
-    response_message *reply = ask(r, request, ret_why);
+    response_message *reply = ask(r, request, until_ns, ret_why);
     int result;
 
     if (reply == NULL)
@@ -118,6 +136,7 @@ static int ask_for_file(struct rota_reflect *r, const request_message *request, 
 static int learn_imports(struct rota_reflect *r, struct rota_status *ret_why)
 {
     request_message request = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
+    int64_t until_ns = in_ms(r, r->imports_ms);
     const char *missing;
 
     request.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_BY_FILENAME;
@@ -125,7 +144,7 @@ static int learn_imports(struct rota_reflect *r, struct rota_status *ret_why)
         request.file_by_filename = (char *)(uintptr_t)missing;
         if (i == MAX_FILES)
             return fail(ret_why, ROTA_RESOURCE_EXHAUSTED, "there is no end of imported files");
-        if (ask_for_file(r, &request, ret_why) < 0) {
+        if (ask_for_file(r, &request, until_ns, ret_why) < 0) {
             if (ret_why->code == ROTA_NOT_FOUND) /* which would be said of what was asked for first */
                 rota_status_set(ret_why, ROTA_INTERNAL, "reflection: an import, %s, is not there", missing);
             return -1;
@@ -144,7 +163,7 @@ int rota_reflect_learn(struct rota_reflect *r, const char *name, struct rota_sta
 
     request.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL;
     request.file_containing_symbol = (char *)(uintptr_t)name;
-    if (ask_for_file(r, &request, ret_why) < 0 || learn_imports(r, ret_why) < 0)
+    if (ask_for_file(r, &request, in_ms(r, r->timeout_ms), ret_why) < 0 || learn_imports(r, ret_why) < 0)
         return -1;
     if (rota_pool_link(r->pool, &info) < 0)
         return fail(ret_why, ROTA_INTERNAL, info.text);
@@ -179,7 +198,7 @@ int rota_reflect_list(struct rota_reflect *r, char ***ret_names, size_t *ret_n, 
 
     request.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES;
     request.list_services = (char *)(uintptr_t)"*";
-    reply = ask(r, &request, ret_why);
+    reply = ask(r, &request, in_ms(r, r->timeout_ms), ret_why);
     if (reply == NULL)
         return -1;
     if (reply->message_response_case != GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE)
@@ -204,4 +223,5 @@ void rota_reflect_forget(struct rota_reflect *r)
     rota_reflect_close(r);
     rota_pool_fini(r->pool);
     rota_pool_init(r->pool, NULL);
+    r->file_bytes = 0;
 }

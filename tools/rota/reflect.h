@@ -10,9 +10,11 @@ struct rota_reflect {
     struct rota_pool *pool;
     struct rota_loop *loop; /* the channel's */
     const struct rota_metadata *metadata; /* sent along; NULL: none */
-    int64_t timeout_ms;     /* that each question has at least */
+    int64_t timeout_ms;     /* of each question, nine tenths of it at least */
+    int64_t imports_ms;     /* of all questions about the imports of one file; not less than timeout_ms */
     struct rota_call *call; /* NULL: not open */
     int64_t opened_ns;
+    size_t file_bytes;      /* in the pool; a server may send ever more */
     bool answered, older;   /* older: v1alpha */
     bool lost;              /* the server ended the stream; why is in the last *ret_why */
 };

@@ -1,9 +1,10 @@
 """A server whose reflection is at odds with itself, service by service, and whose texts would steer a terminal.
 
-    odd_server.py FOLDER [--token] [--slow=SECONDS]    where reflection_pb2.py is
+    odd_server.py FOLDER [--token] [--slow=SECONDS] [--chain=SECONDS]    where reflection_pb2.py is
 
 Files are sent once a stream, with what they import, as grpc-go does. --token: those who ask must send x-token: secret. --slow: each answer
-takes that long, and one service is all there is.
+takes that long, and one service is all there is. --chain: each file imports another one, which takes that long
+or, if that is no time, is large.
 """
 
 import signal
@@ -43,7 +44,13 @@ NAMES = ["good.First", "bad.Zero", "bad.Number", "bad.Import", "bad.Link", "bad.
 ERRORS = {"bad.Zero": (0, "zero " + STEER), "bad.Number": (99, "ninety-nine")}
 
 
-def reflection(slow_s, token):
+def make_link(i, large):
+    """Large: 8 MiB in a field that no descriptor has."""
+    file = make_file("chain%d.proto" % i, "good.Chain%s" % (i or ""), ["chain%d.proto" % (i + 1)])
+    return file.SerializeToString() + (b"\xfa\x7f\x80\x80\x80\x04" + bytes(8 << 20) if large else b"")
+
+
+def reflection(slow_s, token, chain):
     """The handlers of grpc.reflection.v1."""
     import reflection_pb2
     reply = reflection_pb2.ServerReflectionResponse
@@ -52,6 +59,10 @@ def reflection(slow_s, token):
         if request.HasField("list_services"):
             return reply(list_services_response={"service": [{"name": name} for name in (NAMES[:1] if slow_s > 0 else NAMES)]})
         name = request.file_containing_symbol
+        if chain is not None:
+            time.sleep(chain)
+            i = int(request.file_by_filename[5:-6] or 0)
+            return reply(file_descriptor_response={"file_descriptor_proto": [make_link(i, chain == 0)]})
         if name == "bad.Stream":
             context.abort(grpc.StatusCode.INTERNAL, "no more of this")
         if name == "bad.Bytes":
@@ -78,6 +89,7 @@ def reflection(slow_s, token):
 def main():
     sys.path.insert(0, sys.argv[1])
     slow_s = sum(float(word.partition("=")[2]) for word in sys.argv if word.startswith("--slow="))
+    chain = next((float(word.partition("=")[2]) for word in sys.argv if word.startswith("--chain=")), None)
 
     def fail(_request, context):
         context.abort(grpc.StatusCode.INTERNAL, "ill " + STEER)
@@ -88,7 +100,7 @@ def main():
         return request
 
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=10), handlers=(
-        reflection(slow_s, "--token" in sys.argv),
+        reflection(slow_s, "--token" in sys.argv, chain),
         grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": grpc.unary_unary_rpc_method_handler(fail)}),
         grpc.method_handlers_generic_handler("good.First", {"Do": grpc.unary_unary_rpc_method_handler(echo)}),))
     over = threading.Event()
