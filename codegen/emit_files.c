@@ -45,10 +45,10 @@ static void emit_imports(struct rota_emit *e, const struct rota_model_file *file
 {
     if (file->n_imports == 0)
         return;
-    rota_emit_text(e, "static const struct rota_file *const imports_of_$f$[] = {\n");
+    rota_emit_text(e, "static const struct rota_file *const imports_of_$f$_LOCAL[] = {\n");
     for (size_t i = 0; i < file->n_imports; i++) {
         rota_emit_set(e, "import", file->imports[i]->name);
-        rota_emit_text(e, "    &file_$import$,\n");
+        rota_emit_text(e, "    &file_$import$_LOCAL,\n");
     }
     rota_emit_text(e, "};\n");
 }
@@ -56,18 +56,18 @@ static void emit_imports(struct rota_emit *e, const struct rota_model_file *file
 static void emit_file(struct rota_emit *e, const struct rota_model_file *file)
 {
     rota_emit_set(e, "f", file->name);
-    rota_emit_text(e, "\nstatic const uint8_t bytes_of_$f$[] = {\n");
+    rota_emit_text(e, "\nstatic const uint8_t bytes_of_$f$_LOCAL[] = {\n");
     emit_bytes(e, file->descriptor);
     rota_emit_text(e, "};\n");
     emit_imports(e, file);
-    rota_emit_text(e, "static const struct rota_file file_$f$ = {\n"
+    rota_emit_text(e, "static const struct rota_file file_$f$_LOCAL = {\n"
                       "    .name = ");
     emit_text_literal(e, file->path);
     rota_emit_text(e, ",\n"
-                      "    .descriptor = {bytes_of_$f$, sizeof(bytes_of_$f$)},\n");
+                      "    .descriptor = {bytes_of_$f$_LOCAL, sizeof(bytes_of_$f$_LOCAL)},\n");
     if (file->n_imports > 0)
-        rota_emit_text(e, "    .imports = imports_of_$f$,\n"
-                          "    .n_imports = sizeof(imports_of_$f$) / sizeof(imports_of_$f$[0]),\n");
+        rota_emit_text(e, "    .imports = imports_of_$f$_LOCAL,\n"
+                          "    .n_imports = sizeof(imports_of_$f$_LOCAL) / sizeof(imports_of_$f$_LOCAL[0]),\n");
     rota_emit_text(e, "};\n");
 }
 

@@ -12,12 +12,12 @@ static const char unimplemented[] =
 
 static const char event_head[] =
     "\n"
-    "static void $event$_$m$(struct rota_server_call *call, const void *handlers, void *user)\n"
+    "static void $event$_$m$_LOCAL(struct rota_server_call *call, const void *handlers, void *user)\n"
     "{\n";
 
 static const char message_head[] =
     "\n"
-    "static void message_$m$(\n"
+    "static void message_$m$_LOCAL(\n"
     "    struct rota_server_call *call, const void *message, const void *handlers, void *user)\n"
     "{\n";
 
@@ -108,13 +108,13 @@ static void emit_entry(struct rota_emit *e, const struct rota_model_method *meth
     rota_emit_text(e, "    {\n"
                       "        .method = &$m$_method,\n");
     if (method->client_streaming)
-        rota_emit_text(e, "        .on_start = start_$m$,\n");
-    rota_emit_text(e, "        .on_message = message_$m$,\n");
+        rota_emit_text(e, "        .on_start = start_$m$_LOCAL,\n");
+    rota_emit_text(e, "        .on_message = message_$m$_LOCAL,\n");
     if (method->client_streaming)
-        rota_emit_text(e, "        .on_end = end_$m$,\n");
+        rota_emit_text(e, "        .on_end = end_$m$_LOCAL,\n");
     if (method->client_streaming || method->server_streaming)
-        rota_emit_text(e, "        .on_writable = writable_$m$,\n"
-                          "        .on_cancel = cancel_$m$,\n");
+        rota_emit_text(e, "        .on_writable = writable_$m$_LOCAL,\n"
+                          "        .on_cancel = cancel_$m$_LOCAL,\n");
     rota_emit_text(e, "    },\n");
 }
 
@@ -132,18 +132,18 @@ void rota_emit_server(struct rota_emit *e, const struct rota_model_service *serv
     for (size_t i = 0; i < service->n_methods; i++)
         emit_thunks(e, &service->methods[i]);
     if (service->n_methods == 0) {
-        rota_emit_text(e, "\nconst struct rota_service $s$_service = {.name = \"$service$\", .file = &file_$guard$};\n");
+        rota_emit_text(e, "\nconst struct rota_service $s$_service = {.name = \"$service$\", .file = &file_$guard$_LOCAL};\n");
     } else {
-        rota_emit_text(e, "\nstatic const struct rota_handler handlers_$s$[] = {\n");
+        rota_emit_text(e, "\nstatic const struct rota_handler handlers_$s$_LOCAL[] = {\n");
         for (size_t i = 0; i < service->n_methods; i++)
             emit_entry(e, &service->methods[i]);
         rota_emit_text(e, "};\n"
                           "\n"
                           "const struct rota_service $s$_service = {\n"
                           "    .name = \"$service$\",\n"
-                          "    .handlers = handlers_$s$,\n"
-                          "    .n_handlers = sizeof(handlers_$s$) / sizeof(handlers_$s$[0]),\n"
-                          "    .file = &file_$guard$,\n"
+                          "    .handlers = handlers_$s$_LOCAL,\n"
+                          "    .n_handlers = sizeof(handlers_$s$_LOCAL) / sizeof(handlers_$s$_LOCAL[0]),\n"
+                          "    .file = &file_$guard$_LOCAL,\n"
                           "};\n");
     }
     rota_emit_text(e, service_tail);

@@ -1,4 +1,8 @@
-/* emit_source.c - x.rota.c: the files' descriptors, the methods' tables, then for each service the client's half and the server's. */
+/* emit_source.c - x.rota.c: the files' descriptors, the methods' tables, then for each service the client's half and the server's.
+ *
+ * What is for that file alone is called something_LOCAL: the functions of services have no capitals, and names of protobuf-c's that
+ * have some begin with one, so whatever a service is called, nothing of it has such a name.
+ */
 #include "emit.h"
 
 static const char method_head[] =
