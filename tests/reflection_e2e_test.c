@@ -20,14 +20,13 @@ typedef Grpc__Reflection__V1__ServerReflectionResponse response_message;
 #define LIST GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES
 
 /* common.proto: package shop; message Base { extensions 1 to 99; message Inner { enum Colour { RED = 0; } } oneof which { int32 a = 100; } } */
-static const struct rota_file common_file = {
-    "common.proto",
-    ROTA_SLICE("\x0a\x0c"
-               "common.proto\x12\x04shop\x22\x33\x0a\x04"
-               "Base\x1a\x1a\x0a\x05Inner\x22\x11\x0a\x06"
-               "Colour\x12\x07\x0a\x03RED\x10\x00\x12\x07\x0a\x01"
-               "a\x18\x64\x48\x00\x42\x06\x0a\x04None"),
-    NULL, 0};
+#define COMMON_BYTES \
+    "\x0a\x0c" \
+    "common.proto\x12\x04shop\x22\x33\x0a\x04" \
+    "Base\x1a\x1a\x0a\x05Inner\x22\x11\x0a\x06" \
+    "Colour\x12\x07\x0a\x03RED\x10\x00\x12\x07\x0a\x01" \
+    "a\x18\x64\x48\x00\x42\x06\x0a\x04None"
+static const struct rota_file common_file = {"common.proto", ROTA_SLICE(COMMON_BYTES), NULL, 0};
 /* shop.proto: imports it; extend Base { int32 size = 7; } and, inside message Holder, { int32 depth = 9; }; service Shop. */
 static const struct rota_file *const shop_imports[] = {&common_file};
 static const struct rota_file shop_file = {
@@ -285,6 +284,80 @@ static void a_second_one_is_refused(void **unused)
     all_services_are_listed_in_order(NULL);
 }
 
+/* common.proto once more, without the message in it. */
+static const struct rota_file other_common_file = {
+    "common.proto",
+    ROTA_SLICE("\x0a\x0c"
+               "common.proto\x12\x04shop\x22\x06\x0a\x04"
+               "Base"),
+    NULL, 0};
+static const struct rota_file *const other_imports[] = {&other_common_file};
+
+static size_t n_logged;
+
+static void note_log(void *ctx, enum rota_log_level level, const char *area, const char *text)
+{
+    (void)ctx, (void)area;
+    n_logged += level == ROTA_LOG_ERROR && strcmp(text, "reflection: there are two files common.proto, and they differ") == 0;
+}
+
+/* The second service comes before reflection, or behind it. */
+static void check_two(const struct rota_file *file, rota_err want, bool before)
+{
+    const struct rota_log log = {.write = note_log};
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    const struct rota_service other_service = {.name = "shop.Other", .file = file};
+    struct rota_server *server = NULL;
+
+    n_logged = 0;
+    options.loop = at.loop;
+    options.log = &log;
+    assert_int_equal(rota_server_new(&options, &server, NULL), 0);
+    assert_int_equal(rota_server_add(server, &shop_service, NULL, NULL), 0);
+    if (before)
+        assert_int_equal(rota_server_add(server, &other_service, NULL, NULL), 0);
+    assert_int_equal(rota_reflection_add(server), before ? want : 0);
+    if (!before)
+        assert_int_equal(rota_server_add(server, &other_service, NULL, NULL), want);
+    assert_int_equal(n_logged, want < 0);
+    if (!before && want < 0) { /* nothing of it is kept */
+        const struct rota_service mended_service = {.name = "shop.Other", .file = &shop_file};
+        assert_int_equal(rota_server_add(server, &mended_service, NULL, NULL), 0);
+    }
+    rota_server_free(server);
+}
+
+static void two_files_of_one_name_must_be_the_same(void **unused)
+{
+    const struct rota_file same_common = common_file, odd_file = {"odd.proto", ROTA_SLICE("\x0a\x09odd.proto"), other_imports, 1};
+    const struct rota_file *const same_imports[] = {&same_common};
+    const struct rota_file same_file = {"shop.proto", shop_file.descriptor, same_imports, 1};
+    const struct rota_file half_file = {"shop.proto", shop_file.descriptor, other_imports, 1};
+    const struct {
+        const char *rule;
+        const struct rota_file *file;
+        rota_err want;
+    } files[] = {
+        {"the same file", &shop_file, 0},
+        {"a copy of it", &same_file, 0},
+        {"another file", &other_common_file, ROTA_EEXIST},
+        {"a copy that imports another file", &half_file, ROTA_EEXIST},
+        {"a file of another name that does", &odd_file, ROTA_EEXIST},
+        {"no file", NULL, 0},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(files); i++) {
+        print_message("  %s\n", files[i].rule);
+        check_two(files[i].file, files[i].want, false);
+        check_two(files[i].file, files[i].want, true);
+    }
+}
+
+/* Its file is a copy of common.proto. */
+static const struct rota_file copy_file = {"common.proto", ROTA_SLICE(COMMON_BYTES), NULL, 0};
+static const struct rota_service copy_service = {.name = "shop.Copy", .file = &copy_file};
+
 static rota_err add(const struct rota_alloc *alloc, void *unused)
 {
     struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
@@ -296,7 +369,11 @@ static rota_err add(const struct rota_alloc *alloc, void *unused)
     options.alloc = alloc;
     err = rota_server_new(&options, &server, NULL);
     if (err == 0)
+        err = rota_server_add(server, &shop_service, NULL, NULL);
+    if (err == 0)
         err = rota_reflection_add(server);
+    if (err == 0)
+        err = rota_server_add(server, &copy_service, NULL, NULL);
     rota_server_free(server);
     return err;
 }
@@ -317,6 +394,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reader_that_is_slow_gets_every_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(asking_for_nothing_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_one_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_files_of_one_name_must_be_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(out_of_memory_is_an_error, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,7 +93,8 @@ struct rota_service {
 ROTA_API ROTA_MUST_USE rota_err rota_server_new(const struct rota_server_options *options, struct rota_server **ret_server, struct rota_errinfo *info);
 
 /* handlers: the table of functions that the generated thunks call; user: handed to each of them. Both must outlive the server.
- * ROTA_EEXIST: a service of that name is there, or a method of that path. ROTA_ENOMEM. */
+ * ROTA_EEXIST: a service of that name is there, or a method of that path, or with reflection (rota/reflection.h) a file of the name of one
+ * of its files and other content. ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_server_add(struct rota_server *server, const struct rota_service *service, const void *handlers, void *user);
 
 /* "127.0.0.1:8001", "[::]:0", ":8001" (all addresses), "unix:/path", "unix-abstract:name". Accepts at once. The bound address

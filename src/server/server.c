@@ -92,6 +92,18 @@ static rota_err add_method(struct rota_server *server, const struct rota_service
     return err;
 }
 
+static rota_err tell_companions(struct rota_server *server, const struct rota_service *service)
+{
+    rota_err err = 0;
+
+    for (struct rota_link *link = server->companions.next; err == 0 && link != &server->companions; link = link->next) {
+        struct rota_server_companion *companion = ROTA_CONTAINER(link, struct rota_server_companion, link);
+        if (companion->on_add != NULL)
+            err = companion->on_add(companion, service);
+    }
+    return err;
+}
+
 rota_err rota_server_add(struct rota_server *server, const struct rota_service *service, const void *handlers, void *user)
 {
     rota_err err;
@@ -106,6 +118,11 @@ rota_err rota_server_add(struct rota_server *server, const struct rota_service *
         }
     }
     err = rota_map_set(&server->services, rota_slice_str(service->name), (void *)(uintptr_t)service);
+    if (err == 0) {
+        err = tell_companions(server, service);
+        if (err < 0)
+            rota_map_remove(&server->services, rota_slice_str(service->name));
+    }
     if (err < 0)
         remove_methods(server, service, service->n_handlers);
     return err;

@@ -34,6 +34,8 @@ const struct rota_server_parts *rota_server_parts(const struct rota_server *serv
 /* What a service of our own keeps beside a server. */
 struct rota_server_companion {
     struct rota_link link;
+    /* A service has been added; a failure takes it off again and is what adding it returns. May be NULL. */
+    rota_err (*on_add)(struct rota_server_companion *companion, const struct rota_service *service);
     void (*on_drain)(struct rota_server_companion *companion); /* before connections are told; may be NULL */
     void (*free)(struct rota_server_companion *companion);     /* with the server */
 };

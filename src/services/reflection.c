@@ -3,11 +3,14 @@
  * The two versions differ in nothing but their package, so v1's messages and handlers serve both. A stream that has more to
  * send than its queue takes stops reading until there is room, so it holds one answer more than the queue.
  * Invariants: files are appended only, one for each name, behind those it imports; sent[i] of a stream is true once file i has been sent in it.
+ * Each source of generated code has files of its own, those it imports included: of a name that is there the content is compared, with that of
+ * its imports, and the copy kept in `copies`, so that it is compared once.
  * Source: doc/server-reflection.md in grpc/grpc.
  */
 #include <rota/reflection.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "server/server.h"
 #include "services/symbols.h"
@@ -23,8 +26,8 @@ struct reflection {
     struct rota_server *server;
     struct rota_service alpha; /* v1's handlers under the other name */
     struct rota_handler alpha_handler;
-    const struct rota_file **files;
-    size_t n_files, cap_files, n_services; /* n_services: of the server when files was filled */
+    const struct rota_file **files, **copies;
+    size_t n_files, cap_files, n_copies, cap_copies;
 };
 
 struct stream {
@@ -52,19 +55,51 @@ static size_t find_file(const struct reflection *r, const char *name)
     return i;
 }
 
+static bool is_copy(const struct reflection *r, const struct rota_file *file)
+{
+    size_t i = 0;
+
+    while (i < r->n_copies && r->copies[i] != file)
+        i++;
+    return i < r->n_copies;
+}
+
 /* What a file imports comes before it, so that a file which is there always has its imports there. */
 static rota_err learn_file(struct reflection *r, const struct rota_file *file)
 {
+    const struct rota_alloc *alloc = r->server->alloc;
+    size_t index = find_file(r, file->name);
+    bool known = index < r->n_files;
     rota_err err = 0;
 
-    if (find_file(r, file->name) < r->n_files)
+    if (known && (r->files[index] == file || is_copy(r, file)))
         return 0;
+    if (known && !rota_slice_equal(r->files[index]->descriptor, file->descriptor)) {
+        rota_log_write(r->server->log, ROTA_LOG_ERROR, "services", "reflection: there are two files %s, and they differ", file->name);
+        return ROTA_EEXIST;
+    }
     for (size_t i = 0; err == 0 && i < file->n_imports; i++)
         err = learn_file(r, file->imports[i]);
     if (err == 0)
-        err = rota_alloc_reserve(r->server->alloc, &r->files, &r->cap_files, r->n_files + 1, sizeof(const struct rota_file *));
-    if (err == 0)
+        err = known ? rota_alloc_reserve(alloc, &r->copies, &r->cap_copies, r->n_copies + 1, sizeof(const struct rota_file *))
+                    : rota_alloc_reserve(alloc, &r->files, &r->cap_files, r->n_files + 1, sizeof(const struct rota_file *));
+    if (err == 0 && known)
+        r->copies[r->n_copies++] = file;
+    else if (err == 0)
         r->files[r->n_files++] = file;
+    return err;
+}
+
+/* Of a service that fails nothing is kept. */
+static rota_err learn_service(struct reflection *r, const struct rota_service *service)
+{
+    size_t n_files = r->n_files, n_copies = r->n_copies;
+    rota_err err = service->file == NULL ? 0 : learn_file(r, service->file);
+
+    if (err < 0) {
+        r->n_files = n_files;
+        r->n_copies = n_copies;
+    }
     return err;
 }
 
@@ -73,15 +108,8 @@ static rota_err learn_services(struct reflection *r)
     struct rota_map_entry *at = NULL;
     rota_err err = 0;
 
-    if (r->n_services == r->server->services.count)
-        return 0;
-    while (err == 0 && (at = rota_map_next(&r->server->services, at)) != NULL) {
-        const struct rota_service *service = at->value;
-        if (service->file != NULL)
-            err = learn_file(r, service->file);
-    }
-    if (err == 0)
-        r->n_services = r->server->services.count;
+    while (err == 0 && (at = rota_map_next(&r->server->services, at)) != NULL)
+        err = learn_service(r, at->value);
     return err;
 }
 
@@ -297,10 +325,6 @@ static void on_start(struct rota_server_call *call, void *user)
 
 static rota_err answer(struct reflection *r, struct rota_server_call *call, const request_message *request)
 {
-    rota_err err = learn_services(r);
-
-    if (err < 0)
-        return err;
     switch (request->message_request_case) {
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_BY_FILENAME: return answer_file(r, call, request);
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL: return answer_symbol(r, call, request);
@@ -348,8 +372,14 @@ static void free_reflection(struct rota_server_companion *companion)
 {
     struct reflection *r = ROTA_CONTAINER(companion, struct reflection, companion);
 
+    rota_alloc_free(r->server->alloc, r->copies);
     rota_alloc_free(r->server->alloc, r->files);
     rota_alloc_free(r->server->alloc, r);
+}
+
+static rota_err on_add(struct rota_server_companion *companion, const struct rota_service *service)
+{
+    return learn_service(ROTA_CONTAINER(companion, struct reflection, companion), service);
 }
 
 rota_err rota_reflection_add(struct rota_server *server)
@@ -362,12 +392,18 @@ rota_err rota_reflection_add(struct rota_server *server)
 
     if (r == NULL)
         return ROTA_ENOMEM;
+    r->companion.on_add = on_add;
     r->companion.free = free_reflection;
     r->server = server;
     r->alpha_handler = v1->handlers[0];
     r->alpha_handler.method = &alpha_method;
     r->alpha = grpc_reflection_v1alpha_server_reflection_service;
     r->alpha.handlers = &r->alpha_handler;
+    err = learn_services(r);
+    if (err < 0) {
+        free_reflection(&r->companion);
+        return err;
+    }
     /* From here on the server may know of it, so it stays, also when the second service cannot be added. */
     rota_server_keep(server, &r->companion);
     err = rota_server_add(server, v1, &handlers, r);
