@@ -42,12 +42,17 @@ struct part {
     pthread_t thread;
 };
 
+/* A server that stops answering must not keep it beyond the end. */
 static bool iterate(const struct soak *soak)
 {
     const struct interop *at = soak->at;
+    struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+    double left_ms = soak->end_ms - now_ms();
     struct rota_channel *channel = soak->channel == NULL ? open_channel(at) : soak->channel;
-    bool right = channel != NULL && unary_of(channel, NULL, (size_t)at->soak.request_bytes, (size_t)at->soak.reply_bytes);
+    bool right;
 
+    options.timeout_ms = left_ms < 1 ? 1 : (int64_t)left_ms;
+    right = channel != NULL && unary_of(channel, &options, (size_t)at->soak.request_bytes, (size_t)at->soak.reply_bytes);
     if (soak->channel == NULL)
         rota_channel_free(channel);
     return right;

@@ -154,6 +154,22 @@ def memory(h, stub, process, measured):
         call.cancel()
 
 
+def soaks(h, process, port):
+    """Our client, while the server stands still."""
+    for case in ("rpc_soak", "channel_soak"):
+        with h.check("%s ends in time beside a server that no longer answers" % case):
+            client = h.spawn([h.program("tests/interop/client"), "--server_port=" + port, "--test_case=" + case, "--soak_iterations=100000",
+                              "--soak_max_failures=100000", "--soak_per_iteration_max_acceptable_latency_ms=60000", "--soak_request_size=10",
+                              "--soak_response_size=10", "--soak_overall_timeout_seconds=3"])
+            time.sleep(1)  # some iterations are answered
+            process.freeze()
+            try:
+                same(client.wait(20), 1)
+            finally:
+                process.thaw()
+            assert "DEADLINE_EXCEEDED" in client.text() and " of 100000 iterations within 3 s" in client.text(), client.text()[-500:]
+
+
 def test(h):
     if grpc is None:
         raise harness.Skip("no grpcio for %s (package python3-grpcio)" % sys.executable)
@@ -166,6 +182,7 @@ def test(h):
         metadata(h, stub)
         services(h, port)
         memory(h, stub, process, measured=len(sys.argv) < 2)
+    soaks(h, process, port)
     with h.check("it ends on SIGTERM"):
         same(process.terminate(), 0)
 
