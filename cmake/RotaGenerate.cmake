@@ -6,6 +6,8 @@
 # IMPORT_DIRS that is the folder of the first file. With MESSAGES_ONLY there are no stubs, and protoc-gen-rota is not
 # used. The same function serves rota's own build and installed rota.
 #
+# The project must have the language C (a project of C++ alone says enable_language(C)); the headers are for both.
+#
 # The programs it runs are looked for once: ROTA_PROTOC, ROTA_PROTOC_GEN_C and, in a cross build, which cannot run the
 # protoc-gen-rota it makes or finds installed, ROTA_PROTOC_GEN_ROTA.
 
@@ -16,6 +18,11 @@ function(rota_generate)
     cmake_parse_arguments(PARSE_ARGV 0 arg "MESSAGES_ONLY" "TARGET" "PROTOS;IMPORT_DIRS")
     if(NOT arg_TARGET OR NOT arg_PROTOS OR arg_UNPARSED_ARGUMENTS)
         message(FATAL_ERROR "rota_generate(TARGET target PROTOS file.proto ... [IMPORT_DIRS dir ...] [MESSAGES_ONLY])")
+    endif()
+    # Sources of a language that the project does not have are left out without a word.
+    get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
+    if(NOT C IN_LIST languages)
+        message(FATAL_ERROR "rota_generate makes C, which this project has not enabled: project(... LANGUAGES C CXX), or enable_language(C)")
     endif()
     find_program(ROTA_PROTOC protoc REQUIRED)
     find_program(ROTA_PROTOC_GEN_C protoc-gen-c REQUIRED)
