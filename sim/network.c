@@ -73,7 +73,7 @@ static void fire_goaway(struct rota_sim_world *world, struct rota_sim_event *eve
         rota_sim_at(world, event, conn->step.node.key);
     else if (conn->state == ROTA_SIM_UP && !conn->draining && !rota_sim_client_holds(client, event)) {
         rota_sim_client_enter(client);
-        conn->events->on_draining(conn->owner);
+        conn->events->on_draining(conn->owner, NULL);
         rota_sim_client_leave(client);
     }
 }

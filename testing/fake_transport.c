@@ -294,7 +294,7 @@ void rota_fake_goaway(struct rota_fake_conn *conn, size_t n_processed)
 
     begin(conn);
     conn->draining = true;
-    conn->events->on_draining(conn->owner);
+    conn->events->on_draining(conn->owner, NULL);
     end_streams(conn, n_processed, &end);
     finish(conn);
 }

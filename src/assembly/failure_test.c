@@ -1,5 +1,6 @@
 /* failure_test.c - servers that go, refuse or keep silent, and what the call says of them. */
 #include "assembly/assembly_fixture.h"
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,54 @@ static void a_server_that_dies_is_named(void **unused)
     assert_non_null(strstr(seen.status.message, s.bound));
     assert_int_equal(s.n_cancelled, 1);
     rota_channel_free(channel);
+}
+
+struct broken {
+    struct rota_channel *channel;
+    struct rota_status status;
+    enum rota_conn_state then; /* the channel's, as the call ended */
+    bool done;
+};
+
+static void on_broken(void *arg, const struct rota_status *status, const void *reply)
+{
+    struct broken *broken = arg;
+
+    (void)reply;
+    broken->status = *status;
+    broken->then = rota_channel_state(broken->channel);
+    broken->done = true;
+}
+
+/* The GOAWAY that says why lingers for up to a second, which nobody is to wait for. */
+static void a_connection_that_failed_is_ready_no_more(void **unused)
+{
+    static const char settings[] = "\0\0\0\4\0\0\0\0", data_of_stream_0[] = "\0\0\0\0\0\0\0\0";
+    struct rota_slice text = ROTA_SLICE("a");
+    struct broken broken = {0};
+    char address[40];
+    int fd = bare_port(true, address, sizeof(address)), peer = -1;
+
+    (void)unused;
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    broken.channel = test_channel(loop, address, NULL);
+    assert_int_equal(rota_unary_start(broken.channel, &test_echo, NULL, &text, on_broken, &broken, NULL), 0);
+    while (peer < 0) {
+        assert_int_equal(rota_loop_turn(loop), 0);
+        peer = accept(fd, NULL, NULL);
+    }
+    assert_int_equal(send(peer, settings, sizeof(settings), MSG_NOSIGNAL), sizeof(settings));
+    while (rota_channel_state(broken.channel) != ROTA_CONN_READY)
+        assert_int_equal(rota_loop_turn(loop), 0);
+    assert_int_equal(send(peer, data_of_stream_0, sizeof(data_of_stream_0), MSG_NOSIGNAL), sizeof(data_of_stream_0));
+    while (!broken.done)
+        assert_int_equal(rota_loop_turn(loop), 0);
+    assert_int_equal(broken.status.code, ROTA_UNAVAILABLE);
+    assert_non_null(strstr(broken.status.message, address));
+    assert_int_not_equal(broken.then, ROTA_CONN_READY);
+    close(peer);
+    rota_channel_free(broken.channel);
+    close(fd);
 }
 
 static void waiting_for_ready_outlasts_a_restart(void **unused)
@@ -299,6 +348,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_connect_timeout_it_connects, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_port_is_left_at_the_connect_timeout, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_dies_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_connection_that_failed_is_ready_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(waiting_for_ready_outlasts_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(no_call_fails_while_a_server_drains, setup, teardown),
         cmocka_unit_test_setup_teardown(who_says_nothing_is_sent_away, setup, teardown),

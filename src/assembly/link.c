@@ -86,7 +86,7 @@ static void on_goaway(struct rota_net_link *link, const struct rota_h2_event *ev
         rota_net_link_complain(link, "GOAWAY, ", event->detail);
     else
         rota_log_write(link->log, ROTA_LOG_DEBUG, "net", "%s: %s", link->peer, event->detail);
-    link->events->on_draining(link->owner);
+    link->events->on_draining(link->owner, NULL);
 }
 
 static void on_stream_event(const struct rota_h2_event *event)
@@ -238,6 +238,8 @@ void rota_net_link_fail(struct rota_net_link *link, const char *detail)
         rota_status_set(why, ROTA_UNAVAILABLE, "%s: %s", link->peer, detail);
     link->why = why != NULL ? why : &no_memory;
     rota_socket_close(link->socket);
+    if (link->client) /* or calls would be sent here while the socket lingers over its last bytes */
+        link->events->on_draining(link->owner, link->why);
     if (link->h2 == NULL)
         return;
     rota_h2_abort(link->h2, link->why->message);

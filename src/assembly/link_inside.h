@@ -69,8 +69,8 @@ void rota_net_link_dispatch(struct rota_net_link *link);
 void rota_net_link_take(struct rota_net_link *link, struct rota_slice bytes); /* plaintext that was read */
 /* Tells the log what the peer did; anybody may do it as often as they like, so a server tells it once a second. */
 void rota_net_link_complain(const struct rota_net_link *link, const char *during, const char *what);
-/* Ends the connection for a reason of our own or the peer's, from inside a turn and outside of dispatch: streams hear of it now, the
- * owner when the socket has closed. */
+/* Ends the connection for a reason of our own or the peer's, from inside a turn and outside of dispatch: the owner hears now that it takes no
+ * more streams (client), streams that they are over, the owner when the socket has closed. */
 void rota_net_link_fail(struct rota_net_link *link, const char *detail);
 
 /* link_proxy.c */

@@ -48,16 +48,18 @@ static void on_ready(void *owner)
     rota_connection_unref(connection);
 }
 
-static void on_draining(void *owner)
+static void on_draining(void *owner, const struct rota_status *why)
 {
     struct rota_connection *connection = owner;
-    struct rota_status why;
+    struct rota_status no_calls;
 
     if (connection->subchannel == NULL)
         return;
-    rota_status_set(&why, ROTA_UNAVAILABLE, "%s: the connection takes no new calls", connection->peer);
-    connection->conn->class->drain(connection->conn);
-    detach(connection, &why);
+    if (why == NULL) {
+        rota_status_set(&no_calls, ROTA_UNAVAILABLE, "%s: the connection takes no new calls", connection->peer);
+        connection->conn->class->drain(connection->conn);
+    }
+    detach(connection, why == NULL ? &no_calls : why);
 }
 
 /* Later connections ping half as often as this one (gRFC A8); others may have said so before it. */

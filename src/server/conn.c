@@ -48,8 +48,14 @@ static void nothing(void *owner)
     (void)owner;
 }
 
+static void on_draining(void *owner, const struct rota_status *why)
+{
+    (void)owner;
+    (void)why;
+}
+
 static const struct rota_conn_events conn_events = {
-    .on_ready = nothing, .on_draining = nothing, .on_room = nothing, .on_stream = on_stream, .on_closed = on_closed};
+    .on_ready = nothing, .on_draining = on_draining, .on_room = nothing, .on_stream = on_stream, .on_closed = on_closed};
 
 bool rota_server_tell(const struct rota_server *server, struct rota_server_tale *tale, char more[static ROTA_SERVER_MORE_SIZE])
 {

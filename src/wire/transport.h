@@ -53,7 +53,9 @@ struct rota_stream_events {
 
 struct rota_conn_events {
     void (*on_ready)(void *owner);    /* client: the peer's SETTINGS have come; streams may be opened */
-    void (*on_draining)(void *owner); /* GOAWAY came, or the stream ids are used up: no new streams here */
+    /* No new streams here. why NULL: GOAWAY came, or the stream ids are used up; open streams go on. Else (client) the connection has failed, as
+     * why says: its streams end with this turn, while its own on_closed may come a second later. */
+    void (*on_draining)(void *owner, const struct rota_status *why);
     void (*on_too_many_pings)(void *owner); /* client: it came for that reason (gRFC A8); before on_draining. May be NULL */
     void (*on_room)(void *owner);     /* open() said ROTA_EAGAIN before: a stream may be opened again */
     /* Server: a request's headers, valid HTTP/2. Adopt it with class->adopt, or reset it. end: no body follows. */
