@@ -23,7 +23,14 @@ static bool secure(struct rota_net_link *link, const struct rota_listener *liste
            rota_tls_new(listener->acceptor->tls, rota_slice(NULL, 0), NULL, &link->out->cipher, link->host->now_ns, &link->tls) == 0;
 }
 
-/* The age varies by a tenth, so that clients that came together do not all come again together. */
+/* It varies by a tenth, so that clients that came together do not all come again together. */
+static int64_t vary_age(int64_t age_ns, struct rota_rng *rng)
+{
+    double varied_ns = (double)age_ns * rota_rng_between(rng, 0.9, 1.1);
+
+    return varied_ns < (double)INT64_MAX ? (int64_t)varied_ns : INT64_MAX;
+}
+
 static void limit_life(struct rota_net_link *link, const struct rota_serve_limits *limits)
 {
     struct rota_h2_options *o = link->h2_options;
@@ -34,7 +41,7 @@ static void limit_life(struct rota_net_link *link, const struct rota_serve_limit
     o->keepalive_time_ns = limits->keepalive_time_ns;
     o->keepalive_timeout_ns = limits->keepalive_timeout_ns;
     o->keepalive_without_streams = true;
-    o->max_age_ns = (int64_t)((double)limits->max_age_ns * rota_rng_between(&link->host->rng, 0.9, 1.1));
+    o->max_age_ns = vary_age(limits->max_age_ns, &link->host->rng);
     o->max_age_grace_ns = limits->max_age_grace_ns;
     o->max_idle_ns = limits->max_idle_ns;
     link->write_timeout_ns = limits->write_timeout_ns;
@@ -54,7 +61,7 @@ static void *on_accept(void *owner, struct rota_socket *socket, const struct rot
     link->h2_options->max_concurrent_streams = listener->limits.max_concurrent_streams;
     link->h2_options->max_header_bytes = listener->limits.max_header_bytes;
     link->h2_options->high_mark_bytes = listener->limits.high_mark_bytes;
-    link->h2_options->handshake_deadline_ns = link->host->now_ns + listener->limits.handshake_timeout_ns;
+    link->h2_options->handshake_deadline_ns = rota_host_later_ns(link->host, listener->limits.handshake_timeout_ns);
     link->h2_options->header_timeout_ns = listener->limits.handshake_timeout_ns;
     link->h2_options->min_ping_ns = listener->limits.min_ping_ns;
     link->h2_options->pings_without_streams = listener->limits.pings_without_calls;

@@ -44,7 +44,7 @@ static void watch_writes(struct rota_net_link *link)
         link->stall_at_ns = INT64_MAX;
     } else if (link->stall_at_ns == INT64_MAX || gone > link->gone_bytes) {
         link->gone_bytes = gone;
-        link->stall_at_ns = link->host->now_ns + link->write_timeout_ns;
+        link->stall_at_ns = rota_host_later_ns(link->host, link->write_timeout_ns);
     }
 }
 

@@ -89,7 +89,7 @@ struct rota_serve_limits rota_server_limits(struct rota_server *server)
     return (struct rota_serve_limits){
         .max_concurrent_streams = o->max_concurrent_streams,
         .max_header_bytes = o->max_header_bytes,
-        .handshake_timeout_ns = o->handshake_timeout_ms * NS_PER_MS,
+        .handshake_timeout_ns = ns(o->handshake_timeout_ms),
         .high_mark_bytes = o->send_queue_bytes,
         .min_ping_ns = ns_or_0(o->min_ping_interval_ms),
         .pings_without_calls = o->permit_pings_without_calls,
@@ -97,7 +97,7 @@ struct rota_serve_limits rota_server_limits(struct rota_server *server)
         .max_window_bytes = o->max_window_bytes < UINT32_MAX ? (uint32_t)o->max_window_bytes : UINT32_MAX,
         .queued_total = &server->held_bytes,
         .keepalive_time_ns = ns(o->keepalive_time_ms),
-        .keepalive_timeout_ns = o->keepalive_timeout_ms * NS_PER_MS,
+        .keepalive_timeout_ns = ns(o->keepalive_timeout_ms),
         .write_timeout_ns = ns(o->write_timeout_ms),
         .max_age_ns = ns_or_0(o->max_connection_age_ms),
         .max_age_grace_ns = ns_or_0(o->max_connection_age_grace_ms),
