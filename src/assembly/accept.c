@@ -91,6 +91,14 @@ static void on_listen_closed(void *owner)
 
 static const struct rota_listen_events listen_events = {.on_accept = on_accept, .on_closed = on_listen_closed};
 
+/* The system counts, beside silence, a peer that acknowledges everything and takes nothing: for that it has the write timeout. */
+static uint32_t user_timeout_ms(const struct rota_serve_limits *limits)
+{
+    int64_t timeout_ns = limits->write_timeout_ns > limits->keepalive_timeout_ns ? limits->write_timeout_ns : limits->keepalive_timeout_ns;
+
+    return rota_net_user_timeout_ms(limits->keepalive_time_ns, timeout_ns);
+}
+
 static rota_err start_listening(struct rota_acceptor *acceptor, const struct rota_address *address, const struct rota_serve_limits *limits,
                        const struct rota_listener_events *events, void *owner, char *bound, struct rota_listener **ret_listener,
                        struct rota_errinfo *info)
@@ -98,7 +106,7 @@ static rota_err start_listening(struct rota_acceptor *acceptor, const struct rot
     struct rota_net_acceptor *a = ROTA_CONTAINER(acceptor, struct rota_net_acceptor, acceptor);
     struct rota_listener *listener = rota_alloc_zero(a->alloc, 1, sizeof(*listener));
     struct rota_socket_rules rules = {.local_only = a->tls == NULL && !a->insecure, .share_port = limits->share_port,
-                                      .user_timeout_ms = rota_net_user_timeout_ms(limits->keepalive_time_ns, limits->keepalive_timeout_ns)};
+                                      .user_timeout_ms = user_timeout_ms(limits)};
     rota_err err;
 
     if (listener == NULL)

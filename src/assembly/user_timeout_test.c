@@ -1,4 +1,4 @@
-/* user_timeout_test.c - connections with keepalive have its timeout as TCP_USER_TIMEOUT, on both sides (gRFC A18). */
+/* user_timeout_test.c - connections with keepalive have its timeout as TCP_USER_TIMEOUT (gRFC A18), a server's no less than its write timeout. */
 #include "assembly/assembly_fixture.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,13 +25,16 @@ static unsigned timeout_of(uint16_t port, bool server)
 
 static const struct timeout_case {
     const char *rule;
-    int64_t channel_time_ms, channel_timeout_ms, server_time_ms, server_timeout_ms;
+    int64_t channel_time_ms, channel_timeout_ms, server_time_ms, server_timeout_ms, write_timeout_ms;
     unsigned want_client, want_server;
 } cases[] = {
-    {"a channel's is off by default, a server's on", 0, 0, 0, 0, 0, 20000},
-    {"a channel with keepalive has the default timeout", 10000, 0, 0, 0, 20000, 20000},
-    {"or the one given", 10000, 3000, 0, 7000, 3000, 7000},
-    {"a server without keepalive has none", 0, 3000, -1, 7000, 0, 0},
+    {"a channel's is off by default, a server's on", 0, 0, 0, 0, 0, 0, 60000},
+    {"a channel with keepalive has the default timeout", 10000, 0, 0, 0, 0, 20000, 60000},
+    {"or the one given", 10000, 3000, 0, 70000, 0, 3000, 70000},
+    {"a server's slow readers have as long as they may take", 0, 0, 0, 7000, 30000, 0, 30000},
+    {"a shorter time to take something is not the system's", 0, 0, 0, 7000, 3000, 0, 7000},
+    {"for ever, if they may", 0, 0, 0, 7000, -1, 0, 0},
+    {"a server without keepalive has none", 0, 3000, -1, 7000, 0, 0, 0},
 };
 
 static void keepalive_sets_it(void **unused)
@@ -52,6 +55,7 @@ static void keepalive_sets_it(void **unused)
         options.keepalive_timeout_ms = c->channel_timeout_ms;
         server_options.keepalive_time_ms = c->server_time_ms;
         server_options.keepalive_timeout_ms = c->server_timeout_ms;
+        server_options.write_timeout_ms = c->write_timeout_ms;
         test_server_open(&s, loop, "127.0.0.1:0", &server_options);
         channel = test_channel(loop, s.bound, &options);
         assert_true(test_echoes(channel, "a"));
