@@ -6,7 +6,7 @@ SECONDS_EACH ?= 60
 release = build/release
 cmake_build = cmake --build $(release)
 
-.PHONY: all build help setup demo test install bench fuzz coverage clean
+.PHONY: all build help setup demo test test-slow install bench fuzz coverage clean
 
 all: build
 	@echo "Built in $(release). Next: make demo, make test, make install PREFIX=...; make help lists all."
@@ -15,13 +15,14 @@ help:
 	@echo "make                   builds the library, the command, the plug-in and the examples"
 	@echo "make demo              three servers, a registry and a client on this machine (REGISTRY=etcd: on a real etcd)"
 	@echo "make test              every check and test, under sanitizers too"
+	@echo "make test-slow         the tests that take minutes each: whole interop matrix, outages of a minute, abuse"
 	@echo "make install PREFIX=P  headers, librota.so and .a, rota.pc, CMake package, rota, protoc-gen-rota"
 	@echo "make setup             installs the Debian packages that building and testing need"
 	@echo "make fuzz              runs each fuzz target for SECONDS_EACH=$(SECONDS_EACH) seconds"
 	@echo "make bench             measures us beside gRPC's other implementations, into build/bench (QUICK=1: in two minutes; ROWS=client,server REPEATS=3 EACH=4)"
 	@echo "make coverage          how many lines the tests run, by folder and file"
 	@echo "make clean             removes build/"
-	@echo "demo, test, bench, fuzz and coverage install missing packages first (as root or by sudo)."
+	@echo "demo, test, test-slow, bench, fuzz and coverage install missing packages first (as root or by sudo)."
 
 setup:
 	@dev/setup test
@@ -39,6 +40,10 @@ demo:
 test:
 	@dev/setup test
 	@dev/test
+
+test-slow:
+	@dev/setup test
+	@dev/test --slow
 
 install: build
 	@DESTDIR="$(DESTDIR)" cmake --install $(release) --prefix "$$(realpath -ms -- "$(PREFIX)")"

@@ -158,9 +158,16 @@ function(rota_test name)
         set(arg_TIMEOUT 60)
     endif()
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+    rota_test_temporary(${name})
     if(NOT arg_WAITS)
         set_tests_properties(${name} PROPERTIES PROCESSORS ${ROTA_CORE_SLOTS})
     endif()
+endfunction()
+
+# rota_test_temporary(name): what the test leaves behind, should it be killed, is in the build's tmp/ (but for sockets, whose paths must be short)
+function(rota_test_temporary name)
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tmp)
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT_MODIFICATION "TMPDIR=set:${CMAKE_BINARY_DIR}/tmp")
 endfunction()
 
 # rota_link_test(target [DEPS module ...] [LIBS library ...]): what a cmocka program, or a part of one, is compiled and linked with

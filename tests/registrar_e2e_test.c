@@ -286,10 +286,12 @@ static void remove_dir(const char *dir)
 
 static void it_is_revoked_by_a_registry_that_comes_back(void **state)
 {
-    char dir[] = "/tmp/rota-registrar-XXXXXX";
+    const char *top = getenv("TMPDIR");
+    char dir[200];
     struct fixture f;
 
     (void)state;
+    snprintf(dir, sizeof(dir), "%s/rota-registrar-XXXXXX", top != NULL ? top : "/tmp");
     assert_non_null(mkdtemp(dir));
     start(&f, NULL);
     registry_goes(&f);

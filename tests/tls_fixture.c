@@ -33,7 +33,7 @@ static const struct rota_service service = {.name = "test.Tls", .handlers = hand
 
 int tls_group_setup(void **unused)
 {
-    static char dir[64];
+    static char dir[CERTS_DIR_SIZE];
 
     (void)unused;
     certs_dir_make(dir);

@@ -160,7 +160,7 @@ static void who_never_reads_is_cut_off(void **state)
 
 static int setup(void **state)
 {
-    static char dir[64];
+    static char dir[CERTS_DIR_SIZE];
 
     certs_dir_make(dir);
     certs_write_usual(dir);

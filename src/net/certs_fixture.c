@@ -18,9 +18,11 @@ static void must(int good, const char *what)
     abort();
 }
 
-void certs_dir_make(char dir[64])
+void certs_dir_make(char dir[CERTS_DIR_SIZE])
 {
-    snprintf(dir, 64, "/tmp/rota-certs-XXXXXX");
+    const char *top = getenv("TMPDIR");
+
+    must(snprintf(dir, CERTS_DIR_SIZE, "%s/rota-certs-XXXXXX", top != NULL ? top : "/tmp") < CERTS_DIR_SIZE, "a shorter TMPDIR");
     must(mkdtemp(dir) != NULL, "mkdtemp");
 }
 
@@ -39,7 +41,7 @@ void certs_dir_remove(const char *dir)
 
 const char *certs_path(const char *dir, const char *file)
 {
-    static char paths[64][256];
+    static char paths[64][CERTS_DIR_SIZE + 56];
     static unsigned n_paths;
     char path[sizeof(paths[0])];
 

@@ -13,7 +13,8 @@ struct cert_spec {
 };
 
 /* Any failure ends the program. */
-void certs_dir_make(char dir[64]);
+#define CERTS_DIR_SIZE 200
+void certs_dir_make(char dir[CERTS_DIR_SIZE]); /* below TMPDIR, or /tmp */
 void certs_dir_remove(const char *dir);
 void certs_write(const char *dir, const struct cert_spec *spec);
 const char *certs_path(const char *dir, const char *file); /* stays valid; of 64 files at most */

@@ -7,7 +7,7 @@ const char *tls_pair_dir;
 
 int tls_pair_setup(void **unused)
 {
-    static char dir[64];
+    static char dir[CERTS_DIR_SIZE];
 
     (void)unused;
     certs_dir_make(dir);

@@ -14,12 +14,14 @@
 #define PATH_SIZE 300
 
 struct place {
-    char dir[64], data[PATH_SIZE];
+    char dir[200], data[PATH_SIZE];
 };
 
 static void place_init(struct place *p)
 {
-    snprintf(p->dir, sizeof(p->dir), "/tmp/rota-journal-XXXXXX");
+    const char *top = getenv("TMPDIR");
+
+    snprintf(p->dir, sizeof(p->dir), "%s/rota-journal-XXXXXX", top != NULL ? top : "/tmp");
     assert_non_null(mkdtemp(p->dir));
     snprintf(p->data, sizeof(p->data), "%s/data.mdb", p->dir);
 }

@@ -139,7 +139,8 @@ def padding_flood():
 def dribble():
     """Opens a reply's window byte by byte."""
     yield settings((INITIAL_WINDOW_SIZE, 0))
-    yield call(1, message(b"\x0a\xa0\x9c\x01" + b"n" * 20000))
+    body = message(b"\x0a\xa0\x9c\x01" + b"n" * 20000)
+    yield request(1) + data(1, body[:16384]) + data(1, body[16384:], end=True)
     yield from itertools.repeat(window_update(1, 1) * BATCH)
 
 
