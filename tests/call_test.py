@@ -214,12 +214,12 @@ def test_cpp(h):
 
 
 def test_buf(h):
-    buf = h.tool("buf", "@bufbuild/buf of npm")
+    buf = h.npm_tool("buf")
     port = harness.free_port()
     h.spawn([h.program("examples/hello/server"), "--port=127.0.0.1:%d" % port, "--registry=none"], ready="server starting on")
     url = "http://127.0.0.1:%d" % port
     for version in ("grpc-v1", "grpc-v1alpha"):
-        curl = [buf, "curl", "--http2-prior-knowledge", "--protocol=grpc", "--reflect-protocol=" + version]
+        curl = buf + ["curl", "--http2-prior-knowledge", "--protocol=grpc", "--reflect-protocol=" + version]
         with h.check("buf curl lists by " + version):
             assert "proto.HelloService/Say" in h.run(curl + ["--list-methods", url]).lines
         with h.check("buf curl calls by " + version):

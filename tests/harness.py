@@ -72,9 +72,15 @@ class Harness:
     def peer_js(self, name):
         """The command line of a node peer; skips where node or its packages are missing."""
         node = self.tool("node", "nodejs")
-        modules = self._found(os.path.join(self.peers_dir, "js", "node_modules"), "is not there")
+        self._found(os.path.join(self.peers_dir, "js.stamp"), "is not there, see tests/peers/build")
+        modules = os.path.join(self.peers_dir, "js", "node_modules")
         script = os.path.join(TESTS_DIR, "peers", "js", name)
         return ["env", "NODE_PATH=" + modules, node, script]
+
+    def npm_tool(self, name):
+        """The command line of a program that came with the packages of the node peers."""
+        self._found(os.path.join(self.peers_dir, "js.stamp"), "is not there, see tests/peers/build")
+        return [self.tool("node", "nodejs"), self._found(os.path.join(self.peers_dir, "js", "node_modules", ".bin", name), "is not there")]
 
     def tool(self, name, package):
         """A program of the machine; skips the test where it is missing."""
