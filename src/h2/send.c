@@ -3,6 +3,8 @@
  *
  * DATA goes frame by frame, stream after stream, as the windows allow, from the chunk straight into the caller's buffer where there is room.
  * What ends a stream and is small goes into tx whole, as if it were header fields: a unary call is one run of bytes, and nobody's turn is waited for.
+ * Not so while anybody waits for the connection's window (h2->owed): that goes to who came first, or the small would use it up for ever. Nor may
+ * they fill a whole buffer each time while others wait for room in it.
  * Sources: RFC 9113, 5.2, 6.1, 6.9, 8.1.
  */
 #include "base/assert.h"
@@ -10,6 +12,7 @@
 
 #define SMALL_BYTES 1024
 #define TX_FULL_BYTES (64 * 1024) /* the peer reads slowly: nothing more is sent out of turn */
+#define TX_SHARE_BYTES (16 * 1024) /* of the caller's buffer, while others wait for their turn */
 #define DIRECT_MIN_BYTES 1024     /* a frame is cut to fit into the caller's buffer unless it becomes smaller than this */
 /* What we let a header block have. Its bound counts this much beside the fields' own bytes. */
 #define BLOCK_MAX_BYTES 65536
@@ -227,10 +230,12 @@ static void make_ready(struct rota_h2_stream *stream)
 
 void rota_h2_send_more(struct rota_h2 *h2, struct rota_h2_stream *stream)
 {
-    if (stream != NULL)
+    if (stream != NULL) {
         make_ready(stream);
-    else if (h2->send_left > 0)
+    } else if (h2->send_left > 0) { /* before those who came since */
+        rota_list_take(&h2->blocked, &h2->ready);
         rota_list_take(&h2->ready, &h2->blocked);
+    }
 }
 
 static size_t sendable(const struct rota_h2_stream *stream)
@@ -298,12 +303,22 @@ static bool trailers_into_tx(struct rota_h2_stream *stream, const struct rota_he
     return true;
 }
 
+static bool others_are_ready(const struct rota_h2_stream *stream)
+{
+    const struct rota_link *ready = &stream->h2->ready;
+
+    return ready->next != ready->prev || (ready->next != ready && ready->next != &stream->ready);
+}
+
 /* All that is left of the stream is little, and may go. */
 static bool may_go_at_once(const struct rota_h2_stream *stream)
 {
     const struct rota_h2 *h2 = stream->h2;
+    size_t waiting = h2->tx.used - h2->tx.sent;
 
-    return stream->queued <= SMALL_BYTES && sendable(stream) == stream->queued && h2->tx.used - h2->tx.sent < TX_FULL_BYTES;
+    if (stream->queued > 0 && (h2->owed || stream->queued > SMALL_BYTES || sendable(stream) != stream->queued))
+        return false;
+    return waiting < TX_SHARE_BYTES || (waiting < TX_FULL_BYTES && !others_are_ready(stream));
 }
 
 /* --- Pulling --- */
@@ -328,6 +343,18 @@ static size_t send_data(struct rota_h2_stream *stream, uint8_t *out, size_t room
     return ROTA_H2_HEAD_BYTES + size;
 }
 
+static void wait_for_window(struct rota_h2_stream *stream)
+{
+    rota_list_append(&stream->h2->blocked, &stream->ready);
+    stream->h2->owed = true;
+}
+
+/* It keeps its place when the window ends inside it. Others have had their turn when they have sent a frame, however long. */
+static bool is_soon_over(const struct rota_h2_stream *stream)
+{
+    return stream->ended && stream->queued > 0 && stream->queued <= ROTA_H2_FRAME_MAX_BYTES;
+}
+
 static size_t send_next(struct rota_h2 *h2, struct rota_h2_stream *stream, uint8_t *out, size_t room)
 {
     size_t used = 0;
@@ -336,14 +363,16 @@ static size_t send_next(struct rota_h2 *h2, struct rota_h2_stream *stream, uint8
     if (stream->queued > 0 && stream->send_left <= 0)
         return 0; /* SETTINGS have taken back its window since */
     if (stream->queued > 0 && h2->send_left <= 0) {
-        rota_list_append(&h2->blocked, &stream->ready);
+        wait_for_window(stream);
         return 0;
     }
+    if (stream->queued > 0 || stream->trailers == NULL)
+        used = send_data(stream, out, room);
     if (stream->queued == 0 && stream->trailers != NULL)
         trailers_into_tx(stream, stream->trailers->fields, stream->trailers->count);
-    else
-        used = send_data(stream, out, room);
-    if (!stream->end_written)
+    else if (h2->send_left <= 0 && is_soon_over(stream))
+        wait_for_window(stream);
+    else if (!stream->end_written)
         make_ready(stream);
     return used;
 }
@@ -373,6 +402,8 @@ size_t rota_h2_send_pull(struct rota_h2 *h2, uint8_t *out, size_t cap)
         end_streams(h2);
         if (!rota_h2_tx_empty(h2) && used < cap)
             continue;
+        if (rota_list_empty(&h2->ready))
+            h2->owed = !rota_list_empty(&h2->blocked);
         if (used == cap || !rota_h2_fine(h2) || rota_list_empty(&h2->ready))
             return used;
         if (used > 0 && cap - used < ROTA_H2_HEAD_BYTES + DIRECT_MIN_BYTES)

@@ -163,6 +163,7 @@ struct rota_h2 {
 
     struct rota_link streams, closing;
     struct rota_link ready, ending, blocked; /* by stream->ready; blocked: until the connection's window opens */
+    bool owed; /* some of those who were in blocked have not had their turn since */
     struct rota_h2_stream *returned;
     uint32_t n_open;             /* in streams */
     struct rota_h2_stream **map; /* by id: open addressing, 2^map_bits places; NULL: no stream yet */
