@@ -87,8 +87,10 @@ struct rota_h2_tx {
     size_t sent, used, cap;
     size_t counted;    /* of cap, in what the owner is told is queued: all when it is large */
     uint64_t base;     /* how many bytes went before bytes[0] */
-    uint32_t n_acks;   /* answers to PING and SETTINGS in it */
-    uint32_t n_resets; /* RST_STREAM in it; client: the peer counts their streams until then; server: also streams that the peer has reset */
+    uint32_t n_acks;   /* answers to PING and SETTINGS in it, or a few more: those before the mark are forgotten together */
+    uint32_t n_resets; /* RST_STREAM in it, likewise; client: the peer counts their streams until then; server: also streams that the peer has reset */
+    uint32_t acks_before, resets_before; /* of these, what stands before the mark */
+    uint64_t mark;     /* a place among all bytes that were ever in tx, not behind the last */
     int32_t last_head; /* id of the last header block's stream */
 };
 

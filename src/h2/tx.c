@@ -1,5 +1,8 @@
 /* tx.c - the bytes that are to go out before any DATA, whole frames in their order.
  *
+ * What is counted of the frames that wait is counted until they are out. No frame is looked at for that: all that was counted up to a mark is
+ * forgotten once the mark is out, and the next mark is set at the end. So a peer that reads all we send, if ever so late, has at most two marks'
+ * worth to its account, though there may never be a moment when nothing waits.
  * Elsewhere: header blocks and DATA that are written here (send.c).
  * Source: RFC 9113, 6.
  */
@@ -171,13 +174,26 @@ static void moved(struct rota_h2 *h2, const struct rota_h2_head *head, size_t to
         stream->end_at = h2->tx.base + to + ROTA_H2_HEAD_BYTES + head->length;
 }
 
+static void pass_mark(struct rota_h2_tx *tx)
+{
+    tx->n_acks -= tx->acks_before;
+    tx->n_resets -= tx->resets_before;
+    tx->acks_before = tx->n_acks;
+    tx->resets_before = tx->n_resets;
+    tx->mark = tx->base + tx->used;
+}
+
 static void check_out(struct rota_h2_tx *tx)
 {
-    if (tx->sent < tx->used)
+    if (tx->sent < tx->used) {
+        if (tx->base + tx->sent >= tx->mark)
+            pass_mark(tx);
         return;
+    }
     tx->base += tx->used;
     tx->sent = tx->used = 0;
-    tx->n_acks = tx->n_resets = 0;
+    tx->n_acks = tx->n_resets = tx->acks_before = tx->resets_before = 0;
+    tx->mark = tx->base;
 }
 
 static bool is_to_go(const struct rota_h2_stream *stream, int32_t id)
@@ -210,6 +226,8 @@ void rota_h2_tx_drop(struct rota_h2 *h2, int32_t id)
         to += size;
     }
     tx->used = to;
+    if (tx->mark > tx->base + to)
+        tx->mark = tx->base + to;
     check_out(tx);
 }
 
