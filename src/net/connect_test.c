@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "net/net_fixture.h"
 #include <fcntl.h>
+
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -319,9 +320,49 @@ static void accepting_goes_on_after_a_shortage(void **state)
     net_fixture_fini(&f);
 }
 
+static int listening_descriptor(void)
+{
+    for (int fd = 3; fd < 256; fd++) {
+        int listens = 0;
+        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &(socklen_t){sizeof(listens)}) == 0 && listens)
+            return fd;
+    }
+    fail();
+    return -1;
+}
+
+/* As a socket that was shut down gives EINVAL, a sandbox gives EPERM or ENOSYS: each time, and it is readable all the time. */
+static void accepting_goes_on_after_an_error_that_lasts(void **state)
+{
+    struct sockaddr_in address;
+    struct peer client = {.closed = false};
+    struct net_fixture f;
+    int fd;
+
+    (void)state;
+    net_fixture_init(&f);
+    listen_on(&f, "127.0.0.1:0");
+    fd = listening_descriptor();
+    assert_int_equal(shutdown(fd, SHUT_RDWR), 0);
+    turn_until_count(&f, &f.n_logged, 1);
+    assert_non_null(strstr(f.log, f.bound));
+    assert_non_null(strstr(f.log, "invalid argument"));
+    assert_true(rota_loop_timeout_ms(f.loop) > 0); /* it sleeps, rather than try without end */
+    assert_int_equal(listen(fd, 16), 0); /* on another port */
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &(socklen_t){sizeof(address)}), 0);
+    snprintf(f.bound, sizeof(f.bound), "127.0.0.1:%d", ntohs(address.sin_port));
+    connect_to(&f, f.bound, &client);
+    assert_int_equal(f.n_logged, 1);
+    rota_socket_abort(client.socket);
+    turn_until(&f, &client.closed);
+    peer_fini(&client);
+    net_fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accepting_goes_on_after_an_error_that_lasts),
         cmocka_unit_test(failures_name_the_address),
         cmocka_unit_test(dialing_may_be_given_up),
         cmocka_unit_test(bytes_written_while_dialing_are_sent),

@@ -1,7 +1,7 @@
 /* listen.c - accepting connections.
  *
- * Everything that can go wrong with an address goes wrong in rota_listen_open. Out of descriptors or memory, accepting
- * pauses PAUSE_NS at a time: the connections wait in the system's queue, and the log says so once until one gets through.
+ * Everything that can go wrong with an address goes wrong in rota_listen_open. Out of descriptors or memory, or where accepting fails each
+ * time (a sandbox forbids it, say), it pauses PAUSE_NS at a time: the connections wait in the system's queue, and the log says so once until one gets through.
  * Invariants: a listen is freed by its report task, posted once by rota_listen_close; a unix socket's file is removed only
  * while it is the one that was made here.
  */
@@ -31,7 +31,7 @@ struct rota_listen {
     struct rota_poll *watch; /* NULL when closed */
     struct rota_host_timer resume;
     struct rota_host_task report;
-    bool short_of_descriptors;
+    bool failing;
     dev_t file_dev; /* of a unix socket's file; file_ino 0: there is none */
     ino_t file_ino;
     char text[ROTA_ADDRESS_TEXT_SIZE]; /* the bound address */
@@ -170,15 +170,32 @@ static void go_on(struct rota_host_timer *timer, int64_t now_ns)
     rota_poll_set(l->watch, ROTA_WATCH_READ, on_ready, l);
 }
 
+/* accept(2): errors of the connection at hand, or of its network, which come with it. */
+static bool is_of_connection(int code)
+{
+    static const int codes[] = {ECONNABORTED, EINTR, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ETIMEDOUT};
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        if (codes[i] == code)
+            return true;
+    return false;
+}
+
+static bool is_shortage(int code)
+{
+    return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
+}
+
 static void pause_accepting(struct rota_listen *l, int code)
 {
     char text[128];
 
-    if (!l->short_of_descriptors) {
+    if (!l->failing) {
         rota_errno_text(code, text, sizeof(text));
-        rota_log_write(l->host->log, ROTA_LOG_WARN, "net", "%s: %s; new connections wait until there are some again", l->text, text);
+        rota_log_write(l->host->log, ROTA_LOG_WARN, "net", "%s: %s; new connections wait until %s", l->text, text,
+                       is_shortage(code) ? "there are some again" : "accepting them works again");
     }
-    l->short_of_descriptors = true;
+    l->failing = true;
     if (rota_host_timer_set(l->host, &l->resume, l->host->now_ns + PAUSE_NS) == 0)
         rota_poll_set(l->watch, 0, on_ready, l);
 }
@@ -217,23 +234,30 @@ static void take(struct rota_listen *l, int fd, const struct rota_sockaddr *from
 static void on_ready(void *arg, int what)
 {
     struct rota_listen *l = arg;
+    bool accepted = false;
+    int lasting = 0; /* an error that may come for ever, as long as nothing was accepted */
 
     (void)what;
     for (int i = 0; i < ACCEPTS_PER_EVENT && l->watch != NULL; i++) {
         struct rota_sockaddr from = {.size = sizeof(from.u)};
         int fd = accept4(rota_poll_fd(l->watch), &from.u.any, &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            l->short_of_descriptors = false;
+            accepted = true;
+            l->failing = false;
             take(l, fd, &from);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        } else if (is_shortage(errno)) {
             pause_accepting(l, errno);
             return;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            lasting = 0;
             break;
+        } else if (!is_of_connection(errno)) {
+            lasting = errno;
         }
-        /* Anything else is about one connection that came to nothing. */
     }
-    if (l->watch != NULL)
+    if (l->watch != NULL && !accepted && lasting != 0)
+        pause_accepting(l, lasting);
+    else if (l->watch != NULL)
         rota_poll_set(l->watch, ROTA_WATCH_READ, on_ready, l);
 }
 
