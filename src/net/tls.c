@@ -157,6 +157,19 @@ static bool set_name(struct rota_tls *tls)
     return SSL_set1_host(tls->ssl, tls->name) == 1 && SSL_set_tlsext_host_name(tls->ssl, tls->name) == 1;
 }
 
+/* A zone (RFC 6874) says which of our interfaces; certificates know nothing of it. */
+static void cut_zone(char *name)
+{
+    uint8_t ip[sizeof(struct in6_addr)];
+    char *zone = strchr(name, '%');
+
+    if (zone == NULL)
+        return;
+    *zone = '\0';
+    if (inet_pton(AF_INET6, name, ip) != 1)
+        *zone = '%';
+}
+
 static bool set_up_client(struct rota_tls *tls, struct rota_slice host, const char *peer)
 {
     if (tls->config->server_name != NULL)
@@ -166,6 +179,7 @@ static bool set_up_client(struct rota_tls *tls, struct rota_slice host, const ch
         host.size--;
     if (host.size < sizeof(tls->name))
         snprintf(tls->name, sizeof(tls->name), "%.*s", (int)host.size, (const char *)host.data);
+    cut_zone(tls->name);
     snprintf(tls->peer, sizeof(tls->peer), "%s", peer);
     SSL_set_connect_state(tls->ssl);
     if (!set_name(tls) || SSL_set_alpn_protos(tls->ssl, h2, sizeof(h2)) != 0)
