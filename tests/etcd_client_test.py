@@ -306,6 +306,15 @@ def login(h, _kind):
         server.terminate()
         wait_root_keys(etcd, 0)
         assert "zoe:" not in server.text() and "rd@" not in server.text()
+    with h.check("a member that hangs over logins costs no lease"):
+        members = [h.proxy(etcd.addr) for _ in range(2)]
+        between = start_server(h, "etcd://" + ZOE + ",".join(member.addr for member in members), lease=6)
+        for member in members:
+            member.freeze()
+            time.sleep(8)  # more than a lease, less than the channel needs to see that the connection is dead
+            member.heal()
+            assert between.count(TRYING) == 0, between.text()
+        between.terminate()
     with h.check("when no login is wanted any more all register"):
         late = start_server(h, "etcd://" + ZOE + etcd.addr)
         etcd.ctl(AS_ROOT, "auth", "disable")

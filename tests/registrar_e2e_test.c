@@ -76,6 +76,14 @@ static void finish(struct fixture *f)
     rota_loop_free(f->loop);
 }
 
+static void turn_for(struct fixture *f, int64_t ms)
+{
+    int64_t until_ns = rota_loop_now_ns(f->loop) + ms * 1000000;
+
+    while (rota_loop_now_ns(f->loop) < until_ns)
+        turn_once(f, until_ns + LIMIT_NS);
+}
+
 static void on_state(void *arg, enum rota_registrar_state state, const struct rota_status *why)
 {
     struct fixture *f = arg;
@@ -242,6 +250,77 @@ static void short_of_memory_a_watch_tells_in_the_end(void **state)
     rota_leak_alloc_fini(&leak);
 }
 
+/* --- A time without any memory --- */
+
+#define FILLERS 256
+
+/* malloc, while it is open. */
+struct gate {
+    struct rota_alloc alloc;
+    bool shut;
+};
+
+static void *gate_resize(void *ctx, void *ptr, size_t size_bytes)
+{
+    if (size_bytes == 0) {
+        free(ptr);
+        return NULL;
+    }
+    return ((struct gate *)ctx)->shut ? NULL : realloc(ptr, size_bytes);
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* Takes every place that the loop has for timers. */
+static void fill(struct rota_timer **fillers)
+{
+    size_t n_set = 0;
+
+    while (n_set < FILLERS && rota_timer_set(fillers[n_set], INT64_MAX) == 0)
+        n_set++;
+    assert_true(n_set < FILLERS);
+}
+
+/* Whatever wakes them must not have lost its timer meanwhile, after however many turns that time begins. */
+static void after_a_time_without_memory_all_goes_on(void **state)
+{
+    struct gate gate = {.alloc = {gate_resize, &gate}};
+    struct rota_timer *fillers[FILLERS];
+    struct rota_watch *watch;
+    struct fixture f;
+
+    (void)state;
+    start(&f, &gate.alloc);
+    for (int turns = 0; turns < 12; turns++) {
+        assert_int_equal(open_registrar(&f, NULL), 0);
+        f.n_servers = 0;
+        assert_int_equal(rota_watch_open(f.loop, f.uri, NULL, &watch_events, &f, &watch, NULL), 0);
+        for (size_t i = 0; i < FILLERS; i++)
+            assert_int_equal(rota_timer_new(f.loop, nothing, NULL, &fillers[i]), 0);
+        for (int i = 0; i < turns; i++)
+            assert_int_equal(rota_loop_turn(f.loop), 0);
+        gate.shut = true;
+        fill(fillers);
+        turn_for(&f, 300);
+        fill(fillers);
+        turn_for(&f, 300);
+        gate.shut = false;
+        for (size_t i = 0; i < FILLERS; i++)
+            rota_timer_free(fillers[i]);
+        turn_until_registered(&f);
+        for (int64_t end_ns = rota_loop_now_ns(f.loop) + LIMIT_NS; f.n_servers == 0;)
+            turn_once(&f, end_ns);
+        f.closed = false;
+        rota_watch_close(watch, on_closed, &f);
+        turn_until(&f, &f.closed);
+        close_registrar(&f, 1000);
+    }
+    finish(&f);
+}
+
 /* --- A registry that is away --- */
 
 static void registry_goes(struct fixture *f)
@@ -262,14 +341,6 @@ static void registry_comes(struct fixture *f, const char *dir)
     options.listen = address;
     options.data_dir = dir;
     assert_int_equal(rota_registry_open(&options, &f->registry, NULL), 0);
-}
-
-static void turn_for(struct fixture *f, int64_t ms)
-{
-    int64_t until_ns = rota_loop_now_ns(f->loop) + ms * 1000000;
-
-    while (rota_loop_now_ns(f->loop) < until_ns)
-        turn_once(f, until_ns + LIMIT_NS);
 }
 
 static void remove_dir(const char *dir)
@@ -333,6 +404,7 @@ static const struct refuse_case {
     {"no registry", "dns:///a:1", "10.0.0.1:80", NULL, "no registry; expected etcd://members/service", 0},
     {"no service", "etcd://a:1", "10.0.0.1:80", NULL, "no service", 0},
     {"an address that is none", "etcd:///s", "here", NULL, "here", 0},
+    {"port 0, whose entry nobody would read", "etcd:///s", "10.0.0.1:0", NULL, "\"10.0.0.1:0\" has port 0", 0},
     {"a lease below zero", "etcd:///s", "10.0.0.1:80", NULL, "lease_seconds: -1", -1},
     {"a lease too long", "etcd:///s", "10.0.0.1:80", NULL, "lease_seconds: 9000001", 9000001},
     {"a zone that is no text", "etcd:///s", "10.0.0.1:80", "\xff", "zone", 0},
@@ -368,6 +440,7 @@ int main(void)
         cmocka_unit_test(it_may_be_closed_after_any_turn),
         cmocka_unit_test(short_of_memory_it_registers_in_the_end),
         cmocka_unit_test(short_of_memory_a_watch_tells_in_the_end),
+        cmocka_unit_test(after_a_time_without_memory_all_goes_on),
         cmocka_unit_test(it_is_revoked_by_a_registry_that_comes_back),
         cmocka_unit_test(a_registry_that_stays_away_is_waited_for_no_longer_than_asked),
         cmocka_unit_test(bad_options_are_refused_with_a_sentence),

@@ -23,7 +23,7 @@ enum rota_registrar_state {
 struct rota_registrar_options {
     size_t size;            /* set by ROTA_REGISTRAR_OPTIONS_INIT */
     struct rota_loop *loop; /* required */
-    const char *address;    /* required: where clients reach the server, "host:port" */
+    const char *address;    /* required: where clients reach the server, "host:port", the port not 0 */
     uint32_t weight;        /* 0: none */
     const char *zone;       /* NULL: none */
     const char *version;    /* NULL: none */

@@ -38,7 +38,7 @@ struct members {
     const struct rota_target *target;
     struct rota_resolver_sink *sink;
     struct rota_loop *loop;
-    bool due; /* the timer is set */
+    bool due; /* the timer is set for a time that comes; it is always set, so that moving it needs no memory */
 };
 
 static void publish_at(struct members *m, int64_t at_ns)
@@ -51,7 +51,7 @@ static void publish_members(void *arg)
 {
     struct members *m = arg;
     const struct rota_endpoint *endpoints[MAX_MEMBERS];
-    bool again = false;
+    bool again = rota_timer_set(m->timer, INT64_MAX) < 0;
     size_t count = 0;
     rota_err err = publish(m->target->path, rota_resolver_sink_alloc(m->sink), endpoints, &count);
     struct rota_status why;

@@ -17,6 +17,9 @@ rota_err rota_etcd_entry_new(const struct rota_etcd_where *where, const struct r
 
     if (err < 0)
         return err;
+    /* Readers pass such an entry over. */
+    if (address.port == 0 && address.kind != ROTA_ADDRESS_UNIX && address.kind != ROTA_ADDRESS_UNIX_ABSTRACT)
+        return rota_errinfo_set(info, ROTA_EINVAL, "address: \"%s\" has port 0, where nobody listens", o->address);
     if (o->zone != NULL && !rota_text_is_utf8(rota_slice_str(o->zone)))
         return rota_errinfo_set(info, ROTA_EINVAL, "zone: \"%s\" is no UTF-8", o->zone);
     if (o->version != NULL && !rota_text_is_utf8(rota_slice_str(o->version)))

@@ -332,6 +332,13 @@ static void publish(struct rota_etcd_follower *f)
     rota_etcd_watch_unpublished(&f->watch, &why, rota_loop_now_ns(f->loop));
 }
 
+/* Only moves it, for which there is memory: it is set from init to stop. */
+static void set_timer(struct rota_etcd_follower *f, int64_t at_ns)
+{
+    if (rota_timer_set(f->timer, at_ns) < 0)
+        rota_log_write(f->log, ROTA_LOG_ERROR, "etcd", "%.*s: no timer, out of memory", (int)f->key.size, (const char *)f->key.data);
+}
+
 /* Carries out what the state machine asks for, also what follows from failing at it. */
 static void act(struct rota_etcd_follower *f)
 {
@@ -358,16 +365,14 @@ static void act(struct rota_etcd_follower *f)
         rota_log_write(f->log, ROTA_LOG_INFO, "etcd", "%.*s: watching again from revision %lld", (int)f->key.size,
             (const char *)f->key.data, (long long)f->watch.revision + 1);
     }
-    if (rota_etcd_watch_deadline_ns(&f->watch) == INT64_MAX)
-        rota_timer_clear(f->timer);
-    else if (rota_timer_set(f->timer, rota_etcd_watch_deadline_ns(&f->watch)) < 0)
-        rota_log_write(f->log, ROTA_LOG_ERROR, "etcd", "%.*s: no timer, out of memory", (int)f->key.size, (const char *)f->key.data);
+    set_timer(f, rota_etcd_watch_deadline_ns(&f->watch));
 }
 
 static void on_timer(void *arg)
 {
     struct rota_etcd_follower *f = arg;
 
+    set_timer(f, INT64_MAX); /* while its place is free */
     rota_etcd_watch_tick(&f->watch, rota_loop_now_ns(f->loop));
     act(f);
 }
@@ -375,13 +380,16 @@ static void on_timer(void *arg)
 rota_err rota_etcd_follower_init(struct rota_etcd_follower *f, struct rota_slice key, bool prefix, const struct rota_etcd_keep_class *class, void *keep,
                                  struct rota_rng *rng)
 {
+    rota_err err;
+
     f->key = key;
     f->range_end = rota_alloc_get(f->alloc, key.size + 1);
     if (f->range_end == NULL)
         return ROTA_ENOMEM;
     f->range_end_size = prefix ? rota_etcd_range_end(key, f->range_end) : 0;
     rota_etcd_watch_init(&f->watch, class, keep, rng);
-    return rota_timer_new(f->loop, on_timer, f, &f->timer);
+    err = rota_timer_new(f->loop, on_timer, f, &f->timer);
+    return err < 0 ? err : rota_timer_set(f->timer, INT64_MAX);
 }
 
 void rota_etcd_follower_start(struct rota_etcd_follower *f)

@@ -1,8 +1,9 @@
 /* login.h - who we are to etcd: a name and password turned into a token that calls carry, fetched anew before it fails.
  *
  * Rules (etcd's API; its issues 11954 and 13413): a simple token lives 300 s from its last use at a member, so one older than KEEP_NS is not
- * used; a stream that is opened gets one no older than FRESH_NS, since a stream with an old token hangs or dies; what etcd says of a
- * token that does not hold makes it forgotten. An etcd that needs no login says so, which counts as a token. Neither password nor token
+ * used; a stream that is opened gets one no older than STREAM_NS, since a stream with an old token hangs or dies, but not a new one for each
+ * try: of two members that are turned to in turns, one hanging, the other would always get the login, and the hanging one the stream. What etcd
+ * says of a token that does not hold makes it forgotten; after a call with one older than FRESH_NS it is worth trying another at once. An etcd that needs no login says so, which counts as a token. Neither password nor token
  * is ever part of a message. Pure but for asking.
  */
 #ifndef ROTA_ETCD_LOGIN_H
@@ -14,7 +15,10 @@
 #include <rota/status.h>
 
 #define ROTA_ETCD_TOKEN_KEEP_NS INT64_C(240000000000)
+#define ROTA_ETCD_TOKEN_STREAM_NS INT64_C(15000000000)
 #define ROTA_ETCD_TOKEN_FRESH_NS INT64_C(1000000000)
+
+struct ask;
 
 struct rota_etcd_login {
     const struct rota_alloc *alloc;
@@ -23,8 +27,9 @@ struct rota_etcd_login {
     char *token;    /* NULL: none, or none needed */
     bool known;     /* there is a token, or none is needed, since got_ns */
     int64_t got_ns;
-    bool asking;
-    void (*done)(void *arg, const struct rota_status *why); /* of each ask that began: OK, or why there is no token */
+    struct ask *ask;  /* the one under way that counts; NULL: none */
+    int64_t ask_ms;   /* how long etcd may take; 0: as for a list */
+    void (*done)(void *arg, const struct rota_status *why); /* of each ask that began and was not canceled: OK, or why there is no token */
     void *arg;
 };
 
@@ -38,6 +43,9 @@ bool rota_etcd_login_good(const struct rota_etcd_login *login, bool stream, int6
 
 /* Asks etcd, unless that is being done. ROTA_ENOMEM, ROTA_ECLOSED: done is not called. */
 ROTA_MUST_USE rota_err rota_etcd_login_ask(struct rota_etcd_login *login);
+
+/* Ends the ask under way, if there is one: the next meets another member. */
+void rota_etcd_login_cancel(struct rota_etcd_login *login);
 
 /* What an ask was answered with; for `ask` and tests. True: there is a token, or none is needed. */
 bool rota_etcd_login_answered(struct rota_etcd_login *login, const struct rota_status *status, const char *token, int64_t now_ns, struct rota_status *ret_why);

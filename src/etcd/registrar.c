@@ -272,6 +272,7 @@ static void drop(struct rota_registrar *r)
     r->epoch++;
     r->deferred = 0;
     r->stream = NULL;
+    rota_etcd_login_cancel(&r->login);
     if (stream != NULL)
         rota_call_cancel(stream);
 }
@@ -306,17 +307,24 @@ static void not_begun(struct rota_registrar *r, unsigned cmds, const struct rota
 /* Commands, now or when there is a login. */
 static void begin(struct rota_registrar *r, unsigned cmds)
 {
-    bool stream = (cmds & ROTA_ETCD_LEASE_KEEPALIVE) != 0 && r->stream == NULL;
+    bool stream;
     struct rota_status why;
     rota_err err;
 
+    /* On an open stream it needs no login, and must not wait for a member that hangs over one. */
+    if ((cmds & ROTA_ETCD_LEASE_KEEPALIVE) != 0 && r->stream != NULL) {
+        keep_alive(r);
+        cmds &= ~(unsigned)ROTA_ETCD_LEASE_KEEPALIVE;
+    }
     if (cmds == 0)
         return;
+    stream = (cmds & ROTA_ETCD_LEASE_KEEPALIVE) != 0;
     if (rota_etcd_login_good(&r->login, stream, rota_loop_now_ns(r->loop))) {
         carry_out(r, cmds);
         return;
     }
     r->deferred |= cmds;
+    r->login.ask_ms = rota_etcd_lease_call_ms(&r->lease, r->options.lease_seconds);
     err = rota_etcd_login_ask(&r->login);
     if (err == 0)
         return;
@@ -361,6 +369,13 @@ static void tell(struct rota_registrar *r)
         r->options.on_state(r->options.arg, state, &why);
 }
 
+/* Only moves it, for which there is memory: it is set for as long as the registrar is open. */
+static void set_timer(struct rota_registrar *r, int64_t at_ns)
+{
+    if (rota_timer_set(r->timer, at_ns) < 0)
+        rota_log_write(r->log, ROTA_LOG_ERROR, "etcd", "%s: no timer, out of memory", r->key);
+}
+
 static void act(struct rota_registrar *r)
 {
     unsigned cmds;
@@ -374,10 +389,7 @@ static void act(struct rota_registrar *r)
     }
     if (r->closing)
         return;
-    if (r->lease.wake_ns == INT64_MAX)
-        rota_timer_clear(r->timer);
-    else if (rota_timer_set(r->timer, r->lease.wake_ns) < 0)
-        rota_log_write(r->log, ROTA_LOG_ERROR, "etcd", "%s: no timer, out of memory", r->key);
+    set_timer(r, r->lease.wake_ns);
 }
 
 static void on_timer(void *arg)
@@ -388,6 +400,7 @@ static void on_timer(void *arg)
         revoke(r);
         return;
     }
+    set_timer(r, INT64_MAX); /* while its place is free */
     rota_etcd_lease_tick(&r->lease, rota_loop_now_ns(r->loop));
     act(r);
 }
@@ -553,6 +566,7 @@ static void revoke(struct rota_registrar *r)
     rota_err err;
 
     request.id = rota_etcd_lease_to_revoke(&r->lease);
+    r->login.ask_ms = r->revoke_ms;
     if (request.id != 0 && !r->revoke_waits && !rota_etcd_login_good(&r->login, false, rota_loop_now_ns(r->loop)) && rota_etcd_login_ask(&r->login) == 0) {
         r->revoke_waits = true;
         return;

@@ -32,7 +32,7 @@ static bool wanted(const struct rota_etcd_login *login)
 
 bool rota_etcd_login_good(const struct rota_etcd_login *login, bool stream, int64_t now_ns)
 {
-    return !wanted(login) || (login->known && now_ns - login->got_ns <= (stream ? ROTA_ETCD_TOKEN_FRESH_NS : ROTA_ETCD_TOKEN_KEEP_NS));
+    return !wanted(login) || (login->known && now_ns - login->got_ns <= (stream ? ROTA_ETCD_TOKEN_STREAM_NS : ROTA_ETCD_TOKEN_KEEP_NS));
 }
 
 bool rota_etcd_login_answered(struct rota_etcd_login *login, const struct rota_status *status, const char *token, int64_t now_ns, struct rota_status *ret_why)

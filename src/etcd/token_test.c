@@ -51,7 +51,8 @@ static const struct age_case {
     bool call, stream;
 } ages[] = {
     {"a new token does for all", 0, true, true},
-    {"after a second no stream is opened with it", SECOND + 1, true, false},
+    {"also for the next try of a stream", 15 * SECOND, true, true},
+    {"then no stream is opened with it", 15 * SECOND + 1, true, false},
     {"but calls are made for minutes", 240 * SECOND, true, false},
     {"until it is near its end", 240 * SECOND + 1, false, false},
 };
