@@ -36,7 +36,7 @@ struct rota_channel_options {
     int64_t connect_timeout_ms;  /* minimum given to a connection attempt; default 20 s; INT64_MAX: no end */
     int64_t backoff_initial_ms;  /* default 1 s, x 1.6 each failure, +-20 % */
     int64_t backoff_max_ms;      /* default 120 s */
-    int64_t idle_timeout_ms;     /* without calls: connections are dropped; default 30 min, -1: never */
+    int64_t idle_timeout_ms;     /* without calls: connections are dropped; default 30 min, -1: never. Lists out of etcd are followed on */
     int64_t keepalive_time_ms;   /* gRFC A8; default: never; at least 10 s, see frequent_keepalive; doubled when a server says "too_many_pings" */
     int64_t keepalive_timeout_ms; /* default 20 s; with keepalive TCP_USER_TIMEOUT too (gRFC A18) */
     bool keepalive_without_calls;

@@ -40,6 +40,9 @@ struct rota_resolver_class {
     void (*refresh)(void *state); /* a hint that endpoints are failing; rate limiting is the resolver's */
     /* Frees all it holds. What must be closed asynchronously calls rota_resolver_sink_hold first and ..._release when gone. */
     void (*stop)(void *state);
+    /* It hears of changes by itself, and what it remembers of the past is worth keeping (the last good list of a registry that is in trouble): a
+     * channel that goes unused drops its connections, but lets it go on. Default: it is stopped. */
+    bool follows;
 };
 
 /* Endpoints are borrowed (the sink takes references). count 0 is a valid list: the service has no servers. source may be NULL. */

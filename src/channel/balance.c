@@ -218,7 +218,7 @@ void rota_balance_apply(struct rota_channel *channel)
     bool added, first;
     rota_err err;
 
-    if (!channel->listed || channel->config == NULL)
+    if (!channel->listed || channel->config == NULL || channel->asleep)
         return;
     err = settle_trees(channel, &newest, &added);
     first = newest == NULL ? !channel->failed : !newest->refused;

@@ -35,10 +35,10 @@ void rota_channel_review(struct rota_channel *channel)
         state = ROTA_CONN_SHUTDOWN;
     else if (channel->current != NULL)
         state = rota_balance_state(channel->current);
-    else if (channel->failed)
+    else if (channel->failed && !channel->asleep)
         state = ROTA_CONN_TRANSIENT_FAILURE;
     else
-        state = channel->resolution == NULL ? ROTA_CONN_IDLE : ROTA_CONN_CONNECTING;
+        state = channel->resolution == NULL || channel->asleep ? ROTA_CONN_IDLE : ROTA_CONN_CONNECTING;
     if (state == channel->state)
         return;
     rota_log_write(channel->log, ROTA_LOG_DEBUG, "channel", "%s: %s -> %s", channel->target->text, rota_conn_state_name(channel->state),
@@ -106,17 +106,37 @@ static void watch_idleness(struct rota_channel *channel, int64_t from_ns)
 
 void rota_channel_wake(struct rota_channel *channel)
 {
-    if (channel->resolution != NULL || tries_again(channel))
+    bool asleep = channel->asleep;
+
+    if (!asleep && (channel->resolution != NULL || tries_again(channel)))
         return;
+    channel->asleep = false;
     channel->last_used_ns = channel->host->now_ns;
     watch_idleness(channel, channel->last_used_ns);
-    rota_resolution_start(channel);
+    if (asleep)
+        rota_channel_note(channel, ROTA_TODO_BALANCE);
+    else
+        rota_resolution_start(channel);
     rota_channel_review(channel);
 }
 
 void rota_channel_used(struct rota_channel *channel)
 {
     channel->last_used_ns = channel->host->now_ns;
+}
+
+/* What a resolver that follows its source knows of it cannot always be had again: that source may be away, or empty, when the next call comes. */
+static void go_idle(struct rota_channel *channel)
+{
+    bool sleeps = channel->resolver->follows && channel->listed;
+
+    if (!sleeps)
+        set_again(channel, INT64_MAX);
+    rota_balance_drop_all(channel);
+    if (!sleeps)
+        rota_resolution_stop(channel);
+    channel->asleep = sleeps;
+    rota_channel_review(channel);
 }
 
 /* The timer is not moved with every call; it looks back when it fires. */
@@ -130,10 +150,7 @@ static void fire_idle(struct rota_host_timer *timer, int64_t now_ns)
         watch_idleness(channel, channel->last_used_ns);
     } else {
         rota_log_write(channel->log, ROTA_LOG_INFO, "channel", "%s: unused, connections are dropped", channel->target->text);
-        set_again(channel, INT64_MAX);
-        rota_balance_drop_all(channel);
-        rota_resolution_stop(channel);
-        rota_channel_review(channel);
+        go_idle(channel);
     }
 }
 
@@ -382,7 +399,7 @@ void rota_channel_connect(struct rota_channel *channel)
     rota_host_enter(channel->host);
     if (channel->shut)
         return;
-    if (channel->resolution == NULL)
+    if (channel->resolution == NULL || channel->asleep)
         rota_channel_wake(channel);
     else
         rota_balance_exit_idle(channel);

@@ -48,7 +48,10 @@ static void resolver_stop(void *state)
 }
 
 static const struct rota_resolver_class resolver = {.scheme = "test", .start = resolver_start, .refresh = resolver_refresh, .stop = resolver_stop};
+static const struct rota_resolver_class following = {
+    .scheme = "test", .start = resolver_start, .refresh = resolver_refresh, .stop = resolver_stop, .follows = true};
 static const struct rota_resolver_class *const resolvers[] = {&resolver, NULL};
+const struct rota_resolver_class *const rota_fixture_following[] = {&following, NULL};
 static const struct rota_lb_class *const default_policies[] = {&rota_lb_pick_first, &rota_lb_round_robin, NULL};
 
 static void publish(struct rota_channel_fixture *f, const char *const *texts, size_t count)
@@ -122,7 +125,7 @@ static rota_err open_channel(struct rota_channel_fixture *f, const struct rota_a
         .host = &f->v.host,
         .dialer = &f->transport.dialer,
         .policies = options == NULL || options->policies == NULL ? default_policies : options->policies,
-        .resolvers = resolvers,
+        .resolvers = options == NULL || options->resolvers == NULL ? resolvers : options->resolvers,
     };
     struct rota_errinfo info = {{0}};
     rota_err err;

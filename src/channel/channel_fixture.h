@@ -34,6 +34,9 @@ struct rota_channel_fixture {
 extern const struct rota_method rota_fixture_unary;  /* bytes in, bytes out */
 extern const struct rota_method rota_fixture_stream; /* both ways */
 
+/* The resolver as one that follows its source, for options.resolvers. */
+extern const struct rota_resolver_class *const rota_fixture_following[];
+
 /* Target "test:x"; options may be NULL. The transport's records are no part of what is counted. */
 void rota_channel_fixture_init(struct rota_channel_fixture *f, const struct rota_channel_options *options);
 /* The same with everything over an allocator of the caller's. ROTA_ENOMEM. */

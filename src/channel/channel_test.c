@@ -130,6 +130,58 @@ static void an_unused_channel_goes_idle_and_comes_back(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+/* While it is unused nobody can ask a registry that is in trouble for the list again. */
+static void an_unused_channel_keeps_a_list_that_is_followed(void **unused)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen;
+
+    (void)unused;
+    options.idle_timeout_ms = 1000;
+    options.resolvers = rota_fixture_following;
+    rota_channel_fixture_init(&f, &options);
+    (void)rota_fixture_ready(&f, A);
+    rota_virtual_host_advance(&f.v, 1000 * ROTA_MS);
+    assert_int_equal(rota_channel_state(f.channel), ROTA_CONN_IDLE);
+    assert_int_equal(f.stopped, 0);
+    assert_true(rota_fixture_conn(&f, A)->closed);
+    rota_fixture_publish(&f, B, NULL, NULL); /* is not connected to */
+    rota_fixture_resolver_error(&f, ROTA_UNAVAILABLE, "the registry is away");
+    rota_virtual_host_advance(&f.v, 100000 * ROTA_MS);
+    assert_int_equal(rota_channel_state(f.channel), ROTA_CONN_IDLE);
+    assert_null(rota_fixture_conn(&f, B));
+    rota_fixture_unary_start(&f, "y", NULL, &seen);
+    assert_int_equal(f.started, 1);
+    assert_int_equal(rota_channel_state(f.channel), ROTA_CONN_CONNECTING);
+    rota_fake_up(rota_fixture_conn(&f, B));
+    rota_fake_reply(rota_fake_stream_at(rota_fixture_conn(&f, B), 0), "r");
+    rota_assert_ended(&seen, ROTA_OK, "");
+    rota_virtual_host_advance(&f.v, 1000 * ROTA_MS);
+    assert_int_equal(rota_channel_state(f.channel), ROTA_CONN_IDLE);
+    rota_channel_connect(f.channel);
+    rota_virtual_host_run(&f.v);
+    assert_int_equal(rota_channel_state(f.channel), ROTA_CONN_CONNECTING);
+    rota_channel_fixture_fini(&f);
+}
+
+static void an_unused_channel_without_a_list_stops_who_follows(void **unused)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    struct rota_channel_fixture f;
+
+    (void)unused;
+    options.idle_timeout_ms = 1000;
+    options.resolvers = rota_fixture_following;
+    rota_channel_fixture_init(&f, &options);
+    rota_channel_connect(f.channel);
+    assert_int_equal(f.started, 1);
+    rota_virtual_host_advance(&f.v, 1000 * ROTA_MS);
+    assert_int_equal(f.stopped, 1);
+    assert_int_equal(rota_channel_state(f.channel), ROTA_CONN_IDLE);
+    rota_channel_fixture_fini(&f);
+}
+
 /* --- Service config --- */
 
 static void a_bad_config_leaves_the_good_one(void **unused)
@@ -352,6 +404,8 @@ int main(void)
         cmocka_unit_test(names_must_be_printable),
         cmocka_unit_test(states_are_told_once_each),
         cmocka_unit_test(an_unused_channel_goes_idle_and_comes_back),
+        cmocka_unit_test(an_unused_channel_keeps_a_list_that_is_followed),
+        cmocka_unit_test(an_unused_channel_without_a_list_stops_who_follows),
         cmocka_unit_test(a_bad_config_leaves_the_good_one),
         cmocka_unit_test(method_config_applies_to_new_calls),
         cmocka_unit_test(another_policy_takes_over_when_it_is_ready),

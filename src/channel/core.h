@@ -101,10 +101,11 @@ struct rota_channel {
     struct rota_backoff config_backoff;
     uint32_t config_draw; /* of a list of choices (gRFC A2); 0: not drawn yet */
 
-    struct rota_resolution *resolution; /* NULL: idle */
+    struct rota_resolution *resolution; /* NULL: idle, as it is when asleep */
     struct rota_link resolutions;       /* also those that are still closing */
     const struct rota_endpoint **endpoints; /* the last list; one reference each */
     size_t n_endpoints, endpoints_cap;
+    bool asleep;           /* idle, though the resolver goes on: no trees are made */
     bool listed, list_new; /* a list has come; the trees have not seen it yet */
     bool lost;             /* memory did not suffice for a list or a config: the resolver is to be asked from the beginning */
     bool failed;           /* no list or no config can be had: `failure` says why picks fail */

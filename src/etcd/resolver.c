@@ -217,4 +217,4 @@ static void refresh(void *state)
 }
 
 const struct rota_resolver_class rota_resolver_etcd = {
-    .scheme = "etcd", .state_size = sizeof(struct resolver), .check = check, .start = start, .refresh = refresh, .stop = stop};
+    .scheme = "etcd", .state_size = sizeof(struct resolver), .check = check, .start = start, .refresh = refresh, .stop = stop, .follows = true};
