@@ -46,10 +46,13 @@ def test(h):
     for name, more, says in (("without a client certificate", "cacert=%s/ca.pem" % certs, "our certificate|a client certificate"),
                              ("with the system's authorities", "tls=true", "issuer that is not trusted"),
                              ("under another name", files + "&servername=other.test", 'is not for "other.test"'),
-                             ("without its authority's file", "cacert=/nowhere", "/nowhere")):
+                             ("without its authority's file", "cacert=/nowhere", r"tls\.ca_file: /nowhere: no such file")):
         with h.check(name + ": the program says so"):
             found = h.run([rota, "endpoints", "%s/secure?%s" % (uri, more)])
             assert found.code == 1 and re.search(says, found.text()), found.text()
+    with h.check("without its authority's file: a call says so too"):
+        called = h.run([rota, "call", "%s/secure?cacert=/nowhere" % uri, "list"])
+        assert called.code != 0 and re.search(r"does not start: .*tls\.ca_file: /nowhere: no such file", called.text()), called.text()
 
 
 harness.main(test)

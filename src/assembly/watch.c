@@ -111,8 +111,9 @@ rota_err rota_watch_open(struct rota_loop *loop, const char *target, const struc
     if (err < 0) {
         /* The sink goes in a turn of its own; nobody is told. */
         w->closing = true;
+        err = rota_errinfo_set(info, err, "%s: %s", rota_target_show(target, shown, sizeof(shown)), rota_resolver_sink_reason(&w->sink, err));
         rota_resolver_sink_close(&w->sink);
-        return rota_errinfo_set(info, err, "%s: %s", rota_target_show(target, shown, sizeof(shown)), rota_err_text(err));
+        return err;
     }
     *ret_watch = w;
     return 0;

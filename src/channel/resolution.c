@@ -225,6 +225,7 @@ rota_err rota_resolution_find(struct rota_channel *channel, const char *target, 
 void rota_resolution_start(struct rota_channel *channel)
 {
     struct rota_resolution *resolution = rota_alloc_zero(channel->alloc, 1, sizeof(*resolution) + channel->resolver->state_size);
+    const char *reason = rota_err_text(ROTA_ENOMEM);
     rota_err err = ROTA_ENOMEM;
 
     if (resolution != NULL) {
@@ -237,11 +238,12 @@ void rota_resolution_start(struct rota_channel *channel)
         err = channel->resolver->start(resolution->state, channel->target, channel->parts.loop, &resolution->sink);
         if (err == 0)
             return;
+        reason = rota_resolver_sink_reason(&resolution->sink, err);
         channel->resolution = NULL;
         rota_resolver_sink_close(&resolution->sink);
     }
     rota_channel_fail(channel, err == ROTA_ENOMEM ? ROTA_RESOURCE_EXHAUSTED : ROTA_UNAVAILABLE, "%s: the resolver does not start: %s",
-        channel->target->text, rota_err_text(err));
+        channel->target->text, reason);
     rota_channel_try_again(channel);
 }
 

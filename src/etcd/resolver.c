@@ -135,12 +135,11 @@ static void set_up(struct resolver *r, struct rota_etcd_follower *f, const struc
         .alloc = r->alloc, .log = r->log, .loop = r->loop, .client = r->client, .login = &r->login, .events = events, .owner = r};
 }
 
-static rota_err prepare(struct resolver *r, const struct rota_target *target)
+static rota_err prepare(struct resolver *r, const struct rota_target *target, struct rota_errinfo *info)
 {
     struct rota_rng *rng = &r->sink->host->rng;
-    struct rota_errinfo info;
     struct rota_slice prefix;
-    rota_err err = rota_etcd_where_read(target, r->alloc, &r->where, &info);
+    rota_err err = rota_etcd_where_read(target, r->alloc, &r->where, info);
 
     if (err < 0)
         return err;
@@ -148,7 +147,7 @@ static rota_err prepare(struct resolver *r, const struct rota_target *target)
     r->wants_config = rota_resolver_sink_wants_config(r->sink, true) && r->where.config_key[0] != '\0';
     rota_etcd_roster_init(&r->roster, r->alloc, r->log, r->where.dialect, prefix, rota_rng_next(rng));
     rota_etcd_config_key_init(&r->config, r->alloc, rota_slice_str(r->where.config_key));
-    err = rota_etcd_client_open(&r->where, r->loop, r->alloc, r->log, &r->client, &info);
+    err = rota_etcd_client_open(&r->where, r->loop, r->alloc, r->log, &r->client, info);
     if (err < 0)
         return err;
     rota_etcd_login_init(&r->login, &r->where, r->client, r->alloc, on_login, r);
@@ -193,10 +192,16 @@ static void stop(void *state)
 static rota_err start(void *state, const struct rota_target *target, struct rota_loop *loop, struct rota_resolver_sink *sink)
 {
     struct resolver *r = state;
+    struct rota_errinfo info = {""};
+    struct rota_status why;
     rota_err err;
 
     *r = (struct resolver){.sink = sink, .loop = loop, .alloc = rota_resolver_sink_alloc(sink), .log = rota_resolver_sink_log(sink)};
-    err = prepare(r, target);
+    err = prepare(r, target, &info);
+    if (err < 0 && info.text[0] != '\0') {
+        rota_status_set(&why, ROTA_UNAVAILABLE, "%s", info.text);
+        rota_resolver_sink_error(sink, &why);
+    }
     if (err < 0 && r->client != NULL) {
         stop(r);
         return err;

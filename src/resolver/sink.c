@@ -86,6 +86,11 @@ static void release_when_free(struct rota_resolver_sink *sink)
         rota_host_post(sink->host, &sink->task);
 }
 
+const char *rota_resolver_sink_reason(const struct rota_resolver_sink *sink, rota_err err)
+{
+    return sink->error_new ? sink->error.message : rota_err_text(err);
+}
+
 void rota_resolver_sink_close(struct rota_resolver_sink *sink)
 {
     ROTA_ASSERT(!sink->closed);

@@ -60,6 +60,8 @@ struct rota_resolver_sink {
 void rota_resolver_sink_init(struct rota_resolver_sink *sink, const struct rota_resolver_sink_owner *owner_class, void *owner, struct rota_host *host,
                              const struct rota_alloc *alloc, const struct rota_log *log);
 void rota_resolver_sink_fini(struct rota_resolver_sink *sink);
+/* Why the resolver has not started: what it told last, or the words of `err`. Before close. */
+const char *rota_resolver_sink_reason(const struct rota_resolver_sink *sink, rota_err err);
 /* The resolver was stopped, or did not start. on_released follows. */
 void rota_resolver_sink_close(struct rota_resolver_sink *sink);
 
