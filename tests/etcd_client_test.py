@@ -9,6 +9,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -112,9 +113,29 @@ def written(h, registry):
         assert run.code == 1 and 'unknown dialect "zk"; there are grpclb, official' in run.text(), (run.code, run.text())
 
 
+def silence(h, registry):
+    """The list is answered, on the first connection; what is asked of leases on the next is not."""
+    proxy = h.proxy(registry.addr)
+    deaf = socket.create_server(("127.0.0.1", 0))
+    for i in range(4):
+        lease = re.search(r"lease (\S+) granted", registry.ctl("lease", "grant", "60")).group(1)
+        registry.ctl("put", "--lease=" + lease, "/grpclb/silent/10.0.0.%d:80" % i, "10.0.0.%d:80" % i)
+    proxy.freeze("down")
+    start_s = time.monotonic()
+    run = h.spawn([h.program("tools/rota/rota"), "endpoints", "--timeout", "3000", "etcd://%s/silent" % proxy.addr], name="rota endpoints")
+    harness.until("the first connection", lambda: proxy.accepted == 1, 2)
+    proxy.retarget("127.0.0.1:%d" % deaf.getsockname()[1])
+    proxy.heal()
+    with h.check("a registry that falls silent over leases is waited for once, not for each"):
+        run.wait_line("4 servers", timeout_s=10)
+        assert harness.since(start_s) < 5, harness.since(start_s)
+    deaf.close()
+
+
 def dialects(h, kind):
     registry = h.any_registry(kind)
     grpclb(h, registry)
+    silence(h, registry)
     official(h, registry)
     written(h, registry)
 

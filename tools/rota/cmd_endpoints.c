@@ -15,6 +15,7 @@ struct app {
     struct rota_loop *loop;
     struct rota_watch *watch;
     struct rota_timer *timer;
+    int64_t deadline_ns; /* of all that is asked */
     const struct rota_endpoint **found;
     size_t n_found;
     long long *ttl_seconds; /* of each one's lease; -1: not known */
@@ -83,12 +84,19 @@ static void on_timeout(void *arg)
 
 /* --- Leases --- */
 
+static struct rota_call_options call_options(const struct app *app, const struct rota_metadata *metadata)
+{
+    int64_t left_ms = (app->deadline_ns - rota_loop_now_ns(app->loop)) / 1000000;
+
+    return (struct rota_call_options){.size = sizeof(struct rota_call_options), .timeout_ms = left_ms < 1 ? 1 : left_ms, .metadata = metadata};
+}
+
 /* The metadata of calls to an etcd that wants a login; NULL: none is wanted, or it was refused, which the calls will tell. */
-static struct rota_metadata *log_in(struct rota_channel *client, const struct rota_etcd_where *where)
+static struct rota_metadata *log_in(const struct app *app, struct rota_channel *client, const struct rota_etcd_where *where)
 {
     Etcdserverpb__AuthenticateRequest request = ETCDSERVERPB__AUTHENTICATE_REQUEST__INIT;
     Etcdserverpb__AuthenticateResponse *reply;
-    struct rota_call_options options = {.size = sizeof(options), .timeout_ms = ROTA_ETCD_CALL_MS};
+    struct rota_call_options options = call_options(app, NULL);
     struct rota_metadata *metadata = NULL;
     struct rota_status status;
 
@@ -107,24 +115,24 @@ static struct rota_metadata *log_in(struct rota_channel *client, const struct ro
     return metadata;
 }
 
-static long long ask_ttl(struct rota_channel *client, const struct rota_metadata *login, int64_t lease)
+/* False: etcd did not answer, and would not about the next. */
+static bool ask_ttl(const struct app *app, struct rota_channel *client, const struct rota_metadata *login, int64_t lease, long long *ret_ttl_seconds)
 {
     Etcdserverpb__LeaseTimeToLiveRequest request = ETCDSERVERPB__LEASE_TIME_TO_LIVE_REQUEST__INIT;
     Etcdserverpb__LeaseTimeToLiveResponse *reply;
-    struct rota_call_options options = {.size = sizeof(options), .timeout_ms = ROTA_ETCD_CALL_MS, .metadata = login};
+    struct rota_call_options options = call_options(app, login);
     struct rota_status status;
-    long long ttl;
 
     request.id = lease;
     status = etcdserverpb_lease_lease_time_to_live(client, &options, &request, &reply);
     if (!rota_status_ok(&status))
-        return -1;
-    ttl = reply->ttl;
+        return status.code == ROTA_NOT_FOUND;
+    *ret_ttl_seconds = reply->ttl;
     etcdserverpb__lease_time_to_live_response__free_unpacked(reply, NULL);
-    return ttl;
+    return true;
 }
 
-/* Leases are asked for one by one: the list is short, or nobody reads it. */
+/* Leases are asked for one by one, as many as there is time for: the list is short, or nobody reads it. */
 static void ask_leases(struct app *app, const char *target)
 {
     static const char *const known[] = {"etcd", NULL};
@@ -136,11 +144,12 @@ static void ask_leases(struct app *app, const char *target)
         return;
     if (strcmp(parsed->scheme, "etcd") == 0 && rota_etcd_where_read(parsed, NULL, &where, NULL) == 0) {
         if (rota_etcd_client_open(&where, app->loop, NULL, NULL, &client, NULL) == 0) {
-            struct rota_metadata *login = log_in(client, &where);
-            for (size_t i = 0; i < app->n_found; i++) {
+            struct rota_metadata *login = log_in(app, client, &where);
+            bool answers = true;
+            for (size_t i = 0; i < app->n_found && answers; i++) {
                 const char *lease = rota_found_lease(app->found[i]);
                 if (lease != NULL)
-                    app->ttl_seconds[i] = ask_ttl(client, login, (int64_t)strtoull(lease, NULL, 16));
+                    answers = ask_ttl(app, client, login, (int64_t)strtoull(lease, NULL, 16), &app->ttl_seconds[i]);
             }
             rota_metadata_free(login);
             rota_channel_free(client);
@@ -235,8 +244,8 @@ static int find_out(struct app *app, const char *target, bool json, long long ti
     char shown[ROTA_TARGET_SHOW_SIZE];
     struct rota_errinfo info;
 
-    if (rota_timer_new(app->loop, on_timeout, app, &app->timer) < 0 ||
-        rota_timer_set(app->timer, rota_loop_now_ns(app->loop) + timeout_ms * 1000000) < 0)
+    app->deadline_ns = rota_loop_now_ns(app->loop) + timeout_ms * 1000000;
+    if (rota_timer_new(app->loop, on_timeout, app, &app->timer) < 0 || rota_timer_set(app->timer, app->deadline_ns) < 0)
         return rota_fail("endpoints", "out of memory");
     if (rota_watch_open(app->loop, target, NULL, &events, app, &app->watch, &info) < 0)
         return rota_fail("endpoints", "%s", info.text);
@@ -299,7 +308,7 @@ const struct rota_command rota_command_endpoints = {
              "Resolves the target once and lists its servers: address, weight, zone, version, lease and what is left of it, revision;\n"
              "and the service config found beside them.\n\n"
              "  --json        one JSON object\n"
-             "  --timeout MS  how long to wait for an answer; default 5000\n\n"
+             "  --timeout MS  how long to wait for answers, those about leases included; default 5000\n\n"
              "TARGET: etcd://members/service, dns:///host:port, ipv4:address:port,...\n"
              "Exit codes: 0 servers found, 1 no answer or an error, 2 wrong command line, 3 the service has no servers.\n",
     .run = run,
