@@ -31,6 +31,7 @@ static void init(struct fixture *f, const struct rota_alloc *alloc)
     f->now_ns = ROTA_VIRTUAL_START_NS;
     f->rng = (struct rota_rng){.next = lowest};
     f->trace[0] = '\0';
+    f->fragment = false;
     rota_etcd_roster_init(&f->roster, alloc, NULL, &rota_etcd_grpclb, rota_slice_str(ROSTER_PREFIX), 1);
     rota_etcd_watch_init(&f->watch, &rota_etcd_roster_keep, &f->roster, &f->rng);
 }
