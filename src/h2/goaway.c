@@ -110,7 +110,7 @@ static void close_unserved(struct rota_h2 *h2, int32_t last_id)
 {
     struct rota_link *next;
 
-    rota_h2_tx_drop(h2, 0);
+    rota_h2_tx_drop_unsent(h2);
     for (struct rota_link *link = h2->streams.next; link != &h2->streams; link = next) {
         struct rota_h2_stream *stream = ROTA_CONTAINER(link, struct rota_h2_stream, link);
 

@@ -313,8 +313,10 @@ void rota_h2_tx_window_update(struct rota_h2 *h2, int32_t id, uint32_t increment
 void rota_h2_tx_rst(struct rota_h2 *h2, int32_t id, uint32_t h2_code);
 void rota_h2_tx_count_reset(struct rota_h2 *h2); /* server: the peer has reset a stream of which something may be in tx */
 void rota_h2_tx_goaway(struct rota_h2 *h2, int32_t last_id, uint32_t h2_code, const char *debug);
-/* Takes the frames of unsent streams out again: of one, or (0) of all. */
-void rota_h2_tx_drop(struct rota_h2 *h2, int32_t id);
+/* Client: takes the frames of an unsent stream out again. */
+void rota_h2_tx_drop(struct rota_h2 *h2, const struct rota_h2_stream *stream);
+/* Client, which sends no header block after that: those of all, also of streams reset since, which may count on what others put into the table. */
+void rota_h2_tx_drop_unsent(struct rota_h2 *h2);
 bool rota_h2_tx_empty(const struct rota_h2 *h2);
 size_t rota_h2_tx_take(struct rota_h2 *h2, uint8_t *out, size_t cap); /* how many bytes went out */
 uint64_t rota_h2_tx_out(const struct rota_h2 *h2); /* bytes that went out in all */

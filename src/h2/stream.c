@@ -102,7 +102,7 @@ static bool take_back(struct rota_h2_stream *stream)
         return false;
     if (h2->tx.base + h2->tx.used - stream->head_at > BACK_MAX_BYTES)
         return false;
-    rota_h2_tx_drop(h2, stream->id);
+    rota_h2_tx_drop(h2, stream);
     if (stream->head_changed)
         rota_hpack_encoder_restart(&h2->encoder);
     return true;

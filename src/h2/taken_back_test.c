@@ -9,7 +9,7 @@
 
 static char seen[256]; /* the last field of each request that the server saw */
 static int n_resets;   /* that it saw */
-static struct rota_h2_stream *opened[16];
+static struct rota_h2_stream *opened[20];
 static int n_opened;
 
 static void see(struct pair_side *side, int n, const struct rota_h2_event *event)
@@ -45,10 +45,10 @@ static void reset_opened(int n)
     rota_h2_reset(opened[n], 8);
 }
 
-static void begin(struct pair *pair)
+static void begin_with(struct pair *pair, const struct rota_h2_options *server)
 {
     n_opened = 0;
-    assert_int_equal(pair_init(pair, NULL, NULL, NULL), 0);
+    assert_int_equal(pair_init(pair, NULL, NULL, server), 0);
     pair->client.mute = pair->server.mute = true;
     pair->server.react = see;
     pair_run(pair);
@@ -58,6 +58,11 @@ static void begin(struct pair *pair)
     pair_run(pair);
     seen[0] = '\0';
     n_opened = n_resets = 0;
+}
+
+static void begin(struct pair *pair)
+{
+    begin_with(pair, NULL);
 }
 
 /* s is in both tables from the start. */
@@ -221,6 +226,68 @@ static void the_size_of_the_table_is_said_again(void **state)
     }
 }
 
+static void send_opened(struct pair *pair, int n, size_t bytes)
+{
+    pair->client.streams[n] = opened[n];
+    assert_int_equal(pair_send(&pair->client, n, bytes, true), 0);
+}
+
+/* Each changes the table, and brings data; all but the last are reset, too late to be taken back one by one. */
+static void open_and_reset_many(struct pair *pair)
+{
+    for (char name = 'b'; name <= 'p'; name++) {
+        open_named(pair, name, false);
+        send_opened(pair, n_opened, 1000);
+    }
+    for (int n = 2; n < n_opened; n++)
+        reset_opened(n);
+}
+
+static void goaway(struct pair *pair, uint32_t last_id)
+{
+    static struct wire wire;
+    uint8_t payload[8] = {(uint8_t)(last_id >> 24), (uint8_t)(last_id >> 16), (uint8_t)(last_id >> 8), (uint8_t)last_id};
+
+    wire.size = 0;
+    wire_frame(&wire, WIRE_GOAWAY, 0, 0, payload, sizeof(payload));
+    pair_feed(&pair->client, wire.bytes, wire.size);
+}
+
+/* What was reset before it was sent must go with what is dropped, on whose header blocks it counts; the window it took comes back. */
+static void nothing_unsent_stays_behind_a_goaway(void **state)
+{
+    static const uint32_t last_ids[] = {3, 0x7fffffff};
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(last_ids); i++)
+        for (int cut = 0; cut < 2; cut++) {
+            struct rota_h2_options small = {
+                .conn_window_bytes = 65535, .stream_window_bytes = 1 << 20, .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+            struct pair pair;
+
+            print_message("  GOAWAY(%u)%s\n", last_ids[i], cut ? ", inside a header block" : "");
+            begin_with(&pair, &small);
+            open_named(&pair, 'a', false);
+            if (cut)
+                assert_int_equal(pair_pass(&pair.client, &pair.server, 10), 10);
+            else
+                pair_run(&pair);
+            open_and_reset_many(&pair);
+            goaway(&pair, last_ids[i]);
+            send_opened(&pair, 1, 1000000);
+            pair_run(&pair);
+            assert_string_equal(seen, "a");
+            assert_int_equal(n_resets, 0);
+            assert_int_equal(pair.server.err, 0);
+            assert_int_equal(pair.server.total_bytes, 1000000);
+            rota_h2_drain(pair.client.h2, 0);
+            reset_opened(1);
+            pair_run(&pair);
+            assert_true(rota_h2_finished(pair.client.h2));
+            pair_fini(&pair);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +295,7 @@ int main(void)
         cmocka_unit_test(the_data_of_what_is_taken_back_is_not_counted),
         cmocka_unit_test(nothing_is_left_of_a_cut_between_frames),
         cmocka_unit_test(the_size_of_the_table_is_said_again),
+        cmocka_unit_test(nothing_unsent_stays_behind_a_goaway),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,39 +196,74 @@ static void check_out(struct rota_h2_tx *tx)
     tx->mark = tx->base;
 }
 
-static bool is_to_go(const struct rota_h2_stream *stream, int32_t id)
+/* The stream of the first header block that has not begun to go out. Those behind it are unsent too, however they have ended here; 0: none is. */
+static int32_t first_unsent(const struct rota_h2 *h2)
 {
-    return stream != NULL && (id == 0 || stream->id == id) && rota_h2_stream_is_unsent(stream);
+    const struct rota_h2_tx *tx = &h2->tx;
+
+    for (size_t at = first_frame(h2); at < tx->used;) {
+        struct rota_h2_head head = rota_h2_head_read(tx->bytes + at);
+
+        if (at >= tx->sent && head.type == ROTA_H2_TYPE_HEADERS)
+            return head.id;
+        at += ROTA_H2_HEAD_BYTES + head.length;
+    }
+    return 0;
 }
 
-void rota_h2_tx_drop(struct rota_h2 *h2, int32_t id)
+/* A frame never goes out. */
+static void give_back(struct rota_h2 *h2, const struct rota_h2_head *head)
+{
+    if (head->type == ROTA_H2_TYPE_DATA)
+        h2->send_left += head->length;
+    if (head->type == ROTA_H2_TYPE_RST_STREAM)
+        h2->tx.n_resets--;
+}
+
+/* A mark behind the end would be reached too late. */
+static void shorten(struct rota_h2_tx *tx, size_t used)
+{
+    tx->used = used;
+    if (tx->mark > tx->base + used)
+        tx->mark = tx->base + used;
+    if (tx->resets_before > tx->n_resets)
+        tx->resets_before = tx->n_resets;
+    check_out(tx);
+}
+
+static void drop(struct rota_h2 *h2, size_t from, int32_t first_id, int32_t last_id)
 {
     struct rota_h2_tx *tx = &h2->tx;
-    const struct rota_h2_stream *one = id == 0 ? NULL : rota_h2_stream_find(h2, id);
-    size_t to = one == NULL ? first_frame(h2) : (size_t)(one->head_at - tx->base), size;
+    size_t to = from, size;
 
-    if (rota_h2_tx_empty(h2))
-        return;
-    for (size_t at = to; at < tx->used; at += size) {
+    for (size_t at = from; at < tx->used; at += size) {
         struct rota_h2_head head = rota_h2_head_read(tx->bytes + at);
-        struct rota_h2_stream *stream = head.id == 0 ? NULL : rota_h2_stream_find(h2, head.id);
 
         size = ROTA_H2_HEAD_BYTES + head.length;
-        if (at >= tx->sent && is_to_go(stream, id)) {
-            if (head.type == ROTA_H2_TYPE_DATA)
-                h2->send_left += head.length;
+        if (at >= tx->sent && head.id >= first_id && head.id <= last_id) {
+            give_back(h2, &head);
             continue;
         }
         if (to < at) {
             memmove(tx->bytes + to, tx->bytes + at, size);
-            moved(h2, &head, to, stream);
+            moved(h2, &head, to, head.id == 0 ? NULL : rota_h2_stream_find(h2, head.id));
         }
         to += size;
     }
-    tx->used = to;
-    if (tx->mark > tx->base + to)
-        tx->mark = tx->base + to;
-    check_out(tx);
+    shorten(tx, to);
+}
+
+void rota_h2_tx_drop(struct rota_h2 *h2, const struct rota_h2_stream *stream)
+{
+    drop(h2, (size_t)(stream->head_at - h2->tx.base), stream->id, stream->id);
+}
+
+void rota_h2_tx_drop_unsent(struct rota_h2 *h2)
+{
+    int32_t id = rota_h2_tx_empty(h2) ? 0 : first_unsent(h2);
+
+    if (id != 0)
+        drop(h2, first_frame(h2), id, INT32_MAX);
 }
 
 bool rota_h2_tx_empty(const struct rota_h2 *h2)
