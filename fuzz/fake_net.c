@@ -201,6 +201,11 @@ size_t rota_socket_pending(const struct rota_socket *socket)
     return socket->pending;
 }
 
+size_t rota_socket_left(const struct rota_socket *socket)
+{
+    return socket->pending; /* no system here keeps any */
+}
+
 void rota_socket_close(struct rota_socket *socket)
 {
     if (socket->closing)
