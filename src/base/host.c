@@ -39,7 +39,11 @@ void rota_host_fini(struct rota_host *host)
 
 rota_err rota_host_timer_set(struct rota_host *host, struct rota_host_timer *timer, int64_t at_ns)
 {
-    return rota_heap_set(&host->timers, &timer->node, at_ns < host->now_ns ? host->now_ns : at_ns);
+    rota_err err = rota_heap_set(&host->timers, &timer->node, at_ns < host->now_ns ? host->now_ns : at_ns);
+
+    if (err == 0 && rota_heap_first(&host->timers) == &timer->node)
+        rota_host_wake(host);
+    return err;
 }
 
 void rota_host_timer_clear(struct rota_host *host, struct rota_host_timer *timer)
@@ -49,8 +53,10 @@ void rota_host_timer_clear(struct rota_host *host, struct rota_host_timer *timer
 
 void rota_host_post(struct rota_host *host, struct rota_host_task *task)
 {
-    if (task->link.next == NULL || rota_list_empty(&task->link))
-        rota_list_append(&host->tasks, &task->link);
+    if (task->link.next != NULL && !rota_list_empty(&task->link))
+        return;
+    rota_list_append(&host->tasks, &task->link);
+    rota_host_wake(host);
 }
 
 void rota_host_unpost(struct rota_host *host, struct rota_host_task *task)

@@ -33,6 +33,7 @@ struct rota_host {
     int64_t (*clock)(struct rota_host *host);     /* reads the real or virtual clock */
     int64_t (*wall_clock)(struct rota_host *host); /* ns since 1970 */
     int64_t (*cpu_clock)(struct rota_host *host);  /* ns of processors' time that the process has used */
+    void (*wake)(struct rota_host *host); /* NULL, or told outside of turns of a task or an earlier timer, which the driver may not come to see */
     uint32_t n_cpus; /* processors that the process may run on */
     struct rota_heap timers;
     struct rota_link tasks;
@@ -52,6 +53,13 @@ static inline void rota_host_enter(struct rota_host *host)
 {
     if (!host->in_turn)
         host->now_ns = host->clock(host);
+}
+
+/* Something is to be done that was not before. */
+static inline void rota_host_wake(struct rota_host *host)
+{
+    if (host->wake != NULL && !host->in_turn)
+        host->wake(host);
 }
 
 /* That long after now; INT64_MAX, never, where time does not go so far. */

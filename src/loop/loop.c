@@ -164,6 +164,8 @@ rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop
     }
     loop->host.bulk = rota_spares_alloc(loop->spares);
     init_handles(loop);
+    if (loop->given)
+        loop->host.wake = rota_loop_on_wake;
     *ret_loop = loop;
     return 0;
 }
@@ -308,8 +310,10 @@ bool rota_loop_is_threaded(const struct rota_loop *loop)
 
 void rota_loop_flush(struct rota_loop *loop, struct rota_flush *flush)
 {
-    if (flush->link.next == NULL || rota_list_empty(&flush->link))
-        rota_list_append(&loop->flushes, &flush->link);
+    if (flush->link.next != NULL && !rota_list_empty(&flush->link))
+        return;
+    rota_list_append(&loop->flushes, &flush->link);
+    rota_host_wake(&loop->host);
 }
 
 void rota_loop_unflush(struct rota_loop *loop, struct rota_flush *flush)

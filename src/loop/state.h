@@ -55,6 +55,7 @@ bool rota_loop_settle(struct rota_loop *loop);
 void rota_loop_on_prepare(uv_prepare_t *handle);
 void rota_loop_on_check(uv_check_t *handle);
 void rota_loop_on_timer(uv_timer_t *handle);
+void rota_loop_on_wake(struct rota_host *host); /* of a given loop */
 
 /* The body of the loop's thread and of rota_loop_run. */
 void rota_loop_run_until_stopped(struct rota_loop *loop);

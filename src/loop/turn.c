@@ -5,7 +5,8 @@
  * host.now_ns was read after it last woke, so a turn reads the clock once, and not at all when nothing of ours happened.
  * Invariants: in_turn is true exactly inside our callbacks, so that an application's own callbacks on a shared uv_loop_t
  * get the present time from rota_host_enter. Whoever sleeps has settled: work that appears after check (in a closing
- * handle's callback) starts the nudge, which keeps the next poll from sleeping.
+ * handle's callback, or on a given loop in a callback of the application's after ours, or between two turns) starts the nudge,
+ * which keeps the next poll from sleeping.
  * Elsewhere: posts (post.c), making and ending loops (loop.c).
  */
 #include "base/assert.h"
@@ -64,10 +65,8 @@ static void run_flushes(struct rota_loop *loop)
 static void arm(struct rota_loop *loop)
 {
     bool armed = uv_is_active((uv_handle_t *)&loop->timer);
-    int64_t next_ns;
+    int64_t next_ns = rota_host_next_ns(&loop->host);
 
-    rota_spares_watch(loop->spares, &loop->host);
-    next_ns = rota_host_next_ns(&loop->host);
     if (has_work(loop) || next_ns <= loop->host.now_ns) {
         nudge(loop);
         return;
@@ -84,6 +83,12 @@ static void arm(struct rota_loop *loop)
     uint64_t now_ms = uv_now(loop->uv);
     uv_timer_start(&loop->timer, rota_loop_on_timer, at_ms > now_ms ? at_ms - now_ms : 0, 0);
     loop->armed_ms = at_ms > now_ms ? at_ms : now_ms;
+}
+
+/* Loops of our own need none of it: whoever turns them looks for work first. */
+void rota_loop_on_wake(struct rota_host *host)
+{
+    arm(ROTA_CONTAINER(host, struct rota_loop, host));
 }
 
 bool rota_loop_settle(struct rota_loop *loop)
@@ -117,6 +122,7 @@ void rota_loop_on_prepare(uv_prepare_t *handle)
     atomic_store_explicit(&loop->owner, rota_loop_thread_mark(), memory_order_relaxed);
     uv_idle_stop(&loop->nudge);
     progress = rota_loop_settle(loop) || progress;
+    rota_spares_watch(loop->spares, &loop->host);
     arm(loop);
     if (loop->one_turn && progress)
         nudge(loop);
@@ -224,6 +230,7 @@ int rota_loop_timeout_ms(struct rota_loop *loop)
     settle_outside(loop);
     uv_update_time(loop->uv);
     uv_idle_stop(&loop->nudge);
+    rota_spares_watch(loop->spares, &loop->host);
     arm(loop);
     /* Held, because libuv says 0 when nothing is open, and our timer alone counts for nothing. */
     rota_loop_hold(loop);
