@@ -212,7 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 
     s = (struct session){.script = {.at = data, .end = data + size_bytes}};
     fake_net_init(&s.loop);
-    ROTA_ASSERT(rota_net_dialer_init(&s.dialer, &s.loop, &s.loop.alloc) == 0);
+    ROTA_ASSERT(rota_net_dialer_init(&s.dialer, &s.loop, &s.loop.alloc, NULL) == 0);
     s.dialer.insecure = true;
     if (open_channel(&s)) {
         fake_net_run(&s.loop);

@@ -245,7 +245,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 
     s = (struct session){.script = {.at = data, .end = data + size_bytes, .server = true}};
     fake_net_init(&s.loop);
-    ROTA_ASSERT(rota_net_acceptor_init(&s.acceptor, &s.loop, &s.loop.alloc) == 0);
+    ROTA_ASSERT(rota_net_acceptor_init(&s.acceptor, &s.loop, &s.loop.alloc, NULL) == 0);
     s.acceptor.insecure = true;
     if (open_server(&s)) {
         fake_net_run(&s.loop);

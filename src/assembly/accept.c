@@ -105,7 +105,7 @@ static rota_err start_listening(struct rota_acceptor *acceptor, const struct rot
 {
     struct rota_net_acceptor *a = ROTA_CONTAINER(acceptor, struct rota_net_acceptor, acceptor);
     struct rota_listener *listener = rota_alloc_zero(a->alloc, 1, sizeof(*listener));
-    struct rota_socket_rules rules = {.local_only = a->tls == NULL && !a->insecure, .share_port = limits->share_port,
+    struct rota_socket_rules rules = {.local_only = a->tls == NULL && !a->insecure, .share_port = limits->share_port, .log = a->out.log,
                                       .user_timeout_ms = user_timeout_ms(limits)};
     rota_err err;
 
@@ -129,10 +129,10 @@ static void stop_listening(struct rota_listener *listener)
 
 static const struct rota_acceptor_class acceptor_class = {.listen = start_listening, .close = stop_listening};
 
-rota_err rota_net_acceptor_init(struct rota_net_acceptor *acceptor, struct rota_loop *loop, const struct rota_alloc *alloc)
+rota_err rota_net_acceptor_init(struct rota_net_acceptor *acceptor, struct rota_loop *loop, const struct rota_alloc *alloc, const struct rota_log *log)
 {
     *acceptor = (struct rota_net_acceptor){.acceptor.class = &acceptor_class, .loop = loop, .alloc = alloc};
-    return rota_out_buffer_init(&acceptor->out, alloc);
+    return rota_out_buffer_init(&acceptor->out, alloc, log);
 }
 
 void rota_net_acceptor_fini(struct rota_net_acceptor *acceptor)

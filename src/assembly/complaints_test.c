@@ -54,9 +54,8 @@ static int connect_to(const char *bound)
     return fd;
 }
 
-static void the_log_says_why(void **unused)
+static void the_log_says_why(bool servers_own)
 {
-    (void)unused;
     for (size_t i = 0; i < ROTA_COUNT(cases); i++) {
         struct heard heard = {0};
         const struct rota_log log = {.write = hear, .ctx = &heard};
@@ -67,7 +66,7 @@ static void the_log_says_why(void **unused)
         int fd;
 
         print_message("  %s\n", cases[i].rule);
-        loop_options.log = &log;
+        *(servers_own ? &options.log : &loop_options.log) = &log;
         assert_int_equal(rota_loop_new(&loop_options, &loop), 0);
         options.handshake_timeout_ms = 50;
         test_server_open(&s, loop, "127.0.0.1:0", &options);
@@ -83,6 +82,18 @@ static void the_log_says_why(void **unused)
         assert_int_equal(heard.n, 1);
         rota_loop_free(loop);
     }
+}
+
+static void the_loops_log_says_why(void **unused)
+{
+    (void)unused;
+    the_log_says_why(false);
+}
+
+static void the_servers_own_log_does(void **unused)
+{
+    (void)unused;
+    the_log_says_why(true);
 }
 
 /* --- Over and over --- */
@@ -131,7 +142,8 @@ static void what_clients_repeat_is_told_once_a_second(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_log_says_why),
+        cmocka_unit_test(the_loops_log_says_why),
+        cmocka_unit_test(the_servers_own_log_does),
         cmocka_unit_test(what_clients_repeat_is_told_once_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

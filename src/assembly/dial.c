@@ -51,10 +51,10 @@ static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *dial, c
 
 static const struct rota_dialer_class dialer_class = {.dial = dial};
 
-rota_err rota_net_dialer_init(struct rota_net_dialer *dialer, struct rota_loop *loop, const struct rota_alloc *alloc)
+rota_err rota_net_dialer_init(struct rota_net_dialer *dialer, struct rota_loop *loop, const struct rota_alloc *alloc, const struct rota_log *log)
 {
     *dialer = (struct rota_net_dialer){.dialer.class = &dialer_class, .loop = loop, .alloc = alloc};
-    return rota_out_buffer_init(&dialer->out, alloc);
+    return rota_out_buffer_init(&dialer->out, alloc, log);
 }
 
 void rota_net_dialer_fini(struct rota_net_dialer *dialer)

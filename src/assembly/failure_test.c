@@ -141,6 +141,13 @@ static void a_server_that_dies_is_named(void **unused)
     rota_channel_free(channel);
 }
 
+/* What the channel's own log hears of its connections. */
+static void hear(void *ctx, enum rota_log_level level, const char *area, const char *text)
+{
+    if (level == ROTA_LOG_WARN && strcmp(area, "net") == 0)
+        snprintf(ctx, 300, "%s", text);
+}
+
 struct broken {
     struct rota_channel *channel;
     struct rota_status status;
@@ -163,13 +170,16 @@ static void a_connection_that_failed_is_ready_no_more(void **unused)
 {
     static const char settings[] = "\0\0\0\4\0\0\0\0", data_of_stream_0[] = "\0\0\0\0\0\0\0\0";
     struct rota_slice text = ROTA_SLICE("a");
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    char address[40], heard[300] = "";
+    const struct rota_log log = {.write = hear, .ctx = heard};
     struct broken broken = {0};
-    char address[40];
     int fd = bare_port(true, address, sizeof(address)), peer = -1;
 
     (void)unused;
     assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
-    broken.channel = test_channel(loop, address, NULL);
+    options.log = &log;
+    broken.channel = test_channel(loop, address, &options);
     assert_int_equal(rota_unary_start(broken.channel, &test_echo, NULL, &text, on_broken, &broken, NULL), 0);
     while (peer < 0) {
         assert_int_equal(rota_loop_turn(loop), 0);
@@ -184,6 +194,7 @@ static void a_connection_that_failed_is_ready_no_more(void **unused)
     assert_int_equal(broken.status.code, ROTA_UNAVAILABLE);
     assert_non_null(strstr(broken.status.message, address));
     assert_int_not_equal(broken.then, ROTA_CONN_READY);
+    assert_non_null(strstr(heard, address));
     close(peer);
     rota_channel_free(broken.channel);
     close(fd);

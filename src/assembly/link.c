@@ -356,13 +356,13 @@ static void on_closed(void *owner, rota_err err, const char *detail)
     rota_net_link_free(link);
 }
 
-rota_err rota_out_buffer_init(struct rota_out_buffer *out, const struct rota_alloc *alloc)
+rota_err rota_out_buffer_init(struct rota_out_buffer *out, const struct rota_alloc *alloc, const struct rota_log *log)
 {
     uint8_t *data = rota_alloc_get(alloc, ROTA_OUT_BUFFER_BYTES);
 
     if (data == NULL)
         return ROTA_ENOMEM;
-    *out = (struct rota_out_buffer){.alloc = alloc, .data = data};
+    *out = (struct rota_out_buffer){.alloc = alloc, .log = log, .data = data};
     rota_buffer_init(&out->cipher, alloc, 0);
     return 0;
 }
@@ -404,7 +404,7 @@ struct rota_net_link *rota_net_link_new(struct rota_loop *loop, const struct rot
     link->conn.class = &rota_net_conn_class;
     link->loop = loop;
     link->host = rota_loop_host(loop);
-    link->log = link->host->log;
+    link->log = out->log;
     link->alloc = alloc;
     link->out = out;
     link->flush.run = on_flush;

@@ -90,7 +90,7 @@ static rota_err attach(const char *target, const struct rota_channel_options *op
     a->owns_loop = owns_loop;
     a->policies = rota_builtin_join(alloc, (const void *const *)options->policies, (const void *const *)rota_builtin_policies);
     a->resolvers = rota_builtin_join(alloc, (const void *const *)options->resolvers, (const void *const *)rota_builtin_resolvers);
-    if (a->policies == NULL || a->resolvers == NULL || rota_net_dialer_init(&a->dialer, loop, alloc) < 0)
+    if (a->policies == NULL || a->resolvers == NULL || rota_net_dialer_init(&a->dialer, loop, alloc, log) < 0)
         err = rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     else if (options->tls != NULL)
         err = rota_tls_config_new(options->tls, false, alloc, log, &a->dialer.tls, info);

@@ -33,6 +33,7 @@ static rota_err attach(const struct rota_server_options *options, struct attachm
 {
     struct rota_host *host = rota_loop_host(options->loop);
     const struct rota_alloc *alloc = options->alloc != NULL ? options->alloc : host->alloc;
+    const struct rota_log *log = options->log != NULL ? options->log : host->log;
     struct attachments *a = rota_alloc_zero(alloc, 1, sizeof(*a));
     rota_err err = 0;
 
@@ -40,10 +41,10 @@ static rota_err attach(const struct rota_server_options *options, struct attachm
         return rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a server");
     a->alloc = alloc;
     a->loop = options->loop;
-    if (rota_net_acceptor_init(&a->acceptor, options->loop, alloc) < 0)
+    if (rota_net_acceptor_init(&a->acceptor, options->loop, alloc, log) < 0)
         err = rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a server");
     else if (options->tls != NULL)
-        err = rota_tls_config_new(options->tls, true, alloc, options->log != NULL ? options->log : host->log, &a->acceptor.tls, info);
+        err = rota_tls_config_new(options->tls, true, alloc, log, &a->acceptor.tls, info);
     if (err < 0)
         detach(a);
     else

@@ -188,11 +188,12 @@ static bool is_shortage(int code)
 
 static void pause_accepting(struct rota_listen *l, int code)
 {
+    const struct rota_log *log = l->rules.log != NULL ? l->rules.log : l->host->log;
     char text[128];
 
     if (!l->failing) {
         rota_errno_text(code, text, sizeof(text));
-        rota_log_write(l->host->log, ROTA_LOG_WARN, "net", "%s: %s; new connections wait until %s", l->text, text,
+        rota_log_write(log, ROTA_LOG_WARN, "net", "%s: %s; new connections wait until %s", l->text, text,
                        is_shortage(code) ? "there are some again" : "accepting them works again");
     }
     l->failing = true;

@@ -8,6 +8,7 @@
 
 #include <rota/endpoint.h>
 #include <rota/err.h>
+#include <rota/log.h>
 #include <rota/slice.h>
 
 struct rota_loop;
@@ -20,6 +21,7 @@ struct rota_socket_rules {
     bool local_only; /* loopback and unix addresses; others are refused with a sentence that says how plaintext is asked for */
     bool share_port; /* listening: SO_REUSEPORT */
     uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT (gRFC A18); 0: the system's */
+    const struct rota_log *log; /* listening: where it is told that descriptors are short; NULL: the loop's */
 };
 
 struct rota_socket_events {
