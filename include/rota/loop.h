@@ -1,6 +1,7 @@
 /* rota/loop.h - the event loop that channels, servers and registrars live on.
  *
- * Threading: a loop belongs to the thread that runs it, with all that was opened on it; only rota_loop_post,
+ * Threading: a loop belongs to the thread that runs it (before that, to the one that first opens something on it or makes a blocking call,
+ * whichever made it), with all that was opened on it; only rota_loop_post,
  * rota_loop_stop and the blocking calls of a loop-thread channel may be used from other threads.
  * Four ways to run one: rota_loop_run; blocking calls, which turn it until they are done; a file descriptor and a
  * timeout inside another event loop; rota_loop_thread_new, which runs it on a thread of its own.
@@ -44,7 +45,8 @@ ROTA_API void rota_loop_free(struct rota_loop *loop);
 /* Turns until rota_loop_stop, or until nothing is open on the loop. ROTA_ESTATE: it runs elsewhere. */
 ROTA_API rota_err rota_loop_run(struct rota_loop *loop);
 
-/* Ends rota_loop_run after the present turn; when it is not running, the next one returns at once. Any thread. */
+/* Ends rota_loop_run after the present turn; when it is not running, the next one returns at once. Any thread. Does nothing to a loop of
+ * rota_loop_thread_new, which runs until rota_loop_free. */
 ROTA_API void rota_loop_stop(struct rota_loop *loop);
 
 /* For another event loop: poll the fd for reading, at most timeout_ms long (-1: for ever), then call turn, which never blocks.

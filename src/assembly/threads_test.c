@@ -406,6 +406,29 @@ static void close_may_come_from_any_thread_on_a_shared_loop(void **unused)
     rota_loop_free(shared.loop);
 }
 
+static void *use_the_loop(void *loop)
+{
+    struct rota_channel *channel = test_channel(loop, at.s.bound, NULL);
+    bool echoes = test_echoes(channel, "abc");
+
+    rota_channel_free(channel);
+    return echoes ? loop : NULL;
+}
+
+static void a_loop_may_be_made_by_another_thread(void **unused)
+{
+    struct rota_loop *loop;
+    pthread_t thread;
+    void *echoes;
+
+    (void)unused;
+    assert_int_equal(rota_loop_new(NULL, &loop), 0);
+    assert_int_equal(pthread_create(&thread, NULL, use_the_loop, loop), 0);
+    pthread_join(thread, &echoes);
+    assert_non_null(echoes);
+    rota_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +441,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(free_ends_calls_of_other_threads, setup, teardown),
         cmocka_unit_test_setup_teardown(close_reports_once_from_anywhere, setup, teardown),
         cmocka_unit_test_setup_teardown(close_may_come_from_any_thread_on_a_shared_loop, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_loop_may_be_made_by_another_thread, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,7 +155,7 @@ rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop
     atomic_init(&loop->posts, NULL);
     atomic_init(&loop->stop, false);
     atomic_init(&loop->n_waking, 0);
-    atomic_init(&loop->owner, rota_loop_thread_mark());
+    atomic_init(&loop->owner, 0);
     loop->read_buffer = rota_alloc_get(alloc, ROTA_LOOP_READ_BYTES);
     loop->spares = rota_spares_new(alloc);
     if (loop->read_buffer == NULL || loop->spares == NULL || (err = open_uv(loop, full.uv_loop)) < 0) {
@@ -207,7 +207,6 @@ rota_err rota_loop_thread_new(const struct rota_loop_options *options, struct ro
     if (err < 0)
         return err;
     loop->threaded = true;
-    atomic_store_explicit(&loop->owner, 0, memory_order_relaxed);
     fill_blocked(&blocked);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     code = pthread_create(&loop->thread, NULL, thread_main, loop);
@@ -230,6 +229,14 @@ static void close_handles(struct rota_loop *loop)
     uv_close((uv_handle_t *)&loop->async, handle_closed);
 }
 
+static void stop(struct rota_loop *loop)
+{
+    atomic_fetch_add_explicit(&loop->n_waking, 1, memory_order_relaxed);
+    atomic_store_explicit(&loop->stop, true, memory_order_release);
+    uv_async_send(&loop->async);
+    atomic_fetch_sub_explicit(&loop->n_waking, 1, memory_order_release);
+}
+
 void rota_loop_free(struct rota_loop *loop)
 {
     int code;
@@ -237,7 +244,7 @@ void rota_loop_free(struct rota_loop *loop)
     if (loop == NULL)
         return;
     if (loop->threaded) {
-        rota_loop_stop(loop);
+        stop(loop);
         pthread_join(loop->thread, NULL);
     }
     while (atomic_load_explicit(&loop->n_waking, memory_order_acquire) > 0)
@@ -256,12 +263,11 @@ void rota_loop_free(struct rota_loop *loop)
     free_loop(loop);
 }
 
+/* A loop's own thread goes on: who waits for it could not know that it has gone. */
 void rota_loop_stop(struct rota_loop *loop)
 {
-    atomic_fetch_add_explicit(&loop->n_waking, 1, memory_order_relaxed);
-    atomic_store_explicit(&loop->stop, true, memory_order_release);
-    uv_async_send(&loop->async);
-    atomic_fetch_sub_explicit(&loop->n_waking, 1, memory_order_release);
+    if (!loop->threaded)
+        stop(loop);
 }
 
 void rota_loop_hold(struct rota_loop *loop)
@@ -298,9 +304,13 @@ int64_t rota_loop_now_ns(struct rota_loop *loop)
     return loop->host.now_ns;
 }
 
-bool rota_loop_is_mine(const struct rota_loop *loop)
+bool rota_loop_is_mine(struct rota_loop *loop)
 {
-    return atomic_load_explicit(&loop->owner, memory_order_relaxed) == rota_loop_thread_mark();
+    uintptr_t owner = atomic_load_explicit(&loop->owner, memory_order_relaxed), mine = rota_loop_thread_mark();
+
+    if (owner == 0 && !loop->threaded && atomic_compare_exchange_strong_explicit(&loop->owner, &owner, mine, memory_order_relaxed, memory_order_relaxed))
+        return true;
+    return owner == mine;
 }
 
 bool rota_loop_is_threaded(const struct rota_loop *loop)

@@ -33,8 +33,9 @@ uint8_t *rota_loop_read_buffer(struct rota_loop *loop);
 void rota_loop_hold(struct rota_loop *loop);
 void rota_loop_release(struct rota_loop *loop);
 
-/* Whether the caller is on the thread that runs (or, before any run, made) the loop; whether the loop has a thread of its own. */
-bool rota_loop_is_mine(const struct rota_loop *loop);
+/* Whether the caller is on the thread that runs the loop, or may be: the first to ask, before any run, of a loop that has no thread of its own
+ * owns it until another thread runs it. Whether it has one. */
+bool rota_loop_is_mine(struct rota_loop *loop);
 bool rota_loop_is_threaded(const struct rota_loop *loop);
 
 /* One blocking turn, for blocking calls on the caller's own loop: returns when anything has happened. Aborts inside a

@@ -38,7 +38,7 @@ struct rota_loop {
     _Atomic(struct rota_loop_post *) posts; /* newest first */
     atomic_bool stop;
     atomic_uint n_waking; /* threads inside rota_loop_post or rota_loop_stop, which still touch the loop */
-    atomic_uintptr_t owner; /* rota_loop_thread_mark of the thread that runs or made the loop; 0: not started yet */
+    atomic_uintptr_t owner; /* rota_loop_thread_mark of the thread that ran the loop last, or before that used it first; 0: none yet */
     atomic_bool threaded; /* atomic so that nothing is read ahead of it that belongs to the loop's thread */
     pthread_t thread;
 };

@@ -134,6 +134,41 @@ static void stop_ends_run_from_another_thread(void **state)
     loop_fixture_fini(&f);
 }
 
+/* --- Whose it is --- */
+
+static void *ask(void *arg)
+{
+    return rota_loop_is_mine(arg) ? arg : NULL;
+}
+
+static bool is_anothers(struct rota_loop *loop)
+{
+    void *answer;
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, ask, loop), 0);
+    pthread_join(thread, &answer);
+    return answer != NULL;
+}
+
+static void a_loop_belongs_to_who_uses_it_first(void **state)
+{
+    struct rota_loop *loop;
+
+    (void)state;
+    assert_int_equal(rota_loop_new(NULL, &loop), 0);
+    assert_true(is_anothers(loop));
+    assert_int_equal(rota_loop_turn(loop), 0);
+    assert_true(rota_loop_is_mine(loop));
+    assert_false(is_anothers(loop));
+    rota_loop_free(loop);
+
+    assert_int_equal(rota_loop_new(NULL, &loop), 0);
+    assert_true(rota_loop_is_mine(loop));
+    assert_false(is_anothers(loop));
+    rota_loop_free(loop);
+}
+
 /* --- A thread of its own --- */
 
 struct errand {
@@ -174,6 +209,7 @@ static void loop_runs_on_its_own_thread(void **state)
     assert_false(rota_loop_is_mine(errand.loop));
     assert_int_equal(rota_loop_run(errand.loop), ROTA_ESTATE);
     assert_int_equal(rota_loop_turn(errand.loop), ROTA_ESTATE);
+    rota_loop_stop(errand.loop); /* is not for these */
     errand.post.arg = &errand;
     rota_loop_post(errand.loop, &errand.post);
     pthread_mutex_lock(&errand.lock);
@@ -243,6 +279,7 @@ int main(void)
         cmocka_unit_test(posts_of_a_thread_run_in_their_order),
         cmocka_unit_test(posts_made_before_free_run),
         cmocka_unit_test(stop_ends_run_from_another_thread),
+        cmocka_unit_test(a_loop_belongs_to_who_uses_it_first),
         cmocka_unit_test(loop_runs_on_its_own_thread),
         cmocka_unit_test(thread_blocks_all_but_its_own_faults),
         cmocka_unit_test(thread_cannot_be_given_a_uv_loop),
