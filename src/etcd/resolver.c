@@ -1,7 +1,7 @@
 /* resolver.c - the resolver for etcd: targets: publishes the servers of a service, and the service config that stands beside them.
  *
  * The config's key (where.h) is followed like the servers' prefix, over the same client. The first list waits until it is known whether there
- * is a config, since that names the policy; an etcd that does not let us read the key counts as one without.
+ * is a config, since that names the policy, but no longer than CONFIG_WAIT_NS; an etcd that does not let us read the key counts as one without.
  * Invariants: the state lives until the client channel has reported closed, for which the sink is held.
  */
 #include "etcd/etcd.h"
@@ -15,6 +15,8 @@
 #include "resolver/sink.h"
 #include <stdio.h>
 
+#define CONFIG_WAIT_NS INT64_C(5000000000)
+
 struct resolver {
     struct rota_resolver_sink *sink;
     struct rota_loop *loop;
@@ -26,7 +28,8 @@ struct resolver {
     struct rota_etcd_roster roster;
     struct rota_etcd_config_key config;
     struct rota_etcd_follower servers, configs;
-    bool wants_config, config_known; /* also: that there is none to be had */
+    struct rota_host_timer config_timer; /* the servers are known, the config is not */
+    bool wants_config, config_known; /* also: that there is none to be had, or not in time */
 };
 
 /* --- Publishing --- */
@@ -35,6 +38,16 @@ struct resolver {
 static rota_err taken(const struct resolver *r)
 {
     return r->sink->lost ? ROTA_ENOMEM : 0;
+}
+
+/* Without memory for the timer it is not waited for. */
+static bool waits_for_config(struct resolver *r)
+{
+    struct rota_host *host = r->sink->host;
+
+    if (!r->wants_config || r->config_known)
+        return false;
+    return rota_host_timer_is_set(&r->config_timer) || rota_host_timer_set(host, &r->config_timer, host->now_ns + CONFIG_WAIT_NS) == 0;
 }
 
 static rota_err publish_servers(void *owner)
@@ -47,7 +60,7 @@ static rota_err publish_servers(void *owner)
     const struct rota_endpoint **endpoints;
     size_t count;
 
-    if (!r->servers.watch.listed || (r->wants_config && !r->config_known))
+    if (!r->servers.watch.listed || waits_for_config(r))
         return 0;
     endpoints = rota_etcd_roster_endpoints(&r->roster, &count);
     if (endpoints == NULL)
@@ -70,7 +83,17 @@ static void know_config(struct resolver *r)
     if (r->config_known)
         return;
     r->config_known = true;
+    rota_host_timer_clear(r->sink->host, &r->config_timer);
     rota_etcd_follower_publish(&r->servers);
+}
+
+static void on_config_timer(struct rota_host_timer *timer, int64_t now_ns)
+{
+    struct resolver *r = ROTA_CONTAINER(timer, struct resolver, config_timer);
+
+    (void)now_ns;
+    rota_log_write(r->log, ROTA_LOG_WARN, "etcd", "%s: the service config is still not known; goes on without", r->where.config_key);
+    know_config(r);
 }
 
 static rota_err publish_config(void *owner)
@@ -92,7 +115,7 @@ static rota_err publish_config(void *owner)
     return r->config.changed ? ROTA_ENOMEM : 0;
 }
 
-/* The servers' own follower tells of an etcd that cannot be reached. */
+/* The servers' own follower tells of an etcd that cannot be reached, and what was wrong for a moment must not cost the first calls their policy. */
 static void on_config_error(void *owner, const struct rota_status *why)
 {
     struct resolver *r = owner;
@@ -100,8 +123,9 @@ static void on_config_error(void *owner, const struct rota_status *why)
 
     rota_log_write(r->log, forbidden ? ROTA_LOG_INFO : ROTA_LOG_WARN, "etcd", "%s: the service config cannot be read%s: %s", r->where.config_key,
         forbidden ? ", so there is none" : "", why->message);
-    if (forbidden)
-        rota_etcd_follower_stop(&r->configs);
+    if (!forbidden)
+        return;
+    rota_etcd_follower_stop(&r->configs);
     know_config(r);
 }
 
@@ -183,6 +207,7 @@ static void stop(void *state)
 {
     struct resolver *r = state;
 
+    rota_host_timer_clear(r->sink->host, &r->config_timer);
     rota_etcd_follower_stop(&r->servers);
     rota_etcd_follower_stop(&r->configs);
     rota_resolver_sink_hold(r->sink);
@@ -197,6 +222,7 @@ static rota_err start(void *state, const struct rota_target *target, struct rota
     rota_err err;
 
     *r = (struct resolver){.sink = sink, .loop = loop, .alloc = rota_resolver_sink_alloc(sink), .log = rota_resolver_sink_log(sink)};
+    r->config_timer.fire = on_config_timer;
     err = prepare(r, target, &info);
     if (err < 0 && info.text[0] != '\0') {
         rota_status_set(&why, ROTA_UNAVAILABLE, "%s", info.text);
