@@ -160,7 +160,7 @@ ROTA_API const char *rota_lb_config_name(const struct rota_lb_config *config);
  * init's own error. */
 ROTA_API ROTA_MUST_USE rota_err rota_lb_child_new(struct rota_lb_cmds *cmds, const struct rota_lb_config *config, void *tag, struct rota_lb_child **ret_child);
 ROTA_API void rota_lb_child_free(struct rota_lb_cmds *cmds, struct rota_lb_child *child); /* no on_child afterwards; NULL is fine */
-/* The child's on_endpoints runs later; should it fail, the channel asks for re-resolution. ROTA_ENOMEM: nothing was handed on. */
+/* The child's on_endpoints runs later; should it fail, the channel asks for re-resolution, and for want of memory it runs again each second. ROTA_ENOMEM: nothing was handed on. */
 ROTA_API ROTA_MUST_USE rota_err rota_lb_child_endpoints(struct rota_lb_cmds *cmds, struct rota_lb_child *child,
                                                         const struct rota_endpoint *const *endpoints, size_t count);
 /* From now on no wish for re-resolution of the child, or of any below it, is passed on. */

@@ -96,6 +96,61 @@ static void the_same_list_again_mends_it(void **unused)
         }
 }
 
+/* What lacks memory after the list was taken over is tried again without another one. */
+static void what_lacks_memory_later_comes_by_itself(void **unused)
+{
+    (void)unused;
+    for (size_t life = 0; rota_test_lb_configs[life] != NULL; life++)
+        for (uint64_t n = 1; n < 20; n++) {
+            struct rota_leak_alloc memory;
+            struct rota_fake_lb *f = test_malloc(sizeof(*f));
+            rota_leak_alloc_init(&memory);
+            assert_int_equal(rota_fake_lb_init(f, &memory.alloc, rota_test_policies, rota_test_lb_configs[life], 1), 0);
+            f->quiet = true;
+            assert_true(try_list(f, "a"));
+            rota_leak_alloc_fail_nth(&memory, n);
+            bring_up(f);
+            move_all(f, ROTA_CONN_IDLE);
+            bring_up(f);
+            rota_fake_lb_fini(f);
+            rota_leak_alloc_fini(&memory);
+            test_free(f);
+        }
+}
+
+static const struct later_case {
+    const char *rule, *config, *list, *script;
+} laters[] = {
+    {"a level that is opened", "[{\"priority\":{\"priorities\":[\"0\",\"1\"],\"children\":{\"0\":{\"config\":[{\"round_robin\":{}}]},"
+        "\"1\":{\"config\":[{\"round_robin\":{}}]}}}}]", "a@priority:0,b@priority:1", "a=F"},
+    {"an address whose turn comes", "[{\"pick_first\":{}}]", "a,b", "a=F"},
+    {"an address whose turn comes in time", "[{\"pick_first\":{}}]", "a,b", "+250 a=F"},
+    {"the only address, which was lost", "[{\"pick_first\":{}}]", "b", "b=R b=I pick"},
+};
+
+static void so_do_those_whose_turn_comes(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(laters); i++)
+        for (uint64_t n = 1; n < 12; n++) {
+            struct rota_leak_alloc memory;
+            struct rota_fake_lb *f = test_malloc(sizeof(*f));
+            const struct rota_fake_conn *b;
+            rota_leak_alloc_init(&memory);
+            assert_int_equal(rota_fake_lb_init(f, &memory.alloc, rota_test_policies, laters[i].config, 1), 0);
+            assert_true(try_list(f, laters[i].list));
+            rota_leak_alloc_fail_nth(&memory, n);
+            rota_fake_lb_play(f, laters[i].script);
+            rota_fake_lb_play(f, "+3000");
+            b = rota_map_get(&f->conns, ROTA_SLICE("b"));
+            if (b == NULL || !b->wanted)
+                fail_msg("%s: allocation %u is missed for ever", laters[i].rule, (unsigned)n);
+            rota_fake_lb_fini(f);
+            rota_leak_alloc_fini(&memory);
+            test_free(f);
+        }
+}
+
 /* --- Ten thousand endpoints --- */
 
 enum { MANY = 10000 };
@@ -187,6 +242,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(out_of_memory_is_survived),
         cmocka_unit_test(the_same_list_again_mends_it),
+        cmocka_unit_test(what_lacks_memory_later_comes_by_itself),
+        cmocka_unit_test(so_do_those_whose_turn_comes),
         cmocka_unit_test(a_change_costs_what_changed),
     };
 

@@ -96,9 +96,9 @@ struct rota_lb_tree {
     struct rota_heap wakes;   /* every node that has on_timer, always, so that setting a time cannot fail */
     int64_t now_ns;
     int64_t told_wake_ns; /* to the owner */
+    int64_t feed_ns;      /* when nodes that keep a list they lacked the memory for get it again; INT64_MAX: there are none */
     rota_err failure;     /* the first of this run */
     bool running;
-    bool starved; /* some node keeps a list it lacked the memory for */
     bool root_updated, want_reresolve;
     struct rota_status pick_why; /* of a pick that set something going */
 };

@@ -6,7 +6,7 @@
  * only, so a pass may run in it; that of having no addresses is over with the next list. An address gets its subchannel when its turn comes.
  *
  * Invariants: in READY only the selected address has a subchannel; `passing` implies CONNECTING or TRANSIENT_FAILURE; the
- * timer is set only while an address is left to try. Under a petiole policy the list is one endpoint.
+ * timer is set only while an address is left to try, or after a pass one lacks the memory for a subchannel. Under a petiole policy the list is one endpoint.
  * Elsewhere: the order of addresses (address_order.c), backoff (the channel's subchannel).
  */
 #include "lb/pick_first.h"
@@ -40,6 +40,7 @@ struct pick_first {
     struct rota_status *reason; /* of the failures so far that are not told yet; NULL: none, or no memory for it */
 };
 
+#define FEED_AGAIN_NS INT64_C(1000000000)
 #define TO(state) (1u << ROTA_CONN_##state)
 
 static const char *const state_names[] = {"IDLE", "CONNECTING", "READY", "TRANSIENT_FAILURE"};
@@ -133,20 +134,6 @@ static void select_address(struct pick_first *pf, struct address *winner, struct
     move_to(pf, ROTA_CONN_READY, NULL, cmds);
 }
 
-/* Every address has failed: say so, and keep all of them reconnecting. */
-static void end_pass(struct pick_first *pf, const struct rota_status *why, struct rota_lb_cmds *cmds)
-{
-    stop_pass(pf, cmds);
-    /* Where all were in backoff before, what was said of them holds. */
-    if (why != NULL || pf->reason != NULL || pf->state != ROTA_CONN_TRANSIENT_FAILURE)
-        move_to(pf, ROTA_CONN_TRANSIENT_FAILURE, all_reasons(pf, why), cmds);
-    forget_reasons(pf);
-    rota_lb_reresolve(cmds);
-    for (struct address *a = pf->addresses; a != NULL; a = a->next)
-        if (a->subchannel != NULL)
-            rota_lb_connect(cmds, a->subchannel);
-}
-
 static void count_failure(struct pick_first *pf, struct address *a)
 {
     pf->n_failed += !a->failed;
@@ -162,6 +149,44 @@ static bool try_address(struct address *a, struct rota_lb_cmds *cmds)
     if (a->conn == ROTA_CONN_IDLE)
         rota_lb_connect(cmds, a->subchannel);
     return a->conn != ROTA_CONN_TRANSIENT_FAILURE;
+}
+
+/* A pass is over and an address did not even get a subchannel. */
+static bool is_starved(const struct pick_first *pf)
+{
+    const struct address *a = pf->addresses;
+
+    if (pf->state != ROTA_CONN_TRANSIENT_FAILURE || pf->passing)
+        return false;
+    while (a != NULL && a->subchannel != NULL)
+        a = a->next;
+    return a != NULL;
+}
+
+/* Every address has failed: say so, and keep all of them reconnecting. */
+static void end_pass(struct pick_first *pf, const struct rota_status *why, int64_t now_ns, struct rota_lb_cmds *cmds)
+{
+    stop_pass(pf, cmds);
+    /* Where all were in backoff before, what was said of them holds. */
+    if (why != NULL || pf->reason != NULL || pf->state != ROTA_CONN_TRANSIENT_FAILURE)
+        move_to(pf, ROTA_CONN_TRANSIENT_FAILURE, all_reasons(pf, why), cmds);
+    forget_reasons(pf);
+    rota_lb_reresolve(cmds);
+    for (struct address *a = pf->addresses; a != NULL; a = a->next)
+        if (a->subchannel != NULL)
+            rota_lb_connect(cmds, a->subchannel);
+    if (is_starved(pf))
+        set_timer(pf, now_ns + FEED_AGAIN_NS, cmds);
+}
+
+/* After a pass: those that did not even get a subchannel. */
+static void feed_again(struct pick_first *pf, int64_t now_ns, struct rota_lb_cmds *cmds)
+{
+    for (struct address *a = pf->addresses; a != NULL; a = a->next)
+        if (a->subchannel == NULL)
+            (void)try_address(a, cmds);
+    if (is_starved(pf))
+        set_timer(pf, now_ns + FEED_AGAIN_NS, cmds);
 }
 
 /* Gives addresses their turns up to one whose attempt runs. why: what the last one failed with; NULL: nothing has failed just now. */
@@ -183,7 +208,7 @@ static void next_turn(struct pick_first *pf, const struct rota_status *why, int6
     if (pf->newest != NULL && pf->next != NULL)
         set_timer(pf, now_ns + pf->config->attempt_delay_ns, cmds);
     if (pf->n_failed == pf->n_addresses)
-        end_pass(pf, why, cmds);
+        end_pass(pf, why, now_ns, cmds);
     else if (why != NULL)
         keep_reason(pf, why);
 }
@@ -334,18 +359,6 @@ static rota_err take_list(struct pick_first *pf, const struct rota_endpoint *con
     return err;
 }
 
-/* A pass is over and an address did not even get a subchannel. */
-static bool is_starved(const struct pick_first *pf)
-{
-    const struct address *a = pf->addresses;
-
-    if (pf->state != ROTA_CONN_TRANSIENT_FAILURE || pf->passing)
-        return false;
-    while (a != NULL && a->subchannel != NULL)
-        a = a->next;
-    return a != NULL;
-}
-
 static rota_err on_endpoints(void *state, const struct rota_endpoint *const *endpoints, size_t count, int64_t now_ns,
                              struct rota_lb_cmds *cmds)
 {
@@ -403,7 +416,7 @@ static void on_failed(struct pick_first *pf, struct address *a, const struct rot
         if (a == pf->newest)
             next_turn(pf, why, now_ns, cmds);
         else if (pf->n_failed == pf->n_addresses)
-            end_pass(pf, why, cmds);
+            end_pass(pf, why, now_ns, cmds);
         else
             keep_reason(pf, why);
         return;
@@ -447,6 +460,8 @@ static void on_timer(void *state, int64_t now_ns, struct rota_lb_cmds *cmds)
 
     if (pf->passing && pf->next != NULL)
         next_turn(pf, NULL, now_ns, cmds);
+    else if (is_starved(pf))
+        feed_again(pf, now_ns, cmds);
 }
 
 static void on_exit_idle(void *state, int64_t now_ns, struct rota_lb_cmds *cmds)

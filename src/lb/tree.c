@@ -10,6 +10,8 @@
 #include "base/assert.h"
 #include "lb/node.h"
 
+#define FEED_AGAIN_NS INT64_C(1000000000)
+
 void rota_lb_work_add(struct rota_lb_tree *tree, struct rota_lb_work *work, uint8_t todo)
 {
     if (work->todo == 0)
@@ -79,18 +81,28 @@ static void deliver_given(struct rota_lb_child *node)
     rota_lb_given_move(&given, &node->given);
     if (deliver_endpoints(node, given.endpoints, given.count) == ROTA_ENOMEM && node->given.endpoints == NULL) {
         rota_lb_given_move(&node->given, &given);
-        node->tree->starved = true;
+        if (node->tree->feed_ns == INT64_MAX)
+            node->tree->feed_ns = node->tree->now_ns + FEED_AGAIN_NS;
     }
     rota_lb_given_clear(alloc, &given);
 }
 
-/* Nodes that lacked the memory for their last list get it again with the tree's next one. */
+/* Nodes that lacked the memory for their last list get it again, with the tree's next one or in a second: lists also travel on
+ * when a call, a time or a child's end opens something, and then there is nobody to tell. */
 static void feed_again(struct rota_lb_child *node)
 {
     if (node->given.endpoints != NULL)
         rota_lb_work_add(node->tree, &node->work, ROTA_LB_NODE_ENDPOINTS);
     for (struct rota_link *link = node->children.next; link != &node->children; link = link->next)
         feed_again(ROTA_CONTAINER(link, struct rota_lb_child, link));
+}
+
+static void feed_starved(struct rota_lb_tree *tree)
+{
+    if (tree->feed_ns == INT64_MAX)
+        return;
+    tree->feed_ns = INT64_MAX;
+    feed_again(tree->root);
 }
 
 static void deliver_exit_idle(struct rota_lb_child *node)
@@ -169,7 +181,7 @@ static int64_t next_wake_ns(const struct rota_lb_tree *tree)
 {
     const struct rota_heap_node *first = rota_heap_first(&tree->wakes);
 
-    return first == NULL ? INT64_MAX : first->key;
+    return first == NULL || first->key > tree->feed_ns ? tree->feed_ns : first->key;
 }
 
 /* What the owner is told once a run. True when it was told something, which may have brought new events. */
@@ -217,7 +229,7 @@ rota_err rota_lb_tree_new(const struct rota_lb_env *env, const struct rota_lb_co
     tree->env = env;
     tree->owner_class = owner_class;
     tree->owner = owner;
-    tree->told_wake_ns = INT64_MAX;
+    tree->told_wake_ns = tree->feed_ns = INT64_MAX;
     rota_list_init(&tree->work);
     rota_list_init(&tree->zombies);
     rota_heap_init(&tree->wakes, env->alloc);
@@ -258,10 +270,7 @@ rota_err rota_lb_tree_endpoints(struct rota_lb_tree *tree, const struct rota_end
     tree->failure = 0;
     tree->running = true;
     err = deliver_endpoints(tree->root, endpoints, count);
-    if (tree->starved) {
-        tree->starved = false;
-        feed_again(tree->root);
-    }
+    feed_starved(tree);
     rota_lb_tree_run(tree);
     return tree->failure < 0 ? tree->failure : err;
 }
@@ -350,6 +359,8 @@ void rota_lb_tree_timer(struct rota_lb_tree *tree, int64_t now_ns)
         (void)rota_heap_set(&tree->wakes, first, INT64_MAX); /* moving one cannot fail */
         rota_lb_work_add(tree, &node->work, ROTA_LB_NODE_TIMER);
     }
+    if (tree->feed_ns <= now_ns)
+        feed_starved(tree);
     if (tree->running)
         return;
     tree->now_ns = now_ns;

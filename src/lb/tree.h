@@ -69,7 +69,8 @@ void rota_lb_tree_free(struct rota_lb_tree *tree); /* puts every hold back; NULL
 /* Each of these delivers the event and everything that follows from it before it returns. Called from inside an owner function they
  * only queue: the running one delivers; of several states of one hold queued like that only the last is. */
 /* ROTA_EINVAL: the root cannot use the list; the tree has asked for re-resolution. ROTA_ENOMEM: the policies stay as they were
- * as far as they lacked memory; give the list again later. */
+ * as far as they lacked memory; give the list again later. Those below the root that lack it, now or when a call, a time or a failure opens them,
+ * try again each second by themselves. */
 rota_err rota_lb_tree_endpoints(struct rota_lb_tree *tree, const struct rota_endpoint *const *endpoints, size_t count, int64_t now_ns);
 void rota_lb_tree_resolver_error(struct rota_lb_tree *tree, const struct rota_status *why, int64_t now_ns);
 void rota_lb_tree_conn(struct rota_lb_tree *tree, struct rota_lb_subchannel *hold, enum rota_conn_state conn, const struct rota_status *why,
