@@ -219,22 +219,26 @@ static struct middle find_middle(const struct rota_petiole *p, const struct rota
     return m;
 }
 
-/* The endpoint's object is another now, though its addresses are the same. */
-static void leaf_refresh(struct rota_petiole *p, struct rota_leaf *leaf, const struct rota_endpoint *endpoint, struct rota_lb_cmds *cmds)
+/* The endpoint's object is another now, though its addresses are the same. ROTA_ENOMEM: the leaf, or at least its child, goes on with the old one. */
+static rota_err leaf_refresh(struct rota_petiole *p, struct rota_leaf *leaf, const struct rota_endpoint *endpoint, struct rota_lb_cmds *cmds)
 {
+    rota_err err = 0;
+
     if (leaf->endpoint == endpoint)
-        return;
-    if (p->hooks->take_endpoint != NULL && p->hooks->take_endpoint(p, leaf, endpoint) < 0)
-        return;
-    /* Without memory the child keeps the old object, whose addresses are as good. */
-    if (leaf->child != NULL && rota_lb_child_endpoints(cmds, leaf->child, &endpoint, 1) < 0)
-        return;
+        return 0;
+    if (p->hooks->take_endpoint != NULL)
+        err = p->hooks->take_endpoint(p, leaf, endpoint);
+    if (err == 0 && leaf->child != NULL)
+        err = rota_lb_child_endpoints(cmds, leaf->child, &endpoint, 1);
+    if (err < 0)
+        return err;
     rota_endpoint_ref(endpoint);
     rota_endpoint_unref(leaf->endpoint);
     leaf->endpoint = endpoint;
+    return 0;
 }
 
-/* The leaf for a listed endpoint; NULL when the list has had it before. */
+/* The leaf for a listed endpoint; NULL when the list has had it before. ROTA_ENOMEM: there is none, or *ret_leaf has the old endpoint. */
 static rota_err leaf_claim(struct rota_petiole *p, const struct rota_endpoint *endpoint, struct rota_lb_cmds *cmds, struct rota_leaf **ret_leaf)
 {
     uint64_t hash = rota_lb_identity_hash(endpoint, p->seed);
@@ -251,9 +255,8 @@ static rota_err leaf_claim(struct rota_petiole *p, const struct rota_endpoint *e
     }
     leaf->unmatched = leaf->is_retired = false;
     rota_list_remove(&leaf->retired);
-    leaf_refresh(p, leaf, endpoint, cmds);
     *ret_leaf = leaf;
-    return 0;
+    return leaf_refresh(p, leaf, endpoint, cmds);
 }
 
 static rota_err fill_middle(struct rota_petiole *p, const struct rota_endpoint *const *endpoints, struct middle m, struct rota_listed *fresh,

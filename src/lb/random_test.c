@@ -2,6 +2,9 @@
 #include "base/assert.h"
 #include "rows_fixture.h"
 #include "testing/cmocka.h"
+#include "testing/lb_policies.h"
+#include "testing/leak_alloc.h"
+#include "testing/script_rng.h"
 
 #define RANDOM "[{\"random\":{}}]"
 
@@ -23,9 +26,37 @@ static void follows_the_rules(void **unused)
     lb_rows_check(rows, ROTA_COUNT(rows));
 }
 
+/* The list is refused, or the weight counts; dice at 0 draw the heaviest. */
+static void a_weight_is_not_lost_for_want_of_memory(void **unused)
+{
+    static const uint64_t zeros[64];
+
+    (void)unused;
+    for (uint64_t n = 1; n < 12; n++) {
+        struct rota_leak_alloc memory;
+        struct rota_rng dice;
+        struct rota_fake_lb *f = test_malloc(sizeof(*f));
+        rota_leak_alloc_init(&memory);
+        rota_script_rng_init(&dice, zeros, ROTA_COUNT(zeros));
+        assert_int_equal(rota_fake_lb_init(f, &memory.alloc, rota_test_policies, RANDOM, 1), 0);
+        f->env.rng = &dice;
+        rota_fake_lb_play(f, "list=a*5,b*100 a=R b=R");
+        rota_leak_alloc_fail_nth(&memory, n);
+        if (rota_fake_lb_list(f, "a*500,b*100") < 0)
+            assert_int_equal(rota_fake_lb_list(f, "a*500,b*100"), 0);
+        rota_fake_lb_expect(f, "the new weight", "pick", "pick:a");
+        rota_fake_lb_fini(f);
+        rota_leak_alloc_fini(&memory);
+        test_free(f);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(follows_the_rules)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(follows_the_rules),
+        cmocka_unit_test(a_weight_is_not_lost_for_want_of_memory),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
