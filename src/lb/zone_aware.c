@@ -161,8 +161,8 @@ static void report(struct zone_aware *za, struct rota_lb_cmds *cmds)
 
 /* --- A new list --- */
 
-/* The zone of that name; a new one if there is room. NULL: no memory. */
-static struct zone *zone_named(struct zone_aware *za, const char *name)
+/* The zone of that name; a new one if there is room. counts: of the list so far, by zone. NULL: no memory. */
+static struct zone *zone_named(struct zone_aware *za, const char *name, const size_t *counts)
 {
     struct zone *free_one = NULL;
     char *copy;
@@ -171,7 +171,7 @@ static struct zone *zone_named(struct zone_aware *za, const char *name)
         struct zone *z = &za->zones[i];
         if (z->name != NULL && strcmp(z->name, name) == 0)
             return z;
-        if (i > REST && z->child == NULL && z->listed == 0)
+        if (i > REST && z->child == NULL && counts[i] == 0)
             free_one = z;
     }
     if (free_one == NULL && za->n_zones == MAX_ZONES)
@@ -186,29 +186,31 @@ static struct zone *zone_named(struct zone_aware *za, const char *name)
     return free_one;
 }
 
-/* Which zone each endpoint belongs to, and how many each has. */
+/* Which zone each endpoint belongs to. */
 static rota_err assign(struct zone_aware *za, const struct rota_endpoint *const *endpoints, size_t count, uint8_t *zone_of)
 {
-    for (uint32_t i = 0; i < za->n_zones; i++)
-        za->zones[i].listed = 0;
+    size_t counts[MAX_ZONES] = {0};
+
     for (size_t i = 0; i < count; i++) {
         const char *name = za->own == NULL || endpoints[i]->zone == NULL ? "" : endpoints[i]->zone;
-        struct zone *z = zone_named(za, name);
+        struct zone *z = zone_named(za, name, counts);
         if (z == NULL)
             return ROTA_ENOMEM;
-        z->listed++;
+        counts[z - za->zones]++;
         zone_of[i] = (uint8_t)(z - za->zones);
     }
     return 0;
 }
 
-static rota_err give(struct zone_aware *za, struct zone *z, const struct rota_endpoint *const *endpoints, struct rota_lb_cmds *cmds)
+/* ROTA_ENOMEM: the zone is as it was. */
+static rota_err give(struct zone_aware *za, struct zone *z, const struct rota_endpoint *const *endpoints, size_t count, struct rota_lb_cmds *cmds)
 {
     rota_err err;
 
-    if (z->listed == 0) {
+    if (count == 0) {
         rota_lb_child_free(cmds, z->child);
         z->child = NULL;
+        z->listed = 0;
         return 0;
     }
     if (z->child == NULL) {
@@ -218,7 +220,10 @@ static rota_err give(struct zone_aware *za, struct zone *z, const struct rota_en
         rota_lb_child_count(cmds, z->child);
         z->conn = ROTA_CONN_CONNECTING;
     }
-    return rota_lb_child_endpoints(cmds, z->child, endpoints, z->listed);
+    err = rota_lb_child_endpoints(cmds, z->child, endpoints, count);
+    if (err == 0)
+        z->listed = count;
+    return err;
 }
 
 static rota_err divide(struct zone_aware *za, const struct rota_endpoint *const *endpoints, size_t count, struct rota_lb_cmds *cmds)
@@ -233,7 +238,7 @@ static rota_err divide(struct zone_aware *za, const struct rota_endpoint *const 
         for (size_t i = 0; i < count; i++)
             if (zone_of[i] == z)
                 mine[n++] = endpoints[i];
-        err = give(za, &za->zones[z], mine, cmds);
+        err = give(za, &za->zones[z], mine, n, cmds);
     }
     rota_alloc_free(alloc, mine);
     rota_alloc_free(alloc, zone_of);

@@ -5,6 +5,7 @@
 #include "rows_fixture.h"
 #include "testing/cmocka.h"
 #include "testing/lb_policies.h"
+#include "testing/leak_alloc.h"
 #include "testing/virtual_host.h"
 #include <stdio.h>
 
@@ -44,6 +45,33 @@ static void follows_the_rules(void **unused)
     (void)unused;
     lb_config_rows_check(configs, ROTA_COUNT(configs));
     lb_rows_check(rows, ROTA_COUNT(rows));
+}
+
+/* Children that count no endpoints of their own go by what the list had of them. */
+static void a_list_without_memory_takes_nothing_away(void **unused)
+{
+    unsigned n_refused = 0;
+
+    (void)unused;
+    for (uint64_t n = 1; n < 16; n++) {
+        struct rota_leak_alloc memory;
+        struct rota_fake_lb *f = test_malloc(sizeof(*f));
+        rota_err err;
+        rota_leak_alloc_init(&memory);
+        assert_int_equal(rota_fake_lb_init(f, &memory.alloc, rota_test_policies, ZONE("\"zone\":\"x\",", "\"pick_first\":{}"), 1), 0);
+        rota_fake_lb_play(f, "list=a@zone:x a=R");
+        rota_leak_alloc_fail_nth(&memory, n);
+        err = rota_fake_lb_list(f, "b@zone:y,a@zone:x");
+        n_refused += err < 0;
+        rota_fake_lb_expect(f, "it serves on", "pick", "pick:a");
+        if (err < 0)
+            assert_int_equal(rota_fake_lb_list(f, "b@zone:y,a@zone:x"), 0);
+        rota_fake_lb_expect(f, "and takes the list", "b=R pick", "READY pick:a");
+        rota_fake_lb_fini(f);
+        rota_leak_alloc_fini(&memory);
+        test_free(f);
+    }
+    assert_true(n_refused > 3);
 }
 
 enum { PICKS = 100000, MAX_ENDPOINTS = 9 };
@@ -177,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_the_rules),
+        cmocka_unit_test(a_list_without_memory_takes_nothing_away),
         cmocka_unit_test(calls_are_divided),
         cmocka_unit_test(what_is_not_healthy_is_not_counted),
         cmocka_unit_test(an_overloaded_zone_is_relieved),
