@@ -83,6 +83,36 @@ static void calls_are_counted_where_they_went(void **unused)
     lb_close(f);
 }
 
+static unsigned n_ends;
+
+static void count_end(void *state, uint64_t cookie, const struct rota_outcome *outcome)
+{
+    (void)state, (void)cookie, (void)outcome;
+    n_ends++;
+}
+
+/* To ask another one after it would be a pick more, and one that did not go there. */
+static void a_pick_first_that_listens_is_asked_once(void **unused)
+{
+    struct rota_lb_class listening = rota_lb_pick_first;
+    const struct rota_lb_class *const classes[] = {&listening, &rota_lb_round_robin, NULL};
+    struct rota_fake_lb *f = test_malloc(sizeof(*f));
+    const void *been;
+
+    (void)unused;
+    listening.on_done = count_end;
+    assert_int_equal(rota_fake_lb_init(f, NULL, classes, "[{\"round_robin\":{}}]", 1), 0);
+    rota_fake_lb_play(f, "list=a,b,c a=R b=R c=R");
+    been = pick_avoiding(f, NULL, 0);
+    n_ends = 0;
+    for (unsigned n = 1; n < 10; n++) {
+        (void)pick_avoiding(f, &been, 1);
+        assert_int_equal(n_ends, n);
+    }
+    rota_fake_lb_fini(f);
+    test_free(f);
+}
+
 static const struct outcome_case {
     const char *rule;
     struct rota_outcome outcome;
@@ -126,6 +156,7 @@ int main(void)
         cmocka_unit_test(a_further_attempt_goes_elsewhere),
         cmocka_unit_test(only_ready_ones_are_elsewhere),
         cmocka_unit_test(calls_are_counted_where_they_went),
+        cmocka_unit_test(a_pick_first_that_listens_is_asked_once),
         cmocka_unit_test(outlier_detection_counts_what_the_server_did),
     };
 

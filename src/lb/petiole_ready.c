@@ -5,6 +5,7 @@
  * and goes between two picks. While the set stays as it is, any n_ready turns in a row go to n_ready different leaves.
  */
 #include "lb/petiole_ready.h"
+#include "lb/config.h"
 #include <math.h>
 
 static void move(struct rota_petiole *p, uint32_t from, uint32_t to)
@@ -52,14 +53,14 @@ void rota_petiole_ready_remove(struct rota_petiole *p, struct rota_leaf *leaf)
         p->cursor = 0;
 }
 
-/* A leaf's child is a pick_first, which does not listen: asking another one undoes nothing. */
+/* A leaf's child is a pick_first: ours does not listen, so that asking another one undoes nothing. A program's own that does keeps the pick. */
 const struct rota_ready *rota_petiole_elsewhere(const struct rota_petiole *p, const struct rota_ready *winner, const struct rota_call_info *call,
                                                 struct rota_pick *ret_pick)
 {
     uint32_t at = (uint32_t)(winner - p->ready);
     uint32_t tries = call->n_avoid < p->n_ready ? call->n_avoid : p->n_ready - 1;
 
-    if (!rota_lb_pick_avoided(call, ret_pick))
+    if (!rota_lb_pick_avoided(call, ret_pick) || p->leaf_config->class->on_done != NULL)
         return winner;
     if (call->trace != NULL)
         rota_lb_trace(call, NULL, NAN, "the call has been to %s already", winner->leaf->endpoint->addresses[0].text);
