@@ -147,7 +147,7 @@ rota_err rota_lb_config_parse(const struct rota_lb_env *env, struct rota_slice j
                               struct rota_errinfo *info)
 {
     json_error_t error;
-    json_t *list = json_loadb((const char *)json_list.data, json_list.size, JSON_REJECT_DUPLICATES, &error);
+    json_t *list = rota_lb_json_parse(json_list, &error);
     rota_err err;
 
     if (list == NULL && json_error_code(&error) == json_error_out_of_memory)

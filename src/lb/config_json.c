@@ -9,10 +9,19 @@
 #define DURATION_MAX_S INT64_C(315576000000) /* protobuf's: about 10,000 years */
 #define LONGEST_S INT64_C(9000000000)        /* longer ones count as this; a time of today and it fit into int64 nanoseconds */
 
+json_t *rota_lb_json_parse(struct rota_slice text, json_error_t *error)
+{
+    json_t *json = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, error);
+
+    if (json == NULL && json_error_code(error) == json_error_numeric_overflow)
+        json = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, error);
+    return json;
+}
+
 rota_err rota_lb_json_load(struct rota_slice json, json_t **ret_object, struct rota_errinfo *info)
 {
     json_error_t error;
-    json_t *value = json_loadb((const char *)json.data, json.size, JSON_REJECT_DUPLICATES, &error);
+    json_t *value = rota_lb_json_parse(json, &error);
 
     if (value == NULL && json_error_code(&error) == json_error_out_of_memory)
         return ROTA_ENOMEM;

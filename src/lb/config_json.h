@@ -9,6 +9,9 @@
 #include <jansson.h>
 #include <rota/lb.h>
 
+/* Any JSON, as json_loadb, keys once only. A number that no integer holds harms only who reads it: where there is one, all are floating point. */
+json_t *rota_lb_json_parse(struct rota_slice text, json_error_t *error);
+
 /* The object in `json`, to be given back by json_decref. ROTA_EPARSE, ROTA_ENOMEM. */
 rota_err rota_lb_json_load(struct rota_slice json, json_t **ret_object, struct rota_errinfo *info);
 

@@ -18,6 +18,8 @@ static const struct {
     {"the first known name is chosen", "[{\"x\":{}},{\"round_robin\":{}},{\"pick_first\":{}}]", 0, "round_robin"},
     {"unknown parameters are ignored", "[{\"round_robin\":{\"y\":[1]}}]", 0, "round_robin"},
     {"what stands behind the chosen one is not looked at", "[{\"round_robin\":{}},7]", 0, "round_robin"},
+    {"nor is a number there that fits no integer", "[{\"round_robin\":{}},{\"x\":{\"y\":9223372036854775808}}]", 0, "round_robin"},
+    {"nor in a parameter that is not known", "[{\"pick_first\":{\"y\":-18446744073709551617}}]", 0, "pick_first"},
     {"a parse error of the chosen one is final", "[{\"pick_first\":{\"shuffleAddressList\":1}},{\"round_robin\":{}}]", ROTA_EPARSE,
         "policy pick_first: \"shuffleAddressList\" must be true or false"},
     {"none known: the names tried are listed", "[{\"x\":{}},{\"y\":{}}]", ROTA_EPARSE, "no policy known here among: x, y; there are pick_first, round_robin"},

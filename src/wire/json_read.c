@@ -7,10 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A number that no integer holds harms only who reads it: where there is one, all of them are read as floating point. */
+static json_t *load(struct rota_slice text, json_error_t *error)
+{
+    const char *bytes = text.size == 0 ? "" : (const char *)text.data;
+    json_t *json = json_loadb(bytes, text.size, JSON_REJECT_DUPLICATES, error);
+
+    if (json == NULL && json_error_code(error) == json_error_numeric_overflow)
+        json = json_loadb(bytes, text.size, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, error);
+    return json;
+}
+
 rota_err rota_json_load(const char *what, struct rota_slice text, json_t **ret_json, struct rota_errinfo *info)
 {
     json_error_t error;
-    json_t *json = json_loadb(text.size == 0 ? "" : (const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
+    json_t *json = load(text, &error);
 
     if (json == NULL && json_error_code(&error) == json_error_out_of_memory)
         return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory for %zu bytes of JSON", text.size);
