@@ -18,6 +18,7 @@ import mischief_client  # noqa: E402
 from mischief_frames import PREFACE, settings, window_update  # noqa: E402
 
 RSS_MIB = 64
+NUMBERED = ("rst", "goaway", "status", "http")  # their details begin with the code
 
 
 def memory_kib(process, what):
@@ -47,8 +48,9 @@ def attempt(addr, reactions, act, same):
             pass
         seconds = mischief_client.SILENCE_S if "silence" in reactions else mischief_client.LOOK_S
         got, detail = mischief_client.reaction(sock, 1, seconds)
-        if got not in reactions:
-            return None, "%s (%s), want one of: %s" % (got, detail, " ".join(reactions))
+        exact = "%s:%s" % (got, harness.field(r"(\d+)", detail)) if got in NUMBERED else got
+        if exact not in reactions:
+            return None, "%s (%s), want %s" % (exact, detail, " or ".join(reactions))
         if same and got not in ("goaway", "closed"):
             sock.sendall(mischief_client.call(hostile_clients.LATER))
             after, why = mischief_client.reaction(sock, hostile_clients.LATER, mischief_client.LOOK_S)

@@ -1,4 +1,4 @@
-/* fields.c - are the fields of a request, a response, or of trailers what HTTP/2 allows? (RFC 9113, 8.1 to 8.3.2)
+/* fields.c - are the fields of a request, a response, or of trailers what HTTP/2 allows? (RFC 9113, 8.1 to 8.5)
  *
  * What breaks a rule costs the stream; a plain field whose value has other control characters than NUL, CR and LF is left out. An
  * :authority may be a whole URL: that is what etcd's Go client sends when it asks one member for its status.
@@ -6,7 +6,7 @@
  */
 #include "h2/session.h"
 
-enum { METHOD = 1, SCHEME = 2, PATH = 4, AUTHORITY = 8, STATUS = 16, PLAIN = 32 };
+enum { METHOD = 1, SCHEME = 2, PATH = 4, AUTHORITY = 8, STATUS = 16, PLAIN = 32, CONNECT = 64 };
 
 /* What may stand in a name (RFC 9110's tokens but for capitals), and in a value: all but control characters. */
 static bool is_name_byte(uint8_t c)
@@ -51,7 +51,7 @@ static uint8_t pseudo(struct rota_slice name, struct rota_slice value)
     if (rota_slice_equal(name, ROTA_SLICE(":path")))
         return PATH;
     if (rota_slice_equal(name, ROTA_SLICE(":method")))
-        return METHOD;
+        return rota_slice_equal(value, ROTA_SLICE("CONNECT")) ? METHOD | CONNECT : METHOD;
     if (rota_slice_equal(name, ROTA_SLICE(":scheme")))
         return SCHEME;
     return rota_slice_equal(name, ROTA_SLICE(":status")) && is_status(value) ? STATUS : 0;
@@ -149,8 +149,12 @@ bool rota_h2_fields_complete(const struct rota_h2_block *block)
 {
     switch (block->kind) {
     case ROTA_H2_BLOCK_REQUEST:
-        if ((block->seen & (METHOD | SCHEME | PATH)) != (METHOD | SCHEME | PATH))
+        if ((block->seen & CONNECT) != 0) { /* asks for a host, and for nothing there (8.5) */
+            if ((block->seen & (SCHEME | PATH | AUTHORITY)) != AUTHORITY)
+                return false;
+        } else if ((block->seen & (METHOD | SCHEME | PATH)) != (METHOD | SCHEME | PATH)) {
             return false;
+        }
         return !(block->end_stream && block->body_bytes > 0);
     case ROTA_H2_BLOCK_RESPONSE:
         return (block->seen & STATUS) != 0 && !(block->end_stream && block->body_bytes > 0);
