@@ -3,6 +3,7 @@
 Addresses are 127.0.0.1:PORT throughout, as what a call reports as its peer is compared with what was registered.
 """
 
+import bisect
 import re
 import time
 
@@ -81,6 +82,8 @@ class Load:
 
     def __init__(self, h, registry_addr, *flags, service=SERVICE, to_all=()):
         """Returns once every server of to_all has answered a call."""
+        self._read, self._calls, self._at = 0, [], []  # lines read so far, their calls, the line of each
+        self._numbers, self._whole = set(), 0          # who has ended beyond _whole; all up to there have
         self.process = h.spawn([h.program("tests/load_client"), "etcd://%s/%s" % (registry_addr, service), *flags], name="load")
         for server in to_all:
             self.wait_call(server)
@@ -102,17 +105,42 @@ class Load:
 
     def wait_ended(self, before_s, timeout_s=20):
         """Waits until all calls that started before this time have ended."""
-        def ended():
-            calls = {call.number: call.start_s for call in self.calls()}
-            later = [number for number, start_s in calls.items() if start_s > before_s]
-            return later and all(number in calls for number in range(1, min(later)))
+        first_later, seen = None, 0
+
+        def ended():  # calls are numbered in the order of their starts
+            nonlocal first_later, seen
+            self._parse()
+            later = [call.number for call in self._calls[seen:] if call.start_s > before_s]
+            seen = len(self._calls)
+            if later:
+                first_later = min(later + ([first_later] if first_later else []))
+            return first_later and self._whole >= first_later - 1
         harness.until("end of all calls", ended, timeout_s, step_s=0.05)
+
+    def wait_start(self, server, since_s, timeout_s=10, after=0):
+        """Waits for a call that started on this server after that time, and has ended."""
+        harness.until("new call on " + server.addr, lambda: any(
+            call.peer == server.addr and call.start_s > since_s for call in self.calls(after)), timeout_s, step_s=0.05)
 
     def mark(self):
         return self.process.mark()
 
+    def _parse(self):
+        """Each line once: whoever asks again and again would else take the time of those who are measured."""
+        lines = self.process.lines[self._read:]
+        for at, line in enumerate(lines, self._read):
+            if line.startswith("call "):
+                self._calls.append(Call(line))
+                self._at.append(at)
+                self._numbers.add(self._calls[-1].number)
+        self._read += len(lines)
+        while self._whole + 1 in self._numbers:
+            self._whole += 1
+            self._numbers.remove(self._whole)
+
     def calls(self, after=0):
-        return [Call(line) for line in self.process.lines[after:] if line.startswith("call ")]
+        self._parse()
+        return self._calls[bisect.bisect_left(self._at, after):]
 
     def failed(self, after=0):
         return [call for call in self.calls(after) if call.code != "OK"]

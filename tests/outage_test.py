@@ -137,8 +137,7 @@ def server_stopped(h, scene):
         assert took_s < 1, took_s
     with h.check("and has traffic again"):
         # Also what had been sent to it while it slept is answered now; so look for a call that started later.
-        harness.until("new call on it", lambda: any(
-            call.peer == stopped.addr and call.start_s > thawed_s for call in scene.load.calls(calls)), BACK_S)
+        scene.load.wait_start(stopped, thawed_s, BACK_S, after=calls)
     scene.check_calls()
 
 

@@ -5,6 +5,7 @@
 The other side is Debian's grpcio, with the codec of py/.
 """
 
+import concurrent.futures
 import os
 import sys
 import threading
@@ -23,6 +24,7 @@ from interop_pb import INITIAL_KEY, METHODS, SERVICE, TRAILING_KEY, OutputReques
 MIB = 1 << 20
 BLOCK = 64 << 10
 LONG_S = 30
+LEAST = 2  # so many requests fit into what both sides hold back, whatever the sizes of windows
 
 
 class Stub:
@@ -71,16 +73,15 @@ def streams(h, stub):
         same([len(next(replies).payload) for _ in range(2)], [5, 6])
         same(status(lambda: next(replies)), ("NOT_FOUND", "mid"))
     with h.check("streams cancelled in the middle, many at once"):
-        def cancel_some():
+        def cancel_some(_):
             for _ in range(20):
                 replies = stub.StreamingOutputCall(OutputRequest([(BLOCK, 0)] * 100))
-                next(replies)
+                same(len(next(replies).payload), BLOCK)
                 replies.cancel()
-        threads = [threading.Thread(target=cancel_some) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(LONG_S)
+                same(status(lambda: list(replies))[0], "CANCELLED")
+            return 20
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            same(sum(pool.map(cancel_some, range(8), timeout=LONG_S)), 160)  # raises what a thread raised
         same(len(stub.UnaryCall(SimpleRequest(10)).payload), 10)
 
 
@@ -144,14 +145,20 @@ def memory(h, stub, process, measured):
                 sent[0] += 1
                 yield OutputRequest([(BLOCK, 0)], BLOCK)
         call = stub.FullDuplexCall(requests())
-        before = -1
-        while sent[0] != before:  # until a second passes without a request
+        before = 0
+        while sent[0] != before or not sent[0]:  # until a second passes without a request
             before = sent[0]
             time.sleep(1)
             assert sent[0] < 4000, "%d requests were taken" % sent[0]
+        assert sent[0] >= LEAST and call.is_active(), "%d requests were taken, and the call ended: %s" % (sent[0], not call.is_active())
         bounded()
+        # It waits, and goes on as it is read.
+        for _ in range(sent[0] - 1):
+            same(len(next(call).payload), BLOCK)
+        harness.until("more requests to be taken", lambda: sent[0] > before)
         stop.set()
         call.cancel()
+        same(status(lambda: list(call))[0], "CANCELLED")
 
 
 def soaks(h, process, port):
