@@ -2,6 +2,8 @@
 #ifndef ROTA_NET_CERTS_FIXTURE_H
 #define ROTA_NET_CERTS_FIXTURE_H
 
+#include <stdbool.h>
+
 struct cert_spec {
     const char *stem;   /* writes DIR/stem.pem and DIR/stem.key */
     const char *issuer; /* stem of one written before; NULL: its own, an authority */
@@ -10,6 +12,7 @@ struct cert_spec {
     const char *key_type; /* "ED25519"; NULL: on P-256 */
     const char *purpose; /* of one that is no authority; NULL: "serverAuth,clientAuth" */
     int from_days, until_days; /* of validity, from now; both 0: from yesterday for ten days */
+    bool always; /* valid whenever it is looked at; with the same random numbers the same certificate comes out on any day */
 };
 
 /* Any failure ends the program. */
