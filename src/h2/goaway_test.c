@@ -354,6 +354,35 @@ static void a_reset_stream_has_no_more_events(void **state)
     pair_fini(&pair);
 }
 
+/* The reset of a stream that was answered in full while the peer had more to say, a keepalive ping: who broke the protocol needs neither. */
+static void nothing_follows_a_goaway_for_a_fault(void **state)
+{
+    static const struct rota_h2_options options = {
+        .keepalive_time_ns = 10 * SECOND_NS, .keepalive_timeout_ns = SECOND_NS, .handshake_deadline_ns = INT64_MAX};
+    struct pair pair;
+    uint8_t out[500];
+    size_t size, at = 0, next = 0;
+
+    (void)state;
+    assert_int_equal(pair_init(&pair, NULL, NULL, &options), 0);
+    pair_run(&pair);
+    assert_int_equal(pair_open(&pair, false), 1);
+    pair_run(&pair);
+    assert_int_equal(pair_respond(&pair, 1, true), 0);
+    wire.size = 0;
+    wire_frame(&wire, WIRE_PING, 0, 0, "1234567", 7);
+    pair_feed(&pair.server, wire.bytes, wire.size);
+    assert_int_equal(rota_h2_deadline_ns(pair.server.h2), INT64_MAX);
+    assert_int_equal(rota_h2_tick(pair.server.h2, 11 * SECOND_NS, NULL), 0);
+    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), pair.now_ns, &size), 0);
+    for (; next < size; next += 9u + out[next + 2])
+        at = next;
+    assert_int_equal(next, size);
+    assert_int_equal(out[at + 3], WIRE_GOAWAY);
+    assert_int_equal(rota_h2_pull(pair.server.h2, out, sizeof(out), pair.now_ns, &size), ROTA_EPROTO);
+    pair_fini(&pair);
+}
+
 static void the_peers_reset_says_its_code(void **state)
 {
     struct pair pair;
@@ -384,6 +413,7 @@ int main(void)
         cmocka_unit_test(what_is_lost_after_a_goaway_tells_of_it),
         cmocka_unit_test(abort_tells_the_sent_from_the_unsent),
         cmocka_unit_test(a_reset_stream_has_no_more_events),
+        cmocka_unit_test(nothing_follows_a_goaway_for_a_fault),
         cmocka_unit_test(the_peers_reset_says_its_code),
     };
 

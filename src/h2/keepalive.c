@@ -26,7 +26,7 @@ static int64_t later(int64_t at_ns, int64_t after_ns)
 
 static int64_t next_ping_ns(const struct rota_h2 *h2)
 {
-    if (h2->options.keepalive_time_ns == INT64_MAX || !h2->ready_seen || h2->ping_deadline_ns != INT64_MAX)
+    if (h2->options.keepalive_time_ns == INT64_MAX || !h2->ready_seen || h2->ping_deadline_ns != INT64_MAX || h2->fault != NULL)
         return INT64_MAX;
     if (h2->n_open == 0 && !h2->options.keepalive_without_streams)
         return INT64_MAX;

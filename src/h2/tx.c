@@ -77,10 +77,10 @@ uint8_t *rota_h2_tx_reserve(struct rota_h2 *h2, size_t size)
     return tx->bytes + tx->used;
 }
 
-/* Room for a frame's payload behind its head. NULL: no memory. */
+/* Room for a frame's payload behind its head. NULL: no memory, or our GOAWAY for a fault is in tx, which is the last frame. */
 static uint8_t *begin(struct rota_h2 *h2, size_t length, enum rota_h2_type type, uint8_t flags, int32_t id)
 {
-    uint8_t *out = rota_h2_tx_reserve(h2, ROTA_H2_HEAD_BYTES + length);
+    uint8_t *out = h2->fault != NULL ? NULL : rota_h2_tx_reserve(h2, ROTA_H2_HEAD_BYTES + length);
 
     if (out == NULL)
         return NULL;
