@@ -1,8 +1,9 @@
 /* channel_session.c - a channel with real HTTP/2 and the real link to sockets, against servers that a script plays.
  *
  * The script starts, writes, holds and cancels calls, also from inside their events, lets time pass, makes allocations fail, and
- * sends what it likes (peer_script.h). Checked: each call ends exactly once, nothing is reported of a call that has ended, the
- * channel closes, and nothing is left then: no timer, task, socket or block.
+ * sends what it likes (peer_script.h). Checked: each call ends exactly once, headers come once and before messages, nothing is reported of a
+ * call that has ended, what is sent (wire_check.h), how much is kept; the channel closes, and nothing is left then: no timer, task, socket or
+ * block.
  */
 #include "assembly/link.h"
 #include "base/assert.h"
@@ -18,7 +19,8 @@
 struct one {
     struct session *session;
     struct rota_call *call; /* NULL: free */
-    bool open;
+    bool open, unary;
+    bool headers; /* on_headers has been */
 };
 
 struct session {
@@ -51,7 +53,8 @@ static void on_headers(struct rota_call *call, void *arg)
 {
     struct one *one = arg;
 
-    ROTA_ASSERT(one->open && one->call == call);
+    ROTA_ASSERT(one->open && one->call == call && !one->unary && !one->headers);
+    one->headers = true;
     (void)rota_call_initial_metadata(call);
     interfere(one->session);
 }
@@ -60,8 +63,7 @@ static void on_message(struct rota_call *call, void *arg, const void *message)
 {
     struct one *one = arg;
 
-    (void)message;
-    ROTA_ASSERT(one->open && one->call == call);
+    ROTA_ASSERT(one->open && one->call == call && one->headers && message != NULL);
     interfere(one->session);
 }
 
@@ -113,7 +115,7 @@ static void start(struct session *s, bool streaming)
     options.wait_for_ready = how & 2 ? ROTA_WAIT_FOR_READY : ROTA_WAIT_DEFAULT;
     options.max_reply_bytes = how & 4 ? 100 : 0;
     options.compression = how & 8 ? ROTA_COMPRESSION_GZIP : ROTA_COMPRESSION_DEFAULT;
-    *one = (struct one){.session = s, .open = true};
+    *one = (struct one){.session = s, .open = true, .unary = !streaming};
     if (streaming)
         err = rota_call_start(s->channel, &chat, &options, &events, one, &one->call);
     else

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "loop/loop.h"
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,13 +18,16 @@ static void *resize(void *ctx, void *ptr, size_t size_bytes)
 
     if (size_bytes == 0) {
         loop->live_blocks -= ptr != NULL;
+        loop->live_bytes -= malloc_usable_size(ptr);
         free(ptr);
         return NULL;
     }
     if (loop->fail_in > 0 && --loop->fail_in == 0)
         return NULL;
+    loop->live_bytes -= malloc_usable_size(ptr);
     moved = realloc(ptr, size_bytes);
     ROTA_ASSERT(moved != NULL);
+    loop->live_bytes += malloc_usable_size(moved);
     loop->live_blocks += ptr == NULL;
     return moved;
 }
@@ -119,6 +123,7 @@ static void forget(struct rota_socket *socket)
         if (loop->sockets[i] == socket)
             loop->sockets[i] = NULL;
     rota_buffer_fini(&socket->inbox);
+    wire_check_free(socket->check);
     rota_alloc_free(&loop->alloc, socket);
 }
 
@@ -131,7 +136,7 @@ static void run_close(struct rota_host_task *task)
     forget(socket);
 }
 
-static struct rota_socket *make_socket(struct rota_loop *loop)
+static struct rota_socket *make_socket(struct rota_loop *loop, bool accepted)
 {
     for (size_t i = 0; i < FAKE_SOCKETS_MAX; i++)
         if (loop->sockets[i] == NULL) {
@@ -142,6 +147,7 @@ static struct rota_socket *make_socket(struct rota_loop *loop)
             socket->loop = loop;
             socket->close_task.run = run_close;
             rota_buffer_init(&socket->inbox, NULL, 0);
+            socket->check = wire_check_new(accepted);
             return loop->sockets[i] = socket;
         }
     return NULL;
@@ -150,7 +156,7 @@ static struct rota_socket *make_socket(struct rota_loop *loop)
 rota_err rota_socket_dial(struct rota_loop *loop, const struct rota_address *address, const struct rota_socket_rules *rules,
                           const struct rota_socket_events *events, void *owner, struct rota_socket **ret_socket)
 {
-    struct rota_socket *socket = make_socket(loop);
+    struct rota_socket *socket = make_socket(loop, false);
 
     (void)address;
     (void)rules;
@@ -162,35 +168,12 @@ rota_err rota_socket_dial(struct rota_loop *loop, const struct rota_address *add
     return 0;
 }
 
-/* Follows the frames, for the numbers of the streams that are opened. */
-static void follow(struct rota_socket *socket, struct rota_slice bytes)
-{
-    static const size_t preface_bytes = 24;
-
-    for (size_t i = 0; i < bytes.size; i++) {
-        if (socket->skip > 0) {
-            socket->skip--;
-            continue;
-        }
-        socket->head[socket->have++] = bytes.data[i];
-        if (socket->have < sizeof(socket->head))
-            continue;
-        socket->have = 0;
-        if (socket->head[0] == 'P') { /* the client's preface */
-            socket->skip = preface_bytes - sizeof(socket->head);
-            continue;
-        }
-        socket->skip = (size_t)socket->head[0] << 16 | (size_t)socket->head[1] << 8 | socket->head[2];
-        uint32_t id = (uint32_t)socket->head[5] << 24 | (uint32_t)socket->head[6] << 16 | (uint32_t)socket->head[7] << 8 | socket->head[8];
-        if (socket->head[3] == 1 && id > socket->newest)
-            socket->newest = id;
-    }
-}
-
 rota_err rota_socket_write(struct rota_socket *socket, struct rota_slice bytes)
 {
     ROTA_ASSERT(socket->connected && !socket->closing);
-    follow(socket, bytes);
+    wire_check_out(socket->check, bytes);
+    if (wire_check_newest(socket->check) > socket->newest)
+        socket->newest = wire_check_newest(socket->check);
     if (socket->stalled)
         socket->pending += bytes.size;
     return 0;
@@ -273,7 +256,7 @@ void rota_listen_close(struct rota_listen *listen)
 
 void fake_net_accept(struct rota_loop *loop)
 {
-    struct rota_socket *socket = loop->listen_events == NULL ? NULL : make_socket(loop);
+    struct rota_socket *socket = loop->listen_events == NULL ? NULL : make_socket(loop, true);
 
     if (socket == NULL)
         return;
@@ -316,6 +299,7 @@ void fake_net_deliver(struct rota_socket *socket, size_t size)
     ROTA_ASSERT(exact != NULL);
     memcpy(exact, inbox.data, size);
     rota_buffer_consume(&socket->inbox, size);
+    wire_check_in(socket->check, rota_slice(exact, size));
     loop->host.in_turn = true;
     socket->events->on_read(socket->owner, rota_slice(exact, size));
     loop->host.in_turn = false;

@@ -2,13 +2,15 @@
  *
  * It defines struct rota_loop and the functions of net.h that a connection uses, so the real link between HTTP/2 and sockets is
  * what runs above it. The rules of net.h are kept: no event after on_closed, on_closed from a later turn, one event at a time.
- * Memory: everything over an allocator that counts blocks and can be told to fail.
+ * What is written is held against the protocol (wire_check.h).
+ * Memory: everything over an allocator that counts blocks and bytes and can be told to fail.
  */
 #ifndef ROTA_FUZZ_FAKE_NET_H
 #define ROTA_FUZZ_FAKE_NET_H
 
 #include "base/buffer.h"
 #include "base/host.h"
+#include "fuzz/wire_check.h"
 #include "net/net.h"
 
 #define FAKE_SECOND_NS INT64_C(1000000000)
@@ -22,7 +24,7 @@ struct rota_loop {
     void *listen_owner;
     struct rota_host_task listen_close;
     struct rota_alloc alloc;
-    size_t live_blocks;
+    size_t live_blocks, live_bytes;
     uint32_t fail_in; /* allocations until one fails; 0: none will */
 };
 
@@ -34,10 +36,8 @@ struct rota_socket {
     struct rota_buffer inbox; /* what the peer has sent and is not delivered */
     size_t pending;
     bool connected, closing, stalled;
+    struct wire_check *check;
     uint32_t newest; /* the highest stream that HEADERS were written for, or that the script has opened */
-    uint8_t head[9]; /* of the frame being written */
-    size_t have;     /* bytes of it */
-    size_t skip;     /* bytes of its payload to come */
 };
 
 void fake_net_init(struct rota_loop *loop);

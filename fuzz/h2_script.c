@@ -1,10 +1,11 @@
 /* h2_script.c - see h2_script.h. Each step is one byte that says what, and the bytes that it takes.
  *
  * Checked all along: no event for a stream that is over, CLOSED exactly once, nothing after a stream's end, every slice
- * readable; at the end every stream has been closed. A step may make an allocation fail.
+ * readable; what is sent (wire_check.h); at the end every stream has been closed. A step may make an allocation fail.
  */
 #include "fuzz/h2_script.h"
 #include "base/assert.h"
+#include "fuzz/wire_check.h"
 #include "h2/h2.h"
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@ struct slot {
 struct script {
     const uint8_t *at, *end;
     struct rota_h2 *h2;
+    struct wire_check *check;
     bool server;
     struct slot slots[SLOTS];
     int64_t now_ns;
@@ -131,6 +133,7 @@ static void feed(struct script *s, const uint8_t *bytes, size_t size)
     ROTA_ASSERT(exact != NULL);
     if (size > 0)
         memcpy(exact, bytes, size);
+    wire_check_in(s->check, rota_slice(exact, size));
     (void)rota_h2_feed(s->h2, rota_slice(exact, size), s->now_ns, &info);
     drain_events(s);
     free(exact);
@@ -206,7 +209,7 @@ static void pull(struct script *s)
     ROTA_ASSERT(out != NULL);
     (void)rota_h2_pull(s->h2, out, cap, s->now_ns, &size);
     ROTA_ASSERT(size <= cap);
-    touch(s, rota_slice(out, size));
+    wire_check_out(s->check, rota_slice(out, size));
     free(out);
 }
 
@@ -341,6 +344,7 @@ void h2_script_run(bool server, const uint8_t *data, size_t size_bytes)
     options.conn_window_bytes = how & 2 ? 200 : 0;
     if (rota_h2_new(&options, 0, &s.h2) < 0)
         return;
+    s.check = wire_check_new(server);
     if (how & 4)
         feed_hello(&s);
     while (s.at < s.end)
@@ -349,4 +353,5 @@ void h2_script_run(bool server, const uint8_t *data, size_t size_bytes)
         rota_h2_free(s.h2);
     else
         finish(&s);
+    wire_check_free(s.check);
 }

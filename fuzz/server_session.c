@@ -17,7 +17,6 @@ struct session;
 struct one {
     struct rota_server_call *call; /* NULL: free */
     bool streaming, ended, cancelled;
-    unsigned n_messages;
 };
 
 struct session {
@@ -67,7 +66,9 @@ static void adopt(struct session *s, struct rota_server_call *call, bool streami
     struct one *one = find(s, NULL);
     struct one overflow = {.call = call, .streaming = streaming};
 
-    ROTA_ASSERT(find(s, call) == NULL && s->closed == 0);
+    /* Data is what the call of a new stream has not: nothing more is said of one that was finished. */
+    ROTA_ASSERT(find(s, call) == NULL && rota_server_call_data(call) == NULL && s->closed == 0);
+    rota_server_call_set_data(call, s);
     if (one == NULL) {
         finish(&overflow, 1);
         return;
@@ -94,7 +95,6 @@ static void on_message(struct rota_server_call *call, const void *message, const
         return;
     }
     ROTA_ASSERT(one->streaming && !one->ended);
-    one->n_messages++;
     interfere(s);
 }
 
