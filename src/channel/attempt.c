@@ -27,6 +27,8 @@ static const struct rota_moves moves = {"attempt", state_names, state_moves, ROT
 static void go(struct rota_attempt *attempt, enum rota_attempt_state state)
 {
     rota_moves_go(&moves, &attempt->state, (uint8_t)state);
+    if (attempt->call->tries != NULL && (state == ROTA_ATTEMPT_ROOM || state == ROTA_ATTEMPT_OPEN))
+        rota_tries_sent(attempt->call->tries);
 }
 
 void rota_attempt_init(struct rota_attempt *attempt, struct rota_call *call)

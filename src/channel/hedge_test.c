@@ -51,6 +51,7 @@ static const struct rota_tries_case rules[] = {
     {"hedges go where the call is not", HEDGE_3, "call call +100 b0:r a0:r", "b0 a0 a1 b1 a- OK b- OK", "ab"},
     {"a failed pick is no answer while another runs", HEDGE_3, "call b:goaway b:down +100 = B0:r #", "b0 = OK 0/1/0/0/0", "b"},
     {"a hedge waits until something was sent", HEDGE_3, "b:down wait +350 = b:up = +100 b0:r", "= b0 = b1 b- OK", "b"},
+    {"and then for its delay", HEDGE_3, "b:down wait +350 b:up +99 = +1 b0:r", "b0 = b1 b- OK", "b"},
 };
 
 static void hedges_follow_the_rules(void **unused)

@@ -99,6 +99,7 @@ rota_err rota_tries_make(struct rota_call *call, const struct rota_method_config
 
 void rota_tries_stop(struct rota_tries *tries)
 {
+    tries->held = false;
     rota_host_timer_clear(tries->call->channel->host, &tries->timer);
 }
 
@@ -317,6 +318,14 @@ static void start_all(struct rota_tries *tries)
     call->inside = was_inside;
 }
 
+void rota_tries_sent(struct rota_tries *tries)
+{
+    if (!tries->held)
+        return;
+    tries->held = false;
+    tries->stopped = set_timer(tries, tries->hedging_delay_ns < NS_PER_MS ? NS_PER_MS : tries->hedging_delay_ns) < 0;
+}
+
 void rota_tries_begin(struct rota_call *call)
 {
     struct rota_tries *tries = call->tries;
@@ -426,8 +435,8 @@ static void fire(struct rota_host_timer *timer, int64_t now_ns)
         return; /* the deadline's timer sees to it */
     if (!tries->hedges)
         start_retry(tries);
-    else if (!alone && !is_sent(tries)) /* nothing that a hedge could overtake */
-        tries->stopped = set_timer(tries, tries->hedging_delay_ns < NS_PER_MS ? NS_PER_MS : tries->hedging_delay_ns) < 0;
+    else if (!alone && !is_sent(tries))
+        tries->held = true; /* there is nothing that a hedge could overtake */
     else if (!start_hedge(tries) && alone)
         rota_call_end(call, &call->front->response.status);
 }

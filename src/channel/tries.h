@@ -20,6 +20,7 @@ struct rota_tries {
     struct rota_tries *spare; /* the next in the free-list */
     bool hedges;              /* else retries */
     bool stopped;             /* no further attempt, whatever comes */
+    bool held;                /* a hedge is due, hedging_delay after an attempt has found a connection */
     uint8_t max, count;       /* attempts that may be made; that were begun */
     uint8_t n_avoid, next_avoid;
     uint32_t codes; /* retryable, or non-fatal; by bit */
@@ -37,6 +38,7 @@ rota_err rota_tries_make(struct rota_call *call, const struct rota_method_config
 void rota_tries_free(struct rota_call *call);     /* harmless without tries */
 void rota_tries_stop(struct rota_tries *tries);   /* the call is over: no timer from here on */
 void rota_tries_begin(struct rota_call *call);    /* the first attempt was started: hedges */
+void rota_tries_sent(struct rota_tries *tries);   /* an attempt has a stream, or waits in a connection's room */
 void rota_tries_note(struct rota_tries *tries, const void *subchannel); /* an attempt goes there */
 
 /* The attempt is over with response.status: counts it for throttling, and says whether the call goes on with another one. If not,
