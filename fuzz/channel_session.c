@@ -15,6 +15,10 @@
 
 #define CALLS 24
 #define DEPTH_MAX 3
+/* What may be kept beside messages: of the channel, with all it keeps for reuse; of a call, with its headers and further attempts. */
+#define CHANNEL_BYTES ((size_t)600 << 10)
+#define CALL_BYTES ((size_t)40 << 10)
+#define MESSAGES_BYTES ((size_t)65536 + 20000 + 2 * 10000) /* the queue, what fills it beyond, a reply as it came and unpacked */
 
 struct one {
     struct session *session;
@@ -160,6 +164,16 @@ static void on_closed(void *arg)
     s->closed++;
 }
 
+/* What is held is bounded by the options and by the calls that are open, whatever the servers send. */
+static void check_memory(const struct session *s)
+{
+    size_t n_calls = 0;
+
+    for (size_t i = 0; i < CALLS; i++)
+        n_calls += s->calls[i].open;
+    ROTA_ASSERT(s->loop.live_bytes <= CHANNEL_BYTES + n_calls * (CALL_BYTES + MESSAGES_BYTES));
+}
+
 static void step(struct session *s)
 {
     switch (peer_take(&s->script) % 8) {
@@ -172,6 +186,7 @@ static void step(struct session *s)
     case 3: s->loop.fail_in = peer_take(&s->script) % 4 == 0 ? peer_take(&s->script) : 0; break;
     default: peer_step(&s->script, &s->loop);
     }
+    check_memory(s);
 }
 
 static bool open_channel(struct session *s)

@@ -1,15 +1,17 @@
 /* h2_script.c - see h2_script.h. Each step is one byte that says what, and the bytes that it takes.
  *
  * Checked all along: no event for a stream that is over, CLOSED exactly once, nothing after a stream's end, every slice
- * readable; what is sent (wire_check.h); at the end every stream has been closed. A step may make an allocation fail.
+ * readable; what is sent (wire_check.h), how much is kept; at the end every stream has been closed. A step may make an allocation fail.
  */
 #include "fuzz/h2_script.h"
 #include "base/assert.h"
 #include "fuzz/wire_check.h"
 #include "h2/h2.h"
+#include <malloc.h>
 #include <stdlib.h>
 
 #define SLOTS 32
+#define KEPT_MAX_BYTES ((size_t)128 << 10) /* of a connection, beside the chunks that wait in it */
 #define SECOND_NS INT64_C(1000000000)
 #define HEADER(name, value) {ROTA_SLICE(name), ROTA_SLICE(value)}
 
@@ -29,6 +31,7 @@ struct script {
     uint32_t next_id;  /* that the peer opens */
     uint32_t fail_in;  /* allocations until one fails; 0: none will */
     uint8_t checksum;  /* of all bytes seen in events */
+    size_t live_bytes;
     struct rota_alloc alloc;
 };
 
@@ -42,14 +45,19 @@ static const struct rota_header trailers[] = {HEADER("grpc-status", "0")};
 static void *resize(void *ctx, void *ptr, size_t size_bytes)
 {
     struct script *s = ctx;
+    void *moved;
 
+    if (size_bytes > 0 && s->fail_in > 0 && --s->fail_in == 0)
+        return NULL;
+    s->live_bytes -= malloc_usable_size(ptr);
     if (size_bytes == 0) {
         free(ptr);
         return NULL;
     }
-    if (s->fail_in > 0 && --s->fail_in == 0)
-        return NULL;
-    return realloc(ptr, size_bytes);
+    moved = realloc(ptr, size_bytes);
+    ROTA_ASSERT(moved != NULL);
+    s->live_bytes += malloc_usable_size(moved);
+    return moved;
 }
 
 static uint8_t take(struct script *s)
@@ -309,6 +317,7 @@ static void step(struct script *s)
         operate(s);
     }
     ROTA_ASSERT(rota_h2_deadline_ns(s->h2) >= 0);
+    ROTA_ASSERT(s->live_bytes <= KEPT_MAX_BYTES);
     ROTA_ASSERT(!rota_h2_finished(s->h2) || rota_h2_streams(s->h2) == 0);
 }
 

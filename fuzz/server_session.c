@@ -1,8 +1,8 @@
 /* server_session.c - a server with real HTTP/2 and the real link to sockets, against clients that a script plays.
  *
  * The script connects, asks and misbehaves (peer_script.h), and plays the handlers: they answer at once, later, in parts, hold,
- * fail; time passes, allocations fail, the server drains. Checked: handlers hear of a call in order and of its end once, the
- * server closes, and nothing is left then: no call, timer, task, socket or block.
+ * fail; time passes, allocations fail, the server drains. Checked: handlers hear of a call in order and of its end once, what is
+ * sent (wire_check.h), how much is kept; the server closes, and nothing is left then: no call, timer, task, socket or block.
  */
 #include "assembly/link.h"
 #include "base/assert.h"
@@ -11,6 +11,12 @@
 
 #define CALLS 32
 #define DEPTH_MAX 3
+#define MESSAGE_BYTES ((size_t)20000) /* the largest that handlers send */
+#define TOTAL_BYTES ((size_t)200000)  /* max_total_bytes, where it is set */
+/* What may be kept beside messages: of the server, with all it keeps for reuse; of a connection; of a call, with its headers. */
+#define SERVER_BYTES ((size_t)700 << 10)
+#define CONNECTION_BYTES ((size_t)64 << 10)
+#define CALL_BYTES ((size_t)20 << 10)
 
 struct session;
 
@@ -26,6 +32,7 @@ struct session {
     struct rota_server *server;
     struct one calls[CALLS];
     unsigned closed, drained, depth;
+    size_t call_bytes, total_bytes; /* that messages of a call, and of all, may take by the options; 0: no matter */
 };
 
 static void operate(struct session *s);
@@ -182,6 +189,23 @@ static void on_closed(void *arg)
     ((struct session *)arg)->closed++;
 }
 
+/* What is held is bounded by the options and by what the clients have opened, however they go about it. */
+static void check_memory(const struct session *s)
+{
+    size_t n_calls = 0, n_connections = 0, messages;
+
+    for (size_t i = 0; i < CALLS; i++)
+        n_calls += s->calls[i].call != NULL;
+    for (size_t i = 0; i < FAKE_SOCKETS_MAX; i++) {
+        n_connections += s->loop.sockets[i] != NULL;
+        n_calls += s->loop.sockets[i] == NULL ? 0 : wire_check_requests(s->loop.sockets[i]->check);
+    }
+    messages = n_calls * s->call_bytes;
+    if (s->total_bytes > 0 && messages > s->total_bytes + MESSAGE_BYTES)
+        messages = s->total_bytes + MESSAGE_BYTES;
+    ROTA_ASSERT(s->loop.live_bytes <= SERVER_BYTES + n_connections * CONNECTION_BYTES + n_calls * CALL_BYTES + messages);
+}
+
 static void step(struct session *s)
 {
     uint8_t what = peer_take(&s->script);
@@ -203,6 +227,7 @@ static void step(struct session *s)
         break;
     default: peer_step(&s->script, &s->loop);
     }
+    check_memory(s);
 }
 
 static bool open_server(struct session *s)
@@ -217,6 +242,10 @@ static bool open_server(struct session *s)
     options.max_pending_bytes = how & 4 ? 300 : 0;
     options.send_queue_bytes = how & 8 ? 10 : 0;
     options.compression = how & 16 ? ROTA_COMPRESSION_GZIP : ROTA_COMPRESSION_DEFAULT;
+    options.max_total_bytes = how & 64 ? TOTAL_BYTES : 0;
+    s->total_bytes = options.max_total_bytes;
+    /* A request as it came and unpacked; the queue, and the message that fills it beyond. */
+    s->call_bytes = 2 * options.max_request_bytes + (how & 8 ? 10 : 65536) + MESSAGE_BYTES;
     s->loop.fail_in = how & 32 ? peer_take(&s->script) : 0;
     if (rota_server_make(&options, &parts, &s->server, &info) < 0)
         return false;

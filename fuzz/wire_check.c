@@ -23,7 +23,7 @@ struct stream {
     uint32_t id;
     int64_t sent, credit; /* DATA of the side's; what WINDOW_UPDATE gave it */
     bool headers, ended, reset; /* by the side; final headers */
-    bool peer_ended, peer_reset;
+    bool asked, peer_ended, peer_reset; /* by the peer; asked: it has opened it */
 };
 
 /* What SETTINGS say; -1: nothing. */
@@ -74,6 +74,15 @@ void wire_check_free(struct wire_check *w)
     free(w->asked);
     free(w->block);
     free(w);
+}
+
+size_t wire_check_requests(const struct wire_check *w)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < w->n_streams; i++)
+        n += w->streams[i].asked && !w->streams[i].ended && !w->streams[i].reset && !w->streams[i].peer_reset;
+    return n;
 }
 
 uint32_t wire_check_newest(const struct wire_check *w)
@@ -182,6 +191,9 @@ static void frame_in(struct wire_check *w, const struct rota_h2_head *head, cons
     switch (head->type) {
     case ROTA_H2_TYPE_DATA:
         w->came += head->length;
+        break;
+    case ROTA_H2_TYPE_HEADERS:
+        find(w, id)->asked = true;
         break;
     case ROTA_H2_TYPE_RST_STREAM:
         find(w, id)->peer_reset = true;

@@ -24,6 +24,7 @@ struct wire_check *wire_check_new(bool server); /* is the side that is checked o
 void wire_check_free(struct wire_check *w);     /* NULL is fine */
 void wire_check_in(struct wire_check *w, struct rota_slice bytes);  /* before the side sees them */
 void wire_check_out(struct wire_check *w, struct rota_slice bytes);
+size_t wire_check_requests(const struct wire_check *w); /* of a server: those that came and are neither answered in full nor reset by either side */
 uint32_t wire_check_newest(const struct wire_check *w); /* highest stream that the side has written HEADERS of */
 
 #endif
