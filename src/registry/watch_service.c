@@ -6,21 +6,27 @@
 
 /* --- Life --- */
 
-void rota_watch_sub_free(struct rota_watch_sub *sub)
+static void destroy(struct rota_watch_sub *sub)
 {
-    rota_map_remove(&sub->stream->subs, rota_slice(&sub->id, sizeof(sub->id)));
     rota_list_remove(&sub->ready);
     rota_store_watch_close(sub->watch);
     rota_alloc_free(sub->stream->registry->alloc, sub);
 }
 
+void rota_watch_sub_free(struct rota_watch_sub *sub)
+{
+    rota_map_remove(&sub->stream->subs, rota_slice(&sub->id, sizeof(sub->id)));
+    destroy(sub);
+}
+
 void rota_watch_stream_end(struct rota_watch_stream *stream, const struct rota_status *status)
 {
     struct rota_server_call *call = stream->call;
-    struct rota_map_entry *entry;
+    struct rota_map_entry *entry = NULL;
 
-    while ((entry = rota_map_next(&stream->subs, NULL)) != NULL)
-        rota_watch_sub_free(entry->value);
+    /* Taken out one by one, each would be looked for from the first place on: there may be 100,000. */
+    while ((entry = rota_map_next(&stream->subs, entry)) != NULL)
+        destroy(entry->value);
     rota_map_fini(&stream->subs);
     rota_list_remove(&stream->link);
     rota_list_remove(&stream->busy);
