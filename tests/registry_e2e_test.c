@@ -8,7 +8,10 @@
 #include <rota/registry.h>
 #include <rota/rota.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #define TIMEOUT_MS 5000
 
@@ -93,6 +96,96 @@ static void an_address_in_use_is_named(void **unused)
     assert_non_null(strstr(info.text, "nonsense"));
     assert_null(second);
     app_close(&app);
+}
+
+/* Opens it in a turn of the loop, first where it cannot be. */
+struct opening {
+    struct rota_loop *loop;
+    struct rota_registry *registry;
+    const char *taken, *dir;
+    bool done;
+};
+
+static void open_in_a_turn(void *arg)
+{
+    struct opening *o = arg;
+    struct rota_registry_options options = ROTA_REGISTRY_OPTIONS_INIT;
+    struct rota_errinfo info;
+
+    options.loop = o->loop;
+    options.data_dir = o->dir;
+    options.listen = o->taken;
+    assert_int_equal(rota_registry_open(&options, &o->registry, &info), ROTA_EADDRINUSE);
+    options.listen = "127.0.0.1:0";
+    if (rota_registry_open(&options, &o->registry, &info) < 0)
+        fail_msg("%s", info.text);
+    o->done = true;
+}
+
+static void it_may_fail_to_open_in_a_turn(void **unused)
+{
+    char dir[] = "/tmp/rota-registry-XXXXXX", file[64];
+    struct rota_loop_options options = ROTA_LOOP_OPTIONS_INIT;
+    struct rota_leak_alloc leak;
+    struct opening o = {0};
+    struct rota_timer *timer;
+    struct app app, second = {0};
+
+    (void)unused;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(app_open(&app, NULL, NULL), 0);
+    rota_leak_alloc_init(&leak);
+    options.alloc = &leak.alloc;
+    assert_int_equal(rota_loop_new(&options, &o.loop), 0);
+    o.taken = rota_registry_address(app.registry);
+    o.dir = dir;
+    assert_int_equal(rota_timer_new(o.loop, open_in_a_turn, &o, &timer), 0);
+    assert_int_equal(rota_timer_set(timer, 0), 0);
+    while (!o.done)
+        assert_int_equal(rota_loop_turn(o.loop), 0);
+    rota_timer_free(timer);
+    second.loop = o.loop;
+    second.registry = o.registry;
+    app_close(&second);
+    rota_leak_alloc_fini(&leak);
+    app_close(&app);
+    snprintf(file, sizeof(file), "%s/data.mdb", dir);
+    assert_int_equal(unlink(file), 0);
+    snprintf(file, sizeof(file), "%s/registry.lock", dir);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+static void its_memory_is_the_loops_by_default(void **unused)
+{
+    struct rota_registry_options options = ROTA_REGISTRY_OPTIONS_INIT;
+    struct rota_loop_options loop_options = ROTA_LOOP_OPTIONS_INIT;
+    struct rota_leak_alloc loop_leak, own_leak;
+    uint64_t of_loop[2];
+
+    (void)unused;
+    for (int own = 0; own < 2; own++) {
+        struct app app = {0};
+        rota_leak_alloc_init(&loop_leak);
+        rota_leak_alloc_init(&own_leak);
+        loop_options.alloc = &loop_leak.alloc;
+        assert_int_equal(rota_loop_new(&loop_options, &app.loop), 0);
+        options.loop = app.loop;
+        options.listen = "127.0.0.1:0";
+        options.alloc = own ? &own_leak.alloc : NULL;
+        of_loop[own] = loop_leak.allocs;
+        assert_int_equal(rota_registry_open(&options, &app.registry, NULL), 0);
+        of_loop[own] = loop_leak.allocs - of_loop[own];
+        if (own) /* all but handles and timers, which are the loop's in any case */
+            assert_int_equal(of_loop[0], of_loop[1] + own_leak.allocs);
+        app_close(&app);
+        rota_leak_alloc_fini(&loop_leak);
+        if (!own)
+            assert_int_equal(own_leak.allocs, 0);
+        else
+            assert_true(own_leak.allocs > 5);
+        rota_leak_alloc_fini(&own_leak);
+    }
 }
 
 /* --- Clients; each gives the status' code --- */
@@ -293,6 +386,30 @@ static rota_err use(const struct rota_alloc *alloc, void *ctx)
     return 0;
 }
 
+/* Nobody else is served meanwhile. */
+static void a_stream_with_many_watches_ends_at_once(void **unused)
+{
+    struct timespec before, after;
+    struct rota_call *call;
+    struct app app;
+
+    (void)unused;
+    assert_int_equal(app_open(&app, NULL, NULL), 0);
+    app_connect(&app);
+    call = watch_open(&app);
+    for (int i = 0; i < 16000; i++) {
+        (void)!watch_create(call, "a", 0);
+        (void)watch_next(call);
+    }
+    rota_call_cancel(call);
+    (void)rota_call_finish(call);
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    assert_int_equal(put(&app, "b", "1"), ROTA_OK);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_in_range((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000, 0, 1000);
+    app_close(&app);
+}
+
 static void using_it_may_run_out_of_memory(void **unused)
 {
     (void)unused;
@@ -303,8 +420,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_in_use_is_named),
+        cmocka_unit_test(it_may_fail_to_open_in_a_turn),
+        cmocka_unit_test(its_memory_is_the_loops_by_default),
         cmocka_unit_test(answers_and_events_come_in_order),
         cmocka_unit_test(closing_ends_the_streams),
+        cmocka_unit_test(a_stream_with_many_watches_ends_at_once),
         cmocka_unit_test(opening_may_run_out_of_memory),
         cmocka_unit_test(using_it_may_run_out_of_memory),
     };

@@ -14,10 +14,12 @@
 #include "registry/journal_record.h"
 #include <errno.h>
 #include <lmdb.h>
+#include <stdio.h>
 
 #define FORMAT "rota registry 1"
 #define MAP_SLACK_BYTES ((size_t)64 << 20)
 #define MAP_TIMES 4
+#define QUIET_NS INT64_C(1000000000)
 
 enum meta { META_REVISION, META_CLUSTER, META_MEMBER, META_SEED_0, META_SEED_1, N_META };
 static const char *const meta_names[N_META] = {"revision", "cluster", "member", "seed0", "seed1"};
@@ -30,6 +32,10 @@ struct rota_registry_journal {
     MDB_env *env;
     MDB_dbi meta, keys, leases;
     MDB_txn *txn; /* of the change going on */
+    int64_t (*clock)(void *arg);
+    void *clock_arg;
+    int64_t quiet_until_ns; /* no failure is told before; those are counted */
+    uint32_t n_untold;
     uint64_t seeds[2];
 };
 
@@ -68,11 +74,27 @@ static rota_err explain(const struct rota_registry_journal *journal, int code, s
     return rota_errinfo_set(info, err, "%s: data.mdb cannot be used: %s", journal->dir, mdb_strerror(code));
 }
 
-/* For changes: the store tells its client in its own words, the log gets the rest. */
-static rota_err report(const struct rota_registry_journal *journal, int code)
+static void tell(struct rota_registry_journal *journal, int code)
+{
+    int64_t now_ns = journal->clock(journal->clock_arg);
+    char more[40] = "";
+
+    if (now_ns < journal->quiet_until_ns) {
+        journal->n_untold++;
+        return;
+    }
+    if (journal->n_untold > 0)
+        snprintf(more, sizeof(more), " (and %u more like it)", journal->n_untold);
+    rota_log_write(journal->log, ROTA_LOG_ERROR, "registry", "%s: a change could not be kept: %s%s", journal->dir, mdb_strerror(code), more);
+    journal->n_untold = 0;
+    journal->quiet_until_ns = now_ns + QUIET_NS;
+}
+
+/* For changes: the store tells its client in its own words, the log gets the rest. On a full disk each of them fails. */
+static rota_err report(struct rota_registry_journal *journal, int code)
 {
     if (code != 0)
-        rota_log_write(journal->log, ROTA_LOG_ERROR, "registry", "%s: a change could not be kept: %s", journal->dir, mdb_strerror(code));
+        tell(journal, code);
     return err_of(code);
 }
 
@@ -330,6 +352,9 @@ rota_err rota_registry_journal_open(const struct rota_registry_journal_options *
         return rota_errinfo_set(info, ROTA_ENOMEM, "%s: no memory", options->dir);
     journal->alloc = options->alloc;
     journal->log = options->log;
+    journal->clock = options->clock;
+    journal->clock_arg = options->clock_arg;
+    journal->quiet_until_ns = INT64_MIN;
     journal->dir = memcpy(journal + 1, options->dir, dir_size);
     err = rota_journal_dir_take(journal->dir, &journal->lock, info);
     if (err < 0) {
@@ -338,7 +363,7 @@ rota_err rota_registry_journal_open(const struct rota_registry_journal_options *
     }
     err = open_environment(journal, options->max_bytes, info);
     if (err == 0)
-        err = open_store(journal, store, options->now_ns, info);
+        err = open_store(journal, store, options->clock(options->clock_arg), info);
     if (err < 0) {
         rota_registry_journal_close(journal);
         return err;

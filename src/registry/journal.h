@@ -16,7 +16,8 @@ struct rota_registry_journal_options {
     size_t max_bytes;     /* as the store's; the files may grow to a few times that */
     const struct rota_alloc *alloc;
     const struct rota_log *log;
-    int64_t now_ns; /* when the leases begin anew */
+    int64_t (*clock)(void *arg); /* the time at which the leases begin anew, and by which failures are told once a second */
+    void *clock_arg;
 };
 
 /* Fills the store, which must be new, and is its journal from then on. info names the directory or file and what is wrong:

@@ -6,8 +6,10 @@
 #include "testing/cmocka.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,9 +40,29 @@ static void place_fini(const struct place *p)
     rmdir(p->dir);
 }
 
+static int64_t clock_ns(void *arg)
+{
+    return ((struct store_fixture *)arg)->now_ns;
+}
+
+/* What the journal told the log last, and how often. */
+static char told[256];
+static unsigned n_told;
+
+static void note_told(void *ctx, enum rota_log_level level, const char *area, const char *text)
+{
+    (void)ctx;
+    (void)area;
+    assert_int_equal(level, ROTA_LOG_ERROR);
+    snprintf(told, sizeof(told), "%s", text);
+    n_told++;
+}
+
+static const struct rota_log told_log = {.write = note_told};
+
 static rota_err open_journal(struct store_fixture *f, const char *dir, struct rota_registry_journal **ret_journal, struct rota_errinfo *info)
 {
-    struct rota_registry_journal_options options = {.dir = dir, .max_bytes = 1 << 20, .alloc = f->alloc, .now_ns = f->now_ns};
+    struct rota_registry_journal_options options = {.dir = dir, .max_bytes = 1 << 20, .alloc = f->alloc, .clock = clock_ns, .clock_arg = f, .log = &told_log};
 
     return rota_registry_journal_open(&options, f->store, ret_journal, info);
 }
@@ -291,9 +313,42 @@ static void records_are_read_as_written(void **unused)
     }
 }
 
+/* A limit for files stands for the full disk. */
+static void a_full_disk_is_told_once_a_second(void **unused)
+{
+    struct rota_registry_journal *journal = NULL;
+    struct rlimit before, none;
+    struct store_fixture f;
+    struct place p;
+
+    (void)unused;
+    place_init(&p);
+    assert_int_equal(store_fixture_init(&f, NULL, NULL), 0);
+    assert_int_equal(open_journal(&f, p.dir, &journal, NULL), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    none = (struct rlimit){1, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    n_told = 0;
+    store_fixture_run(&f, "put a 1; put a 1; put a 1; put a 1");
+    assert_int_equal(n_told, 1);
+    assert_null(strstr(told, "more like it"));
+    store_fixture_run(&f, "now 1; put a 1; put a 1");
+    assert_int_equal(n_told, 2);
+    assert_non_null(strstr(told, "(and 3 more like it)"));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_string_equal(store_fixture_run(&f, "put a 1"), "r2");
+    rota_registry_journal_close(journal);
+    rota_store_set_journal(f.store, NULL);
+    store_fixture_fini(&f);
+    place_fini(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_full_disk_is_told_once_a_second),
         cmocka_unit_test(what_was_put_is_there_again),
         cmocka_unit_test(ids_stay),
         cmocka_unit_test(long_keys_are_kept),

@@ -7,7 +7,9 @@
 
 #define MAX_TTL_SECONDS INT64_C(9000000000)
 #define SECOND_NS INT64_C(1000000000)
+/* A full disk is not tried ten times a second. */
 #define RETRY_NS (SECOND_NS / 10)
+#define RETRY_MAX_NS (5 * SECOND_NS)
 /* Ending a lease may wait for a disk. When many are over at once, requests have their turn after so many, keepalives of the living among them. */
 #define TICK_LEASES 16
 #define TICK_PAUSE_NS (SECOND_NS / 1000)
@@ -195,7 +197,11 @@ int64_t rota_store_tick(struct rota_store *store, int64_t now_ns)
         fault = end_lease(store, ROTA_CONTAINER(first, struct rota_store_lease, expiry));
         ended++;
     }
-    store->next_tick_ns = now_ns + (fault == ROTA_FAULT_NONE ? TICK_PAUSE_NS : RETRY_NS);
+    if (fault == ROTA_FAULT_NONE)
+        store->retry_ns = 0;
+    else
+        store->retry_ns = store->retry_ns == 0 ? RETRY_NS : store->retry_ns * 2 < RETRY_MAX_NS ? store->retry_ns * 2 : RETRY_MAX_NS;
+    store->next_tick_ns = now_ns + (fault == ROTA_FAULT_NONE ? TICK_PAUSE_NS : store->retry_ns);
     return rota_store_deadline_ns(store);
 }
 

@@ -4,6 +4,8 @@
 #include "testing/cmocka.h"
 #include <stdio.h>
 
+#define SECOND_NS INT64_C(1000000000)
+
 static const struct store_case cases[] = {
     {"the store chooses an id", "grant 0 5", "some:5"},
     {"a lease exists once", "grant 1 5; grant 1 9", "1:5 lease already exists"},
@@ -60,12 +62,77 @@ static void mass_expiry_leaves_time_for_the_living(void **unused)
     store_fixture_fini(&f);
 }
 
+/* --- A journal that keeps nothing, as on a full disk --- */
+
+static rota_err begin(void *ctx, int64_t revision)
+{
+    (void)revision;
+    return *(const bool *)ctx ? ROTA_ELIMIT : 0;
+}
+
+static rota_err put(void *ctx, const struct rota_store_kv *kv)
+{
+    (void)ctx;
+    (void)kv;
+    return 0;
+}
+
+static rota_err remove_key(void *ctx, struct rota_slice key)
+{
+    (void)ctx;
+    (void)key;
+    return 0;
+}
+
+static rota_err lease(void *ctx, int64_t id, int64_t granted_seconds)
+{
+    (void)ctx;
+    (void)id;
+    (void)granted_seconds;
+    return 0;
+}
+
+static rota_err commit(void *ctx)
+{
+    (void)ctx;
+    return 0;
+}
+
+static void leases_that_cannot_be_ended_are_tried_less_and_less_often(void **unused)
+{
+    static const int64_t want_ms[] = {100, 200, 400, 800, 1600, 3200, 5000, 5000};
+    bool full = false;
+    const struct rota_store_journal journal = {.begin = begin, .put = put, .remove = remove_key, .lease = lease, .commit = commit, .ctx = &full};
+    struct store_fixture f;
+    int64_t now_ns = 5 * SECOND_NS;
+
+    (void)unused;
+    assert_int_equal(store_fixture_init(&f, NULL, NULL), 0);
+    rota_store_set_journal(f.store, &journal);
+    store_fixture_run(&f, "grant 1 5; put a 1 lease=1");
+    full = true;
+    for (size_t i = 0; i < ROTA_COUNT(want_ms); i++) {
+        int64_t next_ns = rota_store_tick(f.store, now_ns);
+        assert_int_equal(next_ns - now_ns, want_ms[i] * (SECOND_NS / 1000));
+        now_ns = next_ns;
+    }
+    full = false;
+    assert_int_equal(rota_store_tick(f.store, now_ns), INT64_MAX);
+    assert_string_equal(store_fixture_run(&f, "get a; grant 2 5; put a 1 lease=2"), "none 2:5 r4");
+    full = true;
+    now_ns += 100 * SECOND_NS;
+    assert_int_equal(rota_store_tick(f.store, now_ns) - now_ns, 100 * (SECOND_NS / 1000)); /* begins anew */
+    rota_store_set_journal(f.store, NULL);
+    store_fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rules_of_leases),
         cmocka_unit_test(the_longest_ttl_does_not_overflow),
         cmocka_unit_test(mass_expiry_leaves_time_for_the_living),
+        cmocka_unit_test(leases_that_cannot_be_ended_are_tried_less_and_less_often),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

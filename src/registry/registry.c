@@ -40,10 +40,8 @@ void rota_registry_refuse(struct rota_server_call *call, const struct rota_statu
 
 static void set_timer(struct rota_registry *registry, struct rota_timer *timer, int64_t at_ns)
 {
-    /* A timer that was set before moves without memory, so this fails only when it never worked. */
-    if (at_ns == INT64_MAX)
-        rota_timer_clear(timer);
-    else if (rota_timer_set(timer, at_ns) < 0)
+    /* It is set from open to close, and moving it needs no memory. */
+    if (rota_timer_set(timer, at_ns) < 0)
         rota_log_write(registry->log, ROTA_LOG_ERROR, "registry", "out of memory: leases end late");
 }
 
@@ -58,6 +56,7 @@ static void on_lease_timer(void *arg)
 {
     struct rota_registry *registry = arg;
 
+    set_timer(registry, registry->lease_timer, INT64_MAX); /* while its place is free */
     (void)rota_store_tick(registry->store, rota_registry_now_ns(registry));
     rota_registry_changed(registry);
 }
@@ -66,8 +65,8 @@ static void on_progress_timer(void *arg)
 {
     struct rota_registry *registry = arg;
 
-    rota_registry_watches_progress(registry);
     set_timer(registry, registry->progress_timer, rota_registry_now_ns(registry) + PROGRESS_NS);
+    rota_registry_watches_progress(registry);
 }
 
 /* --- Opening --- */
@@ -89,11 +88,9 @@ static rota_err add_services(struct rota_registry *r)
     return err;
 }
 
-static rota_err make_server(struct rota_registry *r, const struct rota_registry_options *options, struct rota_errinfo *info)
+static rota_err make_server(const struct rota_registry_options *options, struct rota_server **ret_server, struct rota_errinfo *info)
 {
     struct rota_server_options server = ROTA_SERVER_OPTIONS_INIT;
-    struct rota_host *host;
-    rota_err err;
 
     server.loop = options->loop;
     server.alloc = options->alloc;
@@ -103,16 +100,12 @@ static rota_err make_server(struct rota_registry *r, const struct rota_registry_
     /* etcd's own; its clients ping every half minute. */
     server.min_ping_interval_ms = 5000;
     server.permit_pings_without_calls = true;
-    err = rota_server_new(&server, &r->server, info);
-    if (err < 0)
-        return err;
-    host = rota_server_parts(r->server)->host;
-    if (r->log == NULL)
-        r->log = host->log;
-    r->map_seed = rota_rng_next(&host->rng);
-    if (add_services(r) < 0)
-        return rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry");
-    return 0;
+    return rota_server_new(&server, ret_server, info);
+}
+
+static int64_t read_clock(void *arg)
+{
+    return rota_registry_now_ns(arg);
 }
 
 static rota_err make_store(struct rota_registry *r, const struct rota_registry_options *options, struct rota_errinfo *info)
@@ -120,12 +113,12 @@ static rota_err make_store(struct rota_registry *r, const struct rota_registry_o
     size_t max_bytes = options->max_bytes != 0 ? options->max_bytes : MAX_BYTES_DEFAULT;
     struct rota_store_limits limits = {.max_bytes = max_bytes};
     struct rota_registry_journal_options journal = {
-        .dir = options->data_dir, .max_bytes = max_bytes, .alloc = r->alloc, .log = r->log, .now_ns = rota_registry_now_ns(r)};
+        .dir = options->data_dir, .max_bytes = max_bytes, .alloc = r->alloc, .log = r->log, .clock = read_clock, .clock_arg = r};
     uint64_t seed = rota_rng_next(&rota_server_parts(r->server)->host->rng);
 
     if (rota_store_new(r->alloc, &limits, seed, &r->store) < 0 || rota_timer_new(r->loop, on_lease_timer, r, &r->lease_timer) < 0 ||
         rota_timer_new(r->loop, on_progress_timer, r, &r->progress_timer) < 0 ||
-        rota_timer_set(r->progress_timer, rota_registry_now_ns(r) + PROGRESS_NS) < 0)
+        rota_timer_set(r->lease_timer, INT64_MAX) < 0 || rota_timer_set(r->progress_timer, rota_registry_now_ns(r) + PROGRESS_NS) < 0)
         return rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry");
     return options->data_dir == NULL ? 0 : rota_registry_journal_open(&journal, r->store, &r->journal, info);
 }
@@ -145,22 +138,19 @@ static const char *dialable(const char *bound, size_t *ret_host_size)
 
 static rota_err listen(struct rota_registry *r, const char *address, bool secure, struct rota_errinfo *info)
 {
-    char bound[ROTA_ADDRESS_TEXT_SIZE], url[ROTA_ADDRESS_TEXT_SIZE + 32];
     const char *host, *port;
     size_t host_size;
-    rota_err err = rota_server_listen(r->server, address, bound, info);
+    rota_err err = rota_server_listen(r->server, address, r->address, info);
 
     if (err < 0)
         return err;
-    host = dialable(bound, &host_size);
-    port = strrchr(bound, ':');
-    snprintf(url, sizeof(url), "%s://%.*s%s", secure ? "https" : "http", (int)host_size, host, port == NULL ? "" : port);
-    r->address = rota_alloc_text(r->alloc, rota_slice_str(bound));
-    r->client_url = rota_alloc_text(r->alloc, rota_slice_str(url));
-    return r->address == NULL || r->client_url == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry") : 0;
+    host = dialable(r->address, &host_size);
+    port = strrchr(r->address, ':');
+    snprintf(r->client_url, sizeof(r->client_url), "%s://%.*s%s", secure ? "https" : "http", (int)host_size, host, port == NULL ? "" : port);
+    return 0;
 }
 
-/* The server, which uses all the rest, has gone. */
+/* No call comes any more. */
 static void free_parts(struct rota_registry *r)
 {
     rota_timer_free(r->lease_timer);
@@ -169,15 +159,42 @@ static void free_parts(struct rota_registry *r)
     rota_registry_journal_close(r->journal);
     rota_arena_fini(&r->scratch);
     rota_arena_fini(&r->outgoing);
-    rota_alloc_free(r->alloc, r->address);
-    rota_alloc_free(r->alloc, r->client_url);
     rota_alloc_free(r->alloc, r);
+}
+
+/* All on the server. Without a listener, which comes last, nobody calls. */
+static rota_err furnish(struct rota_registry *r, const struct rota_registry_options *options, bool secure, struct rota_errinfo *info)
+{
+    rota_err err = add_services(r) < 0 ? rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry") : make_store(r, options, info);
+
+    return err < 0 ? err : listen(r, options->listen != NULL ? options->listen : DEFAULT_LISTEN, secure, info);
+}
+
+static struct rota_registry *make(const struct rota_registry_options *options, struct rota_server *server)
+{
+    struct rota_host *host = rota_server_parts(server)->host;
+    const struct rota_alloc *alloc = options->alloc != NULL ? options->alloc : host->alloc;
+    struct rota_registry *r = rota_alloc_zero(alloc, 1, sizeof(*r));
+
+    if (r == NULL)
+        return NULL;
+    r->alloc = alloc;
+    r->log = options->log != NULL ? options->log : host->log;
+    r->loop = options->loop;
+    r->server = server;
+    r->map_seed = rota_rng_next(&host->rng);
+    rota_arena_init(&r->scratch, alloc, 0);
+    rota_arena_init(&r->outgoing, alloc, 0);
+    rota_list_init(&r->streams);
+    rota_list_init(&r->busy_streams);
+    rota_list_init(&r->keepalives);
+    return r;
 }
 
 rota_err rota_registry_open(const struct rota_registry_options *given, struct rota_registry **ret_registry, struct rota_errinfo *info)
 {
     struct rota_registry_options options = ROTA_REGISTRY_OPTIONS_INIT;
-    const struct rota_alloc *alloc;
+    struct rota_server *server;
     struct rota_registry *r;
     bool plaintext;
     rota_err err;
@@ -187,28 +204,17 @@ rota_err rota_registry_open(const struct rota_registry_options *given, struct ro
     if (options.loop == NULL)
         return rota_errinfo_set(info, ROTA_EINVAL, "a registry needs options.loop");
     err = rota_plaintext_asked(options.tls, &plaintext, info);
+    if (err == 0)
+        err = make_server(&options, &server, info);
     if (err < 0)
         return err;
-    alloc = rota_alloc_or_default(options.alloc);
-    r = rota_alloc_zero(alloc, 1, sizeof(*r));
-    if (r == NULL)
-        return rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry");
-    r->alloc = alloc;
-    r->log = options.log;
-    r->loop = options.loop;
-    rota_arena_init(&r->scratch, alloc, 0);
-    rota_arena_init(&r->outgoing, alloc, 0);
-    rota_list_init(&r->streams);
-    rota_list_init(&r->busy_streams);
-    rota_list_init(&r->keepalives);
-    err = make_server(r, &options, info);
-    if (err == 0)
-        err = make_store(r, &options, info);
-    if (err == 0)
-        err = listen(r, options.listen != NULL ? options.listen : DEFAULT_LISTEN, options.tls != NULL && !plaintext, info);
+    r = make(&options, server);
+    err = r == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry") : furnish(r, &options, options.tls != NULL && !plaintext, info);
     if (err < 0) {
-        rota_server_free(r->server);
-        free_parts(r);
+        /* It goes in a turn of its own: this may be one, or another thread's loop. The data directory is free at once. */
+        rota_server_close(server, NULL, NULL);
+        if (r != NULL)
+            free_parts(r);
         return err;
     }
     rota_registry_changed(r); /* leases that were loaded */

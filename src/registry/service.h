@@ -35,7 +35,7 @@ struct rota_registry {
     uint64_t map_seed;
     void (*on_closed)(void *arg);
     void *closed_arg;
-    char *address, *client_url;
+    char address[ROTA_ADDRESS_TEXT_SIZE], client_url[ROTA_ADDRESS_TEXT_SIZE + 32];
 };
 
 /* registry.c */

@@ -87,6 +87,7 @@ struct rota_store {
     struct rota_map leases; /* by id, in the lease's memory */
     struct rota_heap expiries;
     int64_t next_tick_ns; /* not before */
+    int64_t retry_ns;     /* how long that is after a lease that could not be ended; 0: the last could */
     struct rota_rng rng;
 
     struct rota_map key_watches;    /* watches of one key: any one of those with that key, its `peers` are the others */
