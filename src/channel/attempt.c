@@ -11,6 +11,7 @@
 #include "channel/explain.h"
 #include "lb/tree.h"
 
+#define H2_CANCEL 8
 #define REPICKS 4 /* then an event must come first: the policy may be behind the subchannels */
 
 #define BIT(state) (1u << ROTA_ATTEMPT_##state)
@@ -183,10 +184,21 @@ static rota_err open_stream(struct rota_attempt *attempt, struct rota_connection
     return connection->conn->class->open(connection->conn, headers, count, false, &rota_attempt_stream_events, attempt, &attempt->stream);
 }
 
+/* The attempt ends, and the call if it has no other one under way. */
 static void fail_unsent(struct rota_attempt *attempt, rota_err err)
 {
-    rota_call_fail(attempt->call, ROTA_RESOURCE_EXHAUSTED,
-                   err == ROTA_ELIMIT ? "the call's metadata is larger than the server accepts" : "out of memory while sending");
+    const char *why = err == ROTA_ELIMIT ? "the call's metadata is larger than the server accepts" : "out of memory while sending";
+    struct rota_call *call = attempt->call;
+    struct rota_status *status = &attempt->response.status;
+
+    if (call->tries == NULL || call->committed) {
+        rota_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "%s", why);
+        return;
+    }
+    rota_status_set(status, ROTA_RESOURCE_EXHAUSTED, "%s", why);
+    rota_attempt_abandon(attempt, status, H2_CANCEL);
+    if (!rota_tries_refused(attempt, true))
+        rota_call_end(call, status);
 }
 
 static void set_connection(struct rota_attempt *attempt, struct rota_connection *connection)

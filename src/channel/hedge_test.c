@@ -74,6 +74,30 @@ static void hedged_streams(void **unused)
     rota_tries_run(streams, ROTA_COUNT(streams), NULL);
 }
 
+/* For its metadata, or for want of memory: others may be heard of yet. */
+static void one_that_cannot_be_opened_ends_no_other(void **unused)
+{
+    static const rota_err errors[] = {ROTA_ELIMIT, ROTA_ENOMEM};
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+
+    (void)unused;
+    options.service_config = HEDGE_3;
+    for (size_t i = 0; i < ROTA_COUNT(errors); i++) {
+        struct rota_tries_fixture *t = malloc(sizeof(*t));
+        assert_non_null(t);
+        rota_tries_fixture_init(t, &options, "ab", 0.5);
+        rota_tries_expect(t, "the first is open", "call", "b0");
+        t->f.transport.open_err = errors[i];
+        rota_tries_expect(t, "the second cannot be", "+100", "");
+        t->f.transport.open_err = 0;
+        rota_tries_expect(t, "the first answers", "b:r #", "OK 0/1/0/0/0");
+        t->f.transport.open_err = errors[i];
+        rota_tries_expect(t, "where none is open, it is the call's end", "call", "RESOURCE_EXHAUSTED");
+        rota_tries_fixture_fini(t);
+        free(t);
+    }
+}
+
 static size_t sent_on(struct rota_tries_fixture *t, const char *address, size_t n)
 {
     return rota_buffer_peek(&rota_fake_stream_at(rota_fixture_conn(&t->f, address), n)->data).size;
@@ -121,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hedges_follow_the_rules),
         cmocka_unit_test(hedged_streams),
+        cmocka_unit_test(one_that_cannot_be_opened_ends_no_other),
         cmocka_unit_test(every_open_attempt_is_written_to),
         cmocka_unit_test(the_winner_is_the_calls),
     };
