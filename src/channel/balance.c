@@ -74,8 +74,7 @@ static void update(void *owner, enum rota_conn_state conn, const struct rota_sta
     if (balance != channel->current)
         return;
     rota_channel_review(channel);
-    if (!rota_list_empty(&channel->waiting))
-        rota_channel_note(channel, ROTA_TODO_PICK);
+    rota_channel_note(channel, ROTA_TODO_PICK); /* also when nobody waits: the one whose pick has set this going is about to */
 }
 
 static const struct rota_lb_owner owner_class = {

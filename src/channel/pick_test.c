@@ -153,6 +153,7 @@ static void an_error_after_a_list_changes_nothing(void **unused)
 static struct {
     enum rota_pick_verdict verdict;
     struct rota_status why;
+    bool asleep; /* the next pick wakes it, and it fails by that */
     unsigned picks, oks, dones, unsent;
     enum rota_code last_code;
 } own;
@@ -210,7 +211,11 @@ static void own_exit_idle(void *state, int64_t now_ns, struct rota_lb_cmds *cmds
 {
     (void)state;
     (void)now_ns;
-    (void)cmds;
+    if (!own.asleep)
+        return;
+    own.asleep = false;
+    own.verdict = ROTA_PICK_FAIL;
+    rota_lb_update(cmds, ROTA_CONN_TRANSIENT_FAILURE, &own.why);
 }
 
 static enum rota_pick_verdict own_pick(void *state, const struct rota_call_info *call, struct rota_pick *ret_pick)
@@ -219,6 +224,9 @@ static enum rota_pick_verdict own_pick(void *state, const struct rota_call_info 
 
     assert_string_equal(call->path, "/test.Echo/Say");
     own.picks++;
+    ret_pick->exit_idle = own.asleep;
+    if (own.asleep)
+        return ROTA_PICK_WAIT;
     if (own.verdict != ROTA_PICK_OK) {
         ret_pick->why = &own.why;
         return own.verdict;
@@ -303,6 +311,32 @@ static void verdicts_mean_what_they_say(void **unused)
         assert_int_equal(own.dones, 0);
         rota_channel_fixture_fini(&f);
     }
+}
+
+/* The policy's word comes before the call is back from the pick, and in line. */
+static void what_a_pick_sets_going_reaches_its_call(void **unused)
+{
+    struct rota_channel_options options = own_options();
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen[2];
+
+    (void)unused;
+    rota_status_set(&own.why, ROTA_UNAVAILABLE, "overslept");
+    rota_channel_fixture_init(&f, &options);
+    rota_fixture_ready(&f, A);
+    own.asleep = true;
+    rota_fixture_unary_start(&f, "x", NULL, &seen[0]);
+    rota_assert_ended(&seen[0], ROTA_UNAVAILABLE, "overslept");
+    rota_channel_fixture_fini(&f);
+
+    options = own_options();
+    rota_status_set(&own.why, ROTA_UNAVAILABLE, "overslept");
+    own.asleep = true;
+    rota_channel_fixture_init(&f, &options);
+    rota_fixture_unary_start(&f, "x", NULL, &seen[1]); /* it waits for the list */
+    rota_fixture_publish(&f, A, NULL, NULL);
+    rota_assert_ended(&seen[1], ROTA_UNAVAILABLE, "overslept");
+    rota_channel_fixture_fini(&f);
 }
 
 /* The retry policy has the code of both; the bucket would allow it. */
@@ -430,6 +464,7 @@ int main(void)
         cmocka_unit_test(waiting_calls_go_in_their_order),
         cmocka_unit_test(an_error_after_a_list_changes_nothing),
         cmocka_unit_test(verdicts_mean_what_they_say),
+        cmocka_unit_test(what_a_pick_sets_going_reaches_its_call),
         cmocka_unit_test(a_drop_is_never_retried),
         cmocka_unit_test(policies_hear_of_each_pick_once),
         cmocka_unit_test(what_never_reached_the_wire_was_not_sent),
