@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "channel/intercept.h"
 #include "channel/options.h"
-#include "channel/subchannel.h"
+#include "channel/sides.h"
 #include "wire/target.h"
 #include <rota/version.h>
 #include <stdarg.h>
@@ -73,7 +73,8 @@ static void set_again(struct rota_channel *channel, int64_t at_ns)
 
 void rota_channel_try_again(struct rota_channel *channel)
 {
-    set_again(channel, channel->host->now_ns + TRY_AGAIN_NS);
+    if (!channel->shut_begun)
+        set_again(channel, channel->host->now_ns + TRY_AGAIN_NS);
 }
 
 static void fire_again(struct rota_host_timer *timer, int64_t now_ns)
@@ -91,6 +92,7 @@ static void fire_again(struct rota_host_timer *timer, int64_t now_ns)
         rota_channel_review(channel);
     }
     rota_balance_try_again(channel);
+    rota_sides_try_again(channel);
     rota_channel_note(channel, ROTA_TODO_BALANCE);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "channel/sides.h"
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/pb.h"
 #include "channel/side_stream.h"
@@ -28,15 +29,20 @@ struct rota_sides {
 
 static void run_review(struct rota_host_task *task);
 
-/* NULL: no memory. */
+static void lack_memory(const struct rota_connection *connection, const char *what)
+{
+    rota_log_write(connection->channel->log, ROTA_LOG_ERROR, "channel", "%s: out of memory; %s is asked for in a second", connection->peer, what);
+    rota_channel_try_again(connection->channel);
+}
+
+/* NULL: no memory; it is tried again. */
 static struct rota_sides *get_sides(struct rota_connection *connection)
 {
     if (connection->sides != NULL)
         return connection->sides;
     connection->sides = rota_alloc_zero(connection->channel->alloc, 1, sizeof(*connection->sides));
     if (connection->sides == NULL) {
-        rota_log_write(connection->channel->log, ROTA_LOG_ERROR, "channel", "%s: out of memory; neither its health nor its load is asked for",
-            connection->peer);
+        lack_memory(connection, "what its server says of itself");
         return NULL;
     }
     connection->sides->connection = connection;
@@ -177,7 +183,8 @@ static bool is_heeded(const struct rota_subchannel *sub)
 
 static void review_health(struct rota_sides *sides, const struct rota_subchannel *sub)
 {
-    struct rota_channel *channel = sides->connection->channel;
+    const struct rota_connection *connection = sides->connection;
+    struct rota_channel *channel = connection->channel;
     const char *service = is_heeded(sub) ? service_of(channel, channel->config) : NULL;
     bool same = service != NULL && sides->service != NULL && strcmp(service, sides->service) == 0;
 
@@ -192,15 +199,15 @@ static void review_health(struct rota_sides *sides, const struct rota_subchannel
     }
     if (sides->health.running && same)
         return;
-    stop_health(sides);
-    sides->service = rota_alloc_text(channel->alloc, rota_slice_str(service));
-    if (!same) /* else an older connection's stream has told of it */
+    if (!same) { /* else an older connection's stream has told of it */
+        stop_health(sides);
+        sides->service = rota_alloc_text(channel->alloc, rota_slice_str(service));
         set_serving(sides, ROTA_LB_ASKED);
-    if (sides->service != NULL && start_health(sides) == 0)
-        return;
-    rota_log_write(channel->log, ROTA_LOG_ERROR, "channel", "%s: out of memory; its health is not checked", sides->connection->peer);
-    stop_health(sides);
-    set_serving(sides, ROTA_LB_UNCHECKED);
+        if (connection->subchannel == NULL || connection->conn == NULL)
+            return; /* those who were told have let it go */
+    }
+    if (sides->service == NULL || start_health(sides) < 0)
+        lack_memory(connection, "its health");
 }
 
 /* --- Load --- */
@@ -286,7 +293,7 @@ static void review_load(struct rota_sides *sides, const struct rota_subchannel *
     if (period_ns == 0 || start_load(sides, period_ns) == 0)
         return;
     sides->period_ns = 0;
-    rota_log_write(sides->connection->channel->log, ROTA_LOG_ERROR, "channel", "%s: out of memory; its load is not asked for", sides->connection->peer);
+    lack_memory(sides->connection, "its load");
 }
 
 /* --- Both --- */
@@ -310,8 +317,11 @@ void rota_sides_welcome(struct rota_subchannel *sub, struct rota_lb_subchannel *
     bool heeds = hold->heeds && service_of(channel, channel->config) != NULL;
     struct rota_sides *sides = heeds || hold->report_ns != 0 ? get_sides(connection) : NULL;
 
-    if (sides == NULL)
+    if (sides == NULL) {
+        if (heeds)
+            rota_lb_hold_serving(hold, ROTA_LB_ASKED, NULL);
         return;
+    }
     rota_host_post(channel->host, &sides->review);
     if (!heeds)
         return;
@@ -330,12 +340,8 @@ void rota_sides_review(struct rota_subchannel *sub)
     }
 }
 
-void rota_sides_take_config(struct rota_channel *channel, const struct rota_channel_config *old)
+static void review_all(struct rota_channel *channel)
 {
-    const char *was = service_of(channel, old), *is = service_of(channel, channel->config);
-
-    if (was == is || (was != NULL && is != NULL && strcmp(was, is) == 0))
-        return;
     for (struct rota_link *link = channel->connections.next; link != &channel->connections; link = link->next) {
         struct rota_connection *connection = ROTA_CONTAINER(link, struct rota_connection, link);
         if (connection->subchannel != NULL)
@@ -343,23 +349,38 @@ void rota_sides_take_config(struct rota_channel *channel, const struct rota_chan
     }
 }
 
+void rota_sides_take_config(struct rota_channel *channel, const struct rota_channel_config *old)
+{
+    const char *was = service_of(channel, old), *is = service_of(channel, channel->config);
+
+    if (was != is && (was == NULL || is == NULL || strcmp(was, is) != 0))
+        review_all(channel);
+}
+
+void rota_sides_try_again(struct rota_channel *channel)
+{
+    struct serving_news news = {.channel = channel, .serving = ROTA_LB_UNCHECKED};
+
+    for (struct rota_link *link = channel->connections.next; link != &channel->connections; link = link->next) {
+        struct rota_connection *connection = ROTA_CONTAINER(link, struct rota_connection, link);
+        /* Its holds may wait for an answer to what is no question any more. */
+        if (connection->subchannel != NULL && connection->sides == NULL && service_of(channel, channel->config) == NULL)
+            rota_subchannel_each(connection->subchannel, tell_serving, &news);
+    }
+    review_all(channel);
+}
+
 void rota_sides_move(struct rota_connection *gone, struct rota_connection *oldest)
 {
-    struct rota_sides *old = gone->sides, *sides = old == NULL ? NULL : get_sides(oldest);
-    struct serving_news news = {.channel = oldest->channel, .serving = ROTA_LB_UNCHECKED};
+    struct rota_sides *sides = gone->sides;
 
-    if (old == NULL)
+    if (sides == NULL)
         return;
-    if (sides == NULL) {
-        rota_subchannel_each(oldest->subchannel, tell_serving, &news);
-        return;
-    }
-    sides->serving = old->serving;
-    sides->ill = old->ill;
-    sides->service = old->service;
-    old->service = NULL;
-    sides->health.refused = old->health.refused;
-    sides->load.refused = old->load.refused;
+    ROTA_ASSERT("only the oldest has any" && oldest->sides == NULL && !sides->health.running && !sides->load.running);
+    gone->sides = NULL;
+    oldest->sides = sides;
+    sides->connection = oldest;
+    sides->period_ns = 0;
     rota_host_post(oldest->channel->host, &sides->review);
 }
 

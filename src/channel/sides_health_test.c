@@ -445,11 +445,41 @@ static rota_err live(const struct rota_alloc *alloc, void *ctx)
     }
     if (err == 0) {
         assert_int_equal(rota_channel_state(f.channel), ROTA_CONN_READY);
+        assert_true(rota_fixture_conn(&f, A)->n_streams > 0); /* it was asked, however late */
         if (f.transport.n_conns > 1 || f.transport.conns[0]->n_streams != 1)
             err = ROTA_ENOMEM; /* it took more than one try, or was not checked */
     }
     rota_channel_fixture_close(&f);
     return err;
+}
+
+/* Whatever lacks memory as the connection comes up: no call goes there before the answer; and none waits once nobody asks any more. */
+static void nothing_goes_unchecked_for_want_of_memory(void **unused)
+{
+    (void)unused;
+    for (uint64_t n = 1; n < 16; n++)
+        for (int dropped = 0; dropped < 2; dropped++) {
+            struct rota_channel_fixture f;
+            struct rota_fake_conn *conn;
+            open_with(&f, CHECKED);
+            rota_channel_connect(f.channel);
+            rota_fixture_publish(&f, A, NULL, NULL);
+            conn = rota_fixture_conn(&f, A);
+            rota_leak_alloc_fail_nth(&f.leaks, n);
+            rota_fake_up(conn);
+            f.leaks.fail_at = 0;
+            assert_int_not_equal(rota_channel_state(f.channel), ROTA_CONN_READY);
+            if (dropped)
+                rota_fixture_service_config(&f, "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}");
+            rota_virtual_host_advance(&f.v, 3 * ROTA_S);
+            if (!dropped) {
+                assert_int_equal(conn->n_streams, 1);
+                assert_int_not_equal(rota_channel_state(f.channel), ROTA_CONN_READY);
+                say(rota_fake_stream_at(conn, 0), SERVING);
+            }
+            assert_int_equal(rota_channel_state(f.channel), ROTA_CONN_READY);
+            rota_channel_fixture_fini(&f);
+        }
 }
 
 static void out_of_memory_is_survived(void **unused)
@@ -474,6 +504,7 @@ int main(void)
         cmocka_unit_test(an_unused_channel_goes_idle),
         cmocka_unit_test(the_config_changes),
         cmocka_unit_test(the_policy_changes),
+        cmocka_unit_test(nothing_goes_unchecked_for_want_of_memory),
         cmocka_unit_test(out_of_memory_is_survived),
     };
 

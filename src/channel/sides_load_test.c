@@ -232,6 +232,7 @@ static rota_err live(const struct rota_alloc *alloc, void *ctx)
     }
     if (err == 0) {
         assert_int_equal(rota_channel_state(f.channel), ROTA_CONN_READY);
+        assert_true(rota_fixture_conn(&f, A)->n_streams > 0); /* it was asked, however late */
         if (f.transport.n_conns > 1 || f.transport.conns[0]->n_streams != 1)
             err = ROTA_ENOMEM;
     }

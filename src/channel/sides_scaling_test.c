@@ -154,27 +154,52 @@ static void the_question_waits_for_a_stream_too(void **unused)
     rota_channel_fixture_fini(&p.f);
 }
 
-static void without_memory_for_it_calls_go_on(void **unused)
+/* The next connection's stream, asked for at once or in a second. */
+static struct rota_fake_stream *asked(struct pair *p, const char *path)
+{
+    for (size_t i = 0; i < p->second->n_streams; i++)
+        if (strcmp(rota_fake_header(p->second->streams[i], ":path"), path) == 0)
+            return p->second->streams[i];
+    fail_msg("%s is not asked for", path);
+    return NULL;
+}
+
+static void without_memory_for_it_it_is_asked_later(void **unused)
 {
     struct pair p;
 
     (void)unused;
-    pair_init(&p, CHECKED, SERVING);
-    rota_fake_message(p.side, NOT_SERVING);
-    rota_leak_alloc_fail_nth(&p.f.leaks, 1);
-    rota_fake_lose(p.first, "lost"); /* nobody will say that it serves again, so it is taken to */
-    p.f.leaks.fail_at = 0;
-    assert_int_equal(rota_channel_state(p.f.channel), ROTA_CONN_READY);
-    rota_channel_fixture_fini(&p.f);
     for (uint64_t n = 1; n < 12; n++) {
         struct rota_seen_call seen;
+
+        pair_init(&p, CHECKED, SERVING);
+        rota_fake_message(p.side, NOT_SERVING);
+        rota_leak_alloc_fail_nth(&p.f.leaks, n);
+        rota_fake_lose(p.first, "lost");
+        p.f.leaks.fail_at = 0;
+        assert_int_equal(rota_channel_state(p.f.channel), ROTA_CONN_TRANSIENT_FAILURE);
+        rota_virtual_host_advance(&p.f.v, 2 * ROTA_S);
+        rota_fake_headers(asked(&p, WATCH));
+        rota_fake_message(asked(&p, WATCH), SERVING);
+        assert_int_equal(rota_channel_state(p.f.channel), ROTA_CONN_READY);
+        rota_channel_fixture_fini(&p.f);
+
+        pair_init(&p, LOADED, NULL);
+        rota_leak_alloc_fail_nth(&p.f.leaks, n);
+        rota_fake_lose(p.first, "lost");
+        p.f.leaks.fail_at = 0;
+        rota_virtual_host_advance(&p.f.v, 2 * ROTA_S);
+        assert_true(asked(&p, LOAD)->end);
+        rota_channel_fixture_fini(&p.f);
 
         pair_init(&p, CHECKED, SERVING);
         rota_leak_alloc_fail_nth(&p.f.leaks, n);
         rota_fake_lose(p.first, "lost");
         p.f.leaks.fail_at = 0;
+        assert_int_equal(rota_channel_state(p.f.channel), ROTA_CONN_READY);
         rota_virtual_host_advance(&p.f.v, 2 * ROTA_S);
         assert_int_equal(rota_channel_state(p.f.channel), ROTA_CONN_READY);
+        assert_non_null(asked(&p, WATCH));
         rota_fixture_unary_start(&p.f, "c", NULL, &seen);
         rota_assert_running(&seen);
         assert_false(p.second->streams[p.second->n_streams - 1]->dead);
@@ -190,7 +215,7 @@ int main(void)
         cmocka_unit_test(what_was_known_holds_until_it_answers),
         cmocka_unit_test(who_does_not_tell_is_not_asked_again),
         cmocka_unit_test(the_question_waits_for_a_stream_too),
-        cmocka_unit_test(without_memory_for_it_calls_go_on),
+        cmocka_unit_test(without_memory_for_it_it_is_asked_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
