@@ -83,12 +83,14 @@ bool rota_h2_on_data_end(struct rota_h2 *h2, const struct rota_h2_head *head)
     struct rota_h2_stream *stream;
 
     if ((head->flags & ROTA_H2_FLAG_END_STREAM) == 0) {
-        rota_h2_peer_data(h2, head->length);
+        rota_h2_peer_data(h2, head->id, head->length);
         return rota_h2_fine(h2);
     }
     stream = rota_h2_stream_find(h2, head->id);
-    if (stream == NULL)
-        return true;
+    if (stream == NULL) {
+        rota_h2_peer_chores(h2, 1);
+        return rota_h2_fine(h2);
+    }
     if (stream->body_left > 0) {
         rota_h2_stream_fail(stream, ROTA_H2_PROTOCOL_ERROR, "less DATA than its content-length");
         return rota_h2_fine(h2);

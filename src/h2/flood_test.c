@@ -89,6 +89,13 @@ static void late_nothing(uint32_t i)
     wire_frame(&wire, WIRE_DATA, 0, 1, "", 0);
 }
 
+static void late_ends(uint32_t i)
+{
+    if (i == 0)
+        wire_headers(&wire, 0, 1, WIRE_REQUEST "|x=y|connection=close");
+    wire_frame(&wire, WIRE_DATA, WIRE_END_STREAM, 1, "", 0);
+}
+
 static void late_trailers(uint32_t i)
 {
     if (i == 0)
@@ -190,6 +197,7 @@ static const struct flood_case {
     {"SETTINGS of as many entries as there is room for", many_settings, 11, 12},
     {"DATA in single bytes on a stream that was reset", late_crumbs, 2490, 2510},
     {"DATA of nothing on a stream that was reset", late_nothing, 990, 1001},
+    {"DATA that ends a stream that was reset, again and again", late_ends, 9000, 10010},
     {"trailers of a stream that was reset", late_trailers, 9000, 10010},
     {"a header list too large that goes on and on", too_large_without_end, 7, 8},
     {"one that is not allowed and goes on and on", not_allowed_without_end, 7, 8},
@@ -257,6 +265,36 @@ static void honest_windows_are_no_flood(void **state)
     assert_int_equal(pair.server.err, 0);
     assert_int_equal(pair.client.total_bytes, 30000 * 600);
     pair_fini(&pair);
+}
+
+/* Some servers flush each byte that they have. A client asked for them, with its window; not so for those of a call that is over. */
+static void replies_in_single_bytes_are_no_flood(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        struct pair pair;
+        int n = 0;
+
+        print_message("  of a call %s\n", over ? "that is over" : "that is open");
+        assert_int_equal(pair_init(&pair, NULL, NULL, NULL), 0);
+        pair.client.mute = true;
+        wire.size = 0;
+        wire_frame(&wire, WIRE_SETTINGS, 0, 0, NULL, 0);
+        wire_headers(&wire, 0, 1, ":status=200");
+        assert_int_equal(pair_open(&pair, true), 1);
+        pair_pass(&pair.client, NULL, 65536);
+        pair_feed(&pair.client, wire.bytes, wire.size);
+        if (over)
+            rota_h2_reset(pair.client.streams[1], 8);
+        for (; n < 100000 && pair.client.err == 0; n++) {
+            wire.size = 0;
+            wire_frame(&wire, WIRE_DATA, 0, 1, "x", 1);
+            pair_feed(&pair.client, wire.bytes, wire.size);
+            pair_pass(&pair.client, NULL, 65536);
+        }
+        assert_in_range(n, over ? 2490 : 100000, over ? 2510 : 100000);
+        pair_fini(&pair);
+    }
 }
 
 /* A window opened byte by byte makes us send byte by byte: that is no cause. */
@@ -345,6 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floods_end),
         cmocka_unit_test(honest_windows_are_no_flood),
+        cmocka_unit_test(replies_in_single_bytes_are_no_flood),
         cmocka_unit_test(a_dribbled_window_is_a_flood),
         cmocka_unit_test(honest_requests_that_are_not_served_are_no_flood),
         cmocka_unit_test(chores_have_a_rate),

@@ -7,7 +7,8 @@
  * of a stream, since who measures bandwidth pings after data.
  * Chores are frames that are right but carry no work: WINDOW_UPDATE, PRIORITY, unknown ones, DATA too short for the head of a
  * message. There may be as many as follow from what we send: ten for each DATA or HEADERS frame, where honest peers need two; and
- * a rate of their own for what has other causes.
+ * a rate of their own for what has other causes. A client counts no short DATA of the streams that it has open: it asked for them, and some servers
+ * flush each byte that they have.
  * Elsewhere: answers that the peer does not read (tx.c), pieces of a header block (headers.c).
  */
 #include "h2/session.h"
@@ -123,11 +124,11 @@ void rota_h2_allow_chores(struct rota_h2 *h2)
         h2->chores.left += CHORES_PER_FRAME;
 }
 
-void rota_h2_peer_data(struct rota_h2 *h2, size_t size)
+void rota_h2_peer_data(struct rota_h2 *h2, int32_t id, size_t size)
 {
     if (size == 0)
         rota_h2_peer_fault(h2);
-    else if (size < ROTA_H2_CRUMB_BYTES)
+    else if (size < ROTA_H2_CRUMB_BYTES && (h2->options.server || rota_h2_stream_find(h2, id) == NULL))
         rota_h2_peer_chores(h2, CRUMB_CHORES);
 }
 

@@ -363,7 +363,7 @@ void rota_h2_peer_faults(struct rota_h2 *h2, uint32_t count); /* one that counts
 void rota_h2_peer_reset(struct rota_h2 *h2);
 void rota_h2_peer_chores(struct rota_h2 *h2, uint32_t count); /* WINDOW_UPDATE, PRIORITY, an unknown frame; a crumb of DATA is several */
 void rota_h2_allow_chores(struct rota_h2 *h2); /* a frame that the peer may answer with some was sent */
-void rota_h2_peer_data(struct rota_h2 *h2, size_t size); /* DATA of that much that does not end its stream */
+void rota_h2_peer_data(struct rota_h2 *h2, int32_t id, size_t size); /* DATA of that much that does not end its stream */
 void rota_h2_peer_ping(struct rota_h2 *h2);
 void rota_h2_forgive_pings(struct rota_h2 *h2); /* something of a stream was sent */
 /* GOAWAY, and the end. why is static. Always false. */
