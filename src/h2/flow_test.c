@@ -315,6 +315,47 @@ static void header_blocks_that_nobody_reads_are_counted(void **state)
     assert_int_equal(total, 7);
 }
 
+/* They wait for data, for which no window may be open. */
+static void trailers_that_wait_are_counted(void **state)
+{
+    static uint8_t value[10000];
+    struct rota_header headers[] = {{ROTA_SLICE("x"), rota_slice(value, sizeof(value))}};
+    size_t total = 7, here = 0;
+    struct rota_h2_options options = {.queued_total = &total, .queued_here = &here, .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+    struct rota_h2_options client = small;
+
+    (void)state;
+    client.max_header_bytes = 20000;
+    memset(value, 'v', sizeof(value));
+    for (int sent = 0; sent < 2; sent++) {
+        struct pair pair;
+
+        print_message("  %s\n", sent ? "until they are sent" : "until the stream is over");
+        assert_int_equal(pair_init(&pair, NULL, &client, &options), 0);
+        pair_run(&pair);
+        pair.client.hold = true;
+        assert_int_equal(pair_open(&pair, true), 1);
+        pair_run(&pair);
+        assert_int_equal(pair_respond(&pair, 1, false), 0);
+        assert_int_equal(pair_send(&pair.server, 1, STREAM_WINDOW + 1, false), 0);
+        assert_int_equal(rota_h2_send_trailers(pair.server.streams[1], headers, 1), 0);
+        pair_run(&pair);
+        assert_in_range(here, sizeof(value), 2 * sizeof(value));
+        assert_int_equal(total, here + 7);
+        if (sent) {
+            rota_h2_consumed(pair.client.streams[1], STREAM_WINDOW);
+            pair_run(&pair);
+            assert_int_equal(rota_h2_streams(pair.client.h2), 0);
+        } else {
+            rota_h2_reset(pair.server.streams[1], 8);
+        }
+        assert_int_equal(here, 0);
+        assert_int_equal(total, 7);
+        pair_fini(&pair);
+        assert_int_equal(total, 7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +369,7 @@ int main(void)
         cmocka_unit_test(trailers_pass_a_closed_window),
         cmocka_unit_test(trailers_wait_for_the_data_before_them),
         cmocka_unit_test(header_blocks_that_nobody_reads_are_counted),
+        cmocka_unit_test(trailers_that_wait_are_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@ struct rota_h2_options {
     uint32_t stream_window_bytes;    /* 0: 64 KiB - 1 */
     uint32_t conn_window_bytes;      /* 0: 1 MiB */
     uint32_t max_window_bytes;       /* a stream's window grows up to this, the connection's to twice this; not above stream_window_bytes: neither grows */
-    size_t *queued_total;            /* kept: what is queued, on all streams and (when that is much) before them, with that of other connections; NULL: nowhere */
+    size_t *queued_total;            /* kept: what is queued, on all streams (data, and trailers behind it) and (when that is much) before them, with that of other connections; NULL: nowhere */
     size_t *queued_here;             /* kept: the same, of this connection alone; NULL: nowhere */
     size_t high_mark_bytes;          /* WRITABLE events; 0: 64 KiB */
     int64_t keepalive_time_ns, keepalive_timeout_ns; /* INT64_MAX: off */

@@ -19,7 +19,7 @@
 #define BLOCK_BOUND_BYTES 17
 
 struct rota_h2_trailers {
-    size_t count;
+    size_t count, bytes; /* of fields; of all that is allocated */
     struct rota_header fields[]; /* the bytes they point at follow */
 };
 
@@ -114,15 +114,34 @@ static bool put_headers(struct rota_h2 *h2, int32_t id, const struct rota_header
     return true;
 }
 
+/* --- The queue --- */
+
+/* More, or by a negative number less. */
+static void tell_queued(struct rota_h2 *h2, size_t bytes)
+{
+    if (h2->options.queued_total != NULL)
+        *h2->options.queued_total += bytes;
+    if (h2->options.queued_here != NULL)
+        *h2->options.queued_here += bytes;
+}
+
+static void count_queued(struct rota_h2_stream *stream, size_t bytes)
+{
+    stream->queued += bytes;
+    tell_queued(stream->h2, bytes);
+}
+
 static rota_err trailers_new(struct rota_h2 *h2, const struct rota_header *headers, size_t count, struct rota_h2_trailers **ret_trailers)
 {
-    struct rota_h2_trailers *trailers =
-        rota_h2_pool_get(&h2->pool, sizeof(*trailers) + count * sizeof(trailers->fields[0]) + bytes_of(headers, count));
+    size_t bytes = sizeof(struct rota_h2_trailers) + count * sizeof(struct rota_header) + bytes_of(headers, count);
+    struct rota_h2_trailers *trailers = rota_h2_pool_get(&h2->pool, bytes);
     uint8_t *copy;
 
     if (trailers == NULL)
         return ROTA_ENOMEM;
     trailers->count = count;
+    trailers->bytes = bytes;
+    tell_queued(h2, bytes);
     copy = (uint8_t *)&trailers->fields[count];
     for (size_t i = 0; i < count; i++) {
         struct rota_slice name = headers[i].name, value = headers[i].value;
@@ -137,18 +156,13 @@ static rota_err trailers_new(struct rota_h2 *h2, const struct rota_header *heade
     return 0;
 }
 
-/* --- The queue --- */
-
-/* More, or by a negative number less. */
-static void count_queued(struct rota_h2_stream *stream, size_t bytes)
+static void trailers_drop(struct rota_h2_stream *stream)
 {
-    const struct rota_h2_options *options = &stream->h2->options;
-
-    stream->queued += bytes;
-    if (options->queued_total != NULL)
-        *options->queued_total += bytes;
-    if (options->queued_here != NULL)
-        *options->queued_here += bytes;
+    if (stream->trailers == NULL)
+        return;
+    tell_queued(stream->h2, -stream->trailers->bytes);
+    rota_h2_pool_put(&stream->h2->pool, stream->trailers);
+    stream->trailers = NULL;
 }
 
 static void queue_pop(struct rota_h2_stream *stream)
@@ -165,8 +179,7 @@ void rota_h2_queue_clear(struct rota_h2_stream *stream)
     while (stream->first != NULL)
         queue_pop(stream);
     count_queued(stream, -stream->queued);
-    rota_h2_pool_put(&stream->h2->pool, stream->trailers);
-    stream->trailers = NULL;
+    trailers_drop(stream);
 }
 
 /* Takes the reference. */
@@ -368,12 +381,14 @@ static size_t send_next(struct rota_h2 *h2, struct rota_h2_stream *stream, uint8
     }
     if (stream->queued > 0 || stream->trailers == NULL)
         used = send_data(stream, out, room);
-    if (stream->queued == 0 && stream->trailers != NULL)
+    if (stream->queued == 0 && stream->trailers != NULL) {
         trailers_into_tx(stream, stream->trailers->fields, stream->trailers->count);
-    else if (h2->send_left <= 0 && is_soon_over(stream))
+        trailers_drop(stream);
+    } else if (h2->send_left <= 0 && is_soon_over(stream)) {
         wait_for_window(stream);
-    else if (!stream->end_written)
+    } else if (!stream->end_written) {
         make_ready(stream);
+    }
     return used;
 }
 
