@@ -1,7 +1,8 @@
 /* call.c - a call's life on the server, from its headers to the moment that handler and stream are both done with it.
  *
  * Vocabulary: answered, the status has gone out or nobody is left to get it; finished, the handler has said its last word. A call
- * is freed when it is finished, its stream has closed and no callback of it is running. The stream may go first (client gone,
+ * is freed when it is finished, its stream has closed and no callback of it is running; what a large one has in its arena goes as soon as it is
+ * finished, since its client may take the reply as slowly as it likes. The stream may go first (client gone,
  * deadline: cancelled, the handler is told and must still finish) or last (trailers on their way).
  */
 #include "server/server.h"
@@ -103,8 +104,13 @@ void rota_server_call_leave(struct rota_server_call *call)
     struct rota_server *server = call->server;
 
     ROTA_ASSERT(call->busy > 0);
-    if (--call->busy > 0 || !call->finished || call->stream != NULL)
+    if (--call->busy > 0 || !call->finished)
         return;
+    if (call->stream != NULL) {
+        if (call->arena.used_bytes > ROTA_SERVER_CALL_ARENA_BYTES)
+            rota_server_call_let_go(call);
+        return;
+    }
     recycle(call);
     rota_server_settle(server);
 }

@@ -3,9 +3,9 @@
  * Invariants: credit is given back for a byte when the decoder has taken it, so a held call stops its client after one window,
  * while a message longer than the window still comes in. A method without client streaming is shown its request when the
  * client's half has ended and exactly one message came (the reply then never overtakes the request); one that came compressed stays so
- * until then. What a call keeps
- * meanwhile is counted against its connection and the server; the call that exceeds max_pending_bytes is ended, and beyond max_total_bytes
- * the connections that hold most (relief.c): credit cannot bound it, since each message must come in whole before the handler can take it.
+ * until then. What a call keeps meanwhile is counted against its connection and the server, and freed when the handler is done; the call
+ * that exceeds max_pending_bytes is ended, and beyond max_total_bytes the connections that hold most (relief.c): credit cannot bound it,
+ * since each message must come in whole before the handler can take it.
  */
 #include "server/server.h"
 
@@ -74,6 +74,19 @@ static void count(struct rota_server_call *call)
     rota_chunk_unref(call->packed);
     call->packed = NULL;
     rota_server_call_uncount(call);
+}
+
+/* What the client has yet to take is with the transport. */
+void rota_server_call_let_go(struct rota_server_call *call)
+{
+    rota_arena_reset(&call->arena);
+    call->request = (struct rota_request){.http_status = call->request.http_status};
+    call->initial = call->trailing = NULL;
+    call->message = call->load = NULL;
+    call->chain = NULL;
+    call->text = (struct rota_slice){0};
+    call->head_bytes = call->message_bytes = 0;
+    count(call);
 }
 
 static bool streams(const struct rota_server_call *call)

@@ -191,6 +191,34 @@ static void a_refusal_that_cannot_be_sent_frees_its_headers(void **unused)
     server_fixture_fini(&f);
 }
 
+/* The reply is all that is left of it, for as long as the client likes. */
+static void an_answered_call_gives_its_memory_back(void **unused)
+{
+    static uint8_t message[100000] = {0, 0, 1, 0x86, 0xa0 - 5};
+    static char value[3001];
+    const struct rota_server_call *call;
+    struct rota_fake_ask *ask;
+    struct server_fixture f;
+
+    (void)unused;
+    memset(value, 'v', sizeof(value) - 1);
+    server_fixture_init(&f, NULL);
+    ask = rota_fake_ask(f.asker, "/t.S/Echo", "x", value);
+    rota_fake_ask_data(ask, rota_slice(message, sizeof(message)));
+    call = ROTA_CONTAINER(f.server->calls.next, struct rota_server_call, link);
+    assert_in_range(call->arena.used_bytes, 103000, 1000000);
+    assert_in_range(f.server->held_bytes, 103000, 1000000);
+    ask->queued = 1;
+    rota_fake_ask_end(ask);
+    assert_string_equal(rota_fake_answer_status(ask), "OK");
+    assert_false(ask->dead);
+    assert_int_equal(f.server->held_bytes, 0);
+    assert_int_equal(call->arena.used_bytes, 0);
+    rota_fake_ask_writable(ask);
+    assert_true(ask->dead);
+    server_fixture_fini(&f);
+}
+
 /* Its own call is the one that adds too much: answered, and its memory is free at once. */
 static void a_hoard_that_grows_ends_itself(void **unused)
 {
@@ -266,6 +294,7 @@ int main(void)
         cmocka_unit_test(large_headers_count),
         cmocka_unit_test(headers_of_refused_calls_count_too),
         cmocka_unit_test(a_refusal_that_cannot_be_sent_frees_its_headers),
+        cmocka_unit_test(an_answered_call_gives_its_memory_back),
         cmocka_unit_test(a_hoard_that_grows_ends_itself),
         cmocka_unit_test(the_log_has_a_line_a_second),
     };
