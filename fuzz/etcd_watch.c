@@ -20,6 +20,13 @@ struct change {
     bool deleted;
 };
 
+/* The keys at a revision. */
+struct reading {
+    uint64_t cluster;
+    int64_t revision;
+    int64_t put_revision[KEYS];
+};
+
 struct model {
     /* The registry. history[r]: what revision r did. */
     uint64_t cluster;
@@ -27,7 +34,9 @@ struct model {
     struct change history[HISTORY];
     int64_t put_revision[KEYS]; /* 0: not there */
     /* What is under way to the client. */
-    bool listing, streaming, created, asked;
+    bool listing, streaming, created, asked, checking;
+    bool served; /* the list was read, and is on its way */
+    struct reading reading;
     int64_t next_revision;
     /* The client. */
     int64_t now_ns;
@@ -77,9 +86,11 @@ static void carry_out(struct model *m)
     if (cmds & ROTA_ETCD_CMD_PUBLISH)
         (void)rota_etcd_roster_take_changed(&m->roster);
     if (cmds & ROTA_ETCD_CMD_CLOSE)
-        m->streaming = m->listing = false;
-    if (cmds & ROTA_ETCD_CMD_LIST)
+        m->streaming = m->listing = m->checking = false;
+    if (cmds & ROTA_ETCD_CMD_LIST) {
         m->listing = true;
+        m->served = false;
+    }
     if (cmds & ROTA_ETCD_CMD_OPEN) {
         m->streaming = true;
         m->created = m->asked = false;
@@ -87,6 +98,8 @@ static void carry_out(struct model *m)
     }
     if (cmds & ROTA_ETCD_CMD_PROGRESS)
         m->asked = m->streaming;
+    if (cmds & ROTA_ETCD_CMD_CHECK)
+        m->checking = true;
     check_servers_never_vanish(m);
 }
 
@@ -131,14 +144,26 @@ static void stream(struct model *m, unsigned how)
     }
 }
 
+/* Reads the list; what changes from here on may arrive before it. */
+static void serve(struct model *m)
+{
+    if (!m->listing || m->served)
+        return;
+    m->served = true;
+    m->reading = (struct reading){.cluster = m->cluster, .revision = m->revision};
+    memcpy(m->reading.put_revision, m->put_revision, sizeof(m->put_revision));
+}
+
 static void list(struct model *m, bool fails)
 {
     static const struct rota_status why = {.code = ROTA_UNAVAILABLE, .message = "no"};
-    struct rota_etcd_head head = {m->cluster, m->revision};
+    struct rota_etcd_head head;
 
     if (!m->listing)
         return;
-    m->listing = false;
+    serve(m);
+    head = (struct rota_etcd_head){m->reading.cluster, m->reading.revision};
+    m->listing = m->served = false;
     if (fails) {
         rota_etcd_watch_list_failed(&m->watch, &why, m->now_ns);
         return;
@@ -146,11 +171,30 @@ static void list(struct model *m, bool fails)
     if (!rota_etcd_watch_list_begin(&m->watch, &head, m->now_ns))
         return;
     for (uint8_t key = 0; key < KEYS; key++) {
-        struct rota_etcd_kv kv = kv_at(key, m->put_revision[key]);
-        if (m->put_revision[key] != 0)
+        struct rota_etcd_kv kv = kv_at(key, m->reading.put_revision[key]);
+        if (m->reading.put_revision[key] != 0)
             rota_etcd_watch_list_kv(&m->watch, &kv);
     }
     rota_etcd_watch_list_end(&m->watch, &head, m->now_ns);
+}
+
+static void check(struct model *m)
+{
+    struct rota_etcd_head head = {m->cluster, m->revision};
+
+    if (m->checking)
+        rota_etcd_watch_checked(&m->watch, &head);
+    m->checking = false;
+}
+
+/* The list fails, is read, or arrives; likewise the cluster's revision. */
+static void answer_reads(struct model *m, unsigned how)
+{
+    check(m);
+    if (how % 4 == 2)
+        serve(m);
+    else
+        list(m, how % 4 == 3);
 }
 
 static void cut(struct model *m)
@@ -197,7 +241,7 @@ static void step(struct model *m, uint8_t byte)
     case PUT: change(m, (uint8_t)(how % KEYS), false); break;
     case DELETE: change(m, (uint8_t)(how % KEYS), true); break;
     case STREAM: stream(m, how); break;
-    case LIST: list(m, how % 4 == 3); break;
+    case LIST: answer_reads(m, how); break;
     case BREAK: cut(m); break;
     case TIME: pass(m, (int64_t)how * SECOND_NS / 2); break;
     case COMPACT: m->compacted = m->revision; break;
