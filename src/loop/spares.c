@@ -3,7 +3,7 @@
  * Invariants: who has exchanged a block out of its place owns it, so there is nothing to lock and no block is seen twice; `kept_bytes`
  * is never less than what lies in the places. `refs` counts the blocks that are out, and the owner.
  * A block's age is the number of the second in which it was freed: what the tick at the end of a second finds with an older number has
- * not been used during all of it.
+ * not been used during all of it. Ticks go on while anything is kept, or is out that may be: it may come back while the loop sleeps.
  */
 #include "loop/spares.h"
 #include "base/alloc.h"
@@ -27,6 +27,7 @@ struct rota_spares {
     _Atomic(struct block *) places[ROTA_SPARES_BLOCKS];
     atomic_size_t kept_bytes;
     atomic_size_t refs;
+    atomic_size_t n_bulk; /* of the blocks that are out, those that may be kept; one that comes back is counted in kept_bytes first */
     atomic_uint second;
     atomic_bool closed;
 };
@@ -124,14 +125,20 @@ static void *get(struct rota_spares *spares, size_t size_bytes)
         block->cap = size_bytes;
     }
     atomic_fetch_add_explicit(&spares->refs, 1, memory_order_relaxed);
+    if (is_bulk(block->cap))
+        atomic_fetch_add_explicit(&spares->n_bulk, 1, memory_order_relaxed);
     return block + 1;
 }
 
 static void give_back(struct rota_spares *spares, struct block *block)
 {
+    bool bulk = is_bulk(block->cap);
+
     block->second = atomic_load_explicit(&spares->second, memory_order_relaxed);
-    if (!is_bulk(block->cap) || atomic_load_explicit(&spares->closed, memory_order_relaxed) || !put_down(spares, block))
+    if (!bulk || atomic_load_explicit(&spares->closed, memory_order_relaxed) || !put_down(spares, block))
         rota_alloc_free(spares->alloc, block);
+    if (bulk)
+        atomic_fetch_sub_explicit(&spares->n_bulk, 1, memory_order_release);
     release(spares);
 }
 
@@ -153,9 +160,9 @@ static void *resize(void *ctx, void *ptr, size_t size_bytes)
     return wider;
 }
 
-static bool has_spares(struct rota_spares *spares)
+static bool may_have_spares(struct rota_spares *spares)
 {
-    return atomic_load_explicit(&spares->kept_bytes, memory_order_relaxed) > 0;
+    return atomic_load_explicit(&spares->n_bulk, memory_order_acquire) > 0 || atomic_load_explicit(&spares->kept_bytes, memory_order_relaxed) > 0;
 }
 
 static void on_tick(struct rota_host_timer *timer, int64_t now_ns)
@@ -170,7 +177,7 @@ static void on_tick(struct rota_host_timer *timer, int64_t now_ns)
 
 void rota_spares_watch(struct rota_spares *spares, struct rota_host *host)
 {
-    if (!has_spares(spares) || rota_host_timer_is_set(&spares->timer))
+    if (!may_have_spares(spares) || rota_host_timer_is_set(&spares->timer))
         return;
     spares->host = host;
     (void)rota_host_timer_set(host, &spares->timer, host->now_ns + TICK_NS);
@@ -189,6 +196,7 @@ struct rota_spares *rota_spares_new(const struct rota_alloc *alloc)
         atomic_init(&spares->places[i], NULL);
     atomic_init(&spares->kept_bytes, 0);
     atomic_init(&spares->refs, 1);
+    atomic_init(&spares->n_bulk, 0);
     atomic_init(&spares->second, 0);
     atomic_init(&spares->closed, false);
     return spares;

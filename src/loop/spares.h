@@ -22,7 +22,7 @@ struct rota_spares *rota_spares_new(const struct rota_alloc *alloc); /* NULL: ou
 void rota_spares_close(struct rota_spares *spares); /* gives back all that is kept; from then on nothing is. NULL is fine */
 const struct rota_alloc *rota_spares_alloc(struct rota_spares *spares);
 
-/* Before the loop sleeps: sees to it that what is kept now will be given back. Out of memory for the timer: the next time. */
+/* Before the loop sleeps: sees to it that what is kept now, or comes back while it sleeps, will be given back. Out of memory for the timer: the next time. */
 void rota_spares_watch(struct rota_spares *spares, struct rota_host *host);
 
 #endif

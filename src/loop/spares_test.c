@@ -135,6 +135,28 @@ static void what_is_not_used_goes_back_in_two_seconds(void **state)
     fixture_fini(&f);
 }
 
+/* As blocking calls do with their replies. */
+static void what_comes_back_while_the_loop_sleeps_goes_too(void **state)
+{
+    struct fixture f;
+    void *block;
+
+    (void)state;
+    fixture_init(&f);
+    block = rota_alloc_get(f.alloc, MIB);
+    pass(&f, 0);
+    assert_int_equal(rota_host_next_ns(&f.host), SECOND); /* when it wakes by itself */
+    rota_alloc_free(f.alloc, block);
+    pass(&f, SECOND);
+    pass(&f, SECOND);
+    assert_int_equal(n_kept(&f), 0);
+    block = rota_alloc_get(f.alloc, KIB);
+    pass(&f, 0);
+    assert_int_equal(rota_host_next_ns(&f.host), INT64_MAX); /* that one is not kept */
+    rota_alloc_free(f.alloc, block);
+    fixture_fini(&f);
+}
+
 static void resizing_keeps_the_bytes(void **state)
 {
     static const size_t sizes[] = {10, 100, 70 * KIB, 72 * KIB, MIB, 9 * MIB, 100, 1};
@@ -259,6 +281,7 @@ int main(void)
         cmocka_unit_test(blocks_are_used_again),
         cmocka_unit_test(no_more_is_kept_than_the_bounds_say),
         cmocka_unit_test(what_is_not_used_goes_back_in_two_seconds),
+        cmocka_unit_test(what_comes_back_while_the_loop_sleeps_goes_too),
         cmocka_unit_test(resizing_keeps_the_bytes),
         cmocka_unit_test(a_block_may_outlive_the_loop),
         cmocka_unit_test(the_loop_gives_back),
