@@ -42,7 +42,7 @@ ROTA_API ROTA_MUST_USE rota_err rota_loop_thread_new(const struct rota_loop_opti
  * Posts made before are run. A given uv_loop must be run once more afterwards, which lets go of our handles. */
 ROTA_API void rota_loop_free(struct rota_loop *loop);
 
-/* Turns until rota_loop_stop, or until nothing is open on the loop. ROTA_ESTATE: it runs elsewhere. */
+/* Turns until rota_loop_stop, or until nothing is open on the loop. ROTA_ESTATE: it runs elsewhere, or is another process's (docs/threading.md, fork). */
 ROTA_API rota_err rota_loop_run(struct rota_loop *loop);
 
 /* Ends rota_loop_run after the present turn; when it is not running, the next one returns at once. Any thread. Does nothing to a loop of

@@ -202,9 +202,12 @@ struct rota_status rota_unary(struct rota_channel *channel, const struct rota_me
         *u.options.ret_initial_metadata = NULL;
     if (u.options.ret_trailing_metadata != NULL)
         *u.options.ret_trailing_metadata = NULL;
-    u.request = rota_blocking_pack(channel, method, request);
+    u.request = rota_loop_is_inherited(rota_channel_loop(channel)) ? NULL : rota_blocking_pack(channel, method, request);
     if (u.request == NULL) {
-        rota_status_set(&u.status, ROTA_RESOURCE_EXHAUSTED, "out of memory");
+        if (rota_loop_is_inherited(rota_channel_loop(channel)))
+            rota_status_set(&u.status, ROTA_FAILED_PRECONDITION, "the channel is another process's: after fork() open one of your own");
+        else
+            rota_status_set(&u.status, ROTA_RESOURCE_EXHAUSTED, "out of memory");
         put_message(&u, rota_slice_str(u.status.message));
         return u.status;
     }

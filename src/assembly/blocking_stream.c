@@ -192,9 +192,12 @@ rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *
                         struct rota_call **ret_call)
 {
     const struct rota_alloc *alloc = rota_channel_host(channel)->alloc;
-    struct rota_blocking *b = rota_alloc_zero(alloc, 1, sizeof(*b));
+    struct rota_blocking *b;
     rota_err err;
 
+    if (rota_loop_is_inherited(rota_channel_loop(channel)))
+        return ROTA_ESTATE;
+    b = rota_alloc_zero(alloc, 1, sizeof(*b));
     if (b == NULL)
         return ROTA_ENOMEM;
     b->alloc = alloc;

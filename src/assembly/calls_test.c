@@ -313,11 +313,14 @@ static void call_from_inside(void *arg)
     (void)test_unary(at.channel, &test_echo, 0, "a");
 }
 
+/* In a child process, which has no use for the loop that it inherits. */
 static void block_in_a_callback(void *unused)
 {
     struct rota_timer *timer;
 
     (void)unused;
+    (void)!rota_loop_new(NULL, &at.loop);
+    at.channel = test_channel(at.loop, at.s.bound, NULL);
     (void)!rota_timer_new(at.loop, call_from_inside, NULL, &timer);
     (void)!rota_timer_set(timer, 0);
     (void)rota_loop_turn(at.loop);

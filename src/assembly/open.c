@@ -164,6 +164,8 @@ rota_err rota_channel_open(const char *target, const struct rota_channel_options
     if (o.plaintext)
         o.options.tls = NULL;
     o.loop = o.options.loop;
+    if (o.loop != NULL && rota_loop_is_inherited(o.loop))
+        return rota_errinfo_set(info, ROTA_ESTATE, "options.loop is another process's: after fork() make one of your own");
     if (o.loop == NULL) {
         struct rota_loop_options loop_options = {.size = sizeof(loop_options), .alloc = o.options.alloc, .log = o.options.log};
         err = rota_loop_thread_new(&loop_options, &o.loop);
@@ -258,7 +260,7 @@ static void free_and_wait(struct rota_attachments *a)
 
 void rota_channel_free(struct rota_channel *channel)
 {
-    if (channel != NULL)
+    if (channel != NULL && !rota_loop_is_inherited(attachments_of(channel)->loop))
         free_and_wait(attachments_of(channel));
 }
 
@@ -279,6 +281,8 @@ void rota_channel_close(struct rota_channel *channel, void (*on_closed)(void *ar
     struct rota_attachments *a = attachments_of(channel);
     pthread_t thread;
 
+    if (rota_loop_is_inherited(a->loop))
+        return;
     a->closing = (struct closing){.on_closed = on_closed, .arg = arg};
     if (!a->owns_loop && (rota_loop_is_mine(a->loop) || !rota_loop_is_threaded(a->loop))) {
         rota_channel_shut(channel, on_shut, a);

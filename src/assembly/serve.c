@@ -98,6 +98,8 @@ void rota_server_close(struct rota_server *server, void (*on_closed)(void *arg),
 {
     struct attachments *a = attachments_of(server);
 
+    if (rota_loop_is_inherited(a->loop))
+        return;
     a->on_closed = on_closed;
     a->arg = arg;
     rota_server_shut(server, on_shut, a);
@@ -116,6 +118,8 @@ void rota_server_free(struct rota_server *server)
     if (server == NULL)
         return;
     loop = attachments_of(server)->loop;
+    if (rota_loop_is_inherited(loop))
+        return;
     rota_server_close(server, set_done, &done);
     while (!done)
         (void)rota_loop_wait_turn(loop);

@@ -23,6 +23,24 @@ uintptr_t rota_loop_thread_mark(void)
     return (uintptr_t)&mark;
 }
 
+static atomic_uint n_forks;
+
+static void count_fork(void)
+{
+    atomic_fetch_add_explicit(&n_forks, 1, memory_order_relaxed);
+}
+
+/* Without memory for it a child is not told apart. */
+static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, count_fork);
+}
+
+bool rota_loop_is_inherited(const struct rota_loop *loop)
+{
+    return loop->n_forks != atomic_load_explicit(&n_forks, memory_order_relaxed) && !loop->given;
+}
+
 static int64_t clock_ns(struct rota_host *host)
 {
     (void)host;
@@ -136,6 +154,7 @@ static rota_err open_uv(struct rota_loop *loop, void *given)
 
 rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop **ret_loop)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct rota_loop_options full = full_options(options);
     const struct rota_alloc *alloc = rota_alloc_or_default(full.alloc);
     struct rota_loop *loop = rota_alloc_zero(alloc, 1, sizeof(*loop));
@@ -143,6 +162,8 @@ rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop
 
     if (loop == NULL)
         return ROTA_ENOMEM;
+    pthread_once(&once, watch_forks);
+    loop->n_forks = atomic_load_explicit(&n_forks, memory_order_relaxed);
     rota_host_init(&loop->host, alloc, full.log, full.seed != 0 ? full.seed : system_seed());
     loop->host.clock = clock_ns;
     loop->host.wall_clock = wall_clock_ns;
@@ -241,7 +262,7 @@ void rota_loop_free(struct rota_loop *loop)
 {
     int code;
 
-    if (loop == NULL)
+    if (loop == NULL || rota_loop_is_inherited(loop))
         return;
     if (loop->threaded) {
         stop(loop);

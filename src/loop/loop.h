@@ -38,6 +38,10 @@ void rota_loop_release(struct rota_loop *loop);
 bool rota_loop_is_mine(struct rota_loop *loop);
 bool rota_loop_is_threaded(const struct rota_loop *loop);
 
+/* Whether this process is a fork of the one that made the loop: the loop's thread is not here, and its epoll set is still the other's. A
+ * given loop is the application's (uv_loop_fork). */
+bool rota_loop_is_inherited(const struct rota_loop *loop);
+
 /* One blocking turn, for blocking calls on the caller's own loop: returns when anything has happened. Aborts inside a
  * callback, inside rota_loop_run, and on a loop with a thread of its own. */
 rota_err rota_loop_wait_turn(struct rota_loop *loop);

@@ -12,6 +12,7 @@ struct rota_loop {
     uv_loop_t *uv;
     uv_loop_t own_uv; /* unused when the application gave one */
     bool given;
+    unsigned n_forks; /* that led to this process when the loop was made */
 
     /* None of these keeps libuv running but `async` while something is held, and `nudge` while it is started. */
     uv_prepare_t prepare;

@@ -173,7 +173,7 @@ void rota_loop_run_until_stopped(struct rota_loop *loop)
 /* Of a loop with a thread of its own nothing but `threaded` may be read here. */
 static bool may_turn(const struct rota_loop *loop)
 {
-    return !loop->threaded && !loop->running && !loop->host.in_turn && !loop->polling;
+    return !loop->threaded && !rota_loop_is_inherited(loop) && !loop->running && !loop->host.in_turn && !loop->polling;
 }
 
 rota_err rota_loop_run(struct rota_loop *loop)
