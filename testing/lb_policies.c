@@ -48,5 +48,7 @@ const char *const rota_test_lb_configs[] = {
     "[{\"priority\":{\"priorities\":[\"\",\"1\"],\"children\":{\"\":{\"config\":[{\"outlier_detection\":{\"smallCluster\":true,\"childPolicy\":[{\"random_subsetting\":{"
         "\"subsetSize\":3,\"childPolicy\":[{\"adaptive\":{}}]}}]}}]},\"1\":{\"config\":[{\"peak_ewma\":{}}]}}}}]",
     "[{\"adaptive\":{\"slowStartConfig\":{\"minWeightPercent\":0}}}]",
+    "[{\"outlier_detection\":{\"interval\":\"1s\",\"smallCluster\":true,\"childPolicy\":[{\"outlier_detection\":{\"interval\":\"0.7s\",\"smallCluster\":true,"
+        "\"childPolicy\":[{\"round_robin\":{}}]}}]}}]",
     NULL,
 };

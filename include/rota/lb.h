@@ -190,7 +190,7 @@ ROTA_API void rota_lb_trace_winner(const struct rota_call_info *call, const stru
 /* --- Health: what a policy knows of endpoints beyond their connections (gRFC A50, A61) ---
  * A policy makes a health for each endpoint before it hands the list to a child. One further down that has a child of its own for each
  * endpoint (round_robin and its kin) lets that child heed it: while the endpoint is said to be unhealthy the child's READY reaches its
- * parent as TRANSIENT_FAILURE and its picks fail, though the connection stays. The nearest policy above that knows the endpoint counts.
+ * parent as TRANSIENT_FAILURE and its picks fail, though the connection stays. Of several policies above that know the endpoint each has its say.
  * Where the service config has a healthCheckConfig (gRFC A17), such a child also heeds what the servers say: its READY reaches its parent as
  * CONNECTING until the server's first answer, and as TRANSIENT_FAILURE while the server says that it does not serve. */
 

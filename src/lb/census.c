@@ -17,7 +17,7 @@ static enum standing standing_of(const struct rota_lb_child *node)
     if (node->conn != ROTA_CONN_READY)
         return node->conn == ROTA_CONN_TRANSIENT_FAILURE ? BAD : UNKNOWN;
     serving = rota_lb_node_serving(node);
-    if (rota_lb_node_is_unhealthy(node) || serving == ROTA_LB_NOT_SERVING)
+    if (rota_lb_node_ailment(node) != NULL || serving == ROTA_LB_NOT_SERVING)
         return BAD;
     return serving == ROTA_LB_ASKED ? UNKNOWN : GOOD;
 }

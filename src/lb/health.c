@@ -2,7 +2,8 @@
  * what servers say of themselves, which nodes that heed health hear of too (gRFC A17, A61).
  *
  * Invariants: a health stands in its node's map, chained with others of the same hash, until it is freed and nobody heeds it any more; a
- * node that heeds one is in its list of heeders. An unhealthy node's picks fail, or wait, by a pick function put in place of its policy's, so that
+ * node that heeds one is in its list of heeders, and heeds those of policies further up for the same endpoint with it: each knows the next, by
+ * `above`. An unhealthy node's picks fail, or wait, by a pick function put in place of its policy's, so that
  * healthy ones cost nothing. Elsewhere: how many there are, and whether that is to be heeded at all (census.c).
  */
 #include "base/alloc.h"
@@ -40,7 +41,7 @@ enum rota_lb_serving rota_lb_node_serving(const struct rota_lb_child *node)
 
 static bool is_shunned(const struct rota_lb_child *node, enum rota_lb_serving serving)
 {
-    return !node->trusting && (rota_lb_node_is_unhealthy(node) || serving == ROTA_LB_NOT_SERVING);
+    return !node->trusting && (rota_lb_node_ailment(node) != NULL || serving == ROTA_LB_NOT_SERVING);
 }
 
 enum rota_conn_state rota_lb_node_conn(const struct rota_lb_child *node)
@@ -84,11 +85,12 @@ static const struct rota_status *ill_of(const struct rota_lb_child *node)
 const struct rota_status *rota_lb_node_why(const struct rota_lb_child *node)
 {
     static const struct rota_status no_detail = {ROTA_UNAVAILABLE, "no connection to any server"};
+    const struct rota_lb_health *ailment = rota_lb_node_ailment(node);
 
     if (node->why != NULL)
         return node->why;
-    if (rota_lb_node_is_unhealthy(node))
-        return &node->health->why;
+    if (ailment != NULL)
+        return &ailment->why;
     return node->pick == pick_unhealthy ? ill_of(node) : &no_detail;
 }
 
@@ -166,6 +168,8 @@ rota_err rota_lb_health_new(struct rota_lb_cmds *cmds, const struct rota_endpoin
     }
     health->endpoint = rota_endpoint_ref(endpoint);
     rota_list_init(&health->heeders);
+    rota_list_init(&health->below);
+    rota_list_init(&health->beside);
     *ret_health = health;
     return 0;
 }
@@ -187,11 +191,22 @@ static void unchain(struct rota_lb_health *health)
     }
 }
 
+static bool is_wanted(const struct rota_lb_health *health)
+{
+    return !health->given_up || !rota_list_empty(&health->heeders) || !rota_list_empty(&health->below);
+}
+
+/* With those above it that were kept for its sake. */
 static void health_free(struct rota_lb_health *health)
 {
-    unchain(health);
-    rota_endpoint_unref(health->endpoint);
-    rota_alloc_free(health->node->tree->env->alloc, health);
+    while (health != NULL) {
+        struct rota_lb_health *above = health->above;
+        rota_list_remove(&health->beside);
+        unchain(health);
+        rota_endpoint_unref(health->endpoint);
+        rota_alloc_free(health->node->tree->env->alloc, health);
+        health = above == NULL || is_wanted(above) ? NULL : above;
+    }
 }
 
 static void ignore(struct rota_lb_child *node)
@@ -202,12 +217,15 @@ static void ignore(struct rota_lb_child *node)
         return;
     node->health = NULL;
     rota_list_remove(&node->heeding);
-    if (health->given_up && rota_list_empty(&health->heeders))
+    if (!is_wanted(health))
         health_free(health);
 }
 
+/* Recursion goes down the tree: its depth is the tree's. */
 static void look_again(struct rota_lb_health *health)
 {
+    for (struct rota_link *link = health->below.next; link != &health->below; link = link->next)
+        look_again(ROTA_CONTAINER(link, struct rota_lb_health, beside));
     for (struct rota_link *link = health->heeders.next; link != &health->heeders; link = link->next)
         rota_lb_node_look_again(ROTA_CONTAINER(link, struct rota_lb_child, heeding));
 }
@@ -221,7 +239,7 @@ void rota_lb_health_free(struct rota_lb_cmds *cmds, struct rota_lb_health *healt
     health->given_up = true;
     health->tag = NULL;
     health->is_unhealthy = false;
-    if (rota_list_empty(&health->heeders))
+    if (!is_wanted(health))
         health_free(health);
     else
         look_again(health);
@@ -237,8 +255,9 @@ void rota_lb_health_clear(struct rota_lb_child *node)
     if (node->healths == NULL)
         return;
     while ((entry = rota_idmap_next(&node->healths->by_hash, NULL)) != NULL) {
-        ROTA_ASSERT("those that heed it are below, thus gone" && rota_list_empty(&((struct rota_lb_health *)entry->value)->heeders));
-        health_free(entry->value);
+        struct rota_lb_health *health = entry->value;
+        ROTA_ASSERT("those that heed it are below, thus gone" && rota_list_empty(&health->heeders) && rota_list_empty(&health->below));
+        health_free(health);
     }
     rota_idmap_fini(&node->healths->by_hash);
     rota_alloc_free(node->tree->env->alloc, node->healths);
@@ -254,21 +273,55 @@ void rota_lb_health_set(struct rota_lb_cmds *cmds, struct rota_lb_health *health
     look_again(health);
 }
 
+static void set_above(struct rota_lb_health *health, struct rota_lb_health *above)
+{
+    struct rota_lb_health *was = health->above;
+
+    if (was == above)
+        return;
+    rota_list_remove(&health->beside);
+    health->above = above;
+    if (above != NULL)
+        rota_list_append(&above->below, &health->beside);
+    if (was != NULL && !is_wanted(was))
+        health_free(was);
+    look_again(health);
+}
+
+/* Links all that policies from `node` upwards have for the endpoint. Returns the nearest; NULL: none. */
+static struct rota_lb_health *join(struct rota_lb_child *node, const struct rota_endpoint *endpoint)
+{
+    struct rota_lb_health *nearest = NULL, *last = NULL;
+    uint64_t hash = 0;
+
+    for (; node != NULL; node = node->parent) {
+        struct rota_lb_health *health;
+        if (node->healths == NULL)
+            continue;
+        hash = hash != 0 ? hash : rota_lb_identity_hash(endpoint, SEED);
+        health = find(node, endpoint, hash, false);
+        if (health == NULL)
+            continue;
+        if (last == NULL)
+            nearest = health;
+        else
+            set_above(last, health);
+        last = health;
+    }
+    if (last != NULL)
+        set_above(last, NULL);
+    return nearest;
+}
+
 void rota_lb_child_heed(struct rota_lb_cmds *cmds, struct rota_lb_child *child, const struct rota_endpoint *endpoint)
 {
-    uint64_t hash = 0;
-    struct rota_lb_health *health = NULL;
+    struct rota_lb_health *health;
 
     ROTA_ASSERT("a child of the policy's own, not freed" && child->parent == cmds->node && !child->freed);
     child->heeds = true;
     child->trusting = rota_lb_node_is_trusted(child);
     rota_lb_node_recount(child);
-    for (struct rota_lb_child *node = cmds->node; node != NULL && health == NULL; node = node->parent) {
-        if (node->healths == NULL)
-            continue;
-        hash = hash != 0 ? hash : rota_lb_identity_hash(endpoint, SEED);
-        health = find(node, endpoint, hash, false);
-    }
+    health = join(cmds->node, endpoint);
     if (child->health == health)
         return;
     ignore(child);
@@ -281,8 +334,12 @@ void rota_lb_child_heed(struct rota_lb_cmds *cmds, struct rota_lb_child *child, 
 void *rota_lb_pick_health(const struct rota_pick *pick, const void *state)
 {
     const struct rota_lb_child *node = pick->subchannel->node;
+    const struct rota_lb_health *health;
 
     while (node != NULL && node->health == NULL)
         node = node->parent;
-    return node != NULL && node->health->node->state == state ? node->health->tag : NULL;
+    health = node == NULL ? NULL : node->health;
+    while (health != NULL && health->node->state != state)
+        health = health->above;
+    return health == NULL ? NULL : health->tag;
 }

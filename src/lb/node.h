@@ -48,8 +48,10 @@ struct rota_lb_health {
     struct rota_lb_health *same_hash;
     uint64_t hash;
     struct rota_link heeders; /* nodes, by heeding */
+    struct rota_lb_health *above; /* the next policy's upwards that has one for the endpoint; NULL: none */
+    struct rota_link below, beside; /* those whose `above` it is, by beside */
     bool is_unhealthy;
-    bool given_up; /* by its policy; kept for its heeders, should the endpoint come back */
+    bool given_up; /* by its policy; kept for its heeders and those below, should the endpoint come back */
     struct rota_status why; /* when it is */
 };
 
@@ -63,7 +65,7 @@ struct rota_lb_child {
     struct rota_heap_node wake;
     struct rota_lb_given given;
     struct rota_lb_healths *healths; /* NULL: none */
-    struct rota_lb_health *health;   /* heeded; NULL: none */
+    struct rota_lb_health *health;   /* heeded, with all above it; NULL: none */
     struct rota_link heeding;
     int64_t report_ns; /* how often its parent wants load reports; 0: not at all */
     struct rota_status *why; /* of the last update to TRANSIENT_FAILURE; NULL when there was no memory for it */
@@ -136,9 +138,14 @@ void rota_lb_health_clear(struct rota_lb_child *node);
 /* What the servers of its connections say; the worst counts. */
 enum rota_lb_serving rota_lb_node_serving(const struct rota_lb_child *node);
 
-static inline bool rota_lb_node_is_unhealthy(const struct rota_lb_child *node)
+/* What is wrong with the endpoint by the word of the nearest policy that complains; NULL: none does. */
+static inline const struct rota_lb_health *rota_lb_node_ailment(const struct rota_lb_child *node)
 {
-    return node->health != NULL && node->health->is_unhealthy;
+    const struct rota_lb_health *health = node->health;
+
+    while (health != NULL && !health->is_unhealthy)
+        health = health->above;
+    return health;
 }
 
 /* The node's state as others see it: what it heeds stands before its own READY. */

@@ -122,6 +122,8 @@ static const char *const children[] = {
     OD("\"smallCluster\":true,", RR),
     OD(RULE, "\"priority\":{\"priorities\":[\"\"],\"children\":{\"\":{\"config\":[{" RR "}]}}}"),
     OD(RULE, "\"outlier_detection\":{\"childPolicy\":[{" RR "}]}"),
+    OD(RULE, "\"outlier_detection\":{\"successRateEjection\":{\"minimumHosts\":100},\"childPolicy\":[{" RR "}]}"), /* which knows the endpoints too */
+    OD("\"successRateEjection\":{\"minimumHosts\":100},", "\"outlier_detection\":{" RULE "\"childPolicy\":[{" RR "}]}"),
 };
 
 static void an_ejected_endpoint_gets_no_calls_and_keeps_its_connection(void **unused)
@@ -206,18 +208,16 @@ static void all_ejected_is_a_failure(void **unused)
 
 /* Whatever lacks memory while b leaves: as long as the list does not go down b stays ejected, and when it is back at once it may be
  * ejected again, though it may never have left for the policy below. */
-static void a_list_without_memory_changes_no_health(void **unused)
+static void check_lists_without_memory(const char *config, uint64_t above, uint64_t below)
 {
-    const uint64_t above = 4; /* so many allocations are outlier_detection's own */
     uint64_t n_failed = 0;
 
-    (void)unused;
-    for (uint64_t n = 1; n < 40; n++) {
+    for (uint64_t n = 1; n < below; n++) {
         struct rota_leak_alloc memory;
         struct rota_fake_lb *f = test_malloc(sizeof(*f));
         bool refused;
         rota_leak_alloc_init(&memory);
-        assert_int_equal(rota_fake_lb_init(f, &memory.alloc, rota_test_policies, OVER_RR, 1), 0);
+        assert_int_equal(rota_fake_lb_init(f, &memory.alloc, rota_test_policies, config, 1), 0);
         f->quiet = true;
         assert_int_equal(rota_fake_lb_list(f, "a,b,c"), 0);
         lb_all_ready(f);
@@ -242,6 +242,13 @@ static void a_list_without_memory_changes_no_health(void **unused)
         test_free(f);
     }
     assert_true(n_failed > 5);
+}
+
+static void a_list_without_memory_changes_no_health(void **unused)
+{
+    (void)unused;
+    check_lists_without_memory(OVER_RR, 4, 40); /* so many allocations are outlier_detection's own */
+    check_lists_without_memory(OD(RULE, "\"outlier_detection\":{\"successRateEjection\":{\"minimumHosts\":100},\"childPolicy\":[{" RR "}]}"), 4, 60);
 }
 
 /* ring_hash passes an ejected endpoint's calls on to the next of the ring. */
