@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define AWAY_SHOWN_BYTES 180 /* leaves room for the sentence before it */
 #define EVENTS_KEPT 64       /* a larger queue is given back once it is empty */
 
 struct rota_h2_event *rota_h2_event_add(struct rota_h2 *h2, enum rota_h2_event_type type, struct rota_h2_stream *stream)
@@ -113,6 +114,19 @@ static const char *reset_detail(struct rota_h2 *h2, const struct rota_h2_stream 
     return text;
 }
 
+/* Whoever goes elsewhere, and who cannot, hears of the trouble that the peer has told of (keep_words has done so where the connection was lost). */
+static const char *closed_detail(struct rota_h2 *h2, const struct rota_h2_stream *stream)
+{
+    struct rota_h2_words *words = h2->words;
+
+    if (stream->cause == ROTA_H2_RESET || stream->cause == ROTA_H2_PROTOCOL)
+        return reset_detail(h2, stream);
+    if (stream->cause != ROTA_H2_UNPROCESSED || words == NULL || words->away[0] == '\0' || stream->why == words->lost || stream->why == words->fault)
+        return stream->why;
+    snprintf(words->text, sizeof(words->text), "%s (%.*s)", stream->why, AWAY_SHOWN_BYTES, words->away);
+    return words->text;
+}
+
 static void closed_event(struct rota_h2 *h2, struct rota_h2_stream *stream, struct rota_h2_event *ret_event)
 {
     rota_list_remove(&stream->link);
@@ -123,7 +137,7 @@ static void closed_event(struct rota_h2 *h2, struct rota_h2_stream *stream, stru
         .cause = stream->cause,
         .unsent = stream->unsent,
         .h2_code = stream->h2_code,
-        .detail = stream->cause == ROTA_H2_RESET || stream->cause == ROTA_H2_PROTOCOL ? reset_detail(h2, stream) : stream->why,
+        .detail = closed_detail(h2, stream),
     };
 }
 

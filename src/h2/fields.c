@@ -145,20 +145,23 @@ enum rota_h2_field rota_h2_field_check(struct rota_h2_block *block, struct rota_
     return pass(block, is);
 }
 
-bool rota_h2_fields_complete(const struct rota_h2_block *block)
+const char *rota_h2_fields_flaw(const struct rota_h2_block *block)
 {
     switch (block->kind) {
     case ROTA_H2_BLOCK_REQUEST:
         if ((block->seen & CONNECT) != 0) { /* asks for a host, and for nothing there (8.5) */
             if ((block->seen & (SCHEME | PATH | AUTHORITY)) != AUTHORITY)
-                return false;
+                return "a CONNECT request with other pseudo fields than :method and :authority";
         } else if ((block->seen & (METHOD | SCHEME | PATH)) != (METHOD | SCHEME | PATH)) {
-            return false;
+            return "a request that lacks :method, :scheme or :path";
         }
-        return !(block->end_stream && block->body_bytes > 0);
+        break;
     case ROTA_H2_BLOCK_RESPONSE:
-        return (block->seen & STATUS) != 0 && !(block->end_stream && block->body_bytes > 0);
+        if ((block->seen & STATUS) == 0)
+            return "a response without :status";
+        break;
     default:
-        return true;
+        return NULL;
     }
+    return block->end_stream && block->body_bytes > 0 ? "less DATA than its content-length" : NULL;
 }

@@ -106,7 +106,7 @@ static char *letters(struct rota_h2_block *block, const char *fields, uint8_t *n
         *out++ = "KDR"[verdict];
     }
     if (verdict != ROTA_H2_FIELD_REFUSE)
-        *out++ = rota_h2_fields_complete(block) ? '.' : '!';
+        *out++ = rota_h2_fields_flaw(block) == NULL ? '.' : '!';
     *out = '\0';
     return out;
 }

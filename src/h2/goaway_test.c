@@ -298,6 +298,31 @@ static void what_is_lost_after_a_goaway_tells_of_it(void **state)
     pair_fini(&pair);
 }
 
+static void what_goes_elsewhere_tells_of_it_too(void **state)
+{
+    static const char *const want[] = {
+        "the peer drains the connection; the stream was not sent (GOAWAY from the peer: ENHANCE_YOUR_CALM, too_many_pings)",
+        "GOAWAY says that the peer has not seen the stream (GOAWAY from the peer: ENHANCE_YOUR_CALM, too_many_pings)",
+    };
+    struct rota_h2_event event;
+    struct pair pair;
+    size_t n = 0;
+
+    (void)state;
+    pair_ready(&pair);
+    assert_int_equal(pair_open(&pair, true), 1);
+    assert_int_equal(pair_open(&pair, true), 2);
+    while (pair_pass(&pair.client, NULL, 65536) > 0)
+        ;
+    assert_int_equal(pair_open(&pair, true), 3);
+    assert_int_equal(rota_h2_feed(pair.client.h2, rota_slice(calm, sizeof(calm)), pair.now_ns, NULL), 0);
+    while (rota_h2_next(pair.client.h2, &event))
+        if (event.type == ROTA_H2_CLOSED)
+            assert_string_equal(event.detail, want[n++]);
+    assert_int_equal(n, 2);
+    pair_fini(&pair);
+}
+
 static void abort_tells_the_sent_from_the_unsent(void **state)
 {
     struct pair pair;
@@ -411,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_client_drains_when_its_streams_are_done),
         cmocka_unit_test(a_goaway_tells_the_streams_apart),
         cmocka_unit_test(what_is_lost_after_a_goaway_tells_of_it),
+        cmocka_unit_test(what_goes_elsewhere_tells_of_it_too),
         cmocka_unit_test(abort_tells_the_sent_from_the_unsent),
         cmocka_unit_test(a_reset_stream_has_no_more_events),
         cmocka_unit_test(nothing_follows_a_goaway_for_a_fault),

@@ -244,26 +244,31 @@ static bool on_answer(struct rota_h2 *h2)
     return rota_h2_fine(h2);
 }
 
-/* Trailers end their stream, with as much body as it said. */
-static bool is_well_formed(struct rota_h2 *h2)
+/* Trailers end their stream, with as much body as it said. NULL: all is well. */
+static const char *flaw(struct rota_h2 *h2)
 {
     const struct rota_h2_block *block = &h2->block;
+    const char *what = rota_h2_fields_flaw(block);
 
-    if (!rota_h2_fields_complete(block))
-        return false;
-    if (block->kind == ROTA_H2_BLOCK_TRAILERS)
-        return block->end_stream && rota_h2_stream_find(h2, block->id)->body_left <= 0;
-    return !(block->end_stream && is_informational(block));
+    if (what != NULL)
+        return what;
+    if (block->kind == ROTA_H2_BLOCK_TRAILERS && !block->end_stream)
+        return "trailers that do not end their stream";
+    if (block->kind == ROTA_H2_BLOCK_TRAILERS && rota_h2_stream_find(h2, block->id)->body_left > 0)
+        return "less DATA than its content-length";
+    return block->end_stream && is_informational(block) ? "a 1xx response that ends its stream" : NULL;
 }
 
 static bool end_block(struct rota_h2 *h2)
 {
+    const char *what;
     bool fine = true;
 
     if (h2->block.kind != ROTA_H2_BLOCK_IGNORED && rota_h2_stream_find(h2, h2->block.id) == NULL && h2->block.kind != ROTA_H2_BLOCK_REQUEST)
         h2->block.kind = ROTA_H2_BLOCK_IGNORED; /* its owner has reset it since the block began */
-    if (h2->block.kind != ROTA_H2_BLOCK_IGNORED && !is_well_formed(h2))
-        refuse(h2, ROTA_H2_PROTOCOL_ERROR, "header fields that HTTP/2 does not allow");
+    what = h2->block.kind == ROTA_H2_BLOCK_IGNORED ? NULL : flaw(h2);
+    if (what != NULL)
+        refuse(h2, ROTA_H2_PROTOCOL_ERROR, what);
     if (h2->block.kind == ROTA_H2_BLOCK_REQUEST)
         fine = on_request(h2);
     else if (h2->block.kind != ROTA_H2_BLOCK_IGNORED)

@@ -282,7 +282,8 @@ enum rota_h2_field { ROTA_H2_FIELD_KEEP, ROTA_H2_FIELD_DROP, ROTA_H2_FIELD_REFUS
 void rota_h2_fields_begin(struct rota_h2_block *block);
 /* kind: the note on a field that is in a table (hpack.h), NULL where it is in none; 0: it was not looked at yet. */
 enum rota_h2_field rota_h2_field_check(struct rota_h2_block *block, struct rota_slice name, struct rota_slice value, uint8_t *kind);
-bool rota_h2_fields_complete(const struct rota_h2_block *block); /* all that its kind must have */
+/* A whole block that lacks what its kind must have: what is wrong with it. NULL: nothing is. */
+const char *rota_h2_fields_flaw(const struct rota_h2_block *block);
 
 /* --- stream.c --- */
 

@@ -4,6 +4,7 @@
 #include "h2/session.h"
 #include "h2/wire_fixture.h"
 #include "testing/cmocka.h"
+#include <stdio.h>
 
 static void pair_ready(struct pair *pair)
 {
@@ -212,9 +213,52 @@ static void timeouts_that_repeat_are_indexed(void **state)
     pair_fini(&pair);
 }
 
+static const struct {
+    const char *rule, *first, *second; /* header blocks */
+    uint8_t first_flags, second_flags;
+    const char *want;
+} flaws[] = {
+    {"no :status", "x=y", NULL, 0, 0, "a response without :status"},
+    {"a 1xx with the stream's end", ":status=103", NULL, WIRE_END_STREAM, 0, "a 1xx response that ends its stream"},
+    {"no body where one was announced", ":status=200|content-length=5", NULL, WIRE_END_STREAM, 0, "less DATA than its content-length"},
+    {"trailers before that body", ":status=200|content-length=5", "grpc-status=0", 0, WIRE_END_STREAM, "less DATA than its content-length"},
+    {"trailers that go on", ":status=200", "grpc-status=0", 0, 0, "trailers that do not end their stream"},
+    {"a field that may not be", ":status=200|upgrade=h2c", NULL, 0, 0, "header fields that HTTP/2 does not allow"},
+};
+
+static void a_malformed_answer_is_told_for_what_it_is(void **state)
+{
+    static struct wire wire;
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(flaws); i++) {
+        struct rota_h2_event event;
+        char detail[200] = "", want[200];
+        struct pair pair;
+
+        print_message("  %s\n", flaws[i].rule);
+        assert_int_equal(pair_init(&pair, NULL, NULL, NULL), 0);
+        assert_int_equal(pair_open(&pair, true), 1);
+        pair_pass(&pair.client, NULL, 65536);
+        wire.size = 0;
+        wire_frame(&wire, WIRE_SETTINGS, 0, 0, NULL, 0);
+        wire_headers(&wire, flaws[i].first_flags, 1, flaws[i].first);
+        if (flaws[i].second != NULL)
+            wire_headers(&wire, flaws[i].second_flags, 1, flaws[i].second);
+        assert_int_equal(rota_h2_feed(pair.client.h2, rota_slice(wire.bytes, wire.size), 0, NULL), 0);
+        while (rota_h2_next(pair.client.h2, &event))
+            if (event.type == ROTA_H2_CLOSED)
+                snprintf(detail, sizeof(detail), "%s", event.detail);
+        snprintf(want, sizeof(want), "stream reset with PROTOCOL_ERROR: %s", flaws[i].want);
+        assert_string_equal(detail, want);
+        pair_fini(&pair);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_malformed_answer_is_told_for_what_it_is),
         cmocka_unit_test(messages_go_to_and_fro),
         cmocka_unit_test(an_empty_chunk_is_no_frame),
         cmocka_unit_test(a_chunk_may_go_to_many_streams),
