@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define SLOTS 32
-#define KEPT_MAX_BYTES ((size_t)128 << 10) /* of a connection, beside the chunks that wait in it */
+#define KEPT_MAX_BYTES ((size_t)96 << 10) /* of a connection, beside the chunks that wait in it */
 #define SECOND_NS INT64_C(1000000000)
 #define HEADER(name, value) {ROTA_SLICE(name), ROTA_SLICE(value)}
 
