@@ -8,6 +8,7 @@
  * after many seconds. So what is not answered in APART_NS is asked again, each family apart. The first that has addresses waits OTHER_NS for the
  * other (RFC 8305 3, there for AAAA alone): what went unanswered once may have been one lost packet. In that time the common question's
  * answer, which has the order, replaces what was gathered; of what was asked apart, the family that answered first stands first.
+ * Elsewhere: what a failure is called (lookup_why.c).
  * Invariants: the answer is given by the finish task alone, so never from within rota_lookup_start, and c-ares is never
  * destroyed from inside one of its callbacks.
  */
@@ -254,42 +255,6 @@ static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writa
     rota_poll_set(socket->watch, socket->want, on_query_ready, socket);
 }
 
-static rota_err err_of_ares(int status)
-{
-    switch (status) {
-    case ARES_ENOMEM:
-        return ROTA_ENOMEM;
-    case ARES_ENOTFOUND:
-    case ARES_ENODATA:
-    case ARES_ENONAME:
-    case ARES_EBADNAME:
-        return ROTA_ENOTFOUND;
-    case ARES_ETIMEOUT:
-        return ROTA_ETIMEDOUT;
-    default:
-        return ROTA_ECONN;
-    }
-}
-
-static const char *sentence_of_ares(int status)
-{
-    switch (status) {
-    case ARES_ENOTFOUND:
-    case ARES_ENONAME:
-        return "no such host";
-    case ARES_ENODATA:
-        return "the host has no address";
-    case ARES_EBADNAME:
-        return "not a host name";
-    case ARES_ETIMEOUT:
-        return "the name servers did not answer in time";
-    case ARES_ECONNREFUSED:
-        return "no name server can be reached";
-    default:
-        return ares_strerror(status);
-    }
-}
-
 /* Behind those there are. ROTA_ENOMEM. */
 static rota_err add_answers(struct rota_lookup *lookup, const struct ares_addrinfo *info)
 {
@@ -310,7 +275,9 @@ static void conclude_common(struct rota_lookup *lookup, int status, const struct
     if (status == ARES_SUCCESS && info->nodes == NULL)
         status = ARES_ENODATA;
     if (status != ARES_SUCCESS) {
-        give_up(lookup, err_of_ares(status), sentence_of_ares(status));
+        char why[ROTA_LOOKUP_WHY_SIZE];
+        rota_err err = rota_lookup_why(status, why);
+        give_up(lookup, err, why);
         return;
     }
     lookup->count = 0;
@@ -405,13 +372,15 @@ static rota_err join(struct rota_lookup *lookup, const struct ares_txt_ext *list
 static void conclude_txt(struct rota_lookup *lookup, int status, const uint8_t *packet, int size)
 {
     struct ares_txt_ext *list = NULL;
+    char why[ROTA_LOOKUP_WHY_SIZE];
+    rota_err err;
 
     if (status == ARES_SUCCESS)
         status = ares_parse_txt_reply_ext(packet, size, &list);
     if (status == ARES_ENODATA || (status == ARES_SUCCESS && list == NULL))
         conclude(lookup, ROTA_ENOTFOUND, "there is no such record");
-    else if (status != ARES_SUCCESS)
-        conclude(lookup, err_of_ares(status), sentence_of_ares(status));
+    else if (status != ARES_SUCCESS && (err = rota_lookup_why(status, why)) < 0)
+        conclude(lookup, err, why);
     else if (join(lookup, list) < 0)
         conclude(lookup, ROTA_ENOMEM, "out of memory");
     else
@@ -438,7 +407,9 @@ static void ask(struct rota_lookup *lookup, const char *servers)
     lookup->has_channel =
         init_channel(&lookup->channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
     if (!lookup->has_channel) {
-        conclude(lookup, ROTA_EIO, "the name lookup could not be set up");
+        char why[ROTA_LOOKUP_WHY_SIZE];
+        rota_err err = rota_lookup_why(ARES_EFILE, why);
+        conclude(lookup, err, why);
         return;
     }
     if (servers != NULL && ares_set_servers_ports_csv(lookup->channel, servers) != ARES_SUCCESS) {

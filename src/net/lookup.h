@@ -1,4 +1,4 @@
-/* lookup.h - names known without the network. */
+/* lookup.h - names known without the network; lookups at given name servers; what their failures are called. */
 #ifndef ROTA_NET_LOOKUP_H
 #define ROTA_NET_LOOKUP_H
 
@@ -16,5 +16,9 @@ rota_err rota_lookup_start_at(struct rota_loop *loop, const char *servers, struc
                               struct rota_lookup **ret_lookup);
 rota_err rota_lookup_txt_start_at(struct rota_loop *loop, const char *servers, const char *name, rota_lookup_txt_done done, void *arg,
                                   struct rota_lookup **ret_lookup);
+
+/* Of a failure of c-ares. */
+#define ROTA_LOOKUP_WHY_SIZE 128
+rota_err rota_lookup_why(int ares_status, char ret_text[static ROTA_LOOKUP_WHY_SIZE]);
 
 #endif

@@ -4,6 +4,7 @@
 #include "net/net_fixture.h"
 #include <netinet/in.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -330,6 +331,31 @@ static void lookup_may_be_cancelled_by_its_answer(void **state)
     net_fixture_fini(&f);
 }
 
+/* Not the name servers are to blame. */
+static void a_shortage_of_descriptors_is_named(void **state)
+{
+    struct result addresses = {.done = false}, records = {.done = false};
+    struct rota_lookup *lookup;
+    struct rlimit before, none;
+    struct net_fixture f;
+
+    (void)state;
+    net_fixture_init(&f);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(rota_lookup_start_at(f.loop, "127.0.0.1:1", ROTA_SLICE("name.test"), 80, note, &addresses, &lookup), 0);
+    assert_int_equal(rota_lookup_txt_start_at(f.loop, "127.0.0.1:1", "name.test", note_txt, &records, &lookup), 0);
+    turn_until(&f, &addresses.done);
+    turn_until(&f, &records.done);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(addresses.err < 0 && records.err < 0);
+    assert_string_equal(addresses.detail, "name.test: too many open files");
+    assert_string_equal(records.detail, "name.test: too many open files");
+    net_fixture_fini(&f);
+}
+
 static void bad_arguments_are_refused(void **state)
 {
     struct rota_lookup *lookup;
@@ -352,6 +378,7 @@ int main(void)
         cmocka_unit_test(names_have_records),
         cmocka_unit_test(lookup_may_be_cancelled_while_asking),
         cmocka_unit_test(lookup_may_be_cancelled_by_its_answer),
+        cmocka_unit_test(a_shortage_of_descriptors_is_named),
         cmocka_unit_test(bad_arguments_are_refused),
     };
 
