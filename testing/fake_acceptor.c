@@ -122,6 +122,12 @@ static size_t queued(const struct rota_stream *stream)
     return ask_of(stream)->queued;
 }
 
+static size_t max_header_bytes(const struct rota_conn *conn)
+{
+    (void)conn;
+    return 100;
+}
+
 static const char *peer(const struct rota_conn *conn)
 {
     assert_false(asker_of(conn)->closed);
@@ -151,7 +157,7 @@ static void expel(struct rota_conn *conn, const char *why)
 
 static const struct rota_conn_class conn_class = {
     .adopt = adopt, .send_headers = send_headers, .send = send_data, .send_trailers = send_trailers, .reset = reset,
-    .consumed = consumed, .queued = queued, .peer = peer, .drain = drain, .expel = expel, .close = close_conn,
+    .consumed = consumed, .queued = queued, .max_header_bytes = max_header_bytes, .peer = peer, .drain = drain, .expel = expel, .close = close_conn,
 };
 
 /* --- Ends --- */

@@ -122,6 +122,12 @@ static size_t queued(const struct rota_stream *base)
     return stream_of(base)->queued;
 }
 
+static size_t max_header_bytes(const struct rota_conn *conn)
+{
+    (void)conn;
+    return ROTA_HEADER_SENT_BYTES;
+}
+
 static const char *peer(const struct rota_conn *base)
 {
     return conn_of(base)->address;
@@ -147,7 +153,7 @@ static void close_conn(struct rota_conn *base)
 }
 
 static const struct rota_conn_class conn_class = {
-    .open = open_stream, .send = send_data, .reset = reset, .consumed = consumed, .queued = queued, .peer = peer, .drain = drain, .close = close_conn,
+    .open = open_stream, .send = send_data, .reset = reset, .consumed = consumed, .queued = queued, .max_header_bytes = max_header_bytes, .peer = peer, .drain = drain, .close = close_conn,
 };
 
 /* --- What a connection reports --- */

@@ -103,6 +103,13 @@ static size_t queued(const struct rota_stream *stream)
     return rota_h2_queued(inside(stream)->h2);
 }
 
+static size_t max_header_bytes(const struct rota_conn *conn)
+{
+    const struct rota_net_link *link = ROTA_CONTAINER(conn, struct rota_net_link, conn);
+
+    return link->h2 == NULL ? ROTA_HEADER_SENT_BYTES : rota_h2_max_header_bytes(link->h2);
+}
+
 static const char *peer(const struct rota_conn *conn)
 {
     return ROTA_CONTAINER(conn, struct rota_net_link, conn)->peer;
@@ -186,6 +193,7 @@ const struct rota_conn_class rota_net_conn_class = {
     .reset = reset,
     .consumed = consumed,
     .queued = queued,
+    .max_header_bytes = max_header_bytes,
     .peer = peer,
     .drain = drain,
     .identity = identity,

@@ -181,21 +181,25 @@ static rota_err open_stream(struct rota_attempt *attempt, struct rota_connection
         return err;
     attempt->end_sent = false;
     /* Requests end with data, empty if there is no message (PROTOCOL-HTTP2.md "Requests"): grpc-go waits for ever else. */
-    return connection->conn->class->open(connection->conn, headers, count, false, &rota_attempt_stream_events, attempt, &attempt->stream);
+    err = connection->conn->class->open(connection->conn, headers, count, false, &rota_attempt_stream_events, attempt, &attempt->stream);
+    if (err == ROTA_ELIMIT)
+        rota_headers_refused(&attempt->response.status, "call", "server", rota_header_list_bytes(headers, count),
+                             connection->conn->class->max_header_bytes(connection->conn));
+    return err;
 }
 
-/* The attempt ends, and the call if it has no other one under way. */
+/* The attempt ends, and the call if it has no other one under way. ROTA_ELIMIT: open_stream has said why. */
 static void fail_unsent(struct rota_attempt *attempt, rota_err err)
 {
-    const char *why = err == ROTA_ELIMIT ? "the call's metadata is larger than the server accepts" : "out of memory while sending";
     struct rota_call *call = attempt->call;
     struct rota_status *status = &attempt->response.status;
 
+    if (err != ROTA_ELIMIT)
+        rota_status_set(status, ROTA_RESOURCE_EXHAUSTED, "out of memory while sending");
     if (call->tries == NULL || call->committed) {
-        rota_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "%s", why);
+        rota_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "%s", status->message);
         return;
     }
-    rota_status_set(status, ROTA_RESOURCE_EXHAUSTED, "%s", why);
     rota_attempt_abandon(attempt, status, H2_CANCEL);
     if (!rota_tries_refused(attempt, true))
         rota_call_end(call, status);

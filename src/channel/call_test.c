@@ -49,7 +49,7 @@ static void what_cannot_be_sent_says_why(void **unused)
         rota_err err;
         const char *want;
     } rows[] = {
-        {ROTA_ELIMIT, "the call's metadata is larger than the server accepts"},
+        {ROTA_ELIMIT, " bytes, and rota sends 65536 at most"},
         {ROTA_ENOMEM, "out of memory while sending"},
     };
 

@@ -107,7 +107,7 @@ void rota_h2_ping_left(struct rota_h2 *h2, int64_t now_ns);
 void rota_h2_drain(struct rota_h2 *h2, int64_t now_ns);
 
 /* Client. ROTA_EAGAIN: the peer's MAX_CONCURRENT_STREAMS are open (100 before its SETTINGS), ROOM follows; ROTA_ECLOSED: draining, or
- * broken; ROTA_ELIMIT: more header bytes than the peer takes (so do send_headers and send_trailers); ROTA_ENOMEM.
+ * broken; ROTA_ELIMIT: more header bytes than rota_h2_max_header_bytes (so do send_headers and send_trailers); ROTA_ENOMEM.
  * Sending on a stream that is closed is ROTA_ECLOSED, after its end ROTA_ESTATE. */
 rota_err rota_h2_open(struct rota_h2 *h2, const struct rota_header *headers, size_t count, bool end, void *user, struct rota_h2_stream **ret_stream);
 rota_err rota_h2_send_headers(struct rota_h2_stream *stream, const struct rota_header *headers, size_t count, bool end);
@@ -115,6 +115,7 @@ rota_err rota_h2_send(struct rota_h2_stream *stream, struct rota_chunk *chunk, b
 rota_err rota_h2_send_trailers(struct rota_h2_stream *stream, const struct rota_header *headers, size_t count);
 void rota_h2_reset(struct rota_h2_stream *stream, uint32_t h2_code); /* no further events; the pointer is dead */
 void rota_h2_consumed(struct rota_h2_stream *stream, size_t bytes); /* opens the windows again; what is left at CLOSED or reset is given back by itself */
+size_t rota_h2_max_header_bytes(const struct rota_h2 *h2); /* in a header list to be sent: what the peer takes, ROTA_HEADER_SENT_BYTES at most */
 size_t rota_h2_queued(const struct rota_h2_stream *stream);
 uint32_t rota_h2_streams(const struct rota_h2 *h2); /* open now */
 

@@ -14,9 +14,6 @@
 #define TX_FULL_BYTES (64 * 1024) /* the peer reads slowly: nothing more is sent out of turn */
 #define TX_SHARE_BYTES (16 * 1024) /* of the caller's buffer, while others wait for their turn */
 #define DIRECT_MIN_BYTES 1024     /* a frame is cut to fit into the caller's buffer unless it becomes smaller than this */
-/* What we let a header block have. Its bound counts this much beside the fields' own bytes. */
-#define BLOCK_MAX_BYTES 65536
-#define BLOCK_BOUND_BYTES 17
 
 struct rota_h2_trailers {
     size_t count, bytes; /* of fields; of all that is allocated */
@@ -34,14 +31,14 @@ static size_t bytes_of(const struct rota_header *headers, size_t count)
     return bytes;
 }
 
+size_t rota_h2_max_header_bytes(const struct rota_h2 *h2)
+{
+    return h2->peer_max_header_bytes < ROTA_HEADER_SENT_BYTES ? h2->peer_max_header_bytes : ROTA_HEADER_SENT_BYTES;
+}
+
 static rota_err check_size(const struct rota_h2 *h2, const struct rota_header *headers, size_t count)
 {
-    size_t bytes = bytes_of(headers, count);
-
-    if (bytes + count * ROTA_HPACK_FIELD_BOUND + BLOCK_BOUND_BYTES > BLOCK_MAX_BYTES ||
-        bytes + count * ROTA_HEADER_OVERHEAD_BYTES > h2->peer_max_header_bytes)
-        return ROTA_ELIMIT;
-    return 0;
+    return rota_header_list_bytes(headers, count) > rota_h2_max_header_bytes(h2) ? ROTA_ELIMIT : 0;
 }
 
 /* A timeout deserves a place in the compression table only when it comes again: one that is new in each call would

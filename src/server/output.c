@@ -14,6 +14,13 @@
 #define TEXT_MAX_BYTES ((size_t)8 << 10) /* of a status message */
 #define LONGEST_CHARACTER 4 /* in UTF-8 */
 
+static rota_err note_refused(struct rota_server_call *call, const struct rota_header *headers, size_t count, rota_err err)
+{
+    if (err == ROTA_ELIMIT)
+        call->refused_bytes = rota_header_list_bytes(headers, count);
+    return err;
+}
+
 static rota_err send_headers(struct rota_server_call *call)
 {
     struct rota_header *headers;
@@ -24,7 +31,7 @@ static rota_err send_headers(struct rota_server_call *call)
         return 0;
     err = rota_response_head(&call->arena, call->initial, call->gzip, &headers, &count);
     if (err == 0)
-        err = call->stream->conn->class->send_headers(call->stream, headers, count, false);
+        err = note_refused(call, headers, count, call->stream->conn->class->send_headers(call->stream, headers, count, false));
     if (err == 0)
         call->headers_sent = true;
     return err;
@@ -128,7 +135,8 @@ static rota_err send_status(struct rota_server_call *call, const struct rota_sta
 
     if (err < 0)
         return err;
-    return call->headers_sent ? class->send_trailers(call->stream, headers, count) : class->send_headers(call->stream, headers, count, true);
+    err = call->headers_sent ? class->send_trailers(call->stream, headers, count) : class->send_headers(call->stream, headers, count, true);
+    return note_refused(call, headers, count, err);
 }
 
 /* The whole of the message of which the status has the beginning, if it is that one's; else nothing. */
@@ -159,7 +167,7 @@ static void send_answer(struct rota_server_call *call, const struct rota_status 
         err = send_status(call, status, cut, call->trailing);
     if (err == ROTA_ELIMIT) {
         struct rota_status too_large;
-        rota_status_set(&too_large, ROTA_RESOURCE_EXHAUSTED, "the reply's metadata is larger than the client accepts");
+        rota_headers_refused(&too_large, "reply", "client", call->refused_bytes, call->stream->conn->class->max_header_bytes(call->stream->conn));
         err = send_status(call, &too_large, cut, NULL);
     }
     if (err < 0)

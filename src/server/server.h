@@ -144,6 +144,7 @@ struct rota_server_call {
     size_t pending_bytes; /* what input.c has counted against the connection */
     size_t head_bytes;    /* of those, that the request's headers take; 0: no more than every call has */
     size_t message_bytes; /* that `message` takes */
+    size_t refused_bytes; /* of the header list that was larger than may be sent, once one was */
     struct rota_chunk *packed; /* a unary request that came compressed, as it came, until then; one reference */
     uint64_t sent_bytes, received_bytes; /* of messages */
     void *message; /* a unary request, unpacked in the arena, until the client's half ends */

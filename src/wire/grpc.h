@@ -78,6 +78,8 @@ struct rota_response_end {
     bool encodings; /* tells those that this side reads */
 };
 
+/* RESOURCE_EXHAUSTED: header lists of that size are not sent, where max_bytes is what transport.h says. whose: "call" or "reply"; peer: "server" or "client". */
+void rota_headers_refused(struct rota_status *ret_status, const char *whose, const char *peer, size_t bytes, size_t max_bytes);
 /* Trailers. ROTA_ENOMEM. */
 rota_err rota_response_tail(const struct rota_response_end *end, struct rota_arena *arena, struct rota_header **ret_headers, size_t *ret_count);
 

@@ -302,3 +302,13 @@ rota_err rota_response_tail(const struct rota_response_end *end, struct rota_are
     *ret_count = n + n_metadata;
     return 0;
 }
+
+void rota_headers_refused(struct rota_status *ret_status, const char *whose, const char *peer, size_t bytes, size_t max_bytes)
+{
+    if (max_bytes < ROTA_HEADER_SENT_BYTES)
+        rota_status_set(ret_status, ROTA_RESOURCE_EXHAUSTED, "the %s's metadata is too large: header fields of %zu bytes, and the %s accepts %zu", whose, bytes,
+                        peer, max_bytes);
+    else
+        rota_status_set(ret_status, ROTA_RESOURCE_EXHAUSTED, "the %s's metadata is too large: header fields of %zu bytes, and rota sends %zu at most", whose,
+                        bytes, ROTA_HEADER_SENT_BYTES);
+}

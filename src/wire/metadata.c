@@ -265,13 +265,7 @@ rota_err rota_metadata_add_received(struct rota_metadata *metadata, struct rota_
 
 bool rota_metadata_exceeds(const struct rota_metadata *metadata, const struct rota_header *headers, size_t count, size_t max_bytes)
 {
-    size_t bytes = metadata->split_bytes;
-
-    if (bytes == 0)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        bytes += headers[i].name.size + headers[i].value.size + ROTA_HEADER_OVERHEAD_BYTES;
-    return bytes > max_bytes;
+    return metadata->split_bytes > 0 && metadata->split_bytes + rota_header_list_bytes(headers, count) > max_bytes;
 }
 
 rota_err rota_metadata_copy(struct rota_metadata *metadata, const struct rota_metadata *from)

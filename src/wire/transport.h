@@ -65,7 +65,8 @@ struct rota_conn_events {
 
 struct rota_conn_class {
     /* Client. Opens a stream and sends its headers (end: nothing follows). ROTA_EAGAIN: MAX_CONCURRENT_STREAMS reached, on_room follows;
-     * ROTA_ECLOSED: draining or closed; ROTA_ENOMEM. Headers are copied or encoded before it returns. */
+     * ROTA_ECLOSED: draining or closed; ROTA_ELIMIT: more header bytes than the peer takes or we send (so do send_headers and send_trailers);
+     * ROTA_ENOMEM. Headers are copied or encoded before it returns. */
     rota_err (*open)(struct rota_conn *conn, const struct rota_header *headers, size_t count, bool end, const struct rota_stream_events *events,
                      void *owner, struct rota_stream **ret_stream);
     void (*adopt)(struct rota_stream *stream, const struct rota_stream_events *events, void *owner); /* server, inside on_stream */
@@ -77,6 +78,8 @@ struct rota_conn_class {
     void (*reset)(struct rota_stream *stream, uint32_t h2_code);
     void (*consumed)(struct rota_stream *stream, size_t bytes); /* data events' bytes that are used up: opens the window again */
     size_t (*queued)(const struct rota_stream *stream);         /* bytes sent but not yet on the wire */
+    /* After ROTA_ELIMIT from what sends headers: how large a header list may be, ROTA_HEADER_SENT_BYTES at most; less is what the peer takes. */
+    size_t (*max_header_bytes)(const struct rota_conn *conn);
     const char *(*peer)(const struct rota_conn *conn);          /* address text */
     void (*drain)(struct rota_conn *conn); /* server: GOAWAY(2^31-1), a round trip (1 s at most), GOAWAY(last id); closes when the last stream has. Client: no new streams, closes when idle */
     /* Server: whom the client's certificate names, borrowed; NULL: it showed none. The function is NULL where there is no TLS. */
