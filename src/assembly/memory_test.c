@@ -165,7 +165,7 @@ static rota_err call_over(struct rota_loop *loop, const char *bound)
 {
     struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
     struct rota_channel *channel;
-    struct rota_errinfo info;
+    struct rota_errinfo info = {{0}};
     char target[ROTA_ADDRESS_TEXT_SIZE + 8];
     rota_err err;
 
@@ -174,6 +174,7 @@ static rota_err call_over(struct rota_loop *loop, const char *bound)
     options.backoff_max_ms = 1;
     snprintf(target, sizeof(target), "ipv4:%s", bound);
     err = rota_channel_open(target, &options, &channel, &info);
+    assert_int_equal(err == 0, info.text[0] == '\0'); /* what it was is said */
     if (err < 0)
         return err;
     err = outcome(test_unary(channel, &test_echo, 2000, "a"));

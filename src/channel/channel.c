@@ -328,6 +328,13 @@ static rota_err fill(struct rota_channel *channel, const char *target, const str
     return channel->chunks == NULL ? ROTA_ENOMEM : set_timers(channel);
 }
 
+static rota_err no_memory(const char *target, struct rota_errinfo *info)
+{
+    char shown[ROTA_TARGET_SHOW_SIZE];
+
+    return rota_errinfo_set(info, ROTA_ENOMEM, "%s: out of memory", rota_target_show(target, shown, sizeof(shown)));
+}
+
 rota_err rota_channel_make(const char *target, const struct rota_channel_options *given, const struct rota_channel_parts *parts,
                            struct rota_channel **ret_channel, struct rota_errinfo *info)
 {
@@ -340,7 +347,7 @@ rota_err rota_channel_make(const char *target, const struct rota_channel_options
         return rota_errinfo_set(info, ROTA_EINVAL, "no target given");
     channel = rota_alloc_zero(alloc, 1, sizeof(*channel));
     if (channel == NULL)
-        return ROTA_ENOMEM;
+        return no_memory(target, info);
     channel->parts = *parts;
     channel->host = parts->host;
     channel->alloc = alloc;
@@ -363,7 +370,7 @@ rota_err rota_channel_make(const char *target, const struct rota_channel_options
     err = fill(channel, target, &options, info);
     if (err < 0) {
         rota_channel_unref(channel);
-        return err;
+        return err == ROTA_ENOMEM ? no_memory(target, info) : err;
     }
     *ret_channel = channel;
     return 0;
