@@ -2,7 +2,9 @@
  *
  * Generated code wraps these functions with the message types of a method; the shapes are the same.
  * Threading: blocking functions may be used from any thread when the channel has a loop thread of its own, else on the
- * loop's thread only, and then they turn the loop until done (never from inside a callback: that aborts).
+ * loop's thread only, and then they turn the loop until done (never from inside a callback: that aborts). Of one call one thread may send
+ * while another receives; two must not do the same, and rota_call_finish comes when none is in either.
+ * Ownership: a method is kept as a pointer and must outlive its calls (generated ones are static).
  * Everything else belongs to the loop's thread. Callbacks come from a turn, never before the starting function has returned.
  * Source: gRPC over HTTP/2 (doc/PROTOCOL-HTTP2.md in grpc/grpc).
  */
@@ -55,7 +57,7 @@ ROTA_API struct rota_status rota_unary(struct rota_channel *channel, const struc
                                        const void *request, void **ret_reply);
 
 /* Starts a call of any kind for send, recv and finish below. ROTA_EINVAL (a method without a path that begins with "/"), ROTA_ENOMEM,
- * ROTA_ECLOSED (channel). */
+ * ROTA_ECLOSED (channel), ROTA_ESTATE (the channel was opened before a fork, docs/threading.md). */
 ROTA_API ROTA_MUST_USE rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                struct rota_call **ret_call);
 /* Waits while the send queue is full. ROTA_ECLOSED: the call has ended, finish says why. */
@@ -93,14 +95,17 @@ struct rota_call_events {
     void (*on_done)(struct rota_call *call, void *arg, const struct rota_status *status); /* last; the call is gone afterwards */
 };
 
-/* Any kind of method. events must outlive the call. */
+/* Any kind of method. events must outlive the call. ROTA_EINVAL (a method without a path that begins with "/"), ROTA_ENOMEM, ROTA_ECLOSED
+ * (channel): nothing of events is called. */
 ROTA_API ROTA_MUST_USE rota_err rota_call_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                 const struct rota_call_events *events, void *arg, struct rota_call **ret_call);
 /* Packs the message at once. ROTA_EAGAIN: the queue is full, nothing was taken; ROTA_ECLOSED: half-closed, or ended,
  * and on_done says how; ROTA_ENOMEM. 0 is no promise that the server reads it: its status may be on the way. */
 ROTA_API ROTA_MUST_USE rota_err rota_call_write(struct rota_call *call, const void *message);
 ROTA_API rota_err rota_call_write_end(struct rota_call *call);
-ROTA_API void rota_call_hold(struct rota_call *call);   /* no on_message until resumed: flow control slows the server down */
+/* No on_message until resumed: flow control slows the server down. Nor on_done while bytes wait, however the server ends the
+ * call; the deadline and rota_call_cancel do not wait. */
+ROTA_API void rota_call_hold(struct rota_call *call);
 ROTA_API void rota_call_resume(struct rota_call *call);
 ROTA_API void rota_call_cancel(struct rota_call *call); /* on_done follows with CANCELLED, unless the call had ended */
 

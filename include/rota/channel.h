@@ -70,11 +70,13 @@ struct rota_channel_options {
 
 /* Opens without connecting: the first call or rota_channel_connect does that. options NULL: defaults.
  * ROTA_EPARSE, ROTA_EINVAL (target, service config, option: info says which), ROTA_ENOTFOUND (no resolver for the scheme),
- * ROTA_EUNSUPPORTED (options.tls, and OpenSSL 3 cannot be loaded), ROTA_EIO (no loop or thread of its own), ROTA_ENOMEM. Targets: docs/getting-started.md. */
+ * ROTA_EUNSUPPORTED (options.tls, and OpenSSL 3 cannot be loaded), ROTA_EIO (no loop or thread of its own), ROTA_ESTATE (options.loop was
+ * made before a fork, docs/threading.md), ROTA_ENOMEM. Targets: docs/getting-started.md. */
 ROTA_API ROTA_MUST_USE rota_err rota_channel_open(const char *target, const struct rota_channel_options *options, struct rota_channel **ret_channel,
                                                   struct rota_errinfo *info);
 
-/* Ends every call with CANCELLED, closes connections, then frees; on_closed (may be NULL) comes last. */
+/* Ends every call with CANCELLED, closes connections, then frees; on_closed (may be NULL) comes last. With a loop of its own it comes from
+ * another thread, which has ended the loop, maybe before this returns. */
 ROTA_API void rota_channel_close(struct rota_channel *channel, void (*on_closed)(void *arg), void *arg);
 
 /* The same, and waits until it is done (turning the loop when it is the caller's). NULL is fine. Not from a callback.
@@ -83,7 +85,7 @@ ROTA_API void rota_channel_free(struct rota_channel *channel);
 
 ROTA_API enum rota_conn_state rota_channel_state(const struct rota_channel *channel);
 ROTA_API void rota_channel_connect(struct rota_channel *channel); /* leaves IDLE */
-/* Calls once at the next change of state. One at a time; NULL takes it back. */
+/* Calls once at the next change of state. One at a time; NULL takes it back. SHUTDOWN is not told: on_closed is. */
 ROTA_API void rota_channel_watch_state(struct rota_channel *channel, void (*on_state)(void *arg, enum rota_conn_state state), void *arg);
 
 /* On the loop's thread. */

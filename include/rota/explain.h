@@ -47,7 +47,8 @@ ROTA_API const char *rota_pick_verdict_name(enum rota_pick_verdict verdict); /* 
 struct rota_channel;
 
 /* Makes a pick as for a call of that path with that metadata (may be NULL), explains it, and lets go of it. Policies count it as a call that
- * never reached the wire. A channel without connections begins to connect. On the loop's thread, not from a policy. */
+ * never reached the wire. A channel without connections begins to connect. On the loop's thread, not from a policy. Once the
+ * channel is being closed `tell` is not called. */
 ROTA_API void rota_channel_explain(struct rota_channel *channel, const char *path, const struct rota_metadata *metadata, rota_explain tell, void *arg);
 
 ROTA_END_DECLS

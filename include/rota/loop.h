@@ -5,7 +5,8 @@
  * rota_loop_stop and the blocking calls of a loop-thread channel may be used from other threads.
  * Four ways to run one: rota_loop_run; blocking calls, which turn it until they are done; a file descriptor and a
  * timeout inside another event loop; rota_loop_thread_new, which runs it on a thread of its own.
- * Callbacks come from inside a turn, never before the function that started the work has returned.
+ * Callbacks come from inside a turn, never before the function that started the work has returned (but for rota_channel_close of a channel
+ * with a loop of its own).
  * Units: times are monotonic nanoseconds, one value for a whole turn.
  */
 #ifndef ROTA_LOOP_H
@@ -42,7 +43,8 @@ ROTA_API ROTA_MUST_USE rota_err rota_loop_thread_new(const struct rota_loop_opti
  * Posts made before are run. A given uv_loop must be run once more afterwards, which lets go of our handles. */
 ROTA_API void rota_loop_free(struct rota_loop *loop);
 
-/* Turns until rota_loop_stop, or until nothing is open on the loop. ROTA_ESTATE: it runs elsewhere, or is another process's (docs/threading.md, fork). */
+/* Turns until rota_loop_stop, or until nothing is open on the loop: a timer that is set counts, a signal does not. ROTA_ESTATE:
+ * it runs elsewhere, or is another process's (docs/threading.md, fork). */
 ROTA_API rota_err rota_loop_run(struct rota_loop *loop);
 
 /* Ends rota_loop_run after the present turn; when it is not running, the next one returns at once. Any thread. Does nothing to a loop of
@@ -76,7 +78,7 @@ ROTA_API ROTA_MUST_USE rota_err rota_timer_set(struct rota_timer *timer, int64_t
 ROTA_API void rota_timer_clear(struct rota_timer *timer);
 ROTA_API void rota_timer_free(struct rota_timer *timer); /* NULL is fine; also from its own callback */
 
-/* Calls on_signal on the loop for each arrival of the signal until the returned handle is freed. ROTA_EIO. */
+/* Calls on_signal on the loop for each arrival of the signal until the returned handle is freed. ROTA_EIO, ROTA_ENOMEM. */
 struct rota_signal;
 ROTA_API ROTA_MUST_USE rota_err rota_signal_new(struct rota_loop *loop, int signum, void (*on_signal)(void *arg, int signum), void *arg,
                                                 struct rota_signal **ret_signal);

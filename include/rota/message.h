@@ -18,7 +18,8 @@ struct rota_codec {
     /* bytes come from the network: must be checked before they are believed. ROTA_EPARSE, ROTA_ENOMEM, ROTA_ELIMIT. */
     rota_err (*unpack)(const void *type, struct rota_slice bytes, const struct rota_alloc *alloc, void **ret_message,
                        struct rota_errinfo *info);
-    /* Not called for messages that were unpacked with an alloc whose memory goes all at once (asynchronous calls). */
+    /* Not called for messages that were unpacked with an alloc whose memory goes all at once (asynchronous calls; on servers the request of
+     * a method without client streaming). */
     void (*free)(const void *type, void *message, const struct rota_alloc *alloc);
 };
 

@@ -93,14 +93,15 @@ struct rota_service {
 ROTA_API ROTA_MUST_USE rota_err rota_server_new(const struct rota_server_options *options, struct rota_server **ret_server, struct rota_errinfo *info);
 
 /* handlers: the table of functions that the generated thunks call; user: handed to each of them. Both must outlive the server.
+ * So must the service with its handlers, methods, names and file, which are kept as they are (generated ones are static).
  * ROTA_EEXIST: a service of that name is there, or a method of that path, or with reflection (rota/reflection.h) a file of the name of one
  * of its files and other content. ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_server_add(struct rota_server *server, const struct rota_service *service, const void *handlers, void *user);
 
-/* "127.0.0.1:8001", "[::]:0", ":8001" (all addresses), "unix:/path", "unix-abstract:name". Accepts at once. The bound address
- * (with the port the system chose) is written to bound (ROTA_ADDRESS_TEXT_SIZE bytes) unless NULL.
- * ROTA_EADDRINUSE, ROTA_EPARSE, ROTA_EINVAL (options.tls is NULL, and the address is not this machine's alone), ROTA_ESTATE (the server drains or
- * closes), ROTA_EIO, ROTA_ENOMEM; info names the address. */
+/* "127.0.0.1:8001", "[::]:0", ":8001" (all addresses), "name:8001" (of the hosts file), "unix:/path", "unix-abstract:name". Accepts
+ * at once. The bound address (with the port the system chose) is written to bound (ROTA_ADDRESS_TEXT_SIZE bytes) unless NULL.
+ * ROTA_EADDRINUSE, ROTA_EPARSE, ROTA_ENOTFOUND (a name that the hosts file does not have), ROTA_EINVAL (options.tls is NULL, and the
+ * address is not this machine's alone), ROTA_ESTATE (the server drains or closes), ROTA_EIO, ROTA_ENOMEM; info names the address. */
 ROTA_API ROTA_MUST_USE rota_err rota_server_listen(struct rota_server *server, const char *address, char *bound, struct rota_errinfo *info);
 
 /* Stops listening; GOAWAY on every connection, and a second one with the last stream after a round trip; waits for the calls to
