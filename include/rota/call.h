@@ -52,11 +52,11 @@ struct rota_call_options {
 /* --- Blocking --- */
 
 /* One request, one reply. *ret_reply is written when the status is OK; free it with the codec (protobuf-c: x__free_unpacked(reply, NULL)).
- * A method that streams its replies is not called: INTERNAL. */
+ * A method that streams its replies is not called: INTERNAL, nor is one with options that did not begin with ROTA_CALL_OPTIONS_INIT. */
 ROTA_API struct rota_status rota_unary(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                        const void *request, void **ret_reply);
 
-/* Starts a call of any kind for send, recv and finish below. ROTA_EINVAL (a method without a path that begins with "/"), ROTA_ENOMEM,
+/* Starts a call of any kind for send, recv and finish below. ROTA_EINVAL (a method without a path that begins with "/", options of size 0), ROTA_ENOMEM,
  * ROTA_ECLOSED (channel), ROTA_ESTATE (the channel was opened before a fork, docs/threading.md). */
 ROTA_API ROTA_MUST_USE rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                struct rota_call **ret_call);

@@ -25,7 +25,7 @@ struct rota_call_log_options {
 };
 #define ROTA_CALL_LOG_OPTIONS_INIT ROTA_SIZED(struct rota_call_log_options)
 
-/* options NULL: defaults. ROTA_ENOMEM. */
+/* options NULL: defaults. ROTA_EINVAL (options.size is 0), ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_call_log_new(const struct rota_call_log_options *options, struct rota_call_log **ret_call_log);
 ROTA_API void rota_call_log_free(struct rota_call_log *call_log); /* NULL is fine */
 

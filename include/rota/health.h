@@ -25,7 +25,7 @@ struct rota_health_options {
 };
 #define ROTA_HEALTH_OPTIONS_INIT ROTA_SIZED(struct rota_health_options)
 
-/* Adds the service to the server; "" is SERVING from the start. options NULL: defaults. ret_health may be NULL. ROTA_EEXIST, ROTA_ENOMEM. */
+/* Adds the service to the server; "" is SERVING from the start. options NULL: defaults. ret_health may be NULL. ROTA_EEXIST, ROTA_EINVAL (options.size is 0), ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_health_add(struct rota_server *server, const struct rota_health_options *options, struct rota_health **ret_health);
 
 /* service: "package.Service" or "". After rota_health_shutdown it changes nothing. ROTA_EINVAL: a name longer than 200 bytes; ROTA_ENOMEM. */

@@ -32,11 +32,11 @@ struct rota_loop_options {
 };
 #define ROTA_LOOP_OPTIONS_INIT ROTA_SIZED(struct rota_loop_options)
 
-/* options NULL: defaults. ROTA_ENOMEM, ROTA_EIO. */
+/* options NULL: defaults. ROTA_EINVAL (options.size is 0), ROTA_ENOMEM, ROTA_EIO. */
 ROTA_API ROTA_MUST_USE rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop **ret_loop);
 
 /* A loop that a new thread, with all signals blocked but those of its own faults (SIGSEGV and the like), runs until rota_loop_free, which joins
- * it. ROTA_EINVAL (options.uv_loop is set), ROTA_ENOMEM, ROTA_EIO. */
+ * it. ROTA_EINVAL (options.uv_loop is set, or options.size is 0), ROTA_ENOMEM, ROTA_EIO. */
 ROTA_API ROTA_MUST_USE rota_err rota_loop_thread_new(const struct rota_loop_options *options, struct rota_loop **ret_loop);
 
 /* Everything opened on the loop must have reported closed (it aborts otherwise). NULL is fine. Not from a callback.

@@ -37,7 +37,7 @@ struct rota_metrics_options {
 };
 #define ROTA_METRICS_OPTIONS_INIT ROTA_SIZED(struct rota_metrics_options)
 
-/* options NULL: defaults. ROTA_ENOMEM. */
+/* options NULL: defaults. ROTA_EINVAL (options.size is 0), ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_metrics_new(const struct rota_metrics_options *options, struct rota_metrics **ret_metrics);
 ROTA_API void rota_metrics_free(struct rota_metrics *metrics); /* NULL is fine */
 

@@ -28,7 +28,7 @@ struct rota_orca_options {
 };
 #define ROTA_ORCA_OPTIONS_INIT ROTA_SIZED(struct rota_orca_options)
 
-/* Adds the service, and trailers. options NULL: defaults. ret_orca may be NULL. ROTA_EEXIST, ROTA_EINVAL (a negative option), ROTA_ENOMEM. */
+/* Adds the service, and trailers. options NULL: defaults. ret_orca may be NULL. ROTA_EEXIST, ROTA_EINVAL (an option is negative, or options.size is 0), ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_orca_add(struct rota_server *server, const struct rota_orca_options *options, struct rota_orca **ret_orca);
 
 /* From now on in every report. ROTA_EINVAL: no metric has that name, or the value is out of its range; ROTA_ELIMIT: more than 64, or a key

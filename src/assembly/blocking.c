@@ -7,6 +7,7 @@
 #include "assembly/blocking.h"
 
 #include "base/assert.h"
+#include "base/options.h"
 #include "base/text.h"
 #include "loop/loop.h"
 #include "wire/frame.h"
@@ -194,9 +195,12 @@ struct rota_status rota_unary(struct rota_channel *channel, const struct rota_me
                               const void *request, void **ret_reply)
 {
     struct unary u = {.post.run = start, .channel = channel, .method = method, .options = ROTA_CALL_OPTIONS_INIT, .message = request};
+    struct rota_errinfo info;
 
-    if (options != NULL)
-        memcpy(&u.options, options, options->size < sizeof(u.options) ? options->size : sizeof(u.options));
+    if (rota_options_take(&u.options, sizeof(u.options), options, "ROTA_CALL_OPTIONS_INIT", &info) < 0) {
+        rota_status_set(&u.status, ROTA_INTERNAL, "%s", info.text);
+        return u.status;
+    }
     u.options.size = sizeof(u.options);
     if (u.options.ret_initial_metadata != NULL)
         *u.options.ret_initial_metadata = NULL;

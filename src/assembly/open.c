@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/errinfo.h"
+#include "base/options.h"
 #include "base/plaintext.h"
 #include "channel/channel.h"
 #include "loop/loop.h"
@@ -153,8 +154,9 @@ rota_err rota_channel_open(const char *target, const struct rota_channel_options
 
     if (target == NULL)
         return rota_errinfo_set(info, ROTA_EINVAL, "no target given");
-    if (options != NULL)
-        memcpy(&o.options, options, options->size < sizeof(o.options) ? options->size : sizeof(o.options));
+    err = rota_options_take(&o.options, sizeof(o.options), options, "ROTA_CHANNEL_OPTIONS_INIT", info);
+    if (err < 0)
+        return err;
     o.options.size = sizeof(o.options);
     if (o.options.zone == NULL)
         o.options.zone = getenv("ROTA_ZONE");

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/errinfo.h"
+#include "base/options.h"
 #include "base/plaintext.h"
 #include "loop/loop.h"
 #include "net/tls.h"
@@ -60,8 +61,9 @@ rota_err rota_server_new(const struct rota_server_options *given, struct rota_se
     bool plaintext;
     rota_err err;
 
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    err = rota_options_take(&options, sizeof(options), given, "ROTA_SERVER_OPTIONS_INIT", info);
+    if (err < 0)
+        return err;
     options.size = sizeof(options);
     err = rota_plaintext_asked(options.tls, &plaintext, info);
     if (err < 0)

@@ -243,7 +243,7 @@ rota_err rota_call_make(struct rota_channel *channel, const struct rota_method *
     rota_err err;
 
     rota_host_enter(channel->host);
-    if (!fits(method, kind))
+    if (!fits(method, kind) || (given != NULL && given->size == 0)) /* begun without ROTA_CALL_OPTIONS_INIT */
         return ROTA_EINVAL;
     if (channel->shut)
         return ROTA_ECLOSED;

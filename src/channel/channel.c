@@ -338,13 +338,16 @@ static rota_err no_memory(const char *target, struct rota_errinfo *info)
 rota_err rota_channel_make(const char *target, const struct rota_channel_options *given, const struct rota_channel_parts *parts,
                            struct rota_channel **ret_channel, struct rota_errinfo *info)
 {
-    struct rota_channel_options options = rota_channel_options_read(given);
-    const struct rota_alloc *alloc = options.alloc == NULL ? parts->host->alloc : options.alloc;
+    struct rota_channel_options options;
+    const struct rota_alloc *alloc;
     struct rota_channel *channel;
-    rota_err err;
+    rota_err err = rota_channel_options_read(given, &options, info);
 
+    if (err < 0)
+        return err;
     if (target == NULL)
         return rota_errinfo_set(info, ROTA_EINVAL, "no target given");
+    alloc = options.alloc == NULL ? parts->host->alloc : options.alloc;
     channel = rota_alloc_zero(alloc, 1, sizeof(*channel));
     if (channel == NULL)
         return no_memory(target, info);

@@ -1,6 +1,7 @@
 /* options.c - defaults and ranges of struct rota_channel_options (rota/channel.h states them). */
 #include "channel/options.h"
 #include "base/errinfo.h"
+#include "base/options.h"
 #include "channel/tries.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -20,12 +21,13 @@
 #define DEFAULT_RETRY_BUFFER_BYTES ((size_t)256 * 1024)
 #define DEFAULT_RETRY_BUFFERS_BYTES ((size_t)16 * 1024 * 1024)
 
-struct rota_channel_options rota_channel_options_read(const struct rota_channel_options *given)
+rota_err rota_channel_options_read(const struct rota_channel_options *given, struct rota_channel_options *ret_options, struct rota_errinfo *info)
 {
     struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    rota_err err = rota_options_take(&options, sizeof(options), given, "ROTA_CHANNEL_OPTIONS_INIT", info);
 
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    if (err < 0)
+        return err;
     if (options.max_attempts == 0)
         options.max_attempts = DEFAULT_MAX_ATTEMPTS;
     if (options.retry_ratio_percent == 0)
@@ -34,7 +36,8 @@ struct rota_channel_options rota_channel_options_read(const struct rota_channel_
         options.retry_floor_per_s = DEFAULT_RETRY_FLOOR_PER_S;
     if (options.max_connections_per_subchannel == 0)
         options.max_connections_per_subchannel = DEFAULT_CONNECTIONS;
-    return options;
+    *ret_options = options;
+    return 0;
 }
 
 static int64_t ms_or(int64_t given_ms, int64_t default_ms)

@@ -4,8 +4,8 @@
 
 #include "channel/core.h"
 
-/* As much of *given (may be NULL) as this version knows. */
-struct rota_channel_options rota_channel_options_read(const struct rota_channel_options *given);
+/* As much of *given (may be NULL) as this version knows. ROTA_EINVAL: they have no size. */
+rota_err rota_channel_options_read(const struct rota_channel_options *given, struct rota_channel_options *ret_options, struct rota_errinfo *info);
 
 /* ROTA_EINVAL (info names the option). */
 rota_err rota_channel_limits_read(const struct rota_channel_options *options, struct rota_channel_limits *ret_limits, struct rota_errinfo *info);

@@ -10,6 +10,7 @@
 #include "base/errinfo.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/options.h"
 #include "etcd/client.h"
 #include "etcd/entry.h"
 #include "etcd/explain.h"
@@ -455,25 +456,26 @@ static rota_err prepare(struct rota_registrar *r, const char *uri, struct rota_e
     return err;
 }
 
-rota_err rota_registrar_open(const char *uri, const struct rota_registrar_options *options, struct rota_registrar **ret_registrar,
+rota_err rota_registrar_open(const char *uri, const struct rota_registrar_options *given, struct rota_registrar **ret_registrar,
                              struct rota_errinfo *info)
 {
+    struct rota_registrar_options options = ROTA_REGISTRAR_OPTIONS_INIT;
     struct rota_registrar *r;
-    rota_err err;
+    rota_err err = rota_options_take(&options, sizeof(options), given, "ROTA_REGISTRAR_OPTIONS_INIT", info);
 
-    if (uri == NULL || options == NULL || options->loop == NULL || options->address == NULL)
+    if (err < 0)
+        return err;
+    if (uri == NULL || options.loop == NULL || options.address == NULL)
         return rota_errinfo_set(info, ROTA_EINVAL, "a registrar needs a URI, options.loop and options.address");
-    if (options->lease_seconds < 0 || options->lease_seconds > 9000000)
-        return rota_errinfo_set(info, ROTA_EINVAL, "lease_seconds: %lld is not between 1 and 9000000", (long long)options->lease_seconds);
-    r = rota_alloc_zero(options->alloc, 1, sizeof(*r));
+    if (options.lease_seconds < 0 || options.lease_seconds > 9000000)
+        return rota_errinfo_set(info, ROTA_EINVAL, "lease_seconds: %lld is not between 1 and 9000000", (long long)options.lease_seconds);
+    r = rota_alloc_zero(options.alloc, 1, sizeof(*r));
     if (r == NULL)
         return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
-    memcpy(&r->options, options, options->size < sizeof(r->options) ? options->size : sizeof(r->options));
-    if (r->options.lease_seconds == 0)
-        r->options.lease_seconds = 5;
-    r->alloc = rota_alloc_or_default(options->alloc);
-    r->log = options->log;
-    r->loop = options->loop;
+    if (options.lease_seconds == 0)
+        options.lease_seconds = 5;
+    *r = (struct rota_registrar){
+        .options = options, .alloc = rota_alloc_or_default(options.alloc), .log = options.log, .loop = options.loop};
     err = prepare(r, uri, info);
     if (err < 0) {
         destroy(r);

@@ -7,6 +7,7 @@
  */
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/options.h"
 #include "loop/state.h"
 #include <errno.h>
 #include <sched.h>
@@ -106,14 +107,10 @@ static void handle_closed(uv_handle_t *handle)
         free_loop(loop);
 }
 
-/* Of options from a program built against an older header only a part is there. */
-static struct rota_loop_options full_options(const struct rota_loop_options *options)
+static rota_err read_options(const struct rota_loop_options *options, struct rota_loop_options *ret_full)
 {
-    struct rota_loop_options full = ROTA_LOOP_OPTIONS_INIT;
-
-    if (options != NULL)
-        memcpy(&full, options, options->size < sizeof(full) ? options->size : sizeof(full));
-    return full;
+    *ret_full = (struct rota_loop_options)ROTA_LOOP_OPTIONS_INIT;
+    return rota_options_take(ret_full, sizeof(*ret_full), options, "ROTA_LOOP_OPTIONS_INIT", NULL);
 }
 
 static void init_handles(struct rota_loop *loop)
@@ -155,11 +152,15 @@ static rota_err open_uv(struct rota_loop *loop, void *given)
 rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop **ret_loop)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct rota_loop_options full = full_options(options);
-    const struct rota_alloc *alloc = rota_alloc_or_default(full.alloc);
-    struct rota_loop *loop = rota_alloc_zero(alloc, 1, sizeof(*loop));
-    rota_err err = ROTA_ENOMEM;
+    struct rota_loop_options full;
+    const struct rota_alloc *alloc;
+    struct rota_loop *loop;
+    rota_err err = read_options(options, &full);
 
+    if (err < 0)
+        return err;
+    alloc = rota_alloc_or_default(full.alloc);
+    loop = rota_alloc_zero(alloc, 1, sizeof(*loop));
     if (loop == NULL)
         return ROTA_ENOMEM;
     pthread_once(&once, watch_forks);
@@ -179,7 +180,8 @@ rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop
     atomic_init(&loop->owner, 0);
     loop->read_buffer = rota_alloc_get(alloc, ROTA_LOOP_READ_BYTES);
     loop->spares = rota_spares_new(alloc);
-    if (loop->read_buffer == NULL || loop->spares == NULL || (err = open_uv(loop, full.uv_loop)) < 0) {
+    err = loop->read_buffer == NULL || loop->spares == NULL ? ROTA_ENOMEM : open_uv(loop, full.uv_loop);
+    if (err < 0) {
         free_loop(loop);
         return err;
     }
@@ -217,12 +219,13 @@ static void fill_blocked(sigset_t *set)
 
 rota_err rota_loop_thread_new(const struct rota_loop_options *options, struct rota_loop **ret_loop)
 {
+    struct rota_loop_options full;
     struct rota_loop *loop;
     sigset_t blocked, before;
     rota_err err;
     int code;
 
-    if (full_options(options).uv_loop != NULL)
+    if (read_options(options, &full) < 0 || full.uv_loop != NULL)
         return ROTA_EINVAL;
     err = rota_loop_new(options, &loop);
     if (err < 0)

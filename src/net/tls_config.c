@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/errinfo.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "net/tls_inside.h"
 #include <sys/stat.h>
 
@@ -222,7 +223,9 @@ rota_err rota_tls_config_new(const struct rota_tls_options *options, bool server
     struct rota_tls_config *config;
     rota_err err;
 
-    memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
+    err = rota_options_take(&o, sizeof(o), options, "ROTA_TLS_OPTIONS_INIT", info);
+    if (err < 0)
+        return err;
     err = server ? check_server(&o, info) : check_client(&o, info);
     if (err == 0 && o.reload_ms < -1)
         err = rota_errinfo_set(info, ROTA_EINVAL, "tls.reload_ms is %lld; expected at least -1", (long long)o.reload_ms);

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/errinfo.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "base/plaintext.h"
 #include "registry/journal.h"
 #include "server/server.h"
@@ -199,8 +200,9 @@ rota_err rota_registry_open(const struct rota_registry_options *given, struct ro
     bool plaintext;
     rota_err err;
 
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    err = rota_options_take(&options, sizeof(options), given, "ROTA_REGISTRY_OPTIONS_INIT", info);
+    if (err < 0)
+        return err;
     if (options.loop == NULL)
         return rota_errinfo_set(info, ROTA_EINVAL, "a registry needs options.loop");
     err = rota_plaintext_asked(options.tls, &plaintext, info);

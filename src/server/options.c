@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include "base/errinfo.h"
+#include "base/options.h"
 
 #define NS_PER_MS INT64_C(1000000)
 #define FOREVER_MS (INT64_MAX / NS_PER_MS)
@@ -61,9 +62,10 @@ static rota_err fill_times(struct rota_server_options *o, struct rota_errinfo *i
 rota_err rota_server_options_read(const struct rota_server_options *options, struct rota_server_options *ret_full, struct rota_errinfo *info)
 {
     struct rota_server_options full = {0};
-    rota_err err;
+    rota_err err = rota_options_take(&full, sizeof(full), options, "ROTA_SERVER_OPTIONS_INIT", info);
 
-    memcpy(&full, options, options->size < sizeof(full) ? options->size : sizeof(full));
+    if (err < 0)
+        return err;
     fill_sizes(&full);
     err = fill_times(&full, info);
     if (err == 0)

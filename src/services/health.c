@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/map.h"
+#include "base/options.h"
 #include "server/server.h"
 #include <grpc/health/v1/health.rota.h>
 
@@ -312,13 +313,14 @@ static void free_health(struct rota_server_companion *companion)
     rota_alloc_free(health->server->alloc, health);
 }
 
-static void read_options(struct rota_health *health, const struct rota_health_options *options)
+static rota_err read_options(struct rota_health *health, const struct rota_health_options *options)
 {
     struct rota_health_options all = ROTA_HEALTH_OPTIONS_INIT;
+    rota_err err = rota_options_take(&all, sizeof(all), options, "ROTA_HEALTH_OPTIONS_INIT", NULL);
 
-    if (options != NULL)
-        memcpy(&all, options, options->size < sizeof(all) ? options->size : sizeof(all));
-    health->max_watches = all.max_watches == 0 ? DEFAULT_MAX_WATCHES : all.max_watches;
+    if (err == 0)
+        health->max_watches = all.max_watches == 0 ? DEFAULT_MAX_WATCHES : all.max_watches;
+    return err;
 }
 
 rota_err rota_health_add(struct rota_server *server, const struct rota_health_options *options, struct rota_health **ret_health)
@@ -339,8 +341,9 @@ rota_err rota_health_add(struct rota_server *server, const struct rota_health_op
     rota_list_init(&health->watches);
     rota_list_init(&health->behind);
     rota_map_init(&health->subjects, server->alloc, rota_rng_next(&server->parts.host->rng));
-    read_options(health, options);
-    err = rota_health_set(health, "", ROTA_HEALTH_SERVING);
+    err = read_options(health, options);
+    if (err == 0)
+        err = rota_health_set(health, "", ROTA_HEALTH_SERVING);
     if (err == 0)
         err = grpc_health_v1_health_add(server, &handlers, health);
     if (err < 0) {

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "server/server.h"
 #include "services/load_values.h"
 #include <xds/service/orca/v3/orca.rota.h>
@@ -255,8 +256,8 @@ static rota_err read_options(struct rota_orca *orca, const struct rota_orca_opti
 {
     struct rota_orca_options options = ROTA_ORCA_OPTIONS_INIT;
 
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    if (rota_options_take(&options, sizeof(options), given, "ROTA_ORCA_OPTIONS_INIT", NULL) < 0)
+        return ROTA_EINVAL;
     if (options.min_interval_ms < 0 || options.min_interval_ms > MAX_INTERVAL_S * 1000 || !(options.cores >= 0))
         return ROTA_EINVAL;
     options.min_interval_ms = options.min_interval_ms == 0 ? DEFAULT_MIN_INTERVAL_MS : options.min_interval_ms;

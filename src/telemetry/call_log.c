@@ -4,6 +4,7 @@
  */
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/options.h"
 #include <rota/call_log.h>
 #include <string.h>
 
@@ -34,8 +35,8 @@ rota_err rota_call_log_new(const struct rota_call_log_options *given, struct rot
     struct rota_call_log_options options = ROTA_CALL_LOG_OPTIONS_INIT;
     struct rota_call_log *c;
 
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    if (rota_options_take(&options, sizeof(options), given, "ROTA_CALL_LOG_OPTIONS_INIT", NULL) < 0)
+        return ROTA_EINVAL;
     c = rota_alloc_zero(options.alloc, 1, sizeof(*c));
     if (c == NULL)
         return ROTA_ENOMEM;

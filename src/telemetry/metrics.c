@@ -3,6 +3,7 @@
 #include "telemetry/metrics.h"
 #include "base/alloc.h"
 #include "base/map.h"
+#include "base/options.h"
 #include <string.h>
 
 #define DEFAULT_MAX_METHODS 1000
@@ -198,8 +199,8 @@ rota_err rota_metrics_new(const struct rota_metrics_options *given, struct rota_
     struct rota_metrics_options options = ROTA_METRICS_OPTIONS_INIT;
     struct rota_metrics *metrics;
 
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    if (rota_options_take(&options, sizeof(options), given, "ROTA_METRICS_OPTIONS_INIT", NULL) < 0)
+        return ROTA_EINVAL;
     metrics = rota_alloc_zero(options.alloc, 1, sizeof(*metrics));
     if (metrics == NULL)
         return ROTA_ENOMEM;
