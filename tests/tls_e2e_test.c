@@ -1,4 +1,4 @@
-/* tls_e2e_test.c - TLS over real sockets: who is let in, what a call hears when nobody is, certificates that change meanwhile. */
+/* tls_e2e_test.c - TLS over real sockets: who is let in, what a call hears when nobody is. Files that change: tls_swap_e2e_test.c. */
 #include "base/assert.h"
 #include "tests/tls_fixture.h"
 #include <arpa/inet.h>
@@ -348,51 +348,6 @@ static void draining_ends_in_order(void **unused)
     tls_ends_fini(&e);
 }
 
-/* Each round both sides' files change, and calls go on over old and new connections. */
-static void certificates_change_under_load(void **unused)
-{
-    static const char *const stems[] = {"server", "next"};
-    const struct cert_spec next = {.stem = "next", .issuer = "ca", .common_name = "next", .names = "IP:127.0.0.1"};
-    struct rota_channel *steady;
-    struct tls_ends e;
-    char file[64];
-
-    (void)unused;
-    certs_write(tls_dir, &next);
-    certs_copy(tls_dir, "server.pem", "live.pem");
-    certs_copy(tls_dir, "server.key", "live.key");
-    tls_ends_init(&e);
-    e.server_tls.cert_file = certs_path(tls_dir, "live.pem");
-    e.server_tls.key_file = certs_path(tls_dir, "live.key");
-    e.server_tls.reload_ms = 1;
-    tls_ends_open(&e);
-    tls_call_ok(&e);
-    steady = e.channel;
-    e.channel = NULL;
-    for (int round = 1; round <= 40; round++) {
-        struct rota_channel *fresh;
-        snprintf(file, sizeof(file), "%s.pem", stems[round % 2]);
-        certs_copy(tls_dir, file, "live.pem");
-        tls_ends_new_channel(&e); /* a moment at which key and certificate do not fit */
-        tls_call_ok(&e);
-        snprintf(file, sizeof(file), "%s.key", stems[round % 2]);
-        certs_copy(tls_dir, file, "live.key");
-        for (int i = 0; i < 5; i++) {
-            tls_ends_new_channel(&e);
-            tls_call_ok(&e);
-            fresh = e.channel;
-            e.channel = steady;
-            for (int j = 0; j < 20; j++)
-                tls_call_ok(&e);
-            e.channel = fresh;
-        }
-    }
-    assert_int_equal(rota_server_stats(e.server).connections_accepted, 1 + 40 * 6);
-    assert_in_range(e.n_reloads, 20, 40);
-    rota_channel_free(steady);
-    tls_ends_fini(&e);
-}
-
 /* --- Call credentials --- */
 
 static void give_token(void *arg, struct rota_credentials_request *request)
@@ -472,7 +427,6 @@ int main(void)
         cmocka_unit_test(a_silent_server_is_given_up),
         cmocka_unit_test(a_silent_client_is_dropped),
         cmocka_unit_test(draining_ends_in_order),
-        cmocka_unit_test(certificates_change_under_load),
         cmocka_unit_test(tokens_go_over_tls_and_certificates_reach_interceptors),
         cmocka_unit_test(bad_options_are_named_when_opening),
     };

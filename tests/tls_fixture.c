@@ -6,7 +6,7 @@
 
 const char *tls_dir;
 
-static const struct rota_method say = {
+const struct rota_method tls_say = {
     .path = "/test.Tls/Say", .request = {.codec = &rota_codec_bytes}, .reply = {.codec = &rota_codec_bytes}};
 
 static void on_message(struct rota_server_call *call, const void *message, const void *handlers, void *user)
@@ -28,7 +28,7 @@ static void on_message(struct rota_server_call *call, const void *message, const
     free(reply);
 }
 
-static const struct rota_handler handlers[] = {{.method = &say, .on_message = on_message}};
+static const struct rota_handler handlers[] = {{.method = &tls_say, .on_message = on_message}};
 static const struct rota_service service = {.name = "test.Tls", .handlers = handlers, .n_handlers = 1};
 
 int tls_group_setup(void **unused)
@@ -132,7 +132,7 @@ struct rota_status tls_call(struct tls_ends *e, size_t size, char text[256])
 
     assert_non_null(bytes);
     options.timeout_ms = 20000;
-    status = rota_unary(e->channel, &say, &options, &request, (void **)&reply);
+    status = rota_unary(e->channel, &tls_say, &options, &request, (void **)&reply);
     free(bytes);
     if (status.code != ROTA_OK)
         return status;

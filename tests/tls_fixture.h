@@ -24,6 +24,7 @@ struct tls_ends {
 };
 
 extern const char *tls_dir; /* of the usual certificates */
+extern const struct rota_method tls_say;
 int tls_group_setup(void **unused);
 int tls_group_teardown(void **unused);
 
