@@ -55,6 +55,7 @@ fuzz:
 
 coverage:
 	@dev/setup test
+	@dev/coverage --forget build/coverage
 	@cmake --workflow --preset coverage
 	@dev/coverage build/coverage src/base=90 src/wire=95 src/lb=95 src/channel=95 src/etcd=90
 
