@@ -23,7 +23,7 @@ struct stream {
     uint32_t id;
     int64_t sent, credit; /* DATA of the side's; what WINDOW_UPDATE gave it */
     bool headers, ended, reset; /* by the side; final headers */
-    bool asked, peer_ended, peer_reset; /* by the peer; asked: it has opened it */
+    bool named, asked, peer_ended, peer_reset; /* by the peer; named: it has sent any frame of it, asked: it has opened it */
 };
 
 /* What SETTINGS say; -1: nothing. */
@@ -188,6 +188,8 @@ static void frame_in(struct wire_check *w, const struct rota_h2_head *head, cons
 {
     uint32_t id = (uint32_t)head->id;
 
+    if (id != 0)
+        find(w, id)->named = true;
     switch (head->type) {
     case ROTA_H2_TYPE_DATA:
         w->came += head->length;
@@ -380,8 +382,11 @@ static void window_out(struct wire_check *w, const struct rota_h2_head *head, co
 
 static void reset_out(struct wire_check *w, const struct rota_h2_head *head)
 {
-    ROTA_ASSERT(head->flags == 0 && head->length == 4 && !is_idle(w, (uint32_t)head->id));
-    find(w, (uint32_t)head->id)->reset = true;
+    uint32_t id = (uint32_t)head->id;
+
+    ROTA_ASSERT(head->flags == 0 && head->length == 4 && id % 2 == 1);
+    ROTA_ASSERT(!is_idle(w, id) || (!w->server && find(w, id)->named)); /* a client may have taken it back before it was sent */
+    find(w, id)->reset = true;
 }
 
 static void ping_out(struct wire_check *w, const struct rota_h2_head *head)

@@ -2,7 +2,8 @@
  *
  * It is given the bytes that the side was fed and those that it wrote, in any pieces, and aborts at the first frame that no peer has to take:
  * - sizes, types, flags and streams that the frame cannot have; CONTINUATION anywhere but behind its HEADERS;
- * - anything of a stream that is idle, or ended or reset from this side (but WINDOW_UPDATE and RST_STREAM after an end, RST_STREAM after a reset);
+ * - anything of a stream that is idle, or ended or reset from this side (but WINDOW_UPDATE and RST_STREAM after an end, RST_STREAM after a reset,
+ *   and a client's RST_STREAM of an idle one that the peer has sent frames of);
  * - a body before the headers, headers after the trailers;
  * - more DATA than the windows of stream and connection hold, more streams than the peer allows;
  * - header blocks that a decoder of its own cannot read, with a larger table than the peer allows, or with fields that HTTP/2 does not have;
