@@ -2,10 +2,13 @@
  *
  * What ends a run: a timer is due when its key is at most now_ns and it was set before the run began, which its order
  * in the heap tells. Times that have passed are raised to now_ns when set, so a timer set during a run never stands
- * in front of one that is due.
+ * in front of one that is due. Tasks that always post another (a program that starts a call whenever one has failed, where all fail at once)
+ * end a run by their number, or sockets and timers would never have their turn.
  */
 #include "base/host.h"
 #include "base/alloc.h"
+
+enum { TASKS_MAX = 1024 };
 
 static int64_t standing_clock(struct rota_host *host)
 {
@@ -86,7 +89,7 @@ void rota_host_run(struct rota_host *host)
 
     host->in_turn = true;
     fire_timers(host);
-    while ((link = rota_list_pop(&host->tasks)) != NULL) {
+    for (int i = 0; i < TASKS_MAX && (link = rota_list_pop(&host->tasks)) != NULL; i++) {
         struct rota_host_task *task = ROTA_CONTAINER(link, struct rota_host_task, link);
         task->run(task);
     }

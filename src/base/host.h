@@ -4,7 +4,8 @@
  * time. One turn is: set now_ns, feed what arrived, then rota_host_run until it has nothing due.
  *
  * Rules: timers and tasks fire only inside rota_host_run, never inside the call that set them. A timer fires
- * at most once per set. Tasks run in the order posted; a task posted by a task runs in the same run. The
+ * at most once per set. Tasks run in the order posted; a task posted by a task runs in the same run, unless
+ * that has run very many: they wait for the next, and next_ns says 0. The
  * tasks of a run come after its timers, so that what many timers cause (a flush, say) is done once.
  */
 #ifndef ROTA_BASE_HOST_H
@@ -87,7 +88,7 @@ void rota_host_post(struct rota_host *host, struct rota_host_task *task); /* alr
 void rota_host_unpost(struct rota_host *host, struct rota_host_task *task);
 
 /* Fires what is due at host->now_ns and runs the tasks, until neither is left (timers set for now_ns or
- * earlier by those that fired wait for the next run, so it ends). */
+ * earlier by those that fired wait for the next run, and so do tasks without end, so it ends). */
 void rota_host_run(struct rota_host *host);
 
 /* When the next timer is due: a time, INT64_MAX for never; 0 when tasks wait. */

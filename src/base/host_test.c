@@ -159,6 +159,38 @@ static void runs_follow_the_rules(void **state)
     }
 }
 
+struct endless {
+    struct rota_host *host;
+    struct rota_host_task task;
+    size_t n_runs;
+};
+
+static void run_again(struct rota_host_task *task)
+{
+    struct endless *e = ROTA_CONTAINER(task, struct endless, task);
+
+    e->n_runs++;
+    rota_host_post(e->host, &e->task);
+}
+
+static void a_run_ends_whatever_tasks_post(void **state)
+{
+    struct fixture f;
+    struct endless e = {.host = &f.host, .task.run = run_again};
+
+    (void)state;
+    fixture_init(&f, "!a0");
+    rota_host_post(&f.host, &e.task);
+    rota_host_run(&f.host);
+    assert_string_equal(f.notes, "a");
+    assert_int_equal(rota_host_next_ns(&f.host), 0);
+    size_t n_runs = e.n_runs;
+    rota_host_run(&f.host);
+    assert_int_equal(e.n_runs, 2 * n_runs);
+    rota_host_unpost(&f.host, &e.task);
+    fixture_fini(&f);
+}
+
 static void next_is_now_while_tasks_wait(void **state)
 {
     struct fixture f;
@@ -225,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_follow_the_rules),
+        cmocka_unit_test(a_run_ends_whatever_tasks_post),
         cmocka_unit_test(next_is_now_while_tasks_wait),
         cmocka_unit_test(entering_refreshes_the_time_outside_a_turn),
         cmocka_unit_test(only_timers_need_memory),

@@ -119,6 +119,7 @@ static void timer_may_be_set_and_freed_by_its_callback(void **state)
 /* A timer that never rests must not keep the loop from looking at the rest of the world. */
 struct restless {
     struct rota_timer *timer;
+    struct rota_host_task task;
     struct rota_loop *loop;
     int fd;
     bool heard;
@@ -131,6 +132,13 @@ static void fire_restless(void *arg)
     assert_int_equal(rota_timer_set(restless->timer, 0), 0);
 }
 
+static void run_restless(struct rota_host_task *task)
+{
+    struct restless *restless = ROTA_CONTAINER(task, struct restless, task);
+
+    rota_host_post(rota_loop_host(restless->loop), task);
+}
+
 static void on_pipe(uv_poll_t *handle, int status, int events)
 {
     struct restless *restless = handle->data;
@@ -141,29 +149,40 @@ static void on_pipe(uv_poll_t *handle, int status, int events)
     uv_poll_stop(handle);
 }
 
-static void timer_set_for_now_lets_sockets_have_their_turn(void **state)
+/* A timer that is always due, or a task that always posts itself. */
+static void sockets_have_their_turn_beside(bool a_task)
 {
-    struct restless restless = {.heard = false};
+    struct restless restless = {.task.run = run_restless};
     struct loop_fixture f;
     uv_poll_t poll_handle;
     int ends[2];
 
-    (void)state;
     loop_fixture_init(&f);
     restless.loop = f.loop;
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(rota_timer_new(f.loop, fire_restless, &restless, &restless.timer), 0);
-    assert_int_equal(rota_timer_set(restless.timer, 0), 0);
+    if (a_task)
+        rota_host_post(rota_loop_host(f.loop), &restless.task);
+    else
+        assert_int_equal(rota_timer_set(restless.timer, 0), 0);
     uv_poll_init(rota_loop_uv(f.loop), &poll_handle, ends[0]);
     poll_handle.data = &restless;
     uv_poll_start(&poll_handle, UV_READABLE, on_pipe);
     assert_int_equal(write(ends[1], "x", 1), 1);
     turn_until(f.loop, &restless.heard);
+    rota_host_unpost(rota_loop_host(f.loop), &restless.task);
     rota_timer_free(restless.timer);
     uv_close((uv_handle_t *)&poll_handle, NULL);
     loop_fixture_fini(&f);
     close(ends[0]);
     close(ends[1]);
+}
+
+static void sockets_have_their_turn(void **state)
+{
+    (void)state;
+    sockets_have_their_turn_beside(false);
+    sockets_have_their_turn_beside(true);
 }
 
 /* --- Flushes --- */
@@ -497,7 +516,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers_fire_in_order),
         cmocka_unit_test(timer_may_be_set_and_freed_by_its_callback),
-        cmocka_unit_test(timer_set_for_now_lets_sockets_have_their_turn),
+        cmocka_unit_test(sockets_have_their_turn),
         cmocka_unit_test(flush_runs_once_a_turn),
         cmocka_unit_test(run_returns_when_nothing_is_open),
         cmocka_unit_test(callers_bugs_abort),
