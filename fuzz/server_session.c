@@ -14,7 +14,7 @@
 #define MESSAGE_BYTES ((size_t)20000) /* the largest that handlers send */
 #define TOTAL_BYTES ((size_t)200000)  /* max_total_bytes, where it is set */
 /* What may be kept beside messages: of the server, with all it keeps for reuse; of a connection; of a call, with its headers. */
-#define SERVER_BYTES ((size_t)700 << 10)
+#define SERVER_BYTES ((size_t)1200 << 10) /* 256 calls that wait to be used again are the most of it */
 #define CONNECTION_BYTES ((size_t)64 << 10)
 #define CALL_BYTES ((size_t)20 << 10)
 

@@ -202,8 +202,7 @@ ROTA_API ROTA_MUST_USE rota_err rota_lb_health_new(struct rota_lb_cmds *cmds, co
 ROTA_API void rota_lb_health_free(struct rota_lb_cmds *cmds, struct rota_lb_health *health); /* as if healthy; NULL is fine */
 ROTA_API void rota_lb_health_set(struct rota_lb_cmds *cmds, struct rota_lb_health *health, const struct rota_status *why); /* NULL: healthy */
 ROTA_API void rota_lb_child_heed(struct rota_lb_cmds *cmds, struct rota_lb_child *child, const struct rota_endpoint *endpoint);
-/* Only inside pick, of a child's pick that was OK: the tag of the health that the policy with this state has for its endpoint. NULL: it has none,
- * or a policy between it and the endpoint has one, which counts instead. */
+/* Only inside pick, of a child's pick that was OK: the tag of the health that the policy with this state has for its endpoint. NULL: it has none. */
 ROTA_API void *rota_lb_pick_health(const struct rota_pick *pick, const void *state);
 
 /* The endpoints for which policies below a child have a child each that heeds health: how they stand. Those of ring_hash count from their first connection on. */

@@ -115,10 +115,13 @@ void rota_channel_wake(struct rota_channel *channel)
     channel->asleep = false;
     channel->last_used_ns = channel->host->now_ns;
     watch_idleness(channel, channel->last_used_ns);
-    if (asleep)
+    if (asleep) {
+        if (channel->config != NULL) /* there is a list, too: what failed meanwhile is mended */
+            channel->failed = false;
         rota_channel_note(channel, ROTA_TODO_BALANCE);
-    else
+    } else {
         rota_resolution_start(channel);
+    }
     rota_channel_review(channel);
 }
 
@@ -132,11 +135,11 @@ static void go_idle(struct rota_channel *channel)
 {
     bool sleeps = channel->resolver->follows && channel->listed;
 
-    if (!sleeps)
-        set_again(channel, INT64_MAX);
     rota_balance_drop_all(channel);
-    if (!sleeps)
+    if (!sleeps) {
         rota_resolution_stop(channel);
+        set_again(channel, INT64_MAX); /* dropping may have lacked memory */
+    }
     channel->asleep = sleeps;
     rota_channel_review(channel);
 }

@@ -182,6 +182,45 @@ static void an_unused_channel_without_a_list_stops_who_follows(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+/* Asleep it hears of configs too: a bad one leaves the one in use, a good one mends what a bad one has spoilt. */
+static const struct asleep_case {
+    const char *rule, *before, *asleep;
+    bool fails_before;
+} asleep_cases[] = {
+    {"the default outlives a bad config", NULL, "{\"loadBalancingConfig\":[{\"zap\":{}}]}", false},
+    {"a good config after a bad one", "{\"loadBalancingConfig\":[{\"zap\":{}}]}", ROUND_ROBIN, true},
+};
+
+static void a_sleeping_channel_takes_configs(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(asleep_cases); i++) {
+        const struct asleep_case *c = &asleep_cases[i];
+        struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+
+        print_message("%s\n", c->rule);
+        options.idle_timeout_ms = 1000;
+        options.resolvers = rota_fixture_following;
+        rota_channel_fixture_init(&f, &options);
+        rota_channel_connect(f.channel);
+        if (c->before != NULL)
+            rota_fixture_service_config(&f, c->before);
+        rota_fixture_publish(&f, A, NULL, NULL);
+        assert_int_equal(rota_channel_state(f.channel), c->fails_before ? ROTA_CONN_TRANSIENT_FAILURE : ROTA_CONN_CONNECTING);
+        rota_virtual_host_advance(&f.v, 1000 * ROTA_MS);
+        assert_int_equal(rota_channel_state(f.channel), ROTA_CONN_IDLE);
+        rota_fixture_service_config(&f, c->asleep);
+        rota_fixture_unary_start(&f, "y", NULL, &seen);
+        rota_assert_running(&seen);
+        rota_fake_up(rota_fixture_conn(&f, A));
+        rota_fake_reply(rota_fake_stream_at(rota_fixture_conn(&f, A), 0), "r");
+        rota_assert_ended(&seen, ROTA_OK, "");
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 /* --- Service config --- */
 
 static void a_bad_config_leaves_the_good_one(void **unused)
@@ -406,6 +445,7 @@ int main(void)
         cmocka_unit_test(an_unused_channel_goes_idle_and_comes_back),
         cmocka_unit_test(an_unused_channel_keeps_a_list_that_is_followed),
         cmocka_unit_test(an_unused_channel_without_a_list_stops_who_follows),
+        cmocka_unit_test(a_sleeping_channel_takes_configs),
         cmocka_unit_test(a_bad_config_leaves_the_good_one),
         cmocka_unit_test(method_config_applies_to_new_calls),
         cmocka_unit_test(another_policy_takes_over_when_it_is_ready),

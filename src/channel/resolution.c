@@ -145,7 +145,7 @@ static void refuse_config(struct rota_channel *channel, const char *origin, cons
 {
     rota_log_write(channel->log, ROTA_LOG_WARN, "channel", "%s: service config%s%s not taken: %s", channel->target->text, origin == NULL ? "" : " of ",
         origin == NULL ? "" : origin, problem);
-    if (channel->config_resolved || channel->own_config_given || channel->current != NULL)
+    if (channel->config_resolved || channel->own_config_given || channel->current != NULL || (channel->asleep && channel->config != NULL))
         return;
     set_config(channel, NULL, false);
     rota_channel_fail(channel, ROTA_UNAVAILABLE, "service config: %s", problem);
