@@ -354,6 +354,27 @@ static void two_files_of_one_name_must_be_the_same(void **unused)
     }
 }
 
+/* What protoc's releases bring along differs from one to the next. */
+static void protobufs_own_files_may_differ(void **unused)
+{
+    static const struct rota_file older = {"google/protobuf/any.proto", ROTA_SLICE("\x0a\x19google/protobuf/any.proto"), NULL, 0};
+    static const struct rota_file newer = {"google/protobuf/any.proto", ROTA_SLICE("\x0a\x19google/protobuf/any.proto\x42\x02\x08\x00"), NULL, 0};
+    static const struct rota_file *const older_imports[] = {&older}, *const newer_imports[] = {&newer};
+    static const struct rota_file one = {"one.proto", ROTA_SLICE("\x0a\x09one.proto"), older_imports, 1};
+    static const struct rota_file two = {"two.proto", ROTA_SLICE("\x0a\x09two.proto"), newer_imports, 1};
+    static const struct rota_service services[] = {{.name = "shop.One", .file = &one}, {.name = "shop.Two", .file = &two}};
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_server *server = NULL;
+
+    (void)unused;
+    options.loop = at.loop;
+    assert_int_equal(rota_server_new(&options, &server, NULL), 0);
+    assert_int_equal(rota_reflection_add(server), 0);
+    for (size_t i = 0; i < ROTA_COUNT(services); i++)
+        assert_int_equal(rota_server_add(server, &services[i], NULL, NULL), 0);
+    rota_server_free(server);
+}
+
 /* Its file is a copy of common.proto. */
 static const struct rota_file copy_file = {"common.proto", ROTA_SLICE(COMMON_BYTES), NULL, 0};
 static const struct rota_service copy_service = {.name = "shop.Copy", .file = &copy_file};
@@ -395,6 +416,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(asking_for_nothing_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_one_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_files_of_one_name_must_be_the_same, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(protobufs_own_files_may_differ, set_up, tear_down),
         cmocka_unit_test_setup_teardown(out_of_memory_is_an_error, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

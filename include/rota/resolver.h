@@ -48,7 +48,7 @@ struct rota_resolver_class {
 /* Endpoints are borrowed (the sink takes references). count 0 is a valid list: the service has no servers. source may be NULL. */
 ROTA_API void rota_resolver_sink_endpoints(struct rota_resolver_sink *sink, const struct rota_endpoint *const *endpoints, size_t count,
                                            const struct rota_resolver_source *source);
-/* The target cannot be resolved now. Endpoints published before stay in use. From within a start that fails: why, in words. */
+/* The target cannot be resolved now; the resolver tries again by itself. Endpoints published before stay in use. From within a start that fails: why, in words. */
 ROTA_API void rota_resolver_sink_error(struct rota_resolver_sink *sink, const struct rota_status *why);
 /* A service config in gRPC's JSON, before the endpoints it goes with. Empty: there is none any more, the program's own counts again. */
 ROTA_API void rota_resolver_sink_service_config(struct rota_resolver_sink *sink, struct rota_slice json);

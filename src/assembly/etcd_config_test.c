@@ -22,7 +22,8 @@ static void range(struct rota_server_call *call, const Etcdserverpb__RangeReques
     Mvccpb__KeyValue kv = MVCCPB__KEY_VALUE__INIT, *kvs[] = {&kv};
     struct registry *registry = user;
     bool config = request->key.len == strlen(CONFIG_KEY) && memcmp(request->key.data, CONFIG_KEY, request->key.len) == 0;
-    char *key = config ? CONFIG_KEY : SERVER_KEY, *value = config ? CONFIG : "1.1.1.1:1";
+    static char config_key[] = CONFIG_KEY, server_key[] = SERVER_KEY, config_value[] = CONFIG, server_value[] = "1.1.1.1:1";
+    char *key = config ? config_key : server_key, *value = config ? config_value : server_value;
 
     if (config && registry->n_failures > 0) {
         registry->n_failures--;
@@ -112,7 +113,7 @@ static void the_first_list_comes_with_its_config(void **unused)
         struct registry registry = {cases[i].says, cases[i].n_failures};
         struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
         char bound[ROTA_ADDRESS_TEXT_SIZE], target[ROTA_ADDRESS_TEXT_SIZE + 32];
-        struct heard heard = {""};
+        struct heard heard = {.listed = 0};
         struct rota_server *server;
         struct rota_watch *following;
 

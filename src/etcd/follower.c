@@ -158,6 +158,15 @@ static struct rota_etcd_event event_at(const void *events, size_t i)
     return out;
 }
 
+/* "permission denied" is what a watch is told also when etcd has forgotten its token. */
+static void doubt_token(struct rota_etcd_follower *f)
+{
+    struct rota_status why;
+
+    rota_status_set(&why, ROTA_UNAUTHENTICATED, "%s", "");
+    (void)rota_etcd_login_refused(f->login, &why, rota_loop_now_ns(f->loop));
+}
+
 static void on_answer(struct rota_call *call, void *arg, const void *message)
 {
     const Etcdserverpb__WatchResponse *response = message;
@@ -178,6 +187,8 @@ static void on_answer(struct rota_call *call, void *arg, const void *message)
         return;
     if (rota_call_peer(call) != NULL)
         snprintf(f->member, sizeof(f->member), "%s", rota_call_peer(call));
+    if (answer.canceled && answer.compact_revision == 0)
+        doubt_token(f);
     rota_etcd_watch_answered(&f->watch, &answer, rota_loop_now_ns(f->loop));
     act(f);
 }
@@ -192,7 +203,7 @@ static void on_stream_done(struct rota_call *call, void *arg, const struct rota_
     f->stream = NULL;
     if (why.code == ROTA_OK)
         rota_status_set(&why, ROTA_UNAVAILABLE, "etcd ended the watch");
-    (void)rota_etcd_login_refused(f->login, &why, rota_loop_now_ns(f->loop)); /* the next has a new one in any case */
+    (void)rota_etcd_login_refused(f->login, &why, rota_loop_now_ns(f->loop)); /* the next has a new one */
     rota_etcd_watch_ended(&f->watch, &why, rota_loop_now_ns(f->loop));
     act(f);
 }

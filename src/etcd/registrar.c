@@ -230,7 +230,7 @@ static void on_stream_done(struct rota_call *call, void *arg, const struct rota_
     if (r->closing)
         return;
     rota_log_write(r->log, ROTA_LOG_DEBUG, "etcd", "%s: keepalive ended: %s", r->key, status->message);
-    (void)rota_etcd_login_refused(&r->login, status, rota_loop_now_ns(r->loop)); /* the next stream has a new token in any case */
+    (void)rota_etcd_login_refused(&r->login, status, rota_loop_now_ns(r->loop)); /* the next stream has a new token */
     rota_etcd_lease_stream_ended(&r->lease, rota_loop_now_ns(r->loop));
     act(r);
 }

@@ -15,7 +15,7 @@
 #include "resolver/sink.h"
 #include <stdio.h>
 
-#define CONFIG_WAIT_NS INT64_C(5000000000)
+#define CONFIG_WAIT_NS INT64_C(3000000000)
 
 struct resolver {
     struct rota_resolver_sink *sink;

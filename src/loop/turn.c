@@ -225,6 +225,8 @@ int rota_loop_timeout_ms(struct rota_loop *loop)
 {
     int timeout_ms;
 
+    if (rota_loop_is_inherited(loop))
+        return -1; /* turning it does nothing */
     if (!may_turn(loop))
         return 0;
     settle_outside(loop);

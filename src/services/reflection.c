@@ -64,6 +64,12 @@ static bool is_copy(const struct reflection *r, const struct rota_file *file)
     return i < r->n_copies;
 }
 
+/* Sources that releases of protoc have made with years between them differ in options of these files. */
+static bool is_protobufs_own(const struct rota_file *file)
+{
+    return strncmp(file->name, "google/protobuf/", strlen("google/protobuf/")) == 0;
+}
+
 /* What a file imports comes before it, so that a file which is there always has its imports there. */
 static rota_err learn_file(struct reflection *r, const struct rota_file *file)
 {
@@ -74,7 +80,9 @@ static rota_err learn_file(struct reflection *r, const struct rota_file *file)
 
     if (known && (r->files[index] == file || is_copy(r, file)))
         return 0;
-    if (known && !rota_slice_equal(r->files[index]->descriptor, file->descriptor)) {
+    if (known && is_protobufs_own(file) && !rota_slice_equal(r->files[index]->descriptor, file->descriptor))
+        rota_log_write(r->server->log, ROTA_LOG_WARN, "services", "reflection: there are two releases of %s; the first is shown", file->name);
+    else if (known && !rota_slice_equal(r->files[index]->descriptor, file->descriptor)) {
         rota_log_write(r->server->log, ROTA_LOG_ERROR, "services", "reflection: there are two files %s, and they differ", file->name);
         return ROTA_EEXIST;
     }
