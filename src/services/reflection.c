@@ -64,10 +64,17 @@ static bool is_copy(const struct reflection *r, const struct rota_file *file)
     return i < r->n_copies;
 }
 
-/* Sources that releases of protoc have made with years between them differ in options of these files. */
-static bool is_protobufs_own(const struct rota_file *file)
+/* Sources that releases of protoc have made with years between them differ in the options of protobuf's own files. */
+static rota_err compare(struct reflection *r, const struct rota_file *known, const struct rota_file *file)
 {
-    return strncmp(file->name, "google/protobuf/", strlen("google/protobuf/")) == 0;
+    if (rota_slice_equal(known->descriptor, file->descriptor))
+        return 0;
+    if (strncmp(file->name, "google/protobuf/", strlen("google/protobuf/")) == 0) {
+        rota_log_write(r->server->log, ROTA_LOG_WARN, "services", "reflection: there are two releases of %s; the first is shown", file->name);
+        return 0;
+    }
+    rota_log_write(r->server->log, ROTA_LOG_ERROR, "services", "reflection: there are two files %s, and they differ", file->name);
+    return ROTA_EEXIST;
 }
 
 /* What a file imports comes before it, so that a file which is there always has its imports there. */
@@ -80,12 +87,8 @@ static rota_err learn_file(struct reflection *r, const struct rota_file *file)
 
     if (known && (r->files[index] == file || is_copy(r, file)))
         return 0;
-    if (known && is_protobufs_own(file) && !rota_slice_equal(r->files[index]->descriptor, file->descriptor))
-        rota_log_write(r->server->log, ROTA_LOG_WARN, "services", "reflection: there are two releases of %s; the first is shown", file->name);
-    else if (known && !rota_slice_equal(r->files[index]->descriptor, file->descriptor)) {
-        rota_log_write(r->server->log, ROTA_LOG_ERROR, "services", "reflection: there are two files %s, and they differ", file->name);
-        return ROTA_EEXIST;
-    }
+    if (known && (err = compare(r, r->files[index], file)) < 0)
+        return err;
     for (size_t i = 0; err == 0 && i < file->n_imports; i++)
         err = learn_file(r, file->imports[i]);
     if (err == 0)
