@@ -184,13 +184,21 @@ static void put_message(struct run *r)
     put_record(r, TLS_HANDSHAKE, rota_slice(bytes + cut, size - cut));
 }
 
+/* Zeros are padding (RFC 8446, 5.4): what stands before them is the type then. */
+static uint8_t type_before_padding(uint8_t type, struct rota_slice *plain)
+{
+    while (type == 0 && plain->size > 0)
+        type = plain->data[--plain->size];
+    return type;
+}
+
 static void put_any(struct run *r)
 {
     uint8_t type = take(r);
-    struct rota_slice plain = take_bytes(r);
+    struct rota_slice plain = take_bytes(r), unpadded = plain;
 
-    if (type == TLS_DATA)
-        put_data(r, plain.size);
+    if (type_before_padding(type, &unpadded) == TLS_DATA)
+        put_data(r, unpadded.size);
     else
         put_record(r, type, plain);
 }

@@ -23,7 +23,7 @@
 #define PATIENCE_NS INT64_C(60000000000)
 
 enum {
-    READS_PER_EVENT = 1,   /* a buffer, before others get their turn: small frames in it keep the processor busy for milliseconds */
+    READS_PER_EVENT = 1,   /* a buffer, before others get their turn: small frames in it are up to half a millisecond of work */
     READS_PER_SALVAGE = 64, /* after a failed write, and before the end */
     ENDING_READ_BYTES = 65536, /* or the end wakes us while ENDING: who goes on flooding would do so with every frame */
     IDLE_BUFFER_BYTES = 65536, /* a drained buffer larger than this is given back */
