@@ -32,6 +32,7 @@ IDLE_KIB = 6
 NOISE_S = 0.03
 TRIES = 3
 QUIET_CALLS = 500
+PAUSE_S = 0.002  # between calls, which leaves the cores to the two others
 # {mode: how many pieces of peers/abuse.py must have been sent at the least}: what makes the scene and one more. Fewer, and it was something else
 # that ended the connection. A flood's pieces are mostly a hundred frames; how many more there are is a matter of who runs when.
 FLOODS = {**dict.fromkeys(["rapid_reset", "made_you_reset", "half_closed_reset", "streams_over_limit", "ping_flood", "ping_ack_flood", "settings_flood",
@@ -104,10 +105,9 @@ class Scene:
         """The attacker, who has ended, and the times of calls meanwhile: to this server, to another."""
         attacker = self.h.spawn(ABUSE + [self.addr, mode, str(seconds), str(count)], ready="begun", timeout_s=60, name=mode)
         times, others = [self.beside_calls.call()], [self.elsewhere.call()]
-        while attacker.running():
+        while attacker.running(PAUSE_S):
             times.append(self.beside_calls.call())
             others.append(self.elsewhere.call())
-            time.sleep(0.002)  # paces the calls, which leaves the cores to the two others
         return attacker, p99(times), p99(others), len(times)
 
     def attack(self, mode, seconds, want, least, count=1, bound_kib=RSS_MIB * 1024):

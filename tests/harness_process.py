@@ -87,7 +87,11 @@ class Process:
             self.code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
             self._news.notify_all()
 
-    def running(self):
+    def running(self, within_s=0):
+        """Whether it still runs after so long; an end is told at once."""
+        if within_s > 0:
+            with self._news:
+                self._news.wait_for(lambda: self.code is not None, within_s)
         return self.code is None
 
     def text(self):
