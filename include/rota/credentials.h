@@ -6,6 +6,7 @@
  * Threading: `get` and `cancel` run on the loop's thread, `get` inside the function that starts the call, and must not block. A token
  * that another thread fetches comes back by rota_loop_post.
  * Ownership: struct and arg must outlive the channel, or the call. The library logs none of the metadata.
+ * Size 0, or no `get`: ROTA_EINVAL from what they are given to (rota_unary: INTERNAL).
  * Source: gRPC's authentication guide; a failing `get` as gRFC A54 has it.
  */
 #ifndef ROTA_CREDENTIALS_H

@@ -316,7 +316,7 @@ static rota_err fill(struct rota_channel *channel, const char *target, const str
     if (err == 0)
         err = rota_channel_config_parse(json, &channel->env, &channel->own_config, info);
     if (err == 0)
-        err = rota_intercept_take(channel, options);
+        err = rota_intercept_take(channel, options, info);
     if (err < 0)
         return err;
     channel->explainer = (struct rota_explainer){options->explain, options->explain_arg};

@@ -127,6 +127,54 @@ static void calls_carry_them_or_fail(void **unused)
     }
 }
 
+static const struct refused_case {
+    const char *rule;
+    size_t size;
+    void (*get)(void *arg, struct rota_credentials_request *request);
+    rota_err want;
+    const char *want_words;
+} refused_cases[] = {
+    {"begun without their initializer", 0, get, ROTA_EINVAL, "begin with ROTA_CALL_CREDENTIALS_INIT"},
+    {"without get", sizeof(struct rota_call_credentials), NULL, ROTA_EINVAL, "without `get`"},
+    {"as they should be", sizeof(struct rota_call_credentials), get, 0, ""},
+};
+
+static void what_is_no_credentials_is_refused(void **unused)
+{
+    struct rota_slice hello = ROTA_SLICE("hello");
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(refused_cases); i++) {
+        const struct refused_case *c = &refused_cases[i];
+        struct rota_call_options call_options = ROTA_CALL_OPTIONS_INIT;
+        struct rota_errinfo info = {""};
+        struct rota_channel_options options;
+        struct rota_channel_fixture f;
+        struct rota_channel *channel;
+        struct rota_seen_call seen = {0};
+        struct source source;
+        rota_err err;
+
+        print_message("  %s\n", c->rule);
+        rota_channel_fixture_init(&f, NULL);
+        source_init(&source, NULL);
+        source.credentials.size = c->size;
+        source.credentials.get = c->get;
+        options = with(&source);
+        err = rota_channel_make("test:x", &options, rota_channel_parts(f.channel), &channel, &info);
+        assert_int_equal(err, c->want);
+        assert_non_null(strstr(info.text, c->want_words));
+        if (err == 0)
+            rota_channel_shut(channel, NULL, NULL);
+        rota_virtual_host_run(&f.v);
+        call_options.credentials = &source.credentials;
+        err = rota_unary_start(f.channel, &rota_fixture_unary, &call_options, &hello, rota_fixture_unary_done, &seen, NULL);
+        assert_int_equal(err, c->want);
+        assert_int_equal(source.gets, c->want == 0);
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 static const struct url_case {
     const char *rule, *authority, *want;
 } url_cases[] = {
@@ -311,6 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_carry_them_or_fail),
+        cmocka_unit_test(what_is_no_credentials_is_refused),
         cmocka_unit_test(the_service_is_named),
         cmocka_unit_test(a_call_that_ends_first_takes_the_request_back),
         cmocka_unit_test(a_call_carries_the_channels_and_its_own),

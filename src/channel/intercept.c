@@ -7,6 +7,7 @@
 #include "channel/intercept.h"
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/errinfo.h"
 #include "channel/call.h"
 
 struct chain_link {
@@ -49,9 +50,23 @@ void rota_channel_measure(const struct rota_channel *channel, enum rota_measure 
         channel->env.measure(channel->env.measure_arg, what, 1);
 }
 
-rota_err rota_intercept_take(struct rota_channel *channel, const struct rota_channel_options *options)
+/* What they are given to keeps the pointer, so nothing is copied. NULL is fine. */
+static rota_err check_credentials(const struct rota_call_credentials *credentials, struct rota_errinfo *info)
 {
+    if (credentials == NULL)
+        return 0;
+    if (credentials->size == 0)
+        return rota_errinfo_set(info, ROTA_EINVAL, "credentials of size 0: begin with ROTA_CALL_CREDENTIALS_INIT");
+    return credentials->get == NULL ? rota_errinfo_set(info, ROTA_EINVAL, "credentials without `get`") : 0;
+}
+
+rota_err rota_intercept_take(struct rota_channel *channel, const struct rota_channel_options *options, struct rota_errinfo *info)
+{
+    rota_err err = check_credentials(options->credentials, info);
     size_t given = 0, count;
+
+    if (err < 0)
+        return err;
 
     while (options->interceptors != NULL && options->interceptors[given].hooks != NULL)
         given++;
@@ -109,11 +124,14 @@ static void end(struct rota_call *call, const struct rota_status *status)
 
 rota_err rota_intercept_begin(struct rota_call *call, const struct rota_call_credentials *credentials)
 {
-    rota_err err = make(call, credentials);
-    struct rota_chain *chain = call->chain;
+    rota_err err = check_credentials(credentials, NULL);
+    struct rota_chain *chain;
 
+    if (err == 0)
+        err = make(call, credentials);
     if (err < 0)
         return err;
+    chain = call->chain;
     chain->starting = true;
     while (call->state == ROTA_CALL_RUNNING && chain->n_started < chain->count) {
         struct chain_link *link = &chain->links[chain->n_started++];

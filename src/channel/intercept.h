@@ -12,13 +12,14 @@ struct rota_chain;
 
 extern const struct rota_client_interceptor_class rota_credentials_interceptor; /* credentials.c; arg: struct rota_call_credentials */
 
-/* Copies the options for interceptors, and that for credentials behind them. ROTA_ENOMEM. */
-rota_err rota_intercept_take(struct rota_channel *channel, const struct rota_channel_options *options);
+/* Copies the options for interceptors, and that for credentials behind them. ROTA_EINVAL (credentials: info says what they lack), ROTA_ENOMEM. */
+rota_err rota_intercept_take(struct rota_channel *channel, const struct rota_channel_options *options, struct rota_errinfo *info);
 
 /* Not of a call: told to those that want to know. */
 void rota_channel_measure(const struct rota_channel *channel, enum rota_measure what);
 
-/* Makes the call's chain, with its own credentials at the end (NULL: none), and runs the on_starts, which may end the call. `inside` must be set. ROTA_ENOMEM: none has run. */
+/* Makes the call's chain, with its own credentials at the end (NULL: none), and runs the on_starts, which may end the call. `inside` must be set.
+ * ROTA_EINVAL (credentials), ROTA_ENOMEM: none has run. */
 rota_err rota_intercept_begin(struct rota_call *call, const struct rota_call_credentials *credentials);
 /* Whether one of them holds the start. */
 bool rota_intercept_holds(const struct rota_call *call);
