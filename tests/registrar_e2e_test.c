@@ -32,7 +32,7 @@ static void on_closed(void *arg)
 }
 
 /* At a loopback address of this process alone: the port is still free when the registry comes back to it, whatever runs beside. */
-static void start(struct fixture *f, const struct rota_alloc *alloc)
+static void start_logging(struct fixture *f, const struct rota_alloc *alloc, const struct rota_log *log)
 {
     struct rota_registry_options options = ROTA_REGISTRY_OPTIONS_INIT;
     struct rota_loop_options loop_options = ROTA_LOOP_OPTIONS_INIT;
@@ -41,12 +41,18 @@ static void start(struct fixture *f, const struct rota_alloc *alloc)
 
     *f = (struct fixture){0};
     loop_options.alloc = alloc;
+    loop_options.log = log;
     assert_int_equal(rota_loop_new(&loop_options, &f->loop), 0);
     options.loop = f->loop;
     snprintf(address, sizeof(address), "127.%u.%u.%u:0", 128 + (pid >> 16 & 63), pid >> 8 & 255, pid & 255);
     options.listen = address;
     assert_int_equal(rota_registry_open(&options, &f->registry, NULL), 0);
     snprintf(f->uri, sizeof(f->uri), "etcd://%s/s", rota_registry_address(f->registry));
+}
+
+static void start(struct fixture *f, const struct rota_alloc *alloc)
+{
+    start_logging(f, alloc, NULL);
 }
 
 static void turn_once(struct fixture *f, int64_t end_ns)
@@ -169,6 +175,45 @@ static void an_entry_comes_and_goes(void **state)
     assert_int_equal(list(&f), 0);
     finish(&f);
     rota_leak_alloc_fini(&leak);
+}
+
+static void note_line(void *ctx, enum rota_log_level level, const char *area, const char *text)
+{
+    (void)level;
+    *(bool *)ctx |= strcmp(area, "etcd") == 0 && strstr(text, ": registered") != NULL;
+}
+
+/* Opens and closes one, and says how many blocks the loop's allocator was asked for meanwhile. */
+static uint64_t allocs_of_opening(struct fixture *f, const struct rota_leak_alloc *loops, const struct rota_alloc *own)
+{
+    uint64_t before = loops->allocs, after;
+
+    assert_int_equal(open_registrar(f, own), 0);
+    after = loops->allocs;
+    turn_until_registered(f);
+    close_registrar(f, 1000);
+    return after - before;
+}
+
+static void memory_and_log_are_the_loops_unless_given(void **state)
+{
+    bool logged = false;
+    const struct rota_log log = {.write = note_line, .ctx = &logged};
+    struct rota_leak_alloc loops, own;
+    struct fixture f;
+    uint64_t n_beside;
+
+    (void)state;
+    rota_leak_alloc_init(&loops);
+    rota_leak_alloc_init(&own);
+    start_logging(&f, &loops.alloc, &log);
+    n_beside = allocs_of_opening(&f, &loops, &own.alloc);
+    assert_true(own.allocs > 0);
+    assert_true(allocs_of_opening(&f, &loops, NULL) > n_beside);
+    assert_true(logged);
+    finish(&f);
+    rota_leak_alloc_fini(&own);
+    rota_leak_alloc_fini(&loops);
 }
 
 static void it_may_be_closed_after_any_turn(void **state)
@@ -437,6 +482,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_entry_comes_and_goes),
+        cmocka_unit_test(memory_and_log_are_the_loops_unless_given),
         cmocka_unit_test(it_may_be_closed_after_any_turn),
         cmocka_unit_test(short_of_memory_it_registers_in_the_end),
         cmocka_unit_test(short_of_memory_a_watch_tells_in_the_end),

@@ -28,8 +28,8 @@ struct rota_registrar_options {
     const char *zone;       /* NULL: none */
     const char *version;    /* NULL: none */
     int64_t lease_seconds;  /* asked for, 1 to 9000000; the registry may grant more; default 5 */
-    const struct rota_alloc *alloc; /* default: malloc */
-    const struct rota_log *log;     /* default: silence */
+    const struct rota_alloc *alloc; /* default: the loop's */
+    const struct rota_log *log;     /* default: the loop's */
     void (*on_state)(void *arg, enum rota_registrar_state state, const struct rota_status *why); /* may be NULL; why OK when all is well */
     void *arg;
 };

@@ -17,6 +17,7 @@
 #include "etcd/lease.h"
 #include "etcd/login.h"
 #include "etcd/where.h"
+#include "loop/host.h"
 #include "wire/target.h"
 #include <etcd.rota.h>
 
@@ -32,8 +33,7 @@ struct rota_registrar {
     struct rota_loop *loop;
     struct rota_etcd_where where;
     struct rota_channel *client;
-    struct rota_timer *timer;
-    struct rota_timer *close_timer;
+    struct rota_timer *timer, *close_timer;
     struct rota_rng rng;
     struct rota_etcd_lease lease;
     struct rota_etcd_login login;
@@ -469,13 +469,13 @@ rota_err rota_registrar_open(const char *uri, const struct rota_registrar_option
         return rota_errinfo_set(info, ROTA_EINVAL, "a registrar needs a URI, options.loop and options.address");
     if (options.lease_seconds < 0 || options.lease_seconds > 9000000)
         return rota_errinfo_set(info, ROTA_EINVAL, "lease_seconds: %lld is not between 1 and 9000000", (long long)options.lease_seconds);
+    options.alloc = options.alloc != NULL ? options.alloc : rota_loop_host(options.loop)->alloc;
+    options.log = options.log != NULL ? options.log : rota_loop_host(options.loop)->log;
+    options.lease_seconds = options.lease_seconds != 0 ? options.lease_seconds : 5;
     r = rota_alloc_zero(options.alloc, 1, sizeof(*r));
     if (r == NULL)
         return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
-    if (options.lease_seconds == 0)
-        options.lease_seconds = 5;
-    *r = (struct rota_registrar){
-        .options = options, .alloc = rota_alloc_or_default(options.alloc), .log = options.log, .loop = options.loop};
+    *r = (struct rota_registrar){.options = options, .alloc = options.alloc, .log = options.log, .loop = options.loop};
     err = prepare(r, uri, info);
     if (err < 0) {
         destroy(r);

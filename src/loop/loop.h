@@ -6,11 +6,9 @@
 #ifndef ROTA_LOOP_LOOP_H
 #define ROTA_LOOP_LOOP_H
 
-#include "base/host.h"
-#include <rota/loop.h>
+#include "loop/host.h"
 #include <uv.h>
 
-struct rota_host *rota_loop_host(struct rota_loop *loop);
 uv_loop_t *rota_loop_uv(struct rota_loop *loop);
 
 /* Every callback from libuv stands between these two: they set the time and in_turn. */
