@@ -3,9 +3,9 @@
  * Generated code wraps these functions with the message types of a method; the shapes are the same.
  * Threading: blocking functions may be used from any thread when the channel has a loop thread of its own, else on the
  * loop's thread only, and then they turn the loop until done (never from inside a callback: that aborts). Of one call one thread may send
- * while another receives; two must not do the same, and rota_call_finish comes when none is in either.
+ * while another receives; two must not do the same, and rota_call_finish comes when none is in either. Everything else belongs to the
+ * loop's thread. Callbacks come from a turn, never before the starting function has returned.
  * Ownership: a method is kept as a pointer and must outlive its calls (generated ones are static).
- * Everything else belongs to the loop's thread. Callbacks come from a turn, never before the starting function has returned.
  * Source: gRPC over HTTP/2 (doc/PROTOCOL-HTTP2.md in grpc/grpc).
  */
 #ifndef ROTA_CALL_H
@@ -60,9 +60,10 @@ ROTA_API struct rota_status rota_unary(struct rota_channel *channel, const struc
  * ROTA_ECLOSED (channel), ROTA_ESTATE (the channel was opened before a fork, docs/threading.md). */
 ROTA_API ROTA_MUST_USE rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                struct rota_call **ret_call);
-/* Waits while the send queue is full. ROTA_ECLOSED: the call has ended, finish says why. */
+/* Waits while the send queue is full. ROTA_ECLOSED: the call has ended, finish says why. ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_call_send(struct rota_call *call, const void *message);
-ROTA_API rota_err rota_call_send_end(struct rota_call *call); /* no more messages from here; harmless when done before */
+/* No more messages from here; harmless when done before. ROTA_ECLOSED: the call has ended. ROTA_ENOMEM: it ends RESOURCE_EXHAUSTED. */
+ROTA_API rota_err rota_call_send_end(struct rota_call *call);
 /* Waits for the next message: true and *ret_message (freed as a reply), or false at the end of the stream. */
 ROTA_API bool rota_call_recv(struct rota_call *call, void **ret_message);
 /* Ends the call (cancels what is still open), frees it, returns how it ended. */
@@ -74,7 +75,7 @@ ROTA_API struct rota_status rota_call_finish(struct rota_call *call);
 typedef void (*rota_unary_done)(void *arg, const struct rota_status *status, const void *reply);
 
 /* ret_call may be NULL; it is for cancelling, valid until done has been called. ROTA_ENOMEM, ROTA_ECLOSED, ROTA_EINVAL (a method
- * without a path that begins with "/", or that streams its replies; no done): done is not called. */
+ * without a path that begins with "/", or that streams its replies; no done; options of size 0): done is not called. */
 ROTA_API ROTA_MUST_USE rota_err rota_unary_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                  const void *request, rota_unary_done done, void *arg, struct rota_call **ret_call);
 
@@ -95,13 +96,14 @@ struct rota_call_events {
     void (*on_done)(struct rota_call *call, void *arg, const struct rota_status *status); /* last; the call is gone afterwards */
 };
 
-/* Any kind of method. events must outlive the call. ROTA_EINVAL (a method without a path that begins with "/"), ROTA_ENOMEM, ROTA_ECLOSED
- * (channel): nothing of events is called. */
+/* Any kind of method. events must outlive the call. ROTA_EINVAL (a method without a path that begins with "/", no on_message or on_done, options
+ * of size 0), ROTA_ENOMEM, ROTA_ECLOSED (channel): nothing of events is called. */
 ROTA_API ROTA_MUST_USE rota_err rota_call_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                 const struct rota_call_events *events, void *arg, struct rota_call **ret_call);
 /* Packs the message at once. ROTA_EAGAIN: the queue is full, nothing was taken; ROTA_ECLOSED: half-closed, or ended,
  * and on_done says how; ROTA_ENOMEM. 0 is no promise that the server reads it: its status may be on the way. */
 ROTA_API ROTA_MUST_USE rota_err rota_call_write(struct rota_call *call, const void *message);
+/* No more messages from here; harmless when done before, or ended. ROTA_ENOMEM: the call ends RESOURCE_EXHAUSTED. */
 ROTA_API rota_err rota_call_write_end(struct rota_call *call);
 /* No on_message until resumed: flow control slows the server down. Nor on_done while bytes wait, however the server ends the
  * call; the deadline and rota_call_cancel do not wait. */

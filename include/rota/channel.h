@@ -1,8 +1,8 @@
 /* rota/channel.h - a client's view of a service: finds its servers, keeps connections, balances calls.
  *
  * Threading: a channel belongs to its loop. With options.loop NULL it makes a loop on a thread of its own; then, and on one of
- * rota_loop_thread_new, the blocking calls, rota_channel_close and rota_channel_free may be used from any thread, the asynchronous ones
- * only from callbacks.
+ * rota_loop_thread_new, rota_channel_open, rota_channel_close, rota_channel_free and the blocking calls may be used from any thread, the
+ * asynchronous ones only on the loop's: in callbacks, and in what rota_loop_post runs.
  * Ownership: target and options are copied; class tables, loop and log must outlive the channel.
  */
 #ifndef ROTA_CHANNEL_H
@@ -83,6 +83,7 @@ ROTA_API void rota_channel_close(struct rota_channel *channel, void (*on_closed)
  * With a loop of its own that includes that other threads finish the calls they have opened (rota_call_finish). */
 ROTA_API void rota_channel_free(struct rota_channel *channel);
 
+/* The three on the loop's thread. */
 ROTA_API enum rota_conn_state rota_channel_state(const struct rota_channel *channel);
 ROTA_API void rota_channel_connect(struct rota_channel *channel); /* leaves IDLE */
 /* Calls once at the next change of state. One at a time; NULL takes it back. SHUTDOWN is not told: on_closed is. */
@@ -102,6 +103,8 @@ struct rota_channel_stats {
     uint32_t connections;         /* now: up and open to new calls, of all addresses */
 };
 ROTA_API struct rota_channel_stats rota_channel_stats(const struct rota_channel *channel);
+
+/* Any thread, while the channel lives. */
 ROTA_API struct rota_loop *rota_channel_loop(const struct rota_channel *channel);
 ROTA_API const char *rota_channel_target(const struct rota_channel *channel); /* as it was opened */
 

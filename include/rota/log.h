@@ -1,8 +1,9 @@
 /* rota/log.h - where the library tells what happened.
  *
- * The library writes nowhere by itself: it calls the sink given in options, or stays silent (NULL).
- * Threading: a sink is called on the loop's thread. Ownership: text is borrowed until the call returns;
- * the sink must outlive the loop it was given to.
+ * The library writes nowhere by itself: it calls the sink given in the options of a loop, or of a channel, server, registrar, registry or call
+ * log, and stays silent where none was given (a call log writes to rota_log_stderr).
+ * Threading: a sink is called on the thread of the loop in question; one that serves several loops runs on several threads at once.
+ * Ownership: text is borrowed until the call returns; the sink must outlive all that it was given to.
  */
 #ifndef ROTA_LOG_H
 #define ROTA_LOG_H

@@ -1,8 +1,8 @@
 /* rota/loop.h - the event loop that channels, servers and registrars live on.
  *
  * Threading: a loop belongs to the thread that runs it (before that, to the one that first opens something on it or makes a blocking call,
- * whichever made it), with all that was opened on it; only rota_loop_post,
- * rota_loop_stop and the blocking calls of a loop-thread channel may be used from other threads.
+ * whichever made it), with all that was opened on it. From other threads only rota_loop_post and rota_loop_stop may be used, and, on a loop of
+ * rota_loop_thread_new, rota_channel_open, rota_channel_close, rota_channel_free and blocking calls, which are handed over to its thread.
  * Four ways to run one: rota_loop_run; blocking calls, which turn it until they are done; a file descriptor and a
  * timeout inside another event loop; rota_loop_thread_new, which runs it on a thread of its own.
  * Callbacks come from inside a turn, never before the function that started the work has returned (but for rota_channel_close of a channel
@@ -57,16 +57,18 @@ ROTA_API int rota_loop_fd(struct rota_loop *loop);
 ROTA_API int rota_loop_timeout_ms(struct rota_loop *loop);
 ROTA_API rota_err rota_loop_turn(struct rota_loop *loop);
 
+/* The turn's time; outside of a turn read anew. On the loop's thread. */
 ROTA_API int64_t rota_loop_now_ns(struct rota_loop *loop);
 
 /* --- From other threads --- */
 
-/* Memory is the caller's and must stay until run has been called. */
+/* Memory is the caller's: it must stay until run is called, and is the caller's to use again from then on. */
 struct rota_loop_post {
     void (*run)(struct rota_loop_post *post);
     void *arg;
     struct rota_loop_post *next; /* the library's */
 };
+/* Calls run on the loop's thread, from a turn, in the order posted. Posting one that has not run yet is a bug. */
 ROTA_API void rota_loop_post(struct rota_loop *loop, struct rota_loop_post *post);
 
 /* --- For programs and plug-ins on the loop --- */
@@ -82,7 +84,7 @@ ROTA_API void rota_timer_free(struct rota_timer *timer); /* NULL is fine; also f
 struct rota_signal;
 ROTA_API ROTA_MUST_USE rota_err rota_signal_new(struct rota_loop *loop, int signum, void (*on_signal)(void *arg, int signum), void *arg,
                                                 struct rota_signal **ret_signal);
-ROTA_API void rota_signal_free(struct rota_signal *signal);
+ROTA_API void rota_signal_free(struct rota_signal *signal); /* NULL is fine; also from its own callback */
 
 ROTA_END_DECLS
 #endif

@@ -28,7 +28,7 @@ struct rota_metadatum {
 ROTA_API ROTA_MUST_USE rota_err rota_metadata_new(const struct rota_alloc *alloc, struct rota_metadata **ret_metadata);
 ROTA_API void rota_metadata_free(struct rota_metadata *metadata);
 
-/* Appends a pair. ROTA_EINVAL: a key or value the protocol does not allow (info names it); ROTA_ENOMEM. */
+/* Appends a pair. ROTA_EINVAL: a key or value the protocol does not allow (info names it), or metadata is NULL; ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_metadata_add(struct rota_metadata *metadata, struct rota_slice key, struct rota_slice value,
                                                   struct rota_errinfo *info);
 

@@ -40,10 +40,11 @@ struct rota_registrar_options {
 ROTA_API ROTA_MUST_USE rota_err rota_registrar_open(const char *uri, const struct rota_registrar_options *options, struct rota_registrar **ret_registrar,
                                                     struct rota_errinfo *info);
 ROTA_API enum rota_registrar_state rota_registrar_state(const struct rota_registrar *registrar);
+/* What stands in the registry. Valid until on_closed. */
 ROTA_API const char *rota_registrar_key(const struct rota_registrar *registrar);
 ROTA_API const char *rota_registrar_value(const struct rota_registrar *registrar);
 
-/* Revokes the lease, then frees; on_closed (may be NULL) comes last. For a registry that cannot be reached it waits, timeout_ms at most: then
+/* Once. Revokes the lease, then frees; on_closed (may be NULL) comes last. For a registry that cannot be reached it waits, timeout_ms at most: then
  * the entry goes when the lease ends. */
 ROTA_API void rota_registrar_close(struct rota_registrar *registrar, int64_t timeout_ms, void (*on_closed)(void *arg), void *arg);
 

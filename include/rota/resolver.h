@@ -81,6 +81,7 @@ struct rota_watch_events {
 ROTA_API ROTA_MUST_USE rota_err rota_watch_open(struct rota_loop *loop, const char *target, const struct rota_resolver_class *const *resolvers,
                                                 const struct rota_watch_events *events, void *arg, struct rota_watch **ret_watch,
                                                 struct rota_errinfo *info);
+/* Once; nothing of events is called any more. on_closed (may be NULL) comes last, from a turn; until then the loop must not be freed. */
 ROTA_API void rota_watch_close(struct rota_watch *watch, void (*on_closed)(void *arg), void *arg);
 
 ROTA_END_DECLS

@@ -110,10 +110,12 @@ ROTA_API ROTA_MUST_USE rota_err rota_server_listen(struct rota_server *server, c
  * Again: the grace period begins anew, and only the new on_drained comes. */
 ROTA_API void rota_server_drain(struct rota_server *server, int64_t grace_ms, void (*on_drained)(void *arg), void *arg);
 
-/* Resets calls and connections at once, that second aside; handlers get on_cancel; when they have finished their calls, frees. on_closed (may be NULL) comes last. */
+/* Once. Resets calls and connections at once, that second aside; handlers get on_cancel; when they have finished their calls, frees.
+ * on_closed (may be NULL) comes last. */
 ROTA_API void rota_server_close(struct rota_server *server, void (*on_closed)(void *arg), void *arg);
 
-/* The same, turning the loop until done. NULL is fine. Not from a callback. */
+/* The same, turning the loop until done. NULL is fine. Not from a callback, and not on a loop of rota_loop_thread_new (both abort): there
+ * post a function that calls rota_server_close. */
 ROTA_API void rota_server_free(struct rota_server *server);
 
 struct rota_server_stats {
