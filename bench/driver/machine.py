@@ -30,7 +30,8 @@ def facts(peers):
     return {
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": "%d x %s, %.0f GiB" % (CORES, cpu.group(1) if cpu else platform.machine(), int(memory.group(1)) / 2**20),
-        "system": "Linux %s (%s), %s" % (platform.release(), read("/proc/sys/net/ipv4/tcp_congestion_control").strip(),
+        # Behind the first "-" a kernel has its builder's name.
+        "system": "Linux %s (%s), %s" % (platform.release().split("-")[0], read("/proc/sys/net/ipv4/tcp_congestion_control").strip(),
                                          re.search(r'^PRETTY_NAME="(.*)"', read("/etc/os-release"), re.M).group(1)),
         "load": read("/proc/loadavg").split()[0],
         "peers": {name: text for name, text in versions.items() if not name.endswith(".missing")},
