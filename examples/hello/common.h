@@ -5,7 +5,7 @@
 #include <rota/rota.h>
 #include <stdio.h>
 
-/* "2021-10-13 15:32:35.777148 I | text" on standard output; level is one letter. */
+/* "2026-01-31 12:00:00.000000 I | text" on standard output; level is one letter. */
 void say(char level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The library's messages in the same format; pass its address in a loop's options. */
