@@ -1,7 +1,7 @@
 /* bad_input_e2e_test.c - what the library says to an application that hands it nonsense, and to calls whose messages are too long:
  * the error's kind, and a sentence that names the culprit and what was expected. */
 #include "base/assert.h"
-#include "seed.rota.h"
+#include "hello.rota.h"
 #include "testing/cmocka.h"
 #include <stdio.h>
 #include <stdlib.h>

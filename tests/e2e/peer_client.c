@@ -4,7 +4,7 @@
  *     peer_client say HOST:PORT ...         one call of HelloService.Say to each, all at once: "HOST:PORT CODE text" a line
  */
 #include "peer_client.h"
-#include "seed.rota.h"
+#include "hello.rota.h"
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -7,8 +7,8 @@
  * unless told otherwise), and the last line is `accepted N`, how many connections there were.
  * One message of a call is at work at a time (struct work); the call is held meanwhile, so that the client waits too.
  */
+#include "hello.rota.h"
 #include "peer.rota.h"
-#include "seed.rota.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@ const path = require('path');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
 
-const definition = loader.loadSync(path.join(__dirname, '..', 'seed.proto'), {keepCase: true, defaults: true});
+const definition = loader.loadSync(path.join(__dirname, '..', 'hello.proto'), {keepCase: true, defaults: true});
 const {HelloService} = grpc.loadPackageDefinition(definition).proto;
 const flag = (name, fallback) => {
   const word = process.argv.find((each) => each === '--' + name || each.startsWith('--' + name + '='));

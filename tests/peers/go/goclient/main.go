@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
-	"peers/seed"
-	"peers/seedpb"
+	"peers/common"
+	"peers/hellopb"
 )
 
 func main() {
@@ -24,15 +24,15 @@ func main() {
 	policy := flag.String("policy", "round_robin", "policy of grpc-go: round_robin or pick_first")
 	flag.Parse()
 
-	cli := seed.Registry(*registry)
+	cli := common.Registry(*registry)
 	config := fmt.Sprintf(`{"loadBalancingConfig":[{%q:{}}]}`, *policy)
 	conn, err := grpc.Dial("etcd:///"+*service, grpc.WithInsecure(), grpc.WithDefaultServiceConfig(config),
 		grpc.WithResolvers(&builder{cli: cli}))
 	if err != nil {
-		seed.Fatalf("dial: %v", err)
+		common.Fatalf("dial: %v", err)
 	}
 	failed := 0
-	hello := seedpb.NewHelloServiceClient(conn)
+	hello := hellopb.NewHelloServiceClient(conn)
 	for i := 1; i <= *count; i++ {
 		if !call(hello, fmt.Sprintf("grpc%d", i)) {
 			failed++
@@ -43,21 +43,21 @@ func main() {
 	}
 	conn.Close()
 	cli.Close()
-	seed.Logf("discovery close")
+	common.Logf("discovery close")
 	if failed > 0 {
-		seed.Logf("%d of %d calls failed", failed, *count)
+		common.Logf("%d of %d calls failed", failed, *count)
 		os.Exit(1)
 	}
 }
 
-func call(hello seedpb.HelloServiceClient, name string) bool {
+func call(hello hellopb.HelloServiceClient, name string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	reply, err := hello.Say(ctx, &seedpb.HelloRequest{Name: name}, grpc.WaitForReady(true))
+	reply, err := hello.Say(ctx, &hellopb.HelloRequest{Name: name}, grpc.WaitForReady(true))
 	if err != nil {
-		seed.Logf("error:%s %q", status.Code(err), status.Convert(err).Message())
+		common.Logf("error:%s %q", status.Code(err), status.Convert(err).Message())
 		return false
 	}
-	seed.Logf("code:%d value:%q", reply.Code, reply.Value)
+	common.Logf("code:%d value:%q", reply.Code, reply.Value)
 	return true
 }

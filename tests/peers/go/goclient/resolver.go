@@ -8,7 +8,7 @@ import (
 	"go.etcd.io/etcd/clientv3"
 	"google.golang.org/grpc/resolver"
 
-	"peers/seed"
+	"peers/common"
 )
 
 // builder makes resolvers for etcd:///SERVICE.
@@ -18,7 +18,7 @@ func (*builder) Scheme() string { return "etcd" }
 
 func (b *builder) Build(target resolver.Target, cc resolver.ClientConn, _ resolver.BuildOptions) (resolver.Resolver, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &discovery{cli: b.cli, cc: cc, prefix: seed.Prefix(target.Endpoint), cancel: cancel}
+	r := &discovery{cli: b.cli, cc: cc, prefix: common.Prefix(target.Endpoint), cancel: cancel}
 	go r.run(ctx)
 	return r, nil
 }
@@ -42,7 +42,7 @@ func (r *discovery) run(ctx context.Context) {
 		if err == nil {
 			r.watch(ctx, revision+1)
 		} else if ctx.Err() == nil {
-			seed.Logf("discovery error: %v", err)
+			common.Logf("discovery error: %v", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -69,10 +69,10 @@ func (r *discovery) list(ctx context.Context) (int64, error) {
 func (r *discovery) watch(ctx context.Context, revision int64) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	seed.Logf("discovery watch")
+	common.Logf("discovery watch")
 	for got := range r.cli.Watch(ctx, r.prefix, clientv3.WithPrefix(), clientv3.WithRev(revision)) {
 		if err := got.Err(); err != nil {
-			seed.Logf("discovery watch error: %v", err)
+			common.Logf("discovery watch error: %v", err)
 			return
 		}
 		for _, event := range got.Events {
@@ -80,7 +80,7 @@ func (r *discovery) watch(ctx context.Context, revision int64) {
 				r.put(string(event.Kv.Key), event.Kv.Value)
 			} else {
 				delete(r.addrs, string(event.Kv.Key))
-				seed.Logf("discovery delete key:%s", event.Kv.Key)
+				common.Logf("discovery delete key:%s", event.Kv.Key)
 			}
 		}
 		r.publish()
@@ -88,14 +88,14 @@ func (r *discovery) watch(ctx context.Context, revision int64) {
 }
 
 func (r *discovery) put(key string, value []byte) {
-	addr := seed.Address(value)
+	addr := common.Address(value)
 	if addr == "" {
-		seed.Logf("discovery skip key:%s val:%s: no address", key, value)
+		common.Logf("discovery skip key:%s val:%s: no address", key, value)
 		delete(r.addrs, key)
 		return
 	}
 	r.addrs[key] = addr
-	seed.Logf("discovery put key:%s val:%s", key, value)
+	common.Logf("discovery put key:%s val:%s", key, value)
 }
 
 func (r *discovery) publish() {

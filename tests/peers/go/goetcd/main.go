@@ -15,7 +15,7 @@ import (
 
 	"go.etcd.io/etcd/clientv3"
 
-	"peers/seed"
+	"peers/common"
 )
 
 // bench is what a check works with: a client and a prefix that no other check uses.
@@ -37,7 +37,7 @@ func main() {
 	for _, name := range flag.Args() {
 		wanted[name] = true
 	}
-	cli := seed.Registry(*registry)
+	cli := common.Registry(*registry)
 	defer cli.Close()
 	root := fmt.Sprintf("/goetcd/%d-%d/", os.Getpid(), time.Now().UnixNano())
 	passed, failed := 0, 0

@@ -15,15 +15,15 @@ import (
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
-	"peers/seedpb"
+	"peers/hellopb"
 )
 
 const service = "proto.HelloService"
 
 type hello struct{}
 
-func (hello) Say(_ context.Context, req *seedpb.HelloRequest) (*seedpb.HelloReply, error) {
-	return &seedpb.HelloReply{Code: 200, Value: "hello " + req.Name}, nil
+func (hello) Say(_ context.Context, req *hellopb.HelloRequest) (*hellopb.HelloReply, error) {
+	return &hellopb.HelloReply{Code: 200, Value: "hello " + req.Name}, nil
 }
 
 func main() {
@@ -38,7 +38,7 @@ func main() {
 	checks := health.NewServer()
 	checks.SetServingStatus(service, grpc_health_v1.HealthCheckResponse_SERVING)
 	grpc_health_v1.RegisterHealthServer(server, checks)
-	seedpb.RegisterHelloServiceServer(server, hello{})
+	hellopb.RegisterHelloServiceServer(server, hello{})
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTERM)
 	go func() { _ = server.Serve(listener) }()

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
-	"peers/seedpb"
+	"peers/hellopb"
 )
 
 // sayAll makes one call to each address, all at once, with a deadline of two seconds.
@@ -33,7 +33,7 @@ func say(addr string) string {
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	reply, err := seedpb.NewHelloServiceClient(conn).Say(ctx, &seedpb.HelloRequest{Name: "mischief"})
+	reply, err := hellopb.NewHelloServiceClient(conn).Say(ctx, &hellopb.HelloRequest{Name: "mischief"})
 	if err != nil {
 		return fmt.Sprintf("%v %q", status.Code(err), status.Convert(err).Message())
 	}

@@ -22,8 +22,8 @@ import (
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
+	"peers/hellopb"
 	"peers/peerpb"
-	"peers/seedpb"
 )
 
 type peerServer struct{}
@@ -31,9 +31,9 @@ type peerServer struct{}
 // helloServer is the hello service, for clients that speak nothing else.
 type helloServer struct{}
 
-func (helloServer) Say(_ context.Context, req *seedpb.HelloRequest) (*seedpb.HelloReply, error) {
+func (helloServer) Say(_ context.Context, req *hellopb.HelloRequest) (*hellopb.HelloReply, error) {
 	fmt.Printf("receive:%s\n", req.Name)
-	return &seedpb.HelloReply{Code: 200, Value: "hello " + req.Name}, nil
+	return &hellopb.HelloReply{Code: 200, Value: "hello " + req.Name}, nil
 }
 
 func serve(args []string) {
@@ -47,7 +47,7 @@ func serve(args []string) {
 	}
 	server := grpc.NewServer(grpc.UnaryInterceptor(unary), grpc.StreamInterceptor(stream))
 	peerpb.RegisterPeerServer(server, peerServer{})
-	seedpb.RegisterHelloServiceServer(server, helloServer{})
+	hellopb.RegisterHelloServiceServer(server, helloServer{})
 	checks := health.NewServer()
 	checks.SetServingStatus("peer.Peer", grpc_health_v1.HealthCheckResponse_SERVING)
 	checks.SetServingStatus("resting", grpc_health_v1.HealthCheckResponse_NOT_SERVING)

@@ -17,15 +17,15 @@ import (
 	"go.etcd.io/etcd/clientv3"
 	"google.golang.org/grpc"
 
-	"peers/seed"
-	"peers/seedpb"
+	"peers/common"
+	"peers/hellopb"
 )
 
 type hello struct{}
 
-func (hello) Say(_ context.Context, req *seedpb.HelloRequest) (*seedpb.HelloReply, error) {
-	seed.Logf("receive:%s", req.Name)
-	return &seedpb.HelloReply{Code: 200, Value: "hello " + req.Name}, nil
+func (hello) Say(_ context.Context, req *hellopb.HelloRequest) (*hellopb.HelloReply, error) {
+	common.Logf("receive:%s", req.Name)
+	return &hellopb.HelloReply{Code: 200, Value: "hello " + req.Name}, nil
 }
 
 type options struct {
@@ -45,7 +45,7 @@ func parse() options {
 	flag.IntVar(&o.lease, "lease", 5, "seconds the registration lives without keepalive")
 	flag.Parse()
 	if o.value != "addr" && o.value != "json" {
-		seed.Fatalf("--value is %q, must be addr or json", o.value)
+		common.Fatalf("--value is %q, must be addr or json", o.value)
 	}
 	return o
 }
@@ -66,29 +66,29 @@ func advertised(o options, listener net.Listener) string {
 func register(cli *clientv3.Client, o options, addr string) clientv3.LeaseID {
 	value := addr
 	if o.value == "json" {
-		text, _ := json.Marshal(seed.Value{Addr: addr, Weight: o.weight, Zone: o.zone})
+		text, _ := json.Marshal(common.Value{Addr: addr, Weight: o.weight, Zone: o.zone})
 		value = string(text)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	lease, err := cli.Grant(ctx, int64(o.lease))
 	if err != nil {
-		seed.Fatalf("registry grant: %v", err)
+		common.Fatalf("registry grant: %v", err)
 	}
-	key := seed.Prefix(o.service) + addr
+	key := common.Prefix(o.service) + addr
 	if _, err = cli.Put(ctx, key, value, clientv3.WithLease(lease.ID)); err != nil {
-		seed.Fatalf("registry put key:%s: %v", key, err)
+		common.Fatalf("registry put key:%s: %v", key, err)
 	}
 	alive, err := cli.KeepAlive(context.Background(), lease.ID)
 	if err != nil {
-		seed.Fatalf("registry keepalive: %v", err)
+		common.Fatalf("registry keepalive: %v", err)
 	}
 	go func() {
 		for range alive {
 		}
-		seed.Logf("registry lease over")
+		common.Logf("registry lease over")
 	}()
-	seed.Logf("registry put key:%s val:%s success", key, value)
+	common.Logf("registry put key:%s val:%s success", key, value)
 	return lease.ID
 }
 
@@ -96,11 +96,11 @@ func main() {
 	o := parse()
 	listener, err := net.Listen("tcp", o.port)
 	if err != nil {
-		seed.Fatalf("%v", err)
+		common.Fatalf("%v", err)
 	}
 	server := grpc.NewServer()
-	seedpb.RegisterHelloServiceServer(server, hello{})
-	cli := seed.Registry(o.registry)
+	hellopb.RegisterHelloServiceServer(server, hello{})
+	cli := common.Registry(o.registry)
 	lease := register(cli, o, advertised(o, listener))
 
 	signals := make(chan os.Signal, 1)
@@ -110,13 +110,13 @@ func main() {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
 		if _, err := cli.Revoke(ctx, lease); err != nil {
-			seed.Logf("registry revoke: %v", err)
+			common.Logf("registry revoke: %v", err)
 		}
-		seed.Logf("server stopping")
+		common.Logf("server stopping")
 		server.GracefulStop()
 	}()
-	seed.Logf("server starting on %s", listener.Addr())
+	common.Logf("server starting on %s", listener.Addr())
 	if err := server.Serve(listener); err != nil {
-		seed.Fatalf("server: %v", err)
+		common.Fatalf("server: %v", err)
 	}
 }

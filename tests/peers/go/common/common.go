@@ -1,6 +1,6 @@
-// Package seed is what the hello server and client share: log lines as our programs print them, and what
+// Package common is what the hello server and client share: log lines as our programs print them, and what
 // stands under a key of the registry.
-package seed
+package common
 
 import (
 	"encoding/json"
