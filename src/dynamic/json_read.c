@@ -342,6 +342,8 @@ static rota_err read_map(struct rota_dyn_reader *r, const struct rota_dyn_field 
 /* JSON's null is an absent field, but for those that can say null themselves. */
 static bool says_null(const struct rota_dyn_field *field)
 {
+    if (field->repeated)
+        return false;
     if (field->type == ROTA_DYN_ENUM)
         return field->enumeration->is_null;
     return field->message != NULL && field->message->special == ROTA_DYN_VALUE;

@@ -186,14 +186,15 @@ static rota_err add_path(struct rota_dyn_reader *r, struct rota_slice path)
 
 static rota_err read_field_mask(struct rota_dyn_reader *r, const char *text)
 {
+    bool more = *text != '\0';
     rota_err err = 0;
 
-    while (err == 0 && *text != '\0') {
+    while (err == 0 && more) {
         size_t size = strcspn(text, ",");
 
         err = add_path(r, rota_slice(text, size));
-        text += size;
-        text += *text == ',';
+        more = text[size] == ',';
+        text += size + more;
     }
     return err;
 }
