@@ -67,6 +67,9 @@ static void keywords_of_c_and_cpp_are_reserved(void **unused)
     assert_true(rota_name_is_reserved("delete"));
     assert_true(rota_name_is_reserved("xor_eq"));
     assert_true(rota_name_is_reserved("errno"));
+    assert_true(rota_name_is_reserved("typeof_unqual"));
+    assert_true(rota_name_is_reserved("offsetof"));
+    assert_true(rota_name_is_reserved("strdupa"));
     assert_false(rota_name_is_reserved("say"));
     assert_false(rota_name_is_reserved("Default"));
 }

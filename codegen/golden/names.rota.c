@@ -27,8 +27,11 @@ static const uint8_t bytes_of_names_2eproto_LOCAL[] = {
     82, 101, 113, 117, 101, 115, 116, 50, 88, 88, 18, 93, 10, 9, 83, 104, 97, 50, 53, 54, 83, 117, 109, 18, 34, 46, 103, 111,
     108, 100, 101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100,
     105, 110, 103, 26, 44, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116,
-    97, 49, 46, 115, 110, 97, 107, 101, 95, 99, 97, 115, 101, 95, 77, 101, 115, 115, 97, 103, 101, 50, 211, 2, 10, 5, 87, 111,
+    97, 49, 46, 115, 110, 97, 107, 101, 95, 99, 97, 115, 101, 95, 77, 101, 115, 115, 97, 103, 101, 50, 167, 3, 10, 5, 87, 111,
     114, 100, 115, 18, 80, 10, 6, 68, 101, 108, 101, 116, 101, 18, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80, 78,
+    97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 26, 34, 46, 103, 111, 108, 100,
+    101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110,
+    103, 18, 82, 10, 8, 79, 102, 102, 115, 101, 116, 111, 102, 18, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80, 78,
     97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110, 103, 26, 34, 46, 103, 111, 108, 100,
     101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46, 118, 50, 98, 101, 116, 97, 49, 46, 95, 76, 101, 97, 100, 105, 110,
     103, 18, 79, 10, 3, 110, 101, 119, 18, 34, 46, 103, 111, 108, 100, 101, 110, 46, 72, 84, 84, 80, 78, 97, 109, 101, 115, 46,
@@ -100,6 +103,12 @@ const struct rota_method golden_http_names_v2beta1_http_server_sha256_sum_method
 
 const struct rota_method golden_http_names_v2beta1_words_delete_method = {
     .path = "/golden.HTTPNames.v2beta1.Words/Delete",
+    .request = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
+    .reply = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
+};
+
+const struct rota_method golden_http_names_v2beta1_words_offsetof_method = {
+    .path = "/golden.HTTPNames.v2beta1.Words/Offsetof",
     .request = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
     .reply = {&rota_codec_protobuf_c, &golden__httpnames__v2beta1____leading__descriptor},
 };
@@ -340,6 +349,33 @@ rota_err golden_http_names_v2beta1_words_delete_start(
 {
     return rota_unary_start_typed(
         channel, &golden_http_names_v2beta1_words_delete_method, options, request, done_golden_http_names_v2beta1_words_delete_LOCAL, (void (*)(void))done, arg, ret_call);
+}
+
+struct rota_status golden_http_names_v2beta1_words_offsetof(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, Golden__HTTPNames__V2beta1__Leading **ret_reply)
+{
+    void *reply = NULL;
+    struct rota_status status = rota_unary(channel, &golden_http_names_v2beta1_words_offsetof_method, options, request, &reply);
+
+    give_reply_LOCAL(&golden_http_names_v2beta1_words_offsetof_method, &status, &reply, ret_reply != NULL);
+    if (ret_reply != NULL && rota_status_ok(&status))
+        *ret_reply = (Golden__HTTPNames__V2beta1__Leading *)reply;
+    return status;
+}
+
+static void done_golden_http_names_v2beta1_words_offsetof_LOCAL(
+    void (*done)(void), void *arg, const struct rota_status *status, const void *reply)
+{
+    ((golden_http_names_v2beta1_words_offsetof_done)done)(arg, status, (const Golden__HTTPNames__V2beta1__Leading *)reply);
+}
+
+rota_err golden_http_names_v2beta1_words_offsetof_start(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_words_offsetof_done done, void *arg, struct rota_call **ret_call)
+{
+    return rota_unary_start_typed(
+        channel, &golden_http_names_v2beta1_words_offsetof_method, options, request, done_golden_http_names_v2beta1_words_offsetof_LOCAL, (void (*)(void))done, arg, ret_call);
 }
 
 rota_err golden_http_names_v2beta1_words_new_open(
@@ -807,6 +843,22 @@ void golden_http_names_v2beta1_words_delete_reply(struct rota_server_call *call,
     rota_server_call_reply(call, reply);
 }
 
+static void message_golden_http_names_v2beta1_words_offsetof_LOCAL(
+    struct rota_server_call *call, const void *message, const void *handlers, void *user)
+{
+    const struct golden_http_names_v2beta1_words_handlers *table = (const struct golden_http_names_v2beta1_words_handlers *)handlers;
+
+    if (table->offsetof_ == NULL)
+        rota_server_call_fail(call, ROTA_UNIMPLEMENTED, "method Offsetof of service golden.HTTPNames.v2beta1.Words is not implemented here");
+    else
+        table->offsetof_(call, (const Golden__HTTPNames__V2beta1__Leading *)message, user);
+}
+
+void golden_http_names_v2beta1_words_offsetof_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply)
+{
+    rota_server_call_reply(call, reply);
+}
+
 static void message_golden_http_names_v2beta1_words_new_LOCAL(
     struct rota_server_call *call, const void *message, const void *handlers, void *user)
 {
@@ -911,6 +963,10 @@ static const struct rota_handler handlers_golden_http_names_v2beta1_words_LOCAL[
     {
         .method = &golden_http_names_v2beta1_words_delete_method,
         .on_message = message_golden_http_names_v2beta1_words_delete_LOCAL,
+    },
+    {
+        .method = &golden_http_names_v2beta1_words_offsetof_method,
+        .on_message = message_golden_http_names_v2beta1_words_offsetof_LOCAL,
     },
     {
         .method = &golden_http_names_v2beta1_words_new_method,

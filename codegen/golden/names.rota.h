@@ -101,7 +101,7 @@ void golden_http_names_v2beta1_http_server_sha256_sum_reply(struct rota_server_c
 
 /* Service golden.HTTPNames.v2beta1.Words.
  *
- * Reserved words are fine as functions, not as members of the table.
+ * Reserved words, and macros with arguments, are fine as functions, not as members of the table.
  */
 
 /* /golden.HTTPNames.v2beta1.Words/Delete: one Golden__HTTPNames__V2beta1__Leading, one Golden__HTTPNames__V2beta1__Leading. */
@@ -120,6 +120,23 @@ typedef void (*golden_http_names_v2beta1_words_delete_done)(
 ROTA_MUST_USE rota_err golden_http_names_v2beta1_words_delete_start(
     struct rota_channel *channel, const struct rota_call_options *options,
     const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_words_delete_done done, void *arg, struct rota_call **ret_call);
+
+/* /golden.HTTPNames.v2beta1.Words/Offsetof: one Golden__HTTPNames__V2beta1__Leading, one Golden__HTTPNames__V2beta1__Leading. */
+extern const struct rota_method golden_http_names_v2beta1_words_offsetof_method;
+
+/* Blocks. Unless ret_reply is NULL, *ret_reply is written when the status is OK, and freed by the caller. */
+struct rota_status golden_http_names_v2beta1_words_offsetof(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, Golden__HTTPNames__V2beta1__Leading **ret_reply);
+
+/* reply: when the status is OK; valid during the callback. */
+typedef void (*golden_http_names_v2beta1_words_offsetof_done)(
+    void *arg, const struct rota_status *status, const Golden__HTTPNames__V2beta1__Leading *reply);
+
+/* Returns at once; done follows, unless this failed. ret_call may be NULL. */
+ROTA_MUST_USE rota_err golden_http_names_v2beta1_words_offsetof_start(
+    struct rota_channel *channel, const struct rota_call_options *options,
+    const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_words_offsetof_done done, void *arg, struct rota_call **ret_call);
 
 /* /golden.HTTPNames.v2beta1.Words/new: one Golden__HTTPNames__V2beta1__Leading, a stream of Golden__HTTPNames__V2beta1__Leading. */
 extern const struct rota_method golden_http_names_v2beta1_words_new_method;
@@ -176,6 +193,7 @@ ROTA_MUST_USE rota_err golden_http_names_v2beta1_words_default__rpc_start(
  * struct passes its event over, but for cancel: see struct rota_handler. */
 struct golden_http_names_v2beta1_words_handlers {
     void (*delete_)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
+    void (*offsetof_)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
     struct {
         void (*request)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
         void (*writable)(struct rota_server_call *call, void *user);
@@ -197,6 +215,8 @@ ROTA_MUST_USE rota_err golden_http_names_v2beta1_words_add(
     struct rota_server *server, const struct golden_http_names_v2beta1_words_handlers *handlers, void *user);
 /* Ends the call with OK and this reply; rota_server_call_fail ends it otherwise. */
 void golden_http_names_v2beta1_words_delete_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply);
+/* Ends the call with OK and this reply; rota_server_call_fail ends it otherwise. */
+void golden_http_names_v2beta1_words_offsetof_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply);
 /* As rota_server_call_send; rota_server_call_finish ends the call. */
 ROTA_MUST_USE rota_err golden_http_names_v2beta1_words_new_send_reply(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *reply);
 /* Ends the call with OK and this reply; rota_server_call_fail ends it otherwise. */
