@@ -9,7 +9,7 @@
 typedef rota_err rota_generate_messages(struct rota_slice request, struct rota_buffer *out, struct rota_errinfo *info);
 
 /* Appends a response to `out`, which is an error response where protoc's user is to blame (a parameter, a .proto that
- * protobuf-c refuses). ROTA_EPARSE: the request is none; ROTA_ENOMEM, ROTA_ELIMIT, and what `messages` returns. */
+ * protobuf-c refuses, a service that would have the library's names). ROTA_EPARSE: the request is none; ROTA_ENOMEM, ROTA_ELIMIT, and what `messages` returns. */
 rota_err rota_generate(const struct rota_alloc *alloc, struct rota_slice request, rota_generate_messages *messages,
                        struct rota_buffer *out, struct rota_errinfo *info);
 

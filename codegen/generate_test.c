@@ -133,6 +133,11 @@ static const struct bad_case {
     {"a path with a line break", {.file = "a\nb.proto", .wanted = "a\nb.proto"}, ROTA_EPARSE, "no path"},
     {"a path that ends a comment", {.file = "a*/b.proto", .wanted = "a*/b.proto"}, ROTA_EPARSE, "no path"},
     {"a file that is not in the request", {.wanted = "y.proto"}, ROTA_EPARSE, "y.proto: to be generated, but not in the request"},
+    {"functions that the library has", {.package = "rota", .service = "Server", .input = ".rota.M", .output = ".rota.M"}, 0,
+     "x.proto: the functions of service Server would begin with rota_server, as the library's own do; the option (pb_c_file).c_package"},
+    {"or may have one day", {.package = "rota.v1", .input = ".rota.v1.M", .output = ".rota.v1.M"}, 0, "begin with rota_v1_s, as"},
+    {"also without a package", {.package = "", .service = "Rota", .input = ".M", .output = ".M"}, 0, "begin with rota, as"},
+    {"and by a C package", {.c_package = "ROTA"}, 0, "begin with rota_s, as"},
     {"an unknown parameter", {.parameter = "messages=on,mesages=off"}, 0, "unknown parameter \"mesages=off\": expected messages=on"},
 };
 
@@ -166,6 +171,8 @@ static const struct good_case {
     {"a C package replaces it", {.c_package = "q.R"}, "struct rota_status q_r_s_do("},
     {"an empty C package is none", {.c_package = ""}, "const M *request"},
     {"no package", {.package = "", .input = ".M", .output = ".M.In"}, "const M__In *reply"},
+    {"a package that only begins as the library's names do", {.package = "rotary", .input = ".rotary.M", .output = ".rotary.M"}, "rotary_s_do("},
+    {"the library's name with a C package", {.package = "rota", .c_package = "q", .input = ".rota.M", .output = ".rota.M"}, "q_s_do("},
     {"a nested type", {.input = ".p.M.In"}, "const P__M__In *request"},
 };
 

@@ -230,6 +230,16 @@ static rota_err read_method(struct reader *r, const Plugin__Method *from, const 
     return err;
 }
 
+/* Package rota's service Server would have a rota_server_add of its own. */
+static rota_err check_prefix(struct reader *r, const char *service, const char *prefix)
+{
+    if (strncmp(prefix, "rota", 4) != 0 || (prefix[4] != '\0' && prefix[4] != '_'))
+        return 0;
+    return rota_errinfo_set(r->info, ROTA_EINVAL,
+                            "%s: the functions of service %s would begin with %s, as the library's own do; the option (pb_c_file).c_package names them otherwise",
+                            r->file->name, service, prefix);
+}
+
 static rota_err name_service(struct reader *r, const Plugin__Service *from, struct rota_model_service *service)
 {
     static const char *const endings[] = {"_service", "_add", NULL};
@@ -243,6 +253,8 @@ static rota_err name_service(struct reader *r, const Plugin__Service *from, stru
     service->prefix = rota_name_snake(r->arena, in_c);
     if (service->name == NULL || service->prefix == NULL)
         return no_memory(r);
+    if ((err = check_prefix(r, from->name, service->prefix)) < 0)
+        return err;
     while ((err = look_for_names(r, service->prefix, endings)) == ROTA_EEXIST)
         if ((service->prefix = format(r, "%s_svc", service->prefix)) == NULL)
             return no_memory(r);

@@ -44,7 +44,8 @@ struct rota_model {
 };
 
 /* Reads the file called `path` out of the request, whose other files say where its types come from; `files` are the request's.
- * ROTA_EPARSE: the request contradicts itself or holds names that are none (info says which); ROTA_ENOMEM. */
+ * ROTA_EPARSE: the request contradicts itself or holds names that are none (info says which); ROTA_EINVAL: a service's functions would
+ * have the library's names; ROTA_ENOMEM. */
 rota_err rota_model_read(struct rota_arena *arena, const Plugin__Request *request, const struct rota_model_file *files, const char *path,
                          struct rota_model *ret_model, struct rota_errinfo *info);
 
