@@ -7,6 +7,7 @@
 
 /* Field numbers of CodeGeneratorRequest and FileDescriptorProto. */
 #define REQUEST_FILE 15
+#define REQUEST_SOURCE 17
 #define FILE_SOURCE_CODE_INFO 9
 
 static rota_err no_memory(struct rota_errinfo *info)
@@ -57,10 +58,35 @@ static rota_err read_imports(struct rota_arena *arena, const Plugin__File *from,
     return 0;
 }
 
+/* Newer releases of protoc leave options that are for the source alone (their retention) out of the files to generate, but not out of
+ * what these import, and give the former a second time, whole. Taking that, a file is the same wherever it is embedded. */
+static rota_err take_sources(struct rota_arena *arena, const Plugin__Request *request, struct rota_slice bytes, struct rota_model_file *files,
+                             size_t n_files)
+{
+    rota_err err = 0;
+
+    for (size_t i = 0; err == 0 && bytes.size > 0 && i < request->n_source_file_descriptors;) {
+        struct rota_pb field;
+        size_t k = 0;
+
+        if (!rota_pb_take(&bytes, &field))
+            return ROTA_EPARSE;
+        if (field.number != REQUEST_SOURCE || field.wire != ROTA_PB_BYTES)
+            continue;
+        while (k < n_files && strcmp(files[k].path, request->source_file_descriptors[i]->name) != 0)
+            k++;
+        if (k < n_files)
+            err = copy_without_comments(arena, field.bytes, &files[k].descriptor);
+        i++;
+    }
+    return err;
+}
+
 rota_err rota_files_read(struct rota_arena *arena, const Plugin__Request *request, struct rota_slice bytes, struct rota_model_file **ret_files,
                          struct rota_errinfo *info)
 {
     struct rota_model_file *files = rota_arena_zero(arena, request->n_proto_file + 1, sizeof(*files));
+    struct rota_slice all = bytes;
     size_t n = 0;
     rota_err err = files == NULL ? no_memory(info) : 0;
 
@@ -79,9 +105,13 @@ rota_err rota_files_read(struct rota_arena *arena, const Plugin__Request *reques
         err = read_imports(arena, request->proto_file[n], files, n, info);
         n++;
     }
-    if (err == 0)
-        *ret_files = files;
-    return err;
+    if (err < 0)
+        return err;
+    err = take_sources(arena, request, all, files, n);
+    if (err < 0)
+        return rota_errinfo_set(info, err, "the files as their sources have them: %s", rota_err_text(err));
+    *ret_files = files;
+    return 0;
 }
 
 void rota_files_mark(const struct rota_model_file *files, size_t index, bool *which)

@@ -18,8 +18,8 @@ struct rota_model_file {
     size_t n_imports;
 };
 
-/* All files of the request, in its order; `bytes` is what it was unpacked from. ROTA_EPARSE: an import that is not there, or not
- * before the file that imports it; a path that generated code could not name. ROTA_ENOMEM. */
+/* All files of the request, in its order, as their sources have them where it has that too; `bytes` is what it was unpacked from.
+ * ROTA_EPARSE: an import that is not there, or not before the file that imports it; a path that generated code could not name. ROTA_ENOMEM. */
 rota_err rota_files_read(struct rota_arena *arena, const Plugin__Request *request, struct rota_slice bytes, struct rota_model_file **ret_files,
                          struct rota_errinfo *info);
 

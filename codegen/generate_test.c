@@ -10,6 +10,7 @@
 /* What differs from a file x.proto of package p with a message M, whose only field is `optional`, and a service S of one method. */
 struct sample {
     const char *file, *wanted, *package, *c_package, *service, *method, *input, *output, *parameter, *import;
+    const char *source; /* a file that comes as its source has it, too: with a package src and nothing else */
 };
 
 static char *or_default(const char *given, const char *text)
@@ -26,7 +27,8 @@ static struct rota_slice pack_sample(const struct sample *s)
     Plugin__Service service = PLUGIN__SERVICE__INIT, *services[] = {&service};
     Plugin__CFileOptions c_options = PLUGIN__CFILE_OPTIONS__INIT;
     Plugin__FileOptions options = PLUGIN__FILE_OPTIONS__INIT;
-    Plugin__File file = PLUGIN__FILE__INIT, *files[] = {&file};
+    Plugin__File file = PLUGIN__FILE__INIT, *files[] = {&file}, source = PLUGIN__FILE__INIT, *sources[] = {&source};
+    Plugin__SourceInfo comments = PLUGIN__SOURCE_INFO__INIT;
     Plugin__Request request = PLUGIN__REQUEST__INIT;
     char *wanted[] = {or_default(s->wanted, "x.proto")}, *imports[] = {or_default(s->import, "")};
     uint8_t *bytes;
@@ -57,6 +59,11 @@ static struct rota_slice pack_sample(const struct sample *s)
         options.pb_c_file = &c_options;
         file.options = &options;
     }
+    source.name = or_default(s->source, "");
+    source.package = or_default(NULL, "src");
+    source.source_code_info = &comments;
+    request.source_file_descriptors = sources;
+    request.n_source_file_descriptors = s->source == NULL ? 0 : 1;
     request.file_to_generate = wanted;
     request.proto_file = files;
     request.n_file_to_generate = request.n_proto_file = 1;
@@ -191,6 +198,34 @@ static void good_requests_make_two_files(void **unused)
         assert_string_equal(response->file[0]->name, "x.rota.h");
         assert_string_equal(response->file[1]->name, "x.rota.c");
         assert_non_null(memmem(response->file[0]->content.data, response->file[0]->content.len, good[i].text, strlen(good[i].text)));
+        plugin__response__free_unpacked(response, NULL);
+        free((void *)request.data);
+    }
+}
+
+static const struct source_case {
+    const char *rule;
+    struct sample sample;
+    const char *text; /* in x.rota.c */
+} sources[] = {
+    {"a file as its source has it, without comments", {.source = "x.proto"}, "= {\n    10, 7, 120, 46, 112, 114, 111, 116, 111, 18, 3, 115, 114, 99,\n}"},
+    {"another's source", {.source = "y.proto"}, "= {\n    10, 7, 120, 46, 112, 114, 111, 116, 111, 18, 1, 112, 34, "},
+};
+
+/* Where that differs from the file itself: newer releases of protoc leave options out of what is to be generated, but not out of imports. */
+static void reflection_is_given_the_source(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(sources); i++) {
+        struct rota_slice request = pack_sample(&sources[i].sample);
+        rota_err err;
+        Plugin__Response *response = generate(request, &err, NULL);
+        const ProtobufCBinaryData *text;
+
+        print_message("  %s\n", sources[i].rule);
+        assert_int_equal(err, 0);
+        text = &response->file[1]->content;
+        assert_non_null(memmem(text->data, text->len, sources[i].text, strlen(sources[i].text)));
         plugin__response__free_unpacked(response, NULL);
         free((void *)request.data);
     }
@@ -344,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(bad_requests_name_the_culprit, forget_child),
         cmocka_unit_test_teardown(good_requests_make_two_files, forget_child),
+        cmocka_unit_test_teardown(reflection_is_given_the_source, forget_child),
         cmocka_unit_test_teardown(protoc_gen_c_sees_no_marks_and_no_services, forget_child),
         cmocka_unit_test_teardown(answers_of_protoc_gen_c_are_merged, forget_child),
         cmocka_unit_test_teardown(a_request_cut_anywhere_does_no_harm, forget_child),
