@@ -142,10 +142,18 @@ static void on_closed(void *owner, const struct rota_stream_end *how)
     }
 }
 
+/* It comes whenever the one message was longer than a queue should be: nothing waits for the room. */
+static void on_writable(void *owner, struct rota_stream *stream)
+{
+    (void)owner;
+    (void)stream;
+}
+
 static const struct rota_stream_events stream_events = {
     .on_headers = on_headers,
     .on_data = on_data,
     .on_end = on_end,
+    .on_writable = on_writable,
     .on_closed = on_closed,
 };
 

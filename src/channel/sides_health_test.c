@@ -351,6 +351,19 @@ static void takes_one_of_the_peers_streams(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+/* As after a request longer than send_queue_bytes. */
+static void a_queue_that_was_full_is_no_matter(void **unused)
+{
+    struct rota_channel_fixture f;
+    struct rota_fake_stream *watch = rota_fake_stream_at(up_with(&f, CHECKED), 0);
+
+    (void)unused;
+    rota_fake_writable(watch);
+    say(watch, SERVING);
+    assert_int_equal(rota_channel_state(f.channel), ROTA_CONN_READY);
+    rota_channel_fixture_fini(&f);
+}
+
 static void an_unused_channel_goes_idle(void **unused)
 {
     struct rota_channel_fixture f;
@@ -501,6 +514,7 @@ int main(void)
         cmocka_unit_test(ends_with_the_connection),
         cmocka_unit_test(ends_when_the_server_drains),
         cmocka_unit_test(takes_one_of_the_peers_streams),
+        cmocka_unit_test(a_queue_that_was_full_is_no_matter),
         cmocka_unit_test(an_unused_channel_goes_idle),
         cmocka_unit_test(the_config_changes),
         cmocka_unit_test(the_policy_changes),
