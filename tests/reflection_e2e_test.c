@@ -354,25 +354,72 @@ static void two_files_of_one_name_must_be_the_same(void **unused)
     }
 }
 
-/* What protoc's releases bring along differs from one to the next. */
-static void protobufs_own_files_may_differ(void **unused)
+/* Two services whose files import two releases of one. */
+static void check_releases(const char *name, rota_err want)
 {
-    static const struct rota_file older = {"google/protobuf/any.proto", ROTA_SLICE("\x0a\x19google/protobuf/any.proto"), NULL, 0};
-    static const struct rota_file newer = {"google/protobuf/any.proto", ROTA_SLICE("\x0a\x19google/protobuf/any.proto\x42\x02\x08\x00"), NULL, 0};
-    static const struct rota_file *const older_imports[] = {&older}, *const newer_imports[] = {&newer};
-    static const struct rota_file one = {"one.proto", ROTA_SLICE("\x0a\x09one.proto"), older_imports, 1};
-    static const struct rota_file two = {"two.proto", ROTA_SLICE("\x0a\x09two.proto"), newer_imports, 1};
-    static const struct rota_service services[] = {{.name = "shop.One", .file = &one}, {.name = "shop.Two", .file = &two}};
+    const struct rota_file older = {name, ROTA_SLICE("\x12\x01p"), NULL, 0}, newer = {name, ROTA_SLICE("\x12\x01p\x42\x02\x08\x00"), NULL, 0};
+    const struct rota_file *const older_imports[] = {&older}, *const newer_imports[] = {&newer};
+    const struct rota_file one = {"one.proto", ROTA_SLICE("\x0a\x09one.proto"), older_imports, 1};
+    const struct rota_file two = {"two.proto", ROTA_SLICE("\x0a\x09two.proto"), newer_imports, 1};
+    const struct rota_service first = {.name = "shop.One", .file = &one}, second = {.name = "shop.Two", .file = &two};
     struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_server *server = NULL;
+
+    options.loop = at.loop;
+    assert_int_equal(rota_server_new(&options, &server, NULL), 0);
+    assert_int_equal(rota_reflection_add(server), 0);
+    assert_int_equal(rota_server_add(server, &first, NULL, NULL), 0);
+    assert_int_equal(rota_server_add(server, &second, NULL, NULL), want);
+    rota_server_free(server);
+}
+
+/* What protoc brings along differs from one release to the next, and what we have of gRPC's is not its text. */
+static void files_of_protobufs_and_grpcs_may_differ(void **unused)
+{
+    static const struct {
+        const char *name;
+        rota_err want;
+    } files[] = {
+        {"google/protobuf/any.proto", 0},
+        {"grpc/health/v1/health.proto", 0},
+        {"grpc/reflection/v1/reflection.proto", 0},
+        {"grpc/reflection/v1alpha/reflection.proto", 0},
+        {"xds/data/orca/v3/orca_load_report.proto", 0},
+        {"xds/service/orca/v3/orca.proto", 0},
+        {"google/rpc/status.proto", ROTA_EEXIST},
+        {"grpc/health.proto", ROTA_EEXIST},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(files); i++) {
+        print_message("  %s\n", files[i].name);
+        check_releases(files[i].name, files[i].want);
+    }
+}
+
+/* The program's services go by gRPC's own text of what librota serves beside them. */
+static void health_stands_beside_a_service_that_imports_it(void **unused)
+{
+    static const struct rota_file grpcs = {"grpc/health/v1/health.proto", ROTA_SLICE("\x0a\x1bgrpc/health/v1/health.proto"), NULL, 0};
+    static const struct rota_file *const imports[] = {&grpcs};
+    static const struct rota_file file = {"one.proto", ROTA_SLICE("\x0a\x09one.proto"), imports, 1};
+    static const struct rota_service service = {.name = "shop.One", .file = &file};
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_health *health;
     struct rota_server *server = NULL;
 
     (void)unused;
     options.loop = at.loop;
-    assert_int_equal(rota_server_new(&options, &server, NULL), 0);
-    assert_int_equal(rota_reflection_add(server), 0);
-    for (size_t i = 0; i < ROTA_COUNT(services); i++)
-        assert_int_equal(rota_server_add(server, &services[i], NULL, NULL), 0);
-    rota_server_free(server);
+    for (int last = 0; last < 2; last++) {
+        assert_int_equal(rota_server_new(&options, &server, NULL), 0);
+        assert_int_equal(rota_reflection_add(server), 0);
+        if (last == 0)
+            assert_int_equal(rota_server_add(server, &service, NULL, NULL), 0);
+        assert_int_equal(rota_health_add(server, NULL, &health), 0);
+        if (last == 1)
+            assert_int_equal(rota_server_add(server, &service, NULL, NULL), 0);
+        rota_server_free(server);
+    }
 }
 
 /* Its file is a copy of common.proto. */
@@ -416,7 +463,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(asking_for_nothing_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_one_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_files_of_one_name_must_be_the_same, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(protobufs_own_files_may_differ, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(files_of_protobufs_and_grpcs_may_differ, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(health_stands_beside_a_service_that_imports_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(out_of_memory_is_an_error, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

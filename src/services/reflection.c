@@ -10,6 +10,7 @@
 #include <rota/reflection.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "server/server.h"
@@ -64,12 +65,24 @@ static bool is_copy(const struct reflection *r, const struct rota_file *file)
     return i < r->n_copies;
 }
 
-/* Sources that releases of protoc have made with years between them differ in the options of protobuf's own files. */
+/* Releases of protoc, with years between them, differ in the options of protobuf's own files. Those of the services that librota brings
+ * are gRPC's and xDS's by name, not by their text, and a program may import the originals. */
+static bool may_differ(const char *name)
+{
+    static const char *const folders[] = {"google/protobuf/", "grpc/health/v1/", "grpc/reflection/v1/", "grpc/reflection/v1alpha/",
+                                          "xds/data/orca/v3/", "xds/service/orca/v3/"};
+    size_t i = 0;
+
+    while (i < ROTA_COUNT(folders) && strncmp(name, folders[i], strlen(folders[i])) != 0)
+        i++;
+    return i < ROTA_COUNT(folders);
+}
+
 static rota_err compare(struct reflection *r, const struct rota_file *known, const struct rota_file *file)
 {
     if (rota_slice_equal(known->descriptor, file->descriptor))
         return 0;
-    if (strncmp(file->name, "google/protobuf/", strlen("google/protobuf/")) == 0) {
+    if (may_differ(file->name)) {
         rota_log_write(r->server->log, ROTA_LOG_WARN, "services", "reflection: there are two releases of %s; the first is shown", file->name);
         return 0;
     }
