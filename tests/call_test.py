@@ -367,6 +367,9 @@ def test_odd(h):
     with h.check("services before and behind bad ones are listed with their methods"):
         text = process.text()
         assert "service good.First {\n" + good in text and "service good.Last {\n" + good in text, text
+    for name, why in (("good.Same", "a file of the same name as another service's"), ("good.Copy", "a type of its own that another service's file declares, too")):
+        with h.check("a service is listed that has " + why):
+            assert "service %s {\n%s" % (name, good) in text, text
     for name, why in (("bad.Zero", "UNKNOWN: reflection: zero ?[31m?2J?"), ("bad.Number", "UNKNOWN: reflection: ninety-nine"),
                       ("bad.Import", "INTERNAL: reflection: an import, none.proto, is not there"),
                       ("bad.Link", "bad.Link refers to no.Where, which no known file declares"), ("bad.Twice", "good.Note is declared twice"),

@@ -23,21 +23,40 @@ struct app {
 
 /* --- Showing --- */
 
+/* NULL with *ret_why. *ret_answered: what the server sent is what is wrong. */
+static const struct rota_dyn_service *learn_service(struct app *app, const char *name, bool *ret_answered, struct rota_status *ret_why)
+{
+    struct rota_reflect *reflect = &app->lookup.reflect;
+    const struct rota_dyn_service *service;
+
+    ret_why->code = ROTA_OK;
+    if (rota_reflect_learn(reflect, name, ret_why) < 0) {
+        *ret_answered = ret_why->code == ROTA_INTERNAL && !reflect->lost;
+        return NULL;
+    }
+    service = rota_pool_service(&app->lookup.pool, rota_slice_str(name));
+    *ret_answered = true;
+    if (service == NULL)
+        rota_status_set(ret_why, ROTA_NOT_FOUND, "another file than was asked for");
+    return service;
+}
+
 /* False: the server cannot be asked any longer. One whose methods cannot be told is shown with the reason; *ret_why. */
 static bool list_service(struct app *app, const char *name, struct rota_status *ret_why)
 {
     struct rota_reflect *reflect = &app->lookup.reflect;
-    const struct rota_dyn_service *service = NULL;
+    bool alone = app->lookup.pool.files.count == 0, answered;
+    const struct rota_dyn_service *service = learn_service(app, name, &answered, ret_why);
 
-    ret_why->code = ROTA_OK;
-    if (rota_reflect_learn(reflect, name, ret_why) == 0)
-        service = rota_pool_service(&app->lookup.pool, rota_slice_str(name));
+    /* Services may have files that make sense each, but not together. */
+    if (service == NULL && answered && !alone) {
+        rota_reflect_forget(reflect);
+        service = learn_service(app, name, &answered, ret_why);
+    }
     if (service != NULL) {
         rota_describe_service(service);
         return true;
     }
-    if (ret_why->code == ROTA_OK)
-        rota_status_set(ret_why, ROTA_NOT_FOUND, "another file than was asked for");
     rota_reflect_forget(reflect);
     if (reflect->lost && (ret_why->code == ROTA_UNAVAILABLE || ret_why->code == ROTA_DEADLINE_EXCEEDED))
         return false;

@@ -33,14 +33,16 @@ def make_file(name, service, imports=(), message=None, takes="good.Note", **more
 NOTE = make_file("note.proto", "good.", message="Note")
 FILES = {
     "good.First": (make_file("first.proto", "good.First", ["note.proto"]), NOTE),
+    "good.Same": (make_file("first.proto", "good.Same", ["note.proto"]), NOTE),
+    "good.Copy": (make_file("copy.proto", "good.Copy", ["copied.proto"]), make_file("copied.proto", "good.", message="Note")),
     "bad.Import": (make_file("import.proto", "bad.Import", ["note.proto", "none.proto"]), NOTE),
     "bad.Link": (make_file("link.proto", "bad.Link", takes="no.Where"),),
     "bad.Twice": (make_file("twice.proto", "good.Twice", message="Note"), NOTE),
     "bad.Other": (NOTE,),
     "good.Last": (make_file("last.proto", "good.Last", ["note.proto"]), NOTE),
 }
-NAMES = ["good.First", "bad.Zero", "bad.Number", "bad.Import", "bad.Link", "bad.Twice", "bad.Other", "bad.Bytes", "bad.Stream", "by.Hand", STEER,
-         "good.Last"]
+NAMES = ["good.First", "good.Same", "bad.Zero", "bad.Number", "bad.Import", "bad.Link", "bad.Twice", "bad.Other", "bad.Bytes", "bad.Stream",
+         "by.Hand", STEER, "good.Last", "good.Copy"]
 ERRORS = {"bad.Zero": (0, "zero " + STEER), "bad.Number": (99, "ninety-nine")}
 
 
