@@ -257,7 +257,7 @@ static void stop(struct rota_loop *loop)
 {
     atomic_fetch_add_explicit(&loop->n_waking, 1, memory_order_relaxed);
     atomic_store_explicit(&loop->stop, true, memory_order_release);
-    uv_async_send(&loop->async);
+    rota_loop_wake(loop);
     atomic_fetch_sub_explicit(&loop->n_waking, 1, memory_order_release);
 }
 

@@ -50,6 +50,9 @@ uintptr_t rota_loop_thread_mark(void);
 /* Runs all posts made so far, oldest first. */
 void rota_loop_run_posts(struct rota_loop *loop);
 
+/* On any thread: the next poll does not sleep, and what the caller has stored is seen behind it. In n_waking meanwhile. */
+void rota_loop_wake(struct rota_loop *loop);
+
 /* Everything that can be done without polling: timers, tasks, flushes. Returns whether there was anything. */
 bool rota_loop_settle(struct rota_loop *loop);
 

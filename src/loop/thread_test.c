@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "loop/loop_fixture.h"
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -132,6 +133,61 @@ static void stop_ends_run_from_another_thread(void **state)
     }
     rota_timer_free(timer);
     loop_fixture_fini(&f);
+}
+
+/* --- Memory order --- */
+
+/* What wakes a loop must not act on what it knew of it before the loop last looked for posts, or the wake may be left out (post.c).
+ * That is what the thread reads here; without the order it is a race, which ThreadSanitizer tells of. */
+struct late_waker {
+    struct rota_loop *loop;
+    struct rota_loop_post post;
+    bool stops;
+    atomic_bool may_wake; /* relaxed: orders nothing */
+    int64_t looked; /* written by the loop's thread; alone in its eight bytes, or ThreadSanitizer forgets who wrote it */
+    int64_t seen;
+};
+
+static void do_nothing(struct rota_loop_post *post)
+{
+    (void)post;
+}
+
+static void *wake_late(void *arg)
+{
+    struct late_waker *waker = arg;
+
+    while (!atomic_load_explicit(&waker->may_wake, memory_order_relaxed))
+        sched_yield();
+    if (waker->stops)
+        rota_loop_stop(waker->loop);
+    else
+        rota_loop_post(waker->loop, &waker->post);
+    waker->seen = waker->looked;
+    return NULL;
+}
+
+static void who_wakes_a_loop_knows_what_it_did_before_it_looked(void **state)
+{
+    (void)state;
+    for (int stops = stops = 1; stops <= 3; stops++) {
+        struct rota_loop_post before = {.run = do_nothing};
+        struct late_waker waker = {.post.run = do_nothing, .stops = stops};
+        struct loop_fixture f;
+        pthread_t thread;
+        print_message("  %s\n", stops ? "rota_loop_stop" : "rota_loop_post");
+        loop_fixture_init(&f);
+        waker.loop = f.loop;
+        assert_int_equal(pthread_create(&thread, NULL, wake_late, &waker), 0);
+        waker.looked = 1;
+        rota_loop_post(f.loop, &before);
+        assert_int_equal(rota_loop_turn(f.loop), 0);
+        atomic_store_explicit(&waker.may_wake, true, memory_order_relaxed);
+        pthread_join(thread, NULL);
+        assert_int_equal(waker.seen, 1);
+        assert_int_equal(rota_loop_turn(f.loop), 0);
+        loop_fixture_fini(&f);
+    }
 }
 
 /* --- Whose it is --- */
@@ -279,6 +335,7 @@ int main(void)
         cmocka_unit_test(posts_of_a_thread_run_in_their_order),
         cmocka_unit_test(posts_made_before_free_run),
         cmocka_unit_test(stop_ends_run_from_another_thread),
+        cmocka_unit_test(who_wakes_a_loop_knows_what_it_did_before_it_looked),
         cmocka_unit_test(a_loop_belongs_to_who_uses_it_first),
         cmocka_unit_test(loop_runs_on_its_own_thread),
         cmocka_unit_test(thread_blocks_all_but_its_own_faults),
