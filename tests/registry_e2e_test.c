@@ -344,6 +344,60 @@ static void closing_ends_the_streams(void **unused)
     rota_loop_free(app.loop);
 }
 
+static struct rota_call *keep_alive_open(struct app *app)
+{
+    Etcdserverpb__LeaseKeepAliveRequest ask = ETCDSERVERPB__LEASE_KEEP_ALIVE_REQUEST__INIT;
+    struct rota_call *call = NULL;
+
+    assert_int_equal(etcdserverpb_lease_lease_keep_alive_open(app->channel, &call_options, &call), 0);
+    assert_int_equal(etcdserverpb_lease_lease_keep_alive_send(call, &ask), 0);
+    return call;
+}
+
+static struct rota_call *watch_open_and_create(struct app *app)
+{
+    struct rota_call *call = watch_open(app);
+
+    assert_int_equal(watch_create(call, "a", 0), 0);
+    return call;
+}
+
+static const struct {
+    const char *rule;
+    struct rota_call *(*open)(struct app *app);
+} late_streams[] = {
+    {"a watch stream", watch_open_and_create},
+    {"a keepalive stream", keep_alive_open},
+};
+
+/* The client has not read yet that it is going. */
+static void a_stream_that_comes_as_it_closes_is_refused(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(late_streams); i++) {
+        struct timespec before, after;
+        struct rota_status status;
+        struct rota_call *call;
+        struct app app;
+        print_message("  %s\n", late_streams[i].rule);
+        assert_int_equal(app_open(&app, NULL, NULL), 0);
+        app_connect(&app);
+        assert_int_equal(put(&app, "a", "1"), ROTA_OK);
+        clock_gettime(CLOCK_MONOTONIC, &before);
+        rota_registry_close(app.registry, 60000, on_closed, &app);
+        call = late_streams[i].open(&app);
+        while (!app.closed)
+            assert_int_equal(rota_loop_run(app.loop), 0);
+        clock_gettime(CLOCK_MONOTONIC, &after);
+        status = rota_call_finish(call);
+        assert_int_equal(status.code, ROTA_UNAVAILABLE);
+        assert_string_equal(status.message, "the registry is closing");
+        assert_in_range(after.tv_sec - before.tv_sec, 0, TIMEOUT_MS / 2000);
+        rota_channel_free(app.channel);
+        rota_loop_free(app.loop);
+    }
+}
+
 /* --- Memory --- */
 
 static rota_err open_and_close(const struct rota_alloc *alloc, void *ctx)
@@ -424,6 +478,7 @@ int main(void)
         cmocka_unit_test(its_memory_is_the_loops_by_default),
         cmocka_unit_test(answers_and_events_come_in_order),
         cmocka_unit_test(closing_ends_the_streams),
+        cmocka_unit_test(a_stream_that_comes_as_it_closes_is_refused),
         cmocka_unit_test(a_stream_with_many_watches_ends_at_once),
         cmocka_unit_test(opening_may_run_out_of_memory),
         cmocka_unit_test(using_it_may_run_out_of_memory),

@@ -31,7 +31,7 @@ ROTA_API ROTA_MUST_USE rota_err rota_registry_open(const struct rota_registry_op
                                                    struct rota_errinfo *info);
 ROTA_API const char *rota_registry_address(const struct rota_registry *registry); /* "127.0.0.1:41234" */
 
-/* Drains at most grace_ms (watches are cut), makes data safe, frees; on_closed (may be NULL) comes last. */
+/* Drains at most grace_ms (watches and keepalives are cut), makes data safe, frees; on_closed (may be NULL) comes last. */
 ROTA_API void rota_registry_close(struct rota_registry *registry, int64_t grace_ms, void (*on_closed)(void *arg), void *arg);
 
 ROTA_END_DECLS

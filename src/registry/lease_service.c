@@ -139,8 +139,11 @@ static void on_start(struct rota_server_call *call, void *user)
 {
     struct rota_registry *registry = user;
     struct rota_status no_memory = rota_fault_status(ROTA_FAULT_NO_MEMORY);
-    struct keepalive *stream = rota_alloc_zero(registry->alloc, 1, sizeof(*stream));
+    struct keepalive *stream;
 
+    if (rota_registry_refuses_stream(registry, call))
+        return;
+    stream = rota_alloc_zero(registry->alloc, 1, sizeof(*stream));
     if (stream == NULL) {
         rota_registry_refuse(call, &no_memory);
         return;

@@ -1,6 +1,7 @@
 /* registry.c - the embedded registry: a store, the services over it, and two timers (leases that end, progress notices).
  *
- * Closing: open streams are ended first, for they would never end by themselves; then the server drains, then all is freed.
+ * Closing: open streams are ended first, for they would never end by themselves, and those that still come are refused; then the
+ * server drains, then all is freed.
  */
 #include "registry/service.h"
 
@@ -231,6 +232,22 @@ const char *rota_registry_address(const struct rota_registry *registry)
 
 /* --- Closing --- */
 
+static void say_closing(struct rota_status *ret_status)
+{
+    rota_status_set(ret_status, ROTA_UNAVAILABLE, "the registry is closing");
+}
+
+bool rota_registry_refuses_stream(const struct rota_registry *registry, struct rota_server_call *call)
+{
+    struct rota_status status;
+
+    if (!registry->server->draining)
+        return false;
+    say_closing(&status);
+    rota_registry_refuse(call, &status);
+    return true;
+}
+
 static void on_server_closed(void *arg)
 {
     struct rota_registry *registry = arg;
@@ -259,7 +276,7 @@ void rota_registry_close(struct rota_registry *registry, int64_t grace_ms, void 
     registry->closed_arg = arg;
     rota_timer_clear(registry->lease_timer);
     rota_timer_clear(registry->progress_timer);
-    rota_status_set(&status, ROTA_UNAVAILABLE, "the registry is closing");
+    say_closing(&status);
     rota_registry_watches_end(registry, &status);
     rota_registry_keepalives_end(registry, &status);
     rota_server_drain(registry->server, grace_ms, on_drained, registry);

@@ -42,6 +42,8 @@ struct rota_registry {
 void rota_registry_header(const struct rota_registry *registry, Etcdserverpb__ResponseHeader *ret_header);
 void rota_registry_changed(struct rota_registry *registry); /* after what may have changed the store or its leases */
 void rota_registry_refuse(struct rota_server_call *call, const struct rota_status *status);
+/* For streams that would not end by themselves: true, and the call is over, once the registry closes, which waits for all that begin. */
+bool rota_registry_refuses_stream(const struct rota_registry *registry, struct rota_server_call *call);
 int64_t rota_registry_now_ns(const struct rota_registry *registry);
 
 static inline struct rota_slice rota_registry_slice(ProtobufCBinaryData data)

@@ -37,8 +37,11 @@ void rota_watch_stream_end(struct rota_watch_stream *stream, const struct rota_s
 static void on_start(struct rota_server_call *call, void *user)
 {
     struct rota_registry *registry = user;
-    struct rota_watch_stream *stream = rota_alloc_zero(registry->alloc, 1, sizeof(*stream));
+    struct rota_watch_stream *stream;
 
+    if (rota_registry_refuses_stream(registry, call))
+        return;
+    stream = rota_alloc_zero(registry->alloc, 1, sizeof(*stream));
     if (stream == NULL) {
         struct rota_status no_memory = rota_fault_status(ROTA_FAULT_NO_MEMORY);
         rota_registry_refuse(call, &no_memory);
