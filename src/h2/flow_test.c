@@ -139,6 +139,25 @@ static void the_connections_credit_comes_by_the_half_window(void **state)
     }
 }
 
+static void writable_comes_however_low_the_mark(void **state)
+{
+    struct rota_h2_options lowest = small;
+    struct pair pair;
+    int n;
+
+    (void)state;
+    lowest.high_mark_bytes = 1;
+    assert_int_equal(pair_init(&pair, NULL, &lowest, &small), 0);
+    pair_run(&pair);
+    pair.client.quiet = pair.server.quiet = true;
+    n = pair_open(&pair, false);
+    pair_log(&pair.client);
+    assert_int_equal(pair_send(&pair.client, n, 10, false), 0);
+    pair_run(&pair);
+    assert_string_equal(pair_log(&pair.client), "writable/1");
+    pair_fini(&pair);
+}
+
 static void writable_comes_once_below_half_the_mark(void **state)
 {
     struct pair pair;
@@ -364,6 +383,7 @@ int main(void)
         cmocka_unit_test(all_streams_together_stop_at_the_connection_window),
         cmocka_unit_test(a_clients_held_streams_leave_the_connection_to_others),
         cmocka_unit_test(the_connections_credit_comes_by_the_half_window),
+        cmocka_unit_test(writable_comes_however_low_the_mark),
         cmocka_unit_test(writable_comes_once_below_half_the_mark),
         cmocka_unit_test(unread_data_of_dead_streams_opens_the_window_again),
         cmocka_unit_test(trailers_pass_a_closed_window),

@@ -283,7 +283,8 @@ static void write_data(struct rota_h2_stream *stream, uint8_t *out, size_t size,
     rota_h2_forgive_pings(h2);
     if (size >= ROTA_H2_CRUMB_BYTES) /* less is sent where the peer opens its window by so little; that earns it nothing */
         rota_h2_allow_chores(h2);
-    if (stream->was_high && stream->queued < h2->options.high_mark_bytes / 2) {
+    /* Half of it rounded up: nothing is below half of one. */
+    if (stream->was_high && stream->queued < h2->options.high_mark_bytes - h2->options.high_mark_bytes / 2) {
         stream->was_high = false;
         rota_h2_event_add(h2, ROTA_H2_WRITABLE, stream);
     }
