@@ -48,6 +48,7 @@ void rota_server_call_answer_http(struct rota_server_call *call)
         call->stream->conn->class->reset(call->stream, H2_REFUSED_STREAM);
         rota_server_call_detach(call);
     }
+    rota_server_call_relieve(call);
 }
 
 /* The timer of a call's deadline serves here too. */

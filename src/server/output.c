@@ -94,7 +94,9 @@ rota_err rota_server_call_send(struct rota_server_call *call, const void *messag
         return ROTA_ENOMEM;
     }
     call->sent_bytes += chunk->size - ROTA_FRAME_PREFIX;
-    return call->stream->conn->class->send(call->stream, chunk, false);
+    err = call->stream->conn->class->send(call->stream, chunk, false);
+    rota_server_call_relieve(call);
+    return err;
 }
 
 size_t rota_server_call_queued(const struct rota_server_call *call)
@@ -191,6 +193,7 @@ void rota_server_call_answer(struct rota_server_call *call, const struct rota_st
     if (call->server->reporter != NULL)
         call->server->reporter->on_answer(call->server->reporter, call, status);
     send_answer(call, status);
+    rota_server_call_relieve(call);
     /* Behind a reply that the client does not let through, the status would wait without end. */
     if (call->stream == NULL || call->stream->conn->class->queued(call->stream) == 0)
         rota_host_timer_clear(call->server->parts.host, &call->deadline);

@@ -166,6 +166,48 @@ static void headers_of_refused_calls_count_too(void **unused)
     }
 }
 
+static const struct answer_case {
+    const char *rule, *method, *path;
+    bool asked_before; /* when nothing was held */
+} answers[] = {
+    {"a reply of a call that was let in long ago", "POST", "/t.S/Chat", true},
+    {"the status of one", "POST", "/t.S/Echo", true},
+    {"the refusal of a method that is not there", "POST", "/t.S/None", false},
+    {"the answer to what is no gRPC", "GET", "/t.S/Echo", false},
+};
+
+/* Each may be the one too many, on whatever connection. */
+static void what_is_sent_is_looked_at_too(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(answers); i++) {
+        const struct answer_case *c = &answers[i];
+        const struct rota_header headers[] = {{ROTA_SLICE(":method"), rota_slice_str(c->method)}, {ROTA_SLICE(":path"), rota_slice_str(c->path)},
+                                              {ROTA_SLICE("content-type"), ROTA_SLICE("application/grpc")}};
+        struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+        struct rota_fake_asker *other;
+        struct rota_fake_ask *ask;
+        struct server_fixture f;
+        print_message("  %s\n", c->rule);
+        options.max_total_bytes = 800;
+        server_fixture_init(&f, &options);
+        other = rota_fake_connect(&f.acceptor);
+        if (!c->asked_before)
+            settle_queue(&f, other, 801);
+        ask = rota_fake_ask_raw(f.asker, headers, ROTA_COUNT(headers), !c->asked_before);
+        if (c->asked_before) {
+            settle_queue(&f, other, 801);
+            if (strcmp(c->path, "/t.S/Echo") != 0)
+                rota_fake_ask_message(ask, "a");
+            rota_fake_ask_end(ask);
+        }
+        assert_true(other->closed);
+        assert_false(f.asker->closed);
+        settle_queue(&f, other, 0);
+        server_fixture_fini(&f);
+    }
+}
+
 /* A client may take so few header bytes that not even a bare refusal may be sent. */
 static void a_refusal_that_cannot_be_sent_frees_its_headers(void **unused)
 {
@@ -293,6 +335,7 @@ int main(void)
         cmocka_unit_test(unfinished_messages_are_relieved_too),
         cmocka_unit_test(large_headers_count),
         cmocka_unit_test(headers_of_refused_calls_count_too),
+        cmocka_unit_test(what_is_sent_is_looked_at_too),
         cmocka_unit_test(a_refusal_that_cannot_be_sent_frees_its_headers),
         cmocka_unit_test(an_answered_call_gives_its_memory_back),
         cmocka_unit_test(a_hoard_that_grows_ends_itself),

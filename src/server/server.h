@@ -182,6 +182,12 @@ static inline bool rota_server_has_room(const struct rota_server *server)
 }
 /* When there is none: ends connections that hold most. False: this one among them. */
 bool rota_server_make_room(struct rota_server *server, const struct rota_server_conn *conn);
+/* Something was sent in the call, which waits for as long as its client likes: is there room for it? */
+static inline void rota_server_call_relieve(const struct rota_server_call *call)
+{
+    if (call->conn != NULL && !rota_server_has_room(call->server))
+        (void)rota_server_make_room(call->server, call->conn);
+}
 void rota_server_conn_left(struct rota_server_conn *conn); /* it has closed, or one of its streams has */
 
 /* dispatch.c: a new stream with its headers. */
