@@ -174,6 +174,10 @@ static void on_flush(struct rota_flush *flush)
 
     if (link->closing || link->h2 == NULL || !write_out(link, link->expelled ? GOAWAY_BACKLOG_BYTES : 0))
         return;
+    if (link->expelled) { /* its GOAWAY stands behind more than that, which is not kept for one that may never read it */
+        rota_net_link_fail(link, rota_h2_fault(link->h2));
+        return;
+    }
     if (rota_h2_ping_leaves(link->h2)) /* in the socket, or behind what waits for it */
         rota_h2_ping_left(link->h2, link->host->clock(link->host));
     /* Sending may have ended streams. */
