@@ -127,6 +127,28 @@ static void not_allowed_without_end(uint32_t i)
     wire_frame(&wire, WIRE_CONT, 0, 1, many_fields(), FRAME_BYTES);
 }
 
+/* A string of 64 KiB is announced, and comes byte by byte. */
+static void a_field_in_single_bytes(uint32_t i)
+{
+    if (i == 0)
+        wire_frame(&wire, WIRE_HEADERS, 0, 1, "\0\1x\x7f\x81\xff\3", 7);
+    wire_frame(&wire, WIRE_CONT, 0, 1, "y", 1);
+}
+
+static void fields_in_pieces(uint32_t i)
+{
+    if (i == 0)
+        wire_frame(&wire, WIRE_HEADERS, 0, 1, "", 0);
+    wire_frame(&wire, WIRE_CONT, 0, 1, "\0\1x\1y", 5);
+}
+
+static void pieces_of_nothing(uint32_t i)
+{
+    if (i == 0)
+        wire_frame(&wire, WIRE_HEADERS, 0, 1, "", 0);
+    wire_frame(&wire, WIRE_CONT, 0, 1, "", 0);
+}
+
 static void large_trailers_too_late(uint32_t i)
 {
     if (i == 0)
@@ -201,6 +223,9 @@ static const struct flood_case {
     {"trailers of a stream that was reset", late_trailers, 9000, 10010},
     {"a header list too large that goes on and on", too_large_without_end, 7, 8},
     {"one that is not allowed and goes on and on", not_allowed_without_end, 7, 8},
+    {"a field of a header list that comes in single bytes", a_field_in_single_bytes, 10032, 10033},
+    {"a header list in small pieces, until it has twice the bytes of the largest", fields_in_pieces, 3277, 3278},
+    {"a header list in pieces of nothing", pieces_of_nothing, 1032, 1033},
     {"large trailers of a stream that was reset", large_trailers_too_late, 150, 155},
     {"made you reset: an increment of 0", zero_increment, 1, 1001},
     {"made you reset: a window that overflows", overflowing_window, 1000, 1001},
@@ -297,6 +322,40 @@ static void replies_in_single_bytes_are_no_flood(void **state)
     }
 }
 
+/* Some servers and proxies flush each byte of a header list, too. */
+static void header_lists_in_single_bytes_are_no_flood(void **state)
+{
+    static const char request[] = "\x83\x86\x04\x04/a/b\x01\x01x\x0f\x10\x10" "application/grpc\0\x0ax-trace-id\x10" "0123456789abcdef";
+    static const char response[] = "\x88\x0f\x10\x10" "application/grpc\0\x0ax-trace-id\x10" "0123456789abcdef";
+
+    (void)state;
+    for (int at_server = 0; at_server < 2; at_server++) {
+        const char *block = at_server ? request : response;
+        size_t size = at_server ? sizeof(request) - 1 : sizeof(response) - 1;
+        struct pair pair;
+
+        print_message("  of a %s\n", at_server ? "request" : "response");
+        assert_int_equal(pair_init(&pair, NULL, NULL, NULL), 0);
+        wire.size = 0;
+        if (at_server)
+            wire_magic(&wire);
+        else
+            wire_frame(&wire, WIRE_SETTINGS, 0, 0, NULL, 0);
+        if (!at_server)
+            assert_int_equal(pair_open(&pair, true), 1);
+        while (!at_server && pair_pass(&pair.client, NULL, 65536) > 0) {
+        }
+        wire_frame(&wire, WIRE_HEADERS, at_server ? WIRE_END_STREAM : 0, 1, block, 1);
+        for (size_t i = 1; i < size; i++)
+            wire_frame(&wire, WIRE_CONT, i + 1 < size ? 0 : WIRE_END_HEADERS, 1, block + i, 1);
+        pair_feed(at_server ? &pair.server : &pair.client, wire.bytes, wire.size);
+        assert_string_equal(pair_log(at_server ? &pair.server : &pair.client), at_server ? "ready request/1:6:end" : "ready headers/1:3");
+        assert_int_equal(pair.server.err, 0);
+        assert_int_equal(pair.client.err, 0);
+        pair_fini(&pair);
+    }
+}
+
 /* A window opened byte by byte makes us send byte by byte: that is no cause. */
 static void a_dribbled_window_is_a_flood(void **state)
 {
@@ -384,6 +443,7 @@ int main(void)
         cmocka_unit_test(floods_end),
         cmocka_unit_test(honest_windows_are_no_flood),
         cmocka_unit_test(replies_in_single_bytes_are_no_flood),
+        cmocka_unit_test(header_lists_in_single_bytes_are_no_flood),
         cmocka_unit_test(a_dribbled_window_is_a_flood),
         cmocka_unit_test(honest_requests_that_are_not_served_are_no_flood),
         cmocka_unit_test(chores_have_a_rate),

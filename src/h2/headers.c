@@ -12,7 +12,7 @@
  * their usual lengths as little: it may have had many on their way. */
 #define BYTES_A_FAULT 128
 #define BYTES_A_CHORE 256
-#define CONTINUATIONS_MAX 32
+#define CONTINUATIONS_FREE 32 /* of a block; some peers flush each byte, so more are chores */
 
 /* --- Where a block belongs --- */
 
@@ -82,23 +82,38 @@ static size_t padding_and_priority(const struct rota_h2_head *head)
     return ((head->flags & ROTA_H2_FLAG_PADDED) != 0 ? 1 : 0) + ((head->flags & ROTA_H2_FLAG_PRIORITY) != 0 ? 5 : 0);
 }
 
+/* In more pieces than are free a block may have twice the bytes of the largest list, and no more: whatever is in it, it is too large. */
+static bool continuation_head(struct rota_h2 *h2, const struct rota_h2_head *head)
+{
+    struct rota_h2_block *block = &h2->block;
+
+    if (!block->open)
+        return rota_h2_broke(h2, ROTA_H2_PROTOCOL_ERROR, "CONTINUATION without HEADERS");
+    block->wire_bytes += head->length;
+    if (++block->continuations <= CONTINUATIONS_FREE)
+        return true;
+    if (block->wire_bytes / 2 > h2->options.max_header_bytes)
+        return rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer sent too many CONTINUATION frames for one header block");
+    if (head->length > 0)
+        rota_h2_peer_chores(h2, 1);
+    else
+        rota_h2_peer_fault(h2);
+    return rota_h2_fine(h2);
+}
+
 bool rota_h2_headers_head(struct rota_h2 *h2, const struct rota_h2_head *head)
 {
     bool fine;
 
-    if (head->type == ROTA_H2_TYPE_CONTINUATION) {
-        if (!h2->block.open)
-            return rota_h2_broke(h2, ROTA_H2_PROTOCOL_ERROR, "CONTINUATION without HEADERS");
-        if (++h2->block.continuations > CONTINUATIONS_MAX)
-            return rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer sent too many CONTINUATION frames for one header block");
-        return true;
-    }
+    if (head->type == ROTA_H2_TYPE_CONTINUATION)
+        return continuation_head(h2, head);
     if (head->id == 0)
         return rota_h2_broke(h2, ROTA_H2_PROTOCOL_ERROR, "HEADERS on stream 0");
     if (head->length < padding_and_priority(head))
         return rota_h2_broke(h2, ROTA_H2_FRAME_SIZE_ERROR, "HEADERS without room for padding or priority");
     fine = h2->options.server ? begin_of_server(h2, head) : begin_of_client(h2, head);
     h2->block.end_stream = (head->flags & ROTA_H2_FLAG_END_STREAM) != 0;
+    h2->block.wire_bytes = head->length;
     return fine;
 }
 

@@ -9,7 +9,7 @@
  * message. There may be as many as follow from what we send: ten for each DATA or HEADERS frame, where honest peers need two; and
  * a rate of their own for what has other causes. A client counts no short DATA of the streams that it has open: it asked for them, and some servers
  * flush each byte that they have.
- * Elsewhere: answers that the peer does not read (tx.c), pieces of a header block (headers.c).
+ * Elsewhere: answers that the peer does not read (tx.c), which pieces of a header block count (headers.c).
  */
 #include "h2/session.h"
 #include <stdio.h>

@@ -193,12 +193,16 @@ static void large_trailers(void)
     wire_headers(&wire, WIRE_END_STREAM, 1, fields);
 }
 
+/* In more pieces than are free, and longer than any list that may be sent. */
 static void continuation_flood(void)
 {
+    static uint8_t fields[500];
+
+    memset(fields, 0x82, sizeof(fields)); /* :method */
     wire_magic(&wire);
     wire_frame(&wire, WIRE_HEADERS, 0, 1, "", 0);
-    for (int i = 0; i < 100; i++)
-        wire_frame(&wire, WIRE_CONT, 0, 1, "", 0);
+    for (int i = 0; i < 33; i++)
+        wire_frame(&wire, WIRE_CONT, 0, 1, fields, sizeof(fields));
 }
 
 static void rapid_reset(void)

@@ -72,6 +72,7 @@ struct rota_h2_block {
     bool faulty; /* ignored for what is in it */
     int32_t id;
     uint32_t continuations;
+    size_t wire_bytes; /* of its frames so far, padding included */
     int64_t since_ns;
     uint8_t seen;       /* fields.c */
     int64_t body_bytes; /* its content-length, or -1 */

@@ -102,6 +102,9 @@ row("message_of_which_a_byte_lacks", "silence", lambda sock: sock.sendall(reques
 row("prefix_in_five_frames", "ok", request(1) + b"".join(data(1, message(ASK)[i:i + 1]) for i in range(5)) + data(1, message(ASK)[5:], end=True), True)
 row("padded", "ok", request(1) + frame(DATA, PADDED | END_STREAM, 1, b"\xff" + message(ASK) + bytes(255)), True)
 row("metadata_of_6_kib", "ok", call(1, None, *[("x-%d" % i, "y" * 100) for i in range(45)]), True)
+row("headers_in_single_bytes", "ok", lambda sock: sock.sendall(pieces(WHOLE) + BODY), True)
+row("metadata_of_2_kib_in_single_bytes", "ok", lambda sock: sock.sendall(pieces(WHOLE + block(("x", "y" * 2000))) + BODY), True)
+row("trailers_in_single_bytes", "ok", lambda sock: sock.sendall(request(1) + data(1, message(ASK)) + pieces(block(("x-a", "b" * 50)), END_STREAM)), True)
 row("bin_of_noise", "ok", call(1, None, ("x-bin", "\x01*")), True)
 row("encodings_without_end", "ok", call(1, None, ("grpc-accept-encoding", "," * 4000)), True)
 
@@ -118,6 +121,12 @@ def long_block(*fields, stream=1):
     pieces = [whole[at:at + 16384] for at in range(0, len(whole), 16384)]
     return (frame(HEADERS, END_STREAM, stream, pieces[0]) + b"".join(frame(CONTINUATION, 0, stream, piece) for piece in pieces[1:])
             + frame(CONTINUATION, END_HEADERS, stream))
+
+
+def pieces(whole, flags=0):
+    """A header block in frames of a byte."""
+    return (frame(HEADERS, flags, 1, whole[:1]) + b"".join(frame(CONTINUATION, 0, 1, whole[i:i + 1]) for i in range(1, len(whole) - 1))
+            + frame(CONTINUATION, END_HEADERS, 1, whole[-1:]))
 
 
 for _name, _code, _bytes in (("settings_of_5", FRAME_SIZE_ERROR, frame(SETTINGS, 0, 0, bytes(5))), ("settings_ack_of_6", FRAME_SIZE_ERROR, frame(SETTINGS, ACK, 0, bytes(6))),

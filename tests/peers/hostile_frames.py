@@ -38,6 +38,9 @@ row("data_of_padding_alone", "OK", SAME, lambda s: begin(s) + padded(DATA, 0, s,
 row("priority_in_headers", "OK", SAME,
     lambda s: frame(HEADERS, END_HEADERS | PRIORITIZED, s, b"\0\0\0\0\x10" + HEAD) + data(s, MESSAGE) + trailers(s))
 row("block_in_pieces", "OK", SAME, lambda s: cut_block(s, 5, *OK_HEADERS) + data(s, MESSAGE) + cut_block(s, 4, *OK_TRAILERS, end=True))
+row("block_in_single_bytes", "OK", SAME, lambda s: cut_block(s, 1, *OK_HEADERS) + data(s, MESSAGE) + cut_block(s, 1, *OK_TRAILERS, end=True))
+row("block_of_1000_single_bytes", "OK", SAME,
+    lambda s: cut_block(s, 1, *OK_HEADERS, ("x-trace", "y" * 1000)) + data(s, MESSAGE) + cut_block(s, 1, *OK_TRAILERS, ("x-trace", "y" * 1000), end=True))
 row("empty_headers_then_continuation", "OK", SAME,
     lambda s: block([(0, b""), (0, b""), (0, b""), (END_HEADERS, HEAD)], s) + data(s, MESSAGE) + trailers(s))
 row("empty_data_with_end_after_trailers_come", "OK", ANY, lambda s: good(s) + data(s, b"", end=True))
