@@ -246,7 +246,7 @@ static void settings_flood(void)
 
 static void ping_flood(void)
 {
-    for (wire_magic(&wire); wire.size < 17 * 1100;)
+    for (wire_magic(&wire); wire.size < 17 * 10100;)
         wire_frame(&wire, WIRE_PING, 0, 0, "12345678", 8);
 }
 
@@ -407,7 +407,7 @@ static const struct peer_case {
     {"made you reset", true, made_you_reset, NULL, ROTA_EPROTO, "the peer sent too many faulty or empty frames"},
     {"a flood of empty DATA", true, empty_data, "ready request/1:4", ROTA_EPROTO,
         "the peer sent too many faulty or empty frames"},
-    {"a flood of SETTINGS", true, settings_flood, "ready", ROTA_EPROTO, "the peer does not read the answers to its PING and SETTINGS frames"},
+    {"a flood of SETTINGS", true, settings_flood, "ready", ROTA_EPROTO, "the peer sent too many faulty or empty frames"},
     {"a flood of PING that leaves no time to answer", true, ping_flood, "ready", ROTA_EPROTO, "the peer does not read the answers to its PING and SETTINGS frames"},
     {"a server that speaks HTTP/1", false, http1_answer, "", ROTA_EPROTO, "the server speaks HTTP/1, not HTTP/2"},
     {"a server that speaks TLS", false, tls_alert, "", ROTA_EPROTO, "the server speaks TLS"},

@@ -10,7 +10,7 @@
 #include "h2/session.h"
 
 #define FIRST_BYTES 512
-#define ACKS_MAX 1000 /* answers that the peer has not read yet */
+#define ACKS_MAX 10000 /* answers that the peer has not read yet; of one read of ours, which may be 7000 pings, it can have read none */
 #define COUNTED_MIN_BYTES (64 * 1024) /* beyond what busy connections need */
 #define RESETS_MAX 10000 /* of a server, beside its streams: resets that the peer has not read yet */
 

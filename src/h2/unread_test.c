@@ -61,7 +61,7 @@ static const struct {
     void (*happen)(struct pair_side *side, uint32_t i);
     uint32_t least, most; /* that may wait */
 } cases[] = {
-    {"pings", a_ping, 800, 1001},
+    {"pings", a_ping, 9800, 10001},
     {"streams that are reset here", a_stream_that_is_reset_here, 9800, 10101},
     {"streams that the peer resets", a_stream_that_the_peer_resets, 9000, 10101},
 };

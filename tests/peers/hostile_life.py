@@ -199,6 +199,7 @@ def flood(name, make, count, want=FLOODED, **more):
 
 
 flood("a_thousand_pings", lambda s: frame(PING, 0, 0, bytes(8)), 1000, "OK")
+row("five_thousand_pings_at_once", "OK", SAME, lambda s: frame(PING, 0, 0, bytes(8)) * 5000 + good(s))
 flood("pings", lambda s: frame(PING, 0, 0, bytes(8)), 20000)
 flood("ping_acks", lambda s: frame(PING, ACK, 0, bytes(8)), 20000)
 flood("a_hundred_settings", lambda s: settings(), 100, "OK")
