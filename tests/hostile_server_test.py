@@ -53,7 +53,9 @@ def run(command, row):
         process.returncode = os.waitstatus_to_exitcode(status)
         result.took_s, result.allowed_s = time.monotonic() - start_s, allowed_s
         output.seek(0)
-        result.text = output.read().decode("utf-8", "replace")
+        octets = output.read()
+        result.text = octets.decode("utf-8", "replace")
+        result.mangled = octets != result.text.encode("utf-8")
     result.exit, result.rss_kib, result.connections = process.returncode, usage.ru_maxrss, server.connections
     server.close()
     result.codes = [line.split()[0][5:] for line in result.text.splitlines() if line.startswith("code=")]
@@ -78,6 +80,8 @@ def judge(row, result, kind, base_kib):
         return "the first call ended with %s, want one of %s: %s" % (codes[0], want, result.text.splitlines()[0][:300])
     if foreign:
         return None  # how it goes on is its own affair
+    if result.mangled:
+        return "a message that is no UTF-8: %s" % result.text[-500:]
     bad = [code for code in codes[1:] if code not in row.then]
     if bad:
         return "a later call ended with %s, want %s: %s" % (bad[0], row.then, result.text[-500:])

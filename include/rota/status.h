@@ -56,7 +56,7 @@ ROTA_API const char *rota_code_name(enum rota_code code);
 /* The code of that name, any case, or -1. */
 ROTA_API int rota_code_parse(const char *name);
 
-/* Sets the code and a printf-formatted message, cut to fit at a character. */
+/* Sets the code and a printf-formatted message, cut to fit at a character; bytes that are no UTF-8 become '?'. */
 ROTA_API void rota_status_set(struct rota_status *status, enum rota_code code, const char *format, ...) ROTA_PRINTF(3, 4);
 
 ROTA_END_DECLS

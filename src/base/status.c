@@ -34,6 +34,7 @@ void rota_status_set(struct rota_status *status, enum rota_code code, const char
     va_start(args, format);
     size = rota_text_format(text, sizeof(text), format, args);
     va_end(args);
+    rota_text_mend(text, size);
     status->code = code;
     memcpy(status->message, text, size + 1);
 }

@@ -71,6 +71,27 @@ static void a_long_message_ends_at_a_character(void **state)
     assert_memory_equal(status.message, text, strlen(status.message));
 }
 
+static const struct mend_case {
+    const char *rule, *format, *text, *want;
+} mends[] = {
+    {"bytes that are none of a character", "path \"%s\"", "/\xff\xfe", "path \"/?\?\""},
+    {"a character that a precision has cut", "%.2s, of more", "\xE2\x82\xAC", "?\?, of more"},
+    {"UTF-8 stays", "%s", "/\xE2\x82\xAC", "/\xE2\x82\xAC"},
+};
+
+/* Bytes of the peer's stand in many. */
+static void a_message_is_utf8(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(mends); i++) {
+        struct rota_status status;
+
+        print_message("  %s\n", mends[i].rule);
+        rota_status_set(&status, ROTA_UNKNOWN, mends[i].format, mends[i].text);
+        assert_string_equal(status.message, mends[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -79,6 +100,7 @@ int main(void)
         cmocka_unit_test(numbers_beyond_are_unknown),
         cmocka_unit_test(a_status_is_set_and_wrapped),
         cmocka_unit_test(a_long_message_ends_at_a_character),
+        cmocka_unit_test(a_message_is_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

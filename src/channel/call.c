@@ -403,13 +403,15 @@ void rota_call_end(struct rota_call *call, const struct rota_status *status)
 void rota_call_fail(struct rota_call *call, enum rota_code code, const char *format, ...)
 {
     va_list args;
+    size_t size;
 
     if (call->state != ROTA_CALL_RUNNING)
         return;
     call->own_status.code = code;
     va_start(args, format);
-    rota_text_format(call->own_status.message, sizeof(call->own_status.message), format, args);
+    size = rota_text_format(call->own_status.message, sizeof(call->own_status.message), format, args);
     va_end(args);
+    rota_text_mend(call->own_status.message, size);
     if (call->tries != NULL)
         rota_tries_abandon(call->tries, &call->own_status, H2_CANCEL);
     else

@@ -51,10 +51,12 @@ void rota_channel_review(struct rota_channel *channel)
 void rota_channel_fail(struct rota_channel *channel, enum rota_code code, const char *format, ...)
 {
     va_list args;
+    size_t size;
 
     va_start(args, format);
-    rota_text_format(channel->failure.message, sizeof(channel->failure.message), format, args);
+    size = rota_text_format(channel->failure.message, sizeof(channel->failure.message), format, args);
     va_end(args);
+    rota_text_mend(channel->failure.message, size);
     channel->failure.code = code;
     channel->failed = true;
     rota_channel_review(channel);

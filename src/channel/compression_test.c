@@ -163,6 +163,7 @@ static const struct reply_row {
     {"the flag without an encoding is INTERNAL", NULL, ROTA_SLICE(GZIP_TEXT), ROTA_INTERNAL, "no grpc-encoding was announced", false},
     {"the flag with identity is INTERNAL", "identity", ROTA_SLICE(GZIP_TEXT), ROTA_INTERNAL, "no grpc-encoding was announced", false},
     {"an encoding nobody knows is INTERNAL", "zstd", ROTA_SLICE(GZIP_TEXT), ROTA_INTERNAL, "\"zstd\" is not supported", false},
+    {"one that is no UTF-8 is not repeated", "\xff\xfe", ROTA_SLICE(GZIP_TEXT), ROTA_INTERNAL, "\"?\?\" is not supported", false},
     {"another encoding than announced is INTERNAL", "deflate", ROTA_SLICE(GZIP_TEXT), ROTA_INTERNAL, "corrupt", false},
     {"no bytes with the flag are INTERNAL", "gzip", ROTA_SLICE("\1\0\0\0\0"), ROTA_INTERNAL, "cut off", false},
     {"longer than the limit is RESOURCE_EXHAUSTED", "gzip", ROTA_SLICE(GZIP_LONG), ROTA_RESOURCE_EXHAUSTED, "more than 1000 bytes", false},

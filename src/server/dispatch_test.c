@@ -28,6 +28,8 @@ static const struct row {
     {"without on_cancel, on_end tells", "/t.S/Quiet", NULL, NULL, "ax", "lost", "", "Sm:a E"},
     {"without on_cancel, the end known: nothing tells", "/t.S/Quiet", NULL, NULL, "aex", "lost", "", "Sm:a E"},
     {"unknown method", "/t.S/None", NULL, NULL, "ae", "UNIMPLEMENTED unknown method None for service t.S", "", ""},
+    {"a method that is no UTF-8", "/t.S/\xff\xfe", NULL, NULL, "ae", "UNIMPLEMENTED unknown method ?\? for service t.S", "", ""},
+    {"a service that is none", "/\xff/Echo", NULL, NULL, "ae", "UNIMPLEMENTED unknown service ?", "", ""},
     {"unknown service", "/t.T/Echo", NULL, NULL, "ae", "UNIMPLEMENTED unknown service t.T", "", ""},
     {"a path of one part", "/t.S", NULL, NULL, "ae", "UNIMPLEMENTED the path \"/t.S\" is not /service/method", "", ""},
     {"a timeout that is none", "/t.S/Echo", "grpc-timeout", "soon", "ae",

@@ -242,8 +242,10 @@ static void keep_text(struct rota_server_call *call, const char *format, va_list
 {
     char *text = rota_arena_get(&call->arena, TEXT_MAX_BYTES + 1);
 
-    if (text != NULL)
-        call->text = rota_slice(text, rota_text_format(text, TEXT_MAX_BYTES + 1, format, args));
+    if (text == NULL)
+        return;
+    call->text = rota_slice(text, rota_text_format(text, TEXT_MAX_BYTES + 1, format, args));
+    rota_text_mend(text, call->text.size);
 }
 
 void rota_server_call_fail(struct rota_server_call *call, enum rota_code code, const char *format, ...)
@@ -255,6 +257,7 @@ void rota_server_call_fail(struct rota_server_call *call, enum rota_code code, c
     va_start(args, format);
     size = rota_text_format(status.message, sizeof(status.message), format, args);
     va_end(args);
+    rota_text_mend(status.message, size);
     if (size + LONGEST_CHARACTER >= sizeof(status.message)) { /* cut, or nearly */
         va_start(args, format);
         keep_text(call, format, args);

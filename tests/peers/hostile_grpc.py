@@ -136,6 +136,7 @@ row("flag_with_identity", "INTERNAL UNIMPLEMENTED", SAME,
 for _flag in (2, 3, 4, 128, 129, 255):
     row("flag_%d" % _flag, "INTERNAL", SAME, lambda s, flag=_flag: good(s, message(REPLY, flag=flag)))
 row("encoding_unknown", "INTERNAL UNIMPLEMENTED", SAME, lambda s: headers(s, *OK_HEADERS, ("grpc-encoding", "mystery")) + data(s, message(REPLY, flag=1)) + trailers(s))
+row("encoding_of_no_text", "INTERNAL UNIMPLEMENTED", SAME, lambda s: headers(s, *OK_HEADERS, ("grpc-encoding", b"\xff\xfe")) + data(s, message(REPLY, flag=1)) + trailers(s))
 row("encoding_unknown_unused", "OK INTERNAL", SAME,
     lambda s: headers(s, *OK_HEADERS, ("grpc-encoding", "mystery")) + data(s, message(REPLY)) + trailers(s))
 row("encoding_gzip_unused", "OK", SAME, lambda s: headers(s, *GZIP) + data(s, message(REPLY)) + trailers(s))
