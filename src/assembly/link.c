@@ -219,6 +219,8 @@ static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
             rota_net_link_fail(link, info.text);
         return;
     }
+    if (rota_h2_streams(link->h2) == 0) /* the session's tick, too, gives back what only streams need */
+        rota_net_streams_forget(link);
     watch_writes(link);
     if (now_ns >= link->stall_at_ns) {
         rota_net_link_complain(link, "cut off, ", "it reads nothing of what is sent to it");
@@ -421,8 +423,6 @@ struct rota_net_link *rota_net_link_new(struct rota_loop *loop, const struct rot
 
 void rota_net_link_free(struct rota_net_link *link)
 {
-    struct rota_link *spare;
-
     rota_host_timer_clear(link->host, &link->timer);
     rota_loop_unflush(link->loop, &link->flush);
     rota_h2_free(link->h2);
@@ -431,7 +431,6 @@ void rota_net_link_free(struct rota_net_link *link)
     rota_alloc_free(link->alloc, link->h2_options);
     if (link->why != &no_memory)
         rota_alloc_free(link->alloc, (void *)link->why);
-    while ((spare = rota_list_pop(&link->spare)) != NULL)
-        rota_alloc_free(link->alloc, ROTA_CONTAINER(spare, struct rota_net_stream, link));
+    rota_net_streams_forget(link);
     rota_alloc_free(link->alloc, link);
 }

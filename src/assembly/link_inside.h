@@ -87,5 +87,6 @@ void rota_net_link_bye(struct rota_net_link *link); /* tells the peer's TLS that
 
 struct rota_net_stream *rota_net_stream_make(struct rota_net_link *link, struct rota_h2_stream *h2); /* NULL: no memory */
 void rota_net_stream_drop(struct rota_net_link *link, struct rota_net_stream *stream);
+void rota_net_streams_forget(struct rota_net_link *link); /* those to use again */
 
 #endif

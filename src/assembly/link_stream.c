@@ -32,6 +32,14 @@ void rota_net_stream_drop(struct rota_net_link *link, struct rota_net_stream *st
     rota_list_append(&link->spare, &stream->link);
 }
 
+void rota_net_streams_forget(struct rota_net_link *link)
+{
+    struct rota_link *spare;
+
+    while ((spare = rota_list_pop(&link->spare)) != NULL)
+        rota_alloc_free(link->alloc, ROTA_CONTAINER(spare, struct rota_net_stream, link));
+}
+
 static rota_err open_stream(struct rota_conn *conn, const struct rota_header *headers, size_t count, bool end, const struct rota_stream_events *events,
                      void *owner, struct rota_stream **ret_stream)
 {

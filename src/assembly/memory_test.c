@@ -1,5 +1,7 @@
 /* memory_test.c - what calls leave behind, what a slow reader costs, and running out of memory anywhere between connect and close. */
 #include "assembly/assembly_fixture.h"
+#include "assembly/link_inside.h"
+#include "server/server.h"
 #include "testing/leak_alloc.h"
 #include <stdio.h>
 #include <string.h>
@@ -69,6 +71,48 @@ static void calls_leave_nothing_behind(void **unused)
     test_server_close(&s);
     rota_loop_free(loop);
     rota_leak_alloc_fini(&alloc);
+}
+
+static size_t spare_streams(const struct test_server *s)
+{
+    const struct rota_server_conn *conn = ROTA_CONTAINER(s->server->conns.next, struct rota_server_conn, link);
+    const struct rota_net_link *link = ROTA_CONTAINER(conn->conn, struct rota_net_link, conn);
+    size_t count = 0;
+
+    for (const struct rota_link *at = link->spare.next; at != &link->spare; at = at->next)
+        count++;
+    return count;
+}
+
+static void set(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+/* As the session does, after a second (h2/lifetime.c). */
+static void a_quiet_connection_forgets_its_busy_hour(void **unused)
+{
+    struct rota_channel *channel;
+    struct rota_loop *loop;
+    struct test_server s;
+    struct rota_timer *timer;
+    bool late = false;
+
+    (void)unused;
+    assert_int_equal(rota_loop_new(NULL, &loop), 0);
+    test_server_open(&s, loop, "127.0.0.1:0", NULL);
+    channel = test_channel(loop, s.bound, NULL);
+    assert_int_equal(run_calls(loop, channel, 1000), 1000);
+    assert_in_range(spare_streams(&s), 20, 64);
+    assert_int_equal(rota_timer_new(loop, set, &late, &timer), 0);
+    assert_int_equal(rota_timer_set(timer, rota_loop_now_ns(loop) + INT64_C(5000000000)), 0);
+    while (spare_streams(&s) > 0 && !late)
+        assert_int_equal(rota_loop_wait_turn(loop), 0);
+    assert_int_equal(spare_streams(&s), 0);
+    rota_timer_free(timer);
+    rota_channel_free(channel);
+    test_server_close(&s);
+    rota_loop_free(loop);
 }
 
 /* --- A slow reader --- */
@@ -246,6 +290,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_leave_nothing_behind),
+        cmocka_unit_test(a_quiet_connection_forgets_its_busy_hour),
         cmocka_unit_test(a_slow_reader_is_waited_for),
         cmocka_unit_test(out_of_memory_in_a_client),
         cmocka_unit_test(out_of_memory_in_a_server),
