@@ -39,6 +39,8 @@ static const struct complaint_case {
     {"who begins a header block and does not end it", BYTES(PREFACE "\0\0" BLOCK_SIZE "\1\0\0\0\0\1" BLOCK),
      "cut off, the peer began a header block and did not end it in time"},
     {"who breaks the rules on a stream", BYTES(PREFACE "\0\0" BLOCK_SIZE "\1\4\0\0\0\1" BLOCK "\0\0\4\x08\0\0\0\0\1\0\0\0\0"), "PROTOCOL_ERROR"},
+    {"whose request is none", BYTES(PREFACE "\0\0\x45\1\5\0\0\0\1" BLOCK "\x00\x0a" "connection\x05" "close"),
+     "request refused: header fields that HTTP/2 does not allow"},
     {"who breaks those of the connection", BYTES(PREFACE "\0\0\7\6\0\0\0\0\0" "1234567"), "FRAME_SIZE_ERROR"},
     {"who speaks something else", BYTES("GET / HTTP/1.1\r\n\r\n"), "the client speaks HTTP/1, not HTTP/2"},
 };

@@ -291,9 +291,13 @@ static void on_connected(void *owner)
 void rota_net_link_take(struct rota_net_link *link, struct rota_slice bytes)
 {
     struct rota_errinfo info = {{0}};
+    const char *refused;
     rota_err err;
 
     err = rota_h2_feed(link->h2, bytes, link->host->now_ns, &info);
+    refused = rota_h2_take_refused(link->h2);
+    if (refused != NULL)
+        rota_net_link_complain(link, "request refused: ", refused);
     rota_net_link_dispatch(link);
     if (link->closing)
         return;

@@ -80,6 +80,8 @@ void rota_h2_free(struct rota_h2 *h2); /* streams go without events; NULL is fin
 /* 0, or the connection is over: ROTA_EPROTO, ROTA_ENOMEM (pull once more: GOAWAY; then rota_h2_abort and drain events). */
 rota_err rota_h2_feed(struct rota_h2 *h2, struct rota_slice bytes, int64_t now_ns, struct rota_errinfo *info);
 bool rota_h2_next(struct rota_h2 *h2, struct rota_h2_event *ret_event);
+/* Server: a request was refused for its header fields, of which there is no event: why, a sentence, of the last one since this was asked. NULL: none was. */
+const char *rota_h2_take_refused(struct rota_h2 *h2);
 
 /* Fills out with frames to send; 0 in *ret_size: nothing now. Call until 0 or as much as one likes to write. ROTA_ENOMEM; ROTA_EPROTO, with
  * 0 in *ret_size, once a GOAWAY has gone out because the peer broke the protocol (rota_h2_abort then, which gives streams that reason). */

@@ -123,6 +123,8 @@ static void refuse(struct rota_h2 *h2, uint32_t h2_code, const char *why)
 {
     struct rota_h2_stream *stream = rota_h2_stream_find(h2, h2->block.id);
 
+    if (h2->block.kind == ROTA_H2_BLOCK_REQUEST)
+        h2->refusal = why;
     h2->block.kind = ROTA_H2_BLOCK_IGNORED;
     h2->block.faulty = true;
     if (stream != NULL) {
@@ -131,6 +133,14 @@ static void refuse(struct rota_h2 *h2, uint32_t h2_code, const char *why)
         rota_h2_tx_rst(h2, h2->block.id, h2_code);
         rota_h2_peer_fault(h2);
     }
+}
+
+const char *rota_h2_take_refused(struct rota_h2 *h2)
+{
+    const char *why = h2->refusal;
+
+    h2->refusal = NULL;
+    return why;
 }
 
 /* ENHANCE_YOUR_CALM becomes RESOURCE_EXHAUSTED at a gRPC client, which is what the limit means; the peer is not told

@@ -227,6 +227,7 @@ struct rota_h2 {
     struct rota_h2_rate chores; /* frames of the peer that bring nothing, beyond what we gave it cause for */
 
     rota_err broken; /* ROTA_ENOMEM, or ROTA_ECLOSED after an abort */
+    const char *refusal; /* server: of a request that the owner never heard of, until taken; static, NULL: none */
     const char *fault; /* what the peer did, NULL while it behaves: static, or in words */
     struct rota_h2_words *words; /* NULL: nothing was said yet */
 };
