@@ -1,8 +1,9 @@
 /* priority.c - all calls to the best group of endpoints that works, the next one while it does not (gRFC A56).
  *
  * Each endpoint belongs to the level that its attribute names (parts.h): "priority", unless the config says another. A level's child is
- * made when all better ones have failed: in TRANSIENT_FAILURE, or not READY within ten seconds. A level no longer needed is kept for
- * fifteen minutes, connected, then dropped. A level without endpoints counts as failed.
+ * made when all better ones have failed: in TRANSIENT_FAILURE, or not READY within ten seconds. Where none works, calls wait for the
+ * first that is still connecting, however long it has been. A level no longer needed is kept for fifteen minutes, connected, then
+ * dropped. A level without endpoints counts as failed.
  *
  * Invariants: `current` is the level calls go to; failover_ns is set only while a child is CONNECTING, drop_ns only for levels behind
  * the current one. Elsewhere: dividing the list (parts.c).
@@ -18,8 +19,8 @@
 
 struct level {
     struct rota_lb_child *child; /* NULL: not needed yet, or no endpoints */
-    uint8_t conn;                /* TRANSIENT_FAILURE too once it has been CONNECTING for too long */
-    bool worked;                 /* READY or IDLE since it last failed, or new */
+    uint8_t conn;
+    bool worked;                 /* READY or IDLE since it last failed or was too slow, or new */
     bool is_empty;               /* the list the child has */
     int64_t failover_ns, drop_ns; /* INT64_MAX: never */
     struct rota_status why;
@@ -37,7 +38,6 @@ struct priority {
 };
 
 static const struct rota_status no_endpoints = {ROTA_UNAVAILABLE, "no endpoints of this priority"};
-static const struct rota_status too_slow = {ROTA_UNAVAILABLE, "not connected in time, so the next priority was tried"};
 
 /* --- Timers --- */
 
@@ -59,12 +59,18 @@ static void set_timer(struct priority *p, struct rota_lb_cmds *cmds)
 
 /* --- Levels --- */
 
+/* The next one may be tried. */
+static void give_way(struct level *level)
+{
+    level->worked = false;
+    level->failover_ns = INT64_MAX;
+}
+
 static void fail(struct level *level, const struct rota_status *why)
 {
     level->conn = ROTA_CONN_TRANSIENT_FAILURE;
-    level->worked = false;
-    level->failover_ns = INT64_MAX;
     level->why = *why;
+    give_way(level);
 }
 
 static void close_level(struct level *level, struct rota_lb_cmds *cmds)
@@ -218,7 +224,7 @@ static void on_timer(void *state, int64_t now_ns, struct rota_lb_cmds *cmds)
         if (level->drop_ns <= now_ns)
             close_level(level, cmds);
         else if (level->failover_ns <= now_ns)
-            fail(level, &too_slow);
+            give_way(level);
     }
     (void)choose(p, now_ns, cmds);
 }
@@ -244,7 +250,6 @@ static enum rota_pick_verdict pick(void *state, const struct rota_call_info *cal
 {
     struct priority *p = state;
 
-    /* A level that was too slow is still CONNECTING by itself. */
     if (p->state == ROTA_CONN_TRANSIENT_FAILURE)
         return ROTA_PICK_FAIL;
     if (!p->had_list || p->state == ROTA_CONN_CONNECTING)
