@@ -157,8 +157,8 @@ static void play_pick_of(struct rota_fake_lb *f, const char *values)
     struct rota_metadata *metadata;
 
     assert_int_equal(rota_metadata_new(NULL, &metadata), 0);
-    for (const char *at = values; at != NULL; at = strchr(at, '|')) {
-        at += at[0] == '|';
+    for (const char *at = values, *bar; at != NULL; at = bar == NULL ? NULL : bar + 1) {
+        bar = strchr(at, '|');
         assert_int_equal(rota_metadata_add(metadata, ROTA_SLICE("key"), rota_slice(at, strcspn(at, "|")), NULL), 0);
     }
     f->metadata = metadata;

@@ -228,26 +228,26 @@ static bool is_header(const struct rota_metadatum *pair, struct rota_slice name)
     return rota_slice_equal(pair->key, name);
 }
 
-/* The values of the header, joined by commas; false when the call has none. */
+/* The values of the header, joined by commas; false where that is nothing, as for calls without it. */
 static bool hash_header(const struct rota_ring_hash_config *config, const struct rota_call_info *call, uint64_t *ret_hash)
 {
     size_t count = config->header == NULL || call->metadata == NULL ? 0 : rota_metadata_count(call->metadata);
     struct rota_slice name = rota_slice_str(config->header);
     struct rota_xxh64 x;
-    bool found = false;
+    size_t n_found = 0, n_bytes = 0;
 
     rota_xxh64_init(&x, 0);
     for (size_t i = 0; i < count; i++) {
         struct rota_metadatum pair = rota_metadata_at(call->metadata, i);
         if (!is_header(&pair, name))
             continue;
-        if (found)
+        if (n_found++ > 0)
             rota_xxh64_add(&x, ROTA_SLICE(","));
         rota_xxh64_add(&x, pair.value);
-        found = true;
+        n_bytes += pair.value.size;
     }
     *ret_hash = rota_xxh64_end(&x);
-    return found;
+    return n_bytes > 0 || n_found > 1;
 }
 
 static uint64_t hash_by_chance(const struct rota_lb_env *env)

@@ -53,6 +53,10 @@ static const struct lb_row rows[] = {
         {{"list=a", "IDLE"}, {"pick a=F pick", "get:a connect:a CONNECTING pick:WAIT connect:a TF(a refused) reresolve pick:FAIL(a refused)"}}},
     {"a header is asked for, a call has none: by chance", HEADER,
         {{"list=a,b,c", "IDLE"}, {"pick=1 b=R", "get:b connect:b CONNECTING pick:WAIT READY"}, {"pick", "get:a connect:a READY pick:b"}}},
+    {"a header without a value: by chance", HEADER,
+        {{"list=a,b,c", "IDLE"}, {"pick=1 b=R", "get:b connect:b CONNECTING pick:WAIT READY"}, {"pick=", "get:a connect:a READY pick:b"}}},
+    {"two values without bytes are a comma", HEADER,
+        {{"list=a,b,c", "IDLE"}, {"pick=1 b=R", "get:b connect:b CONNECTING pick:WAIT READY"}, {"pick=, pick=|", "get:c connect:c READY pick:WAIT pick:WAIT"}}},
     {"an empty list", CHANCE, {{"pick", "pick:WAIT"}, {"list=", "TF(" EMPTY ") reresolve ROTA_EINVAL"}, {"pick", "pick:FAIL(" EMPTY ")"}, {"list=a", "IDLE"}}},
     {"the resolver failed", CHANCE, {{"error=dns pick", "TF(dns) pick:FAIL(dns)"}, {"list=a", "IDLE"}}},
 };
