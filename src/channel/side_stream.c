@@ -77,6 +77,23 @@ static void on_headers(void *owner, struct rota_stream *stream, const struct rot
         fail(side, side->response.status.code, side->response.status.message);
 }
 
+/* The next stream follows this one's end at once, but not sooner than the first period after its opening, so that a peer which answers
+ * and ends each time is not stormed. Where the next one says nothing, backoff begins anew with it. */
+static void note_served(struct rota_side_stream *side)
+{
+    int64_t period_ns, next_ns;
+
+    if (side->served)
+        return;
+    side->served = true;
+    rota_backoff_reset(&side->backoff);
+    period_ns = rota_backoff_next(&side->backoff, &host_of(side)->rng);
+    rota_backoff_reset(&side->backoff);
+    next_ns = period_ns > INT64_MAX - side->opened_ns ? INT64_MAX : side->opened_ns + period_ns;
+    if (next_ns < side->next_ns)
+        side->next_ns = next_ns;
+}
+
 /* False: it could not be read. */
 static bool show(struct rota_side_stream *side, const struct rota_frame *frame)
 {
@@ -107,7 +124,7 @@ static void on_data(void *owner, struct rota_stream *stream, struct rota_slice d
         if (got < 0) {
             fail(side, got == ROTA_EPARSE ? ROTA_INTERNAL : ROTA_RESOURCE_EXHAUSTED, got == ROTA_ENOMEM ? "out of memory" : info.text);
         } else if (got > 0) {
-            rota_backoff_reset(&side->backoff);
+            note_served(side);
             if (!show(side, &frame) && side->stream == stream)
                 fail(side, ROTA_INTERNAL, "a message that cannot be read");
         }
@@ -197,7 +214,8 @@ static void open_stream(struct rota_side_stream *side)
     rota_frame_decoder_init(&side->decoder, side->connection->channel->alloc, side->connection->channel->limits.max_reply_bytes);
     rota_arena_reset(&side->arena);
     side->response = (struct rota_response){0};
-    side->ended = false;
+    side->ended = side->served = false;
+    side->opened_ns = host_of(side)->now_ns;
     err = open_and_send(side);
     side->wants_room = err == ROTA_EAGAIN;
     if (err == ROTA_EAGAIN || err == ROTA_ECLOSED) /* closing: stop follows */

@@ -2,8 +2,8 @@
  * messages without end.
  *
  * It takes one of the peer's streams, like any call, and waits for room when there is none. When it ends it is opened again: its backoff
- * counts from the last opening and starts anew with each message, so that a stream that has served for a while comes back at once. A
- * peer that has no such method is not asked again. It is no call of the channel's: it keeps nothing from going idle, and ends with the
+ * counts from the last opening and starts anew with a message, so that a stream that has served for longer than the first period
+ * comes back at once. A peer that has no such method is not asked again. It is no call of the channel's: it keeps nothing from going idle, and ends with the
  * connection, or as soon as the connection takes no new calls.
  * Sources: gRFC A17, A51; doc/health-checking.md in grpc/grpc.
  */
@@ -39,7 +39,9 @@ struct rota_side_stream {
     bool refused;               /* UNIMPLEMENTED: for good */
     bool wants_room;
     bool ended;                 /* the peer has said all; on_closed is still to come */
-    int64_t next_ns;            /* not before this is it opened again */
+    bool served;                /* a message has come */
+    int64_t opened_ns;
+    int64_t next_ns; /* not before this is it opened again */
     struct rota_backoff backoff;
     struct rota_host_timer timer; /* in the heap while started, so that setting it cannot fail */
     struct rota_frame_decoder decoder;

@@ -197,10 +197,13 @@ static void asked_again_with_backoff(void **unused)
         {"1 s from the start of the first", false, 0, 1000000},
         {"1.6 s", false, 100, 1600000},
         {"2.56 s", false, 0, 2560000},
-        {"a message resets it: 4.096 s are over at once", true, 5000, 5000000},
+        {"a message resets it: 1 s from the start, not 4.096 s", true, 100, 1000000},
         {"and the next takes 1 s", false, 0, 1000000},
-        {"one that answers and ends at once is no storm", true, 0, 1600000},
-        {"1 s after the message", true, 0, 1000000},
+        {"then 1.6 s", false, 0, 1600000},
+        {"one that has served for longer than 1 s comes back at once", true, 2000, 2000000},
+        {"one that answers and ends at once is no storm", true, 0, 1000000},
+        {"nor the next that does", true, 0, 1000000},
+        {"1 s after the message", false, 0, 1000000},
     };
     struct rota_channel_fixture f;
     struct rota_fake_conn *conn;
