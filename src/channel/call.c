@@ -194,7 +194,7 @@ static void clear(struct rota_call *call, const struct rota_method *method, enum
     call->kind = (uint8_t)kind;
     call->inside = true;
     call->half_closed = call->held = call->want_writable = call->committed = call->refused = call->came_compressed = false;
-    call->unresolved = !call->channel->listed;
+    call->unresolved = !rota_channel_is_configured(call->channel);
     call->made_ns = call->channel->host->now_ns;
     call->keeps = call->n_replies = 0;
     call->n_attempts = 0;
@@ -367,7 +367,7 @@ void rota_call_configure(struct rota_call *call)
 
 void rota_call_go(struct rota_call *call)
 {
-    if (call->unresolved && call->channel->listed) /* the list came while interceptors held the call */
+    if (call->unresolved && rota_channel_is_configured(call->channel)) /* it came while interceptors held the call */
         (void)reconfigure(call);
     if (call->state == ROTA_CALL_RUNNING && call->deadline_ns <= call->channel->host->now_ns) {
         fail_late(call);

@@ -136,6 +136,12 @@ struct rota_channel {
     struct rota_arena scratch; /* request headers, until the transport has copied them */
 };
 
+/* The service config that calls go by is known: it has come by the first list, unless it was bad and there is no other. */
+static inline bool rota_channel_is_configured(const struct rota_channel *channel)
+{
+    return channel->listed && channel->config != NULL;
+}
+
 /* channel.c */
 void rota_channel_note(struct rota_channel *channel, enum rota_channel_todo todo);
 void rota_channel_wake(struct rota_channel *channel); /* leaves IDLE */

@@ -320,24 +320,30 @@ static void on_start_dresses_the_call(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
+/* The first one, or the first good one. */
 static void a_service_config_that_comes_during_a_hold_counts(void **unused)
 {
     static const struct deed hold = {'A', 's', ROTA_INTERCEPT_HOLD, 0};
-    struct rota_channel_options options = with(two);
-    struct rota_channel_fixture f;
-    struct rota_seen_call seen;
 
     (void)unused;
-    begin(&hold);
-    rota_channel_fixture_init(&f, &options);
-    rota_fixture_unary_start(&f, "hello", NULL, &seen);
-    rota_channel_connect(f.channel);
-    rota_fixture_update(&f, "{\"methodConfig\":[{\"name\":[{}],\"timeout\":\"3s\"}]}", A);
-    rota_fake_up(rota_fixture_conn(&f, A));
-    end_hold(&f, NULL);
-    assert_string_equal(rota_fake_header(rota_fake_stream_at(rota_fixture_conn(&f, A), 0), "grpc-timeout"), "3000000u");
-    rota_channel_fixture_fini(&f);
-    assert_pairs();
+    for (int after_bad = 0; after_bad <= 1; after_bad++) {
+        struct rota_channel_options options = with(two);
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+        begin(&hold);
+        rota_channel_fixture_init(&f, &options);
+        rota_channel_connect(f.channel);
+        rota_virtual_host_run(&f.v);
+        if (after_bad)
+            rota_fixture_update(&f, "{bad", A);
+        rota_fixture_unary_start(&f, "hello", NULL, &seen);
+        rota_fixture_update(&f, "{\"methodConfig\":[{\"name\":[{}],\"timeout\":\"3s\"}]}", A);
+        rota_fake_up(rota_fixture_conn(&f, A));
+        end_hold(&f, NULL);
+        assert_string_equal(rota_fake_header(rota_fake_stream_at(rota_fixture_conn(&f, A), 0), "grpc-timeout"), "3000000u");
+        rota_channel_fixture_fini(&f);
+        assert_pairs();
+    }
 }
 
 static uint32_t n_attempts;

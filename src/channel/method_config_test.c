@@ -264,6 +264,65 @@ static void the_resolvers_retry_policy_holds_for_calls_that_waited(void **unused
     rota_channel_fixture_fini(&f);
 }
 
+static void so_does_one_that_follows_a_bad_one(void **unused)
+{
+    static const struct {
+        const char *rule;
+        bool early; /* calls before the bad one, else after it */
+    } rows[] = {
+        {"for calls from before the bad one", true},
+        {"for calls from after it", false},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        struct rota_call_options call_options = ROTA_CALL_OPTIONS_INIT;
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+
+        print_message("  %s\n", rows[i].rule);
+        call_options.wait_for_ready = ROTA_WAIT_FOR_READY;
+        rota_channel_fixture_init(&f, NULL);
+        rota_channel_connect(f.channel);
+        rota_virtual_host_run(&f.v);
+        if (rows[i].early)
+            rota_fixture_unary_start(&f, "x", &call_options, &seen);
+        rota_fixture_update(&f, "{bad", A);
+        if (!rows[i].early)
+            rota_fixture_unary_start(&f, "x", &call_options, &seen);
+        rota_virtual_host_advance(&f.v, 500 * ROTA_MS);
+        rota_fixture_service_config(&f, CONFIG("\"timeout\":\"0.7s\""));
+        rota_virtual_host_advance(&f.v, 199 * ROTA_MS);
+        rota_assert_running(&seen);
+        rota_virtual_host_advance(&f.v, ROTA_MS);
+        rota_assert_ended(&seen, ROTA_DEADLINE_EXCEEDED, "deadline of 700 ms");
+        rota_channel_fixture_fini(&f);
+    }
+}
+
+/* No config at all is no bad one: what the program gave, or nothing, is taken to be meant. */
+static void without_one_calls_go_by_the_programs(void **unused)
+{
+    struct rota_call_options call_options = ROTA_CALL_OPTIONS_INIT;
+    struct rota_channel_fixture f;
+    struct rota_seen_call seen;
+
+    (void)unused;
+    call_options.wait_for_ready = ROTA_WAIT_FOR_READY;
+    rota_channel_fixture_init(&f, NULL);
+    rota_channel_connect(f.channel);
+    rota_virtual_host_run(&f.v);
+    rota_fixture_update(&f, "{bad", A);
+    rota_fixture_unary_start(&f, "x", &call_options, &seen);
+    rota_fixture_service_config(&f, "");
+    rota_fake_up(rota_fixture_conn(&f, A));
+    rota_fixture_service_config(&f, CONFIG("\"timeout\":\"0.7s\"")); /* it is for calls to come */
+    rota_virtual_host_advance(&f.v, 10 * ROTA_S);
+    rota_fake_reply(rota_fake_stream_at(rota_fixture_conn(&f, A), 0), "r");
+    rota_assert_ended(&seen, ROTA_OK, "");
+    rota_channel_fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +333,8 @@ int main(void)
         cmocka_unit_test(the_resolvers_config_replaces_the_options),
         cmocka_unit_test(so_it_does_for_wait_for_ready),
         cmocka_unit_test(the_resolvers_retry_policy_holds_for_calls_that_waited),
+        cmocka_unit_test(so_does_one_that_follows_a_bad_one),
+        cmocka_unit_test(without_one_calls_go_by_the_programs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@ void rota_queue_add(struct rota_attempt *attempt)
     rota_list_append(&attempt->call->channel->waiting, &attempt->link);
 }
 
-/* The first list has brought the service config too. False: the call has ended by it. */
+/* The service config has come, with the first list or after a bad one. False: the call has ended by it. */
 static bool configure(struct rota_call *call)
 {
     bool running;
@@ -30,7 +30,7 @@ void rota_queue_run(struct rota_channel *channel)
     rota_list_take(&tried, &channel->waiting);
     while ((link = rota_list_pop(&tried)) != NULL) {
         struct rota_attempt *attempt = ROTA_CONTAINER(link, struct rota_attempt, link);
-        if (attempt->call->unresolved && channel->listed && !configure(attempt->call))
+        if (attempt->call->unresolved && rota_channel_is_configured(channel) && !configure(attempt->call))
             continue;
         rota_attempt_start(attempt);
     }
