@@ -135,18 +135,19 @@ static rota_err send_rest(struct rota_attempt *attempt)
 rota_err rota_attempt_flush(struct rota_attempt *attempt)
 {
     struct rota_call *call = attempt->call;
-    struct rota_outbox *outbox = &call->outbox;
     rota_err err = send_rest(attempt);
 
     if (err == ROTA_ECLOSED) {
         attempt->deaf = true;
         return 0;
     }
+    if (err < 0)
+        return err;
     if (call->committed)
         rota_attempt_forget_sent(attempt);
-    else if (outbox->size_bytes > call->channel->limits.retry_buffer_bytes || call->channel->kept_bytes > call->channel->limits.retry_buffers_bytes)
-        rota_call_commit(call, attempt);
-    return err;
+    else if (rota_call_keeps_too_much(call))
+        rota_call_commit(call, call->tries == NULL ? attempt : rota_tries_foremost(call->tries));
+    return 0;
 }
 
 void rota_attempt_forget_sent(struct rota_attempt *attempt)

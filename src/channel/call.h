@@ -78,6 +78,14 @@ struct rota_call {
     struct rota_attempt attempt;
 };
 
+/* For further attempts more is kept than may be: of this call's messages, or of all calls'. */
+static inline bool rota_call_keeps_too_much(const struct rota_call *call)
+{
+    const struct rota_channel_limits *limits = &call->channel->limits;
+
+    return call->outbox.size_bytes > limits->retry_buffer_bytes || call->channel->kept_bytes > limits->retry_buffers_bytes;
+}
+
 /* --- call.c --- */
 
 /* A call in RUNNING, not started, `inside` set. ROTA_ENOMEM, ROTA_ECLOSED, ROTA_EINVAL. */

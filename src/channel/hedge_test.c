@@ -74,6 +74,23 @@ static void hedged_streams(void **unused)
     rota_tries_run(streams, ROTA_COUNT(streams), NULL);
 }
 
+static const struct rota_tries_case over_the_bound[] = {
+    {"more is kept than may be: no hedge, and the one under way stays", HEDGE_3, "talk w:300 a:full talk w:900 +100", "c0 b1", "abc"},
+    {"there is room again: hedges come, each in its turn", HEDGE_3, "talk w:300 a:full talk w:900 +100 cancel a:room = +99 = +1", "c0 b1 b- CANCELLED = = a1", "abc"},
+    {"one that fails is followed nevertheless", HEDGE_3, "talk w:300 a:full talk w:900 c!14", "c0 b1", "abc"},
+    {"of two that have sent all, the older one stays", HEDGE_3, "talk w:300 a:full b:full +100 talk w:900 a:room", "c0 a1 a-", "abc"},
+    {"one that begins anew is the younger", HEDGE_3, "talk w:300 b:full +150 c:refuse c:full talk w:900 b:room", "c0 a1 b0 b-", "abc"},
+};
+
+static void hedges_stop_where_too_much_is_kept(void **unused)
+{
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+
+    (void)unused;
+    options.retry_buffers_bytes = 1000;
+    rota_tries_run(over_the_bound, ROTA_COUNT(over_the_bound), &options);
+}
+
 /* For its metadata, or for want of memory: others may be heard of yet. */
 static void one_that_cannot_be_opened_ends_no_other(void **unused)
 {
@@ -145,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hedges_follow_the_rules),
         cmocka_unit_test(hedged_streams),
+        cmocka_unit_test(hedges_stop_where_too_much_is_kept),
         cmocka_unit_test(one_that_cannot_be_opened_ends_no_other),
         cmocka_unit_test(every_open_attempt_is_written_to),
         cmocka_unit_test(the_winner_is_the_calls),

@@ -157,6 +157,21 @@ static struct rota_attempt *running(const struct rota_tries *tries)
     return NULL;
 }
 
+static bool is_before(const struct rota_attempt *a, const struct rota_attempt *b)
+{
+    return a->n_sent > b->n_sent || (a->n_sent == b->n_sent && a->started_ns < b->started_ns);
+}
+
+struct rota_attempt *rota_tries_foremost(const struct rota_tries *tries)
+{
+    struct rota_attempt *foremost = NULL;
+
+    for (uint8_t i = 0; i <= tries->n_hedged; i++)
+        if (rota_attempt_listens(attempt_at(tries, i)) && (foremost == NULL || is_before(attempt_at(tries, i), foremost)))
+            foremost = attempt_at(tries, i);
+    return foremost;
+}
+
 void rota_tries_abandon(struct rota_tries *tries, const struct rota_status *status, uint32_t h2_code)
 {
     rota_tries_stop(tries);
@@ -278,7 +293,13 @@ static void start_retry(struct rota_tries *tries)
 
 /* --- Hedges --- */
 
-/* Starts one more, and sees to the next; false: none may be. The call may have ended afterwards. */
+/* In a hedgingDelay, but not at once: nothing may have changed. */
+static void look_again(struct rota_tries *tries)
+{
+    tries->stopped = set_timer(tries, tries->hedging_delay_ns < NS_PER_MS ? NS_PER_MS : tries->hedging_delay_ns) < 0;
+}
+
+/* Starts one more, and sees to the next; false: none may be, or not yet. The call may have ended afterwards. */
 static bool start_hedge(struct rota_tries *tries)
 {
     struct rota_call *call = tries->call;
@@ -287,6 +308,11 @@ static bool start_hedge(struct rota_tries *tries)
 
     if (is_last(tries))
         return false;
+    if (rota_call_keeps_too_much(call) && rota_tries_foremost(tries) != NULL) { /* which the call would be committed to */
+        if (tries->hedging_delay_ns > 0)
+            look_again(tries);
+        return false;
+    }
     attempt = spend(tries) ? take_attempt(call->channel) : NULL;
     if (attempt == NULL) {
         tries->stopped = true;
@@ -323,7 +349,7 @@ void rota_tries_sent(struct rota_tries *tries)
     if (!tries->held)
         return;
     tries->held = false;
-    tries->stopped = set_timer(tries, tries->hedging_delay_ns < NS_PER_MS ? NS_PER_MS : tries->hedging_delay_ns) < 0;
+    look_again(tries);
 }
 
 void rota_tries_begin(struct rota_call *call)

@@ -48,6 +48,8 @@ bool rota_tries_go_on(struct rota_attempt *attempt);
 /* The same for one whose pick failed, or was dropped by a policy, which is no answer of a server's. */
 bool rota_tries_refused(struct rota_attempt *attempt, bool dropped);
 
+/* Of the attempts that listen the one that was sent most, the older of equals; NULL: none listens. */
+struct rota_attempt *rota_tries_foremost(const struct rota_tries *tries);
 void rota_tries_commit(struct rota_attempt *attempt); /* to this one: all others are abandoned */
 void rota_tries_abandon(struct rota_tries *tries, const struct rota_status *status, uint32_t h2_code); /* all attempts */
 rota_err rota_tries_flush(struct rota_tries *tries); /* as rota_attempt_flush, for every attempt that listens */
