@@ -9,6 +9,8 @@
 #include "sim/world.h"
 #include <rota/endpoint.h>
 
+#define CONN_EVENTS 4
+
 /* --- The end --- */
 
 static void free_conn(struct rota_sim_conn *conn)
@@ -18,8 +20,9 @@ static void free_conn(struct rota_sim_conn *conn)
     rota_sim_clear(world, &conn->step);
     rota_sim_clear(world, &conn->timer);
     rota_sim_clear(world, &conn->goaway);
+    rota_sim_clear(world, &conn->room);
     rota_list_remove(&conn->step.link);
-    world->n_places -= 3;
+    world->n_places -= CONN_EVENTS;
     rota_alloc_free(world->alloc, conn);
 }
 
@@ -58,6 +61,7 @@ void rota_sim_conn_break(struct rota_sim_conn *conn, int64_t at_ns, const char *
     rota_list_remove(&conn->step.link);
     rota_sim_clear(world, &conn->timer);
     rota_sim_clear(world, &conn->goaway);
+    rota_sim_clear(world, &conn->room);
     conn->step.fire = fire_end;
     rota_sim_at(world, &conn->step, at_ns);
 }
@@ -76,6 +80,20 @@ static void fire_goaway(struct rota_sim_world *world, struct rota_sim_event *eve
         conn->events->on_draining(conn->owner, NULL);
         rota_sim_client_leave(client);
     }
+}
+
+static void fire_room(struct rota_sim_world *world, struct rota_sim_event *event)
+{
+    struct rota_sim_conn *conn = ROTA_CONTAINER(event, struct rota_sim_conn, room);
+    struct rota_sim_client *client = conn->client;
+
+    (void)world;
+    if (!conn->starved || conn->n_streams >= conn->server->spec->streams || rota_sim_client_holds(client, event))
+        return;
+    conn->starved = false;
+    rota_sim_client_enter(client);
+    conn->events->on_room(conn->owner);
+    rota_sim_client_leave(client);
 }
 
 /* The dial's deadline, or a look at whether anybody is there. */
@@ -152,7 +170,7 @@ static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *options
     struct rota_sim_world *world = client->world;
     struct rota_sim_conn *conn = rota_alloc_zero(world->alloc, 1, sizeof(*conn));
 
-    if (conn == NULL || rota_sim_places(world, 3) < 0) {
+    if (conn == NULL || rota_sim_places(world, CONN_EVENTS) < 0) {
         rota_alloc_free(world->alloc, conn);
         return ROTA_ENOMEM;
     }
@@ -164,6 +182,7 @@ static rota_err dial(struct rota_dialer *dialer, const struct rota_dial *options
     conn->step.fire = fire_knock;
     conn->timer.fire = fire_timer;
     conn->goaway.fire = fire_goaway;
+    conn->room.fire = fire_room;
     conn->keepalive_ns = options->keepalive_time_ns == INT64_MAX ? INT64_MAX : options->keepalive_time_ns + options->keepalive_timeout_ns;
     conn->keepalive_idle = options->keepalive_without_calls;
     rota_list_init(&conn->server_link);

@@ -34,6 +34,8 @@ static struct rota_sim_result *run(const char *text, const char *policy, const s
 #define HUNG "servers 3\nclients 2\nduration 9s\nwarmup 1s\nservice exponential 2ms\ndeadline 500ms\nload poisson 600/s\npolicy p\n" \
              "at 2s server 1 pause for 3s\n"
 #define KILLED "servers 4\nclients 2\nduration 9s\nwarmup 1s\nservice exponential 2ms\nload poisson 1000/s\npolicy p\nat 2s server 1 kill for 2s\n"
+#define FULL "servers 1\nduration 6s\nwarmup 1s\nservice constant 1ms\nstreams 1\ndeadline 10ms\nload constant 200/s\npolicy p\n" \
+             "at 2s server 0 pause for 1s\n"
 #define GRACEFUL "servers 4\nclients 2\nduration 9s\nwarmup 1s\nservice exponential 2ms\nload poisson 1000/s\nlist-delay 20ms\npolicy p\n" \
                  "at 2s each 1s server 0-3 restart leave 200ms drain 500ms down 100ms\n"
 
@@ -49,6 +51,7 @@ static const struct expectation {
     {"a hung server takes a third of the calls from round_robin", HUNG, "round_robin", {1, 3}, {0, 510}, {0.3, 0.36}, {0.08, 0.16}},
     {"but not from peak_ewma", HUNG, "peak_ewma", {1, 3}, {0, 100}, {0, 0.3}, {0, 0.01}},
     {"a crash fails what is under way, and nothing else", KILLED, "round_robin", {1, 3}, {1, 30}, {0.1, 0.24}, {0, 0.002}},
+    {"a connection full of calls that were given up has room again", FULL, "round_robin", {1, 2}, {1, 2}, {0, 1}, {0.19, 0.21}},
     {"a graceful restart fails nothing", GRACEFUL, "round_robin", {1, 3}, {1, 30}, {0, 1}, {0, 0}},
 };
 

@@ -49,17 +49,21 @@ static void let_go(struct rota_sim_world *world, struct rota_sim_rpc *rpc)
     world->n_rpcs--;
 }
 
-/* The stream has ended for the client; the connection may have waited for that. */
+/* The stream has ended for the client, by an answer, a reset or a loss; the connection may have waited for that. Who waits for room is told
+ * next: the channel may be in the middle of a reset. */
 static void detach(struct rota_sim_rpc *rpc)
 {
     struct rota_sim_conn *conn = conn_of(rpc);
+    struct rota_sim_world *world = conn->client->world;
 
     ROTA_ASSERT(!rpc->client_done);
     rpc->client_done = true;
     rota_list_remove(&rpc->link);
     conn->n_streams--;
     if (conn->draining && conn->n_streams == 0 && conn->state == ROTA_SIM_UP)
-        rota_sim_conn_break(conn, conn->client->world->now_ns, NULL);
+        rota_sim_conn_break(conn, world->now_ns, NULL);
+    if (conn->starved && conn->state == ROTA_SIM_UP)
+        rota_sim_at(world, &conn->room, world->now_ns);
 }
 
 void rota_sim_stream_lose(struct rota_sim_rpc *rpc, const struct rota_stream_end *end)
@@ -124,8 +128,7 @@ static void deliver_error(struct rota_sim_rpc *rpc)
 static void deliver(struct rota_sim_world *world, struct rota_sim_rpc *rpc)
 {
     static const struct rota_stream_end done = {.cause = ROTA_STREAM_DONE, .detail = ""};
-    struct rota_sim_conn *conn = conn_of(rpc);
-    struct rota_sim_client *client = conn->client;
+    struct rota_sim_client *client = conn_of(rpc)->client;
 
     rota_sim_client_enter(client);
     if (rpc->code == ROTA_OK)
@@ -138,10 +141,6 @@ static void deliver(struct rota_sim_world *world, struct rota_sim_rpc *rpc)
     }
     rpc->place = ROTA_SIM_NOWHERE;
     let_go(world, rpc);
-    if (conn->starved && conn->state == ROTA_SIM_UP && conn->n_streams < conn->server->spec->streams) {
-        conn->starved = false;
-        conn->events->on_room(conn->owner);
-    }
     rota_sim_client_leave(client);
 }
 

@@ -113,6 +113,7 @@ struct rota_sim_conn {
     struct rota_sim_event step;   /* dialing; then the end */
     struct rota_sim_event timer;  /* the dial's deadline; then keepalive */
     struct rota_sim_event goaway;
+    struct rota_sim_event room;   /* a stream has ended that somebody waits for */
     struct rota_link server_link; /* in the server's conns, once it has accepted */
     struct rota_link streams;
     uint32_t generation, n_streams;
