@@ -37,7 +37,7 @@ struct model {
     bool listing, streaming, created, asked, checking;
     bool served; /* the list was read, and is on its way */
     struct reading reading;
-    int64_t next_revision;
+    int64_t first_revision, next_revision;
     /* The client. */
     int64_t now_ns;
     struct rota_rng rng;
@@ -94,7 +94,7 @@ static void carry_out(struct model *m)
     if (cmds & ROTA_ETCD_CMD_OPEN) {
         m->streaming = true;
         m->created = m->asked = false;
-        m->next_revision = m->watch.revision + 1;
+        m->first_revision = m->next_revision = m->watch.revision + 1;
     }
     if (cmds & ROTA_ETCD_CMD_PROGRESS)
         m->asked = m->streaming;
@@ -140,7 +140,9 @@ static void stream(struct model *m, unsigned how)
         answer(m, &(struct rota_etcd_watch_answer){.n_events = n, .event = event_at, .events = &batch, .fragment = m->in_parts});
     } else if (m->asked) {
         m->asked = false;
-        answer(m, &(struct rota_etcd_watch_answer){.event = event_at});
+        /* A member says nothing before the revision that the watch begins at, unless it is an old one. */
+        if (how >= 16 || m->revision >= m->first_revision)
+            answer(m, &(struct rota_etcd_watch_answer){.event = event_at, .requested = true});
     }
 }
 
@@ -178,19 +180,22 @@ static void list(struct model *m, bool fails)
     rota_etcd_watch_list_end(&m->watch, &head, m->now_ns);
 }
 
-static void check(struct model *m)
+static void check(struct model *m, bool fails)
 {
     struct rota_etcd_head head = {m->cluster, m->revision};
 
-    if (m->checking)
-        rota_etcd_watch_checked(&m->watch, &head);
+    if (m->checking && fails)
+        rota_etcd_watch_check_failed(&m->watch, m->now_ns);
+    else if (m->checking)
+        rota_etcd_watch_checked(&m->watch, &head, m->now_ns);
     m->checking = false;
 }
 
 /* The list fails, is read, or arrives; likewise the cluster's revision. */
 static void answer_reads(struct model *m, unsigned how)
 {
-    check(m);
+    check(m, how % 8 == 7);
+    carry_out(m);
     if (how % 4 == 2)
         serve(m);
     else
@@ -259,7 +264,9 @@ static void leave_alone(struct model *m)
         carry_out(m);
         list(m, false);
         carry_out(m);
-        if (m->watch.state == ROTA_ETCD_WATCH_WAITING)
+        check(m, false);
+        carry_out(m);
+        if (m->watch.state == ROTA_ETCD_WATCH_WAITING || m->watch.stale)
             pass(m, 2 * SECOND_NS);
     }
     ROTA_ASSERT(m->watch.state == ROTA_ETCD_WATCH_WATCHING && !m->watch.stale);

@@ -9,7 +9,7 @@
 #include <rota/call.h>
 #include <rota/channel.h>
 
-/* The answer to a list is waited for this long. */
+/* The answer to a call other than a list is waited for this long. */
 #define ROTA_ETCD_CALL_MS 5000
 
 /* To the members of `where`, by TLS if it says so. Errors as rota_channel_open. */

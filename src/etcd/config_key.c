@@ -63,16 +63,20 @@ static void list_begin(void *keep)
     ((struct rota_etcd_config_key *)keep)->listed = false;
 }
 
-static void list_end(void *keep, int64_t now_ns)
+static bool list_end(void *keep, int64_t now_ns)
 {
     struct rota_etcd_config_key *c = keep;
+    bool missing = false;
 
     (void)now_ns;
     if (!c->listed && c->doubtful)
         c->orphan = true;
-    if (!c->listed && !c->orphan)
+    if (!c->listed && !c->orphan) {
+        missing = c->value != NULL;
         forget(c);
+    }
     c->doubtful = false;
+    return missing;
 }
 
 const struct rota_etcd_keep_class rota_etcd_config_keep = {.put = put, .delete = delete, .doubt = doubt, .list_begin = list_begin, .list_end = list_end};

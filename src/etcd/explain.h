@@ -11,4 +11,7 @@ void rota_etcd_explain(const struct rota_status *status, const char *user, struc
 /* Whether it says that the call came without a token that holds, so that a new one may help. */
 bool rota_etcd_wants_token(const struct rota_status *status);
 
+/* Whether it says that a permission is missing. */
+bool rota_etcd_denies(const struct rota_status *status);
+
 #endif

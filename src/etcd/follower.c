@@ -13,8 +13,11 @@
 #include <etcd.rota.h>
 #include <stdio.h>
 
+#define BEGUN (ROTA_ETCD_CMD_LIST | ROTA_ETCD_CMD_OPEN | ROTA_ETCD_CMD_CHECK) /* what needs a login */
+
 struct list_call {
     struct rota_etcd_follower *follower;
+    struct rota_call *call;
 };
 
 static void act(struct rota_etcd_follower *f);
@@ -77,7 +80,7 @@ static void on_listed(void *arg, const struct rota_status *status, const Etcdser
 
 static void list(struct rota_etcd_follower *f)
 {
-    struct rota_call_options options = {.size = sizeof(options), .timeout_ms = ROTA_ETCD_CALL_MS};
+    struct rota_call_options options = {.size = sizeof(options), .timeout_ms = f->watch.list_ms};
     Etcdserverpb__RangeRequest request = ETCDSERVERPB__RANGE_REQUEST__INIT;
     struct list_call *call = rota_alloc_get(f->alloc, sizeof(*call));
     struct rota_metadata *metadata = NULL;
@@ -90,7 +93,7 @@ static void list(struct rota_etcd_follower *f)
     f->list = call;
     if (err == 0) {
         call->follower = f;
-        err = etcdserverpb_kv_range_start(f->client, &options, &request, on_listed, call, NULL);
+        err = etcdserverpb_kv_range_start(f->client, &options, &request, on_listed, call, &call->call);
     }
     rota_metadata_free(metadata);
     if (err == 0)
@@ -107,43 +110,47 @@ static void on_checked(void *arg, const struct rota_status *status, const Etcdse
 {
     struct list_call *call = arg;
     struct rota_etcd_follower *f = call->follower;
+    bool counts = f->check == call && !f->stopped;
     struct rota_etcd_head head;
 
-    if (f->check == call && !f->stopped && status->code == ROTA_OK) {
-        head = head_of(reply->header);
-        rota_etcd_watch_checked(&f->watch, &head);
-    }
-    if (f->check == call)
-        f->check = NULL;
     rota_alloc_free(f->alloc, call);
+    if (!counts)
+        return;
+    f->check = NULL;
+    if (rota_etcd_login_refused(f->login, status, rota_loop_now_ns(f->loop))) {
+        begin(f, ROTA_ETCD_CMD_CHECK);
+    } else if (status->code != ROTA_OK) {
+        rota_etcd_watch_check_failed(&f->watch, rota_loop_now_ns(f->loop));
+    } else {
+        head = head_of(reply->header);
+        rota_etcd_watch_checked(&f->watch, &head, rota_loop_now_ns(f->loop));
+    }
+    act(f);
 }
 
-/* Reads one key, be it there or not, for the head of the answer. One that fails, or has no login, is left to the next time. */
+/* Reads one key, be it there or not, for the head of the answer. */
 static void check(struct rota_etcd_follower *f)
 {
     struct rota_call_options options = {.size = sizeof(options), .timeout_ms = ROTA_ETCD_CALL_MS};
     Etcdserverpb__RangeRequest request = ETCDSERVERPB__RANGE_REQUEST__INIT;
+    struct list_call *call = rota_alloc_get(f->alloc, sizeof(*call));
     struct rota_metadata *metadata = NULL;
-    struct list_call *call;
+    rota_err err = call == NULL ? ROTA_ENOMEM : rota_etcd_login_metadata(f->login, false, &metadata);
 
-    if (!rota_etcd_login_good(f->login, false, rota_loop_now_ns(f->loop)))
-        return;
-    call = rota_alloc_get(f->alloc, sizeof(*call));
-    if (call == NULL)
-        return;
-    call->follower = f;
-    f->check = call;
     request.key = binary(f->key);
     request.keys_only = true;
-    if (rota_etcd_login_metadata(f->login, false, &metadata) == 0) {
-        options.metadata = metadata;
-        if (etcdserverpb_kv_range_start(f->client, &options, &request, on_checked, call, NULL) == 0)
-            call = NULL;
+    options.metadata = metadata;
+    f->check = call;
+    if (err == 0) {
+        call->follower = f;
+        err = etcdserverpb_kv_range_start(f->client, &options, &request, on_checked, call, &call->call);
     }
     rota_metadata_free(metadata);
-    if (call != NULL)
-        f->check = NULL;
+    if (err == 0)
+        return;
     rota_alloc_free(f->alloc, call);
+    f->check = NULL;
+    rota_etcd_watch_check_failed(&f->watch, rota_loop_now_ns(f->loop));
 }
 
 /* --- Watching --- */
@@ -176,6 +183,7 @@ static void on_answer(struct rota_call *call, void *arg, const void *message)
         .created = response->created,
         .canceled = response->canceled,
         .fragment = response->fragment,
+        .requested = response->watch_id == -1 && !response->created && response->n_events == 0,
         .compact_revision = response->compact_revision,
         .cancel_reason = response->cancel_reason,
         .n_events = response->n_events,
@@ -255,14 +263,24 @@ static void ask_progress(struct rota_etcd_follower *f)
         rota_log_write(f->log, ROTA_LOG_DEBUG, "etcd", "%.*s: progress request not sent", (int)f->key.size, (const char *)f->key.data);
 }
 
+/* A list that takes long must not be at work while the next is. */
+static void cancel(struct list_call **call)
+{
+    struct list_call *past = *call;
+
+    *call = NULL;
+    if (past != NULL)
+        rota_call_cancel(past->call);
+}
+
 static void close_stream(struct rota_etcd_follower *f)
 {
     struct rota_call *stream = f->stream;
 
     f->stream = NULL;
-    f->list = NULL;
-    f->check = NULL;
     f->deferred = 0;
+    cancel(&f->list);
+    cancel(&f->check);
     if (stream != NULL)
         rota_call_cancel(stream);
 }
@@ -276,9 +294,11 @@ static void not_begun(struct rota_etcd_follower *f, unsigned cmds, const struct 
         rota_etcd_watch_list_failed(&f->watch, why, rota_loop_now_ns(f->loop));
     else if (cmds & ROTA_ETCD_CMD_OPEN)
         rota_etcd_watch_ended(&f->watch, why, rota_loop_now_ns(f->loop));
+    if (cmds & ROTA_ETCD_CMD_CHECK)
+        rota_etcd_watch_check_failed(&f->watch, rota_loop_now_ns(f->loop));
 }
 
-/* LIST and OPEN, now or when there is a login. */
+/* LIST, OPEN and CHECK, now or when there is a login; a check that nothing depends on is left out then. */
 static void begin(struct rota_etcd_follower *f, unsigned cmds)
 {
     struct rota_status why;
@@ -289,8 +309,12 @@ static void begin(struct rota_etcd_follower *f, unsigned cmds)
             list(f);
         if (cmds & ROTA_ETCD_CMD_OPEN)
             open_stream(f);
+        if (cmds & ROTA_ETCD_CMD_CHECK)
+            check(f);
         return;
     }
+    if (cmds == ROTA_ETCD_CMD_CHECK && !f->watch.doubted)
+        return;
     f->deferred |= cmds;
     err = rota_etcd_login_ask(f->login);
     if (err == 0)
@@ -362,16 +386,14 @@ static void act(struct rota_etcd_follower *f)
             publish(f);
         if (cmds & ROTA_ETCD_CMD_ERROR)
             tell(f);
-        if (cmds & (ROTA_ETCD_CMD_LIST | ROTA_ETCD_CMD_OPEN))
-            begin(f, cmds & (ROTA_ETCD_CMD_LIST | ROTA_ETCD_CMD_OPEN));
+        if (cmds & BEGUN)
+            begin(f, cmds & BEGUN);
         if (cmds & ROTA_ETCD_CMD_PROGRESS)
             ask_progress(f);
-        if (cmds & ROTA_ETCD_CMD_CHECK)
-            check(f);
     }
     if (f->stopped)
         return;
-    if (f->told_down && f->watch.state == ROTA_ETCD_WATCH_WATCHING) {
+    if (f->told_down && f->watch.state == ROTA_ETCD_WATCH_WATCHING && !f->watch.stale) {
         f->told_down = false;
         rota_log_write(f->log, ROTA_LOG_INFO, "etcd", "%.*s: watching again from revision %lld", (int)f->key.size,
             (const char *)f->key.data, (long long)f->watch.revision + 1);

@@ -32,7 +32,7 @@ struct rota_etcd_follower {
     struct rota_slice key; /* borrowed */
     uint8_t *range_end;
     size_t range_end_size; /* 0: the key alone */
-    unsigned deferred;     /* LIST and OPEN, until the login is answered */
+    unsigned deferred;     /* LIST, OPEN and CHECK, until the login is answered */
     struct rota_timer *timer;
     struct rota_etcd_watch watch;
     struct list_call *list, *check; /* the ones that count */

@@ -28,7 +28,7 @@ struct rota_etcd_login {
     bool known;     /* there is a token, or none is needed, since got_ns */
     int64_t got_ns;
     struct ask *ask;  /* the one under way that counts; NULL: none */
-    int64_t ask_ms;   /* how long etcd may take; 0: as for a list */
+    int64_t ask_ms;   /* how long etcd may take; 0: as others */
     void (*done)(void *arg, const struct rota_status *why); /* of each ask that began and was not canceled: OK, or why there is no token */
     void *arg;
 };

@@ -334,17 +334,21 @@ void rota_etcd_roster_doubt(struct rota_etcd_roster *r)
     r->doubtful = true;
 }
 
-void rota_etcd_roster_list_end(struct rota_etcd_roster *r, int64_t now_ns)
+bool rota_etcd_roster_list_end(struct rota_etcd_roster *r, int64_t now_ns)
 {
     struct rota_link *link, *next;
+    bool missing = false;
 
     for (link = r->entries.next; link != &r->entries; link = next) {
         struct entry *e = entry_at(link);
         next = link->next;
-        if (e->round != r->round && (e->state == LIVE || e->spoilt))
-            rota_etcd_roster_delete(r, key_of(e));
+        if (e->round == r->round || (e->state != LIVE && !e->spoilt))
+            continue;
+        rota_etcd_roster_delete(r, key_of(e));
+        missing = true;
     }
     rota_etcd_roster_settle(r, now_ns);
+    return missing;
 }
 
 void rota_etcd_roster_tick(struct rota_etcd_roster *r, int64_t now_ns)
@@ -446,9 +450,9 @@ static void keep_list_begin(void *keep)
     rota_etcd_roster_list_begin(keep);
 }
 
-static void keep_list_end(void *keep, int64_t now_ns)
+static bool keep_list_end(void *keep, int64_t now_ns)
 {
-    rota_etcd_roster_list_end(keep, now_ns);
+    return rota_etcd_roster_list_end(keep, now_ns);
 }
 
 static bool keep_tick(void *keep, int64_t now_ns)

@@ -49,7 +49,7 @@ void rota_etcd_roster_settle(struct rota_etcd_roster *r, int64_t now_ns);
  * many or one. Before list_end. */
 void rota_etcd_roster_doubt(struct rota_etcd_roster *r);
 void rota_etcd_roster_list_begin(struct rota_etcd_roster *r);
-void rota_etcd_roster_list_end(struct rota_etcd_roster *r, int64_t now_ns); /* what was not put is deleted; settles */
+bool rota_etcd_roster_list_end(struct rota_etcd_roster *r, int64_t now_ns); /* what was not put is deleted (true: there was such); settles */
 
 void rota_etcd_roster_tick(struct rota_etcd_roster *r, int64_t now_ns);  /* suspects whose time is over leave */
 int64_t rota_etcd_roster_deadline_ns(const struct rota_etcd_roster *r); /* of the next tick; INT64_MAX: none */

@@ -8,8 +8,11 @@
 #define ASK_NS (10 * SECOND_NS)
 #define ANSWER_NS (5 * SECOND_NS)
 #define START_OVER_NS SECOND_NS
-#define COMPARISONS 3 /* lists that one stream is compared with before it is given up */
+#define COMPARISONS 3 /* lists that events may overtake before the stream is given up */
 #define ASKS_A_CHECK 3
+#define MUTE_NS (ASKS_A_CHECK * ASK_NS)
+#define LIST_FIRST_MS 5000
+#define LIST_MAX_MS 60000
 #define BACKOFF_FIRST_NS 1e8
 #define BACKOFF_MAX_NS 2e9
 
@@ -26,8 +29,8 @@ static const struct rota_moves moves = {"etcd watch", state_names, state_moves, 
 
 void rota_etcd_watch_init(struct rota_etcd_watch *w, const struct rota_etcd_keep_class *class, void *keep, struct rota_rng *rng)
 {
-    *w = (struct rota_etcd_watch){.class = class, .keep = keep, .rng = rng, .state = ROTA_ETCD_WATCH_WAITING, .wake_ns = INT64_MAX,
-                                  .started_over_ns = INT64_MIN};
+    *w = (struct rota_etcd_watch){.class = class, .keep = keep, .rng = rng, .state = ROTA_ETCD_WATCH_WAITING, .list_ms = LIST_FIRST_MS,
+                                  .wake_ns = INT64_MAX, .compare_ns = INT64_MAX, .started_over_ns = INT64_MIN};
 }
 
 #define GOING_ON (ROTA_ETCD_CMD_LIST | ROTA_ETCD_CMD_OPEN | ROTA_ETCD_CMD_PROGRESS | ROTA_ETCD_CMD_CHECK)
@@ -36,6 +39,7 @@ void rota_etcd_watch_init(struct rota_etcd_watch *w, const struct rota_etcd_keep
 static void stop(struct rota_etcd_watch *w)
 {
     w->comparing = false;
+    w->compare_ns = INT64_MAX;
     w->cmds = (w->cmds & ~(unsigned)GOING_ON) | ROTA_ETCD_CMD_CLOSE;
 }
 
@@ -43,6 +47,8 @@ static void stop(struct rota_etcd_watch *w)
 static void compare(struct rota_etcd_watch *w)
 {
     w->comparing = true;
+    w->compare_ns = INT64_MAX;
+    w->overlooked = false;
     w->comparisons++;
     w->compared_from = w->seen_revision;
     w->cmds |= ROTA_ETCD_CMD_LIST;
@@ -60,7 +66,11 @@ static void open(struct rota_etcd_watch *w, bool resumed, int64_t now_ns)
 {
     rota_moves_go(&moves, &w->state, ROTA_ETCD_WATCH_OPENING);
     w->resumed = resumed;
+    w->opened_revision = w->revision;
     w->asked = false;
+    w->doubted = false;
+    w->answers = false;
+    w->mute = false;
     w->asks = 0;
     w->comparisons = 0;
     w->checked_revision = 0;
@@ -76,15 +86,43 @@ void rota_etcd_watch_start(struct rota_etcd_watch *w, int64_t now_ns)
     list(w);
 }
 
+/* When to try again after a failure: each in a row has a longer pause. */
+static int64_t again_ns(struct rota_etcd_watch *w, int64_t now_ns)
+{
+    w->backoff_ns = w->backoff_ns == 0 ? BACKOFF_FIRST_NS : w->backoff_ns * 1.6 < BACKOFF_MAX_NS ? w->backoff_ns * 1.6 : BACKOFF_MAX_NS;
+    return now_ns + (int64_t)rota_rng_between(w->rng, 0.5 * w->backoff_ns, w->backoff_ns);
+}
+
 static void back_off(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
 {
     rota_moves_go(&moves, &w->state, ROTA_ETCD_WATCH_WAITING);
     stop(w);
-    w->backoff_ns = w->backoff_ns == 0 ? BACKOFF_FIRST_NS : w->backoff_ns * 1.6 < BACKOFF_MAX_NS ? w->backoff_ns * 1.6 : BACKOFF_MAX_NS;
-    w->wake_ns = now_ns + (int64_t)rota_rng_between(w->rng, 0.5 * w->backoff_ns, w->backoff_ns);
+    w->wake_ns = again_ns(w, now_ns);
     w->why = *why;
     w->stale = true;
     w->cmds |= ROTA_ETCD_CMD_ERROR | ROTA_ETCD_CMD_PUBLISH;
+}
+
+static void gone_silent(struct rota_etcd_watch *w, int64_t now_ns)
+{
+    struct rota_status why;
+
+    rota_status_set(&why, ROTA_UNAVAILABLE, "etcd does not answer on the watch any more");
+    back_off(w, &why, now_ns);
+}
+
+/* The stream has missed nothing. */
+static void trust(struct rota_etcd_watch *w, int64_t now_ns)
+{
+    w->asked = false;
+    w->doubted = false;
+    w->wake_ns = now_ns + (w->mute ? MUTE_NS : ASK_NS);
+}
+
+/* 0 is said by nobody, but left out by etcd's gRPC proxy. */
+static bool other_cluster(const struct rota_etcd_watch *w, const struct rota_etcd_head *head)
+{
+    return head->cluster_id != 0 && w->cluster_id != 0 && head->cluster_id != w->cluster_id;
 }
 
 /* What was known of the registry no longer holds: the stream goes and a list decides. */
@@ -113,7 +151,7 @@ bool rota_etcd_watch_list_begin(struct rota_etcd_watch *w, const struct rota_etc
 {
     if (!list_wanted(w))
         return false;
-    if (w->comparing && (head->revision < w->compared_from || head->cluster_id != w->cluster_id)) {
+    if (w->comparing && (head->revision < w->compared_from || other_cluster(w, head))) {
         start_over(w, "the registry's revisions went back", now_ns);
         return false;
     }
@@ -131,8 +169,22 @@ bool rota_etcd_watch_list_begin(struct rota_etcd_watch *w, const struct rota_etc
 
 void rota_etcd_watch_list_kv(struct rota_etcd_watch *w, const struct rota_etcd_kv *kv)
 {
+    if (kv->mod_revision > w->revision)
+        w->overlooked = true;
     if (w->class->put(w->keep, kv) < 0)
         w->out_of_memory = true;
+}
+
+/* The list that the stream is compared with is in the roster. */
+static void compared(struct rota_etcd_watch *w, int64_t now_ns)
+{
+    w->comparing = false;
+    w->comparisons = 0;
+    w->backoff_ns = 0;
+    if (w->doubted && w->overlooked)
+        gone_silent(w, now_ns);
+    else if (w->doubted)
+        trust(w, now_ns);
 }
 
 void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns)
@@ -146,9 +198,11 @@ void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_
         back_off(w, &why, now_ns);
         return;
     }
-    if (w->listed && (head->cluster_id != w->cluster_id || head->revision < w->seen_revision))
+    if (w->listed && (other_cluster(w, head) || head->revision < w->seen_revision))
         w->class->doubt(w->keep);
-    w->class->list_end(w->keep, now_ns);
+    if (w->class->list_end(w->keep, now_ns))
+        w->overlooked = true;
+    w->list_ms = LIST_FIRST_MS;
     w->cmds |= ROTA_ETCD_CMD_PUBLISH;
     w->revision = head->revision;
     w->batch_revision = head->revision;
@@ -157,21 +211,27 @@ void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_
     w->listed = true;
     w->relist = false;
     w->stale = false;
-    if (w->comparing) {
-        w->comparing = false;
-        w->backoff_ns = 0;
-    } else {
+    if (w->comparing)
+        compared(w, now_ns);
+    else
         open(w, false, now_ns);
-    }
 }
 
 void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
 {
-    /* A member that hangs must not take the stream of another that does not with it. */
-    if (w->comparing && w->comparisons < COMPARISONS)
-        compare(w);
-    else if (list_wanted(w))
+    if (!list_wanted(w))
+        return;
+    if (why->code == ROTA_DEADLINE_EXCEEDED)
+        w->list_ms = w->list_ms < LIST_MAX_MS / 2 ? 2 * w->list_ms : LIST_MAX_MS;
+    if (!w->comparing || w->doubted) {
         back_off(w, why, now_ns);
+        return;
+    }
+    /* A member that hangs must not take the stream of another that does not with it. */
+    w->comparing = false;
+    w->compare_ns = again_ns(w, now_ns);
+    w->why = *why;
+    w->cmds |= ROTA_ETCD_CMD_ERROR;
 }
 
 static void created(struct rota_etcd_watch *w, int64_t now_ns)
@@ -248,13 +308,15 @@ void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_
     if (w->state != ROTA_ETCD_WATCH_OPENING && w->state != ROTA_ETCD_WATCH_WATCHING)
         return;
     w->asked = false;
+    w->doubted = false;
+    w->answers |= answer->requested;
     if (w->state == ROTA_ETCD_WATCH_WATCHING)
         w->wake_ns = now_ns + ASK_NS;
     if (answer->canceled) {
         canceled(w, answer, now_ns);
         return;
     }
-    if (answer->head.cluster_id != w->cluster_id) {
+    if (other_cluster(w, &answer->head)) {
         start_over(w, "another cluster answers", now_ns);
         return;
     }
@@ -266,10 +328,32 @@ void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_
         apply(w, answer, now_ns);
 }
 
-void rota_etcd_watch_checked(struct rota_etcd_watch *w, const struct rota_etcd_head *head)
+void rota_etcd_watch_checked(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns)
 {
-    if (w->state == ROTA_ETCD_WATCH_WATCHING && head->cluster_id == w->cluster_id)
-        w->checked_revision = head->revision;
+    if (w->state != ROTA_ETCD_WATCH_WATCHING)
+        return;
+    if (other_cluster(w, head)) {
+        rota_etcd_watch_check_failed(w, now_ns);
+        return;
+    }
+    w->checked_revision = head->revision;
+    if (!w->doubted)
+        return;
+    if (head->revision < w->revision) {
+        start_over(w, "the registry's revisions went back", now_ns);
+    } else if (head->revision == w->revision) {
+        trust(w, now_ns);
+    } else {
+        w->wake_ns = INT64_MAX; /* the list has a deadline of its own */
+        if (!w->comparing)
+            compare(w);
+    }
+}
+
+void rota_etcd_watch_check_failed(struct rota_etcd_watch *w, int64_t now_ns)
+{
+    if (w->state == ROTA_ETCD_WATCH_WATCHING && w->doubted)
+        gone_silent(w, now_ns);
 }
 
 void rota_etcd_watch_ended(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
@@ -293,21 +377,33 @@ void rota_etcd_watch_unpublished(struct rota_etcd_watch *w, const struct rota_st
     w->unpublished_ns = w->backoff_ns;
 }
 
+static void ask(struct rota_etcd_watch *w)
+{
+    w->asked = true;
+    w->expected_revision = w->checked_revision;
+    w->cmds |= ROTA_ETCD_CMD_PROGRESS;
+    if (++w->asks % ASKS_A_CHECK == 0)
+        w->cmds |= ROTA_ETCD_CMD_CHECK;
+}
+
+static void doubt(struct rota_etcd_watch *w)
+{
+    int64_t cluster_revision = w->expected_revision > w->revision ? w->expected_revision : w->revision;
+
+    w->mute |= cluster_revision > w->opened_revision;
+    w->doubted = true;
+    w->cmds |= ROTA_ETCD_CMD_CHECK;
+}
+
 static void tick_watching(struct rota_etcd_watch *w, int64_t now_ns)
 {
-    struct rota_status why;
-
-    if (!w->asked) {
-        w->asked = true;
-        w->wake_ns = now_ns + ANSWER_NS;
-        w->expected_revision = w->checked_revision;
-        w->cmds |= ROTA_ETCD_CMD_PROGRESS;
-        if (++w->asks % ASKS_A_CHECK == 0)
-            w->cmds |= ROTA_ETCD_CMD_CHECK;
-        return;
-    }
-    rota_status_set(&why, ROTA_UNAVAILABLE, "etcd does not answer on the watch any more");
-    back_off(w, &why, now_ns);
+    w->wake_ns = now_ns + ANSWER_NS;
+    if (w->doubted || (w->asked && w->answers))
+        gone_silent(w, now_ns);
+    else if (w->asked || w->mute)
+        doubt(w);
+    else
+        ask(w);
 }
 
 void rota_etcd_watch_tick(struct rota_etcd_watch *w, int64_t now_ns)
@@ -316,6 +412,8 @@ void rota_etcd_watch_tick(struct rota_etcd_watch *w, int64_t now_ns)
 
     if (w->class->tick != NULL && w->class->tick(w->keep, now_ns))
         w->cmds |= ROTA_ETCD_CMD_PUBLISH;
+    if (now_ns >= w->compare_ns)
+        compare(w);
     if (now_ns < w->wake_ns)
         return;
     switch (w->state) {
@@ -345,6 +443,7 @@ unsigned rota_etcd_watch_take(struct rota_etcd_watch *w)
 int64_t rota_etcd_watch_deadline_ns(const struct rota_etcd_watch *w)
 {
     int64_t keep_ns = w->class->deadline_ns == NULL ? INT64_MAX : w->class->deadline_ns(w->keep);
+    int64_t own_ns = w->compare_ns < w->wake_ns ? w->compare_ns : w->wake_ns;
 
-    return keep_ns < w->wake_ns ? keep_ns : w->wake_ns;
+    return keep_ns < own_ns ? keep_ns : own_ns;
 }

@@ -2,13 +2,19 @@
  *
  * Rules (etcd's API guarantees; gRPC's list-watch practice):
  *  - List at a revision, watch from the next. After a broken stream, watch again from the revision kept, and list once more to
- *    compare, since a registry that was replaced meanwhile may have overtaken that revision. While the stream is well, a list that failed
- *    or that events have overtaken is asked for again, twice.
+ *    compare, since a registry that was replaced meanwhile may have overtaken that revision. A list that events have overtaken is asked for
+ *    again, twice; one that failed is, after a pause, for as long as the stream is well: until then what is known is stale. A list that takes
+ *    too long has twice the time the next time, up to a minute.
  *  - Compacted, a smaller revision than one seen, another cluster id: list again and take the difference, at once but at most
  *    once a second (members of two clusters under one name must not make a storm). The revision in the head of a confirmation or
- *    of events tells nothing: a member may lag behind the list, and events be under way while a later list comes.
+ *    of events tells nothing: a member may lag behind the list, and events be under way while a later list comes. A head that names no
+ *    cluster (as etcd's gRPC proxy makes for confirmations) is of any.
  *  - Events at or below the revision kept are old. A batch counts when its last fragment is there.
- *  - Silence is asked about (a progress request every ASK_NS); no answer within ANSWER_NS ends the stream.
+ *  - Silence is asked about (a progress request every ASK_NS); no answer within ANSWER_NS ends a stream that has answered before. One that
+ *    has not may be well: etcd (since 3.4.38, 3.5.22, 3.6.2) is silent until its revision is the one that the watch begins at, and its gRPC
+ *    proxy always. So it is doubted: the revision of the cluster is read, linearizable. The revision kept: nothing can have been missed. A
+ *    higher one: the list decides, and ends the stream if it has a change that was not told. A stream that also was silent when its member
+ *    must have come far enough is not asked any more, but checked so every MUTE_NS.
  *  - A member whose log goes on but whose state stands still answers all the same: every third question also reads the revision of the
  *    cluster, linearizable, and a member that 10 s later has not come so far is left.
  *  - Progress notifications do not move the resume point: etcd before 3.4.25 and 3.5.8 may send them ahead of events.
@@ -31,7 +37,7 @@ enum rota_etcd_watch_cmd { /* bits; carried out in this order */
     ROTA_ETCD_CMD_PROGRESS = 8, /* send a progress request */
     ROTA_ETCD_CMD_PUBLISH = 16, /* the list, or what is known about it, changed */
     ROTA_ETCD_CMD_ERROR = 32,   /* tell `why` */
-    ROTA_ETCD_CMD_CHECK = 64,   /* read the cluster's revision, linearizable; its failure is not reported */
+    ROTA_ETCD_CMD_CHECK = 64,   /* read the cluster's revision, linearizable; without a login only when doubted */
 };
 
 /* What is kept of the keys that are followed: the functions of a roster, or of a single key (config_key.h). */
@@ -41,7 +47,7 @@ struct rota_etcd_keep_class {
     void (*settle)(void *keep, int64_t now_ns); /* may be NULL, as tick and deadline_ns may */
     void (*doubt)(void *keep);
     void (*list_begin)(void *keep);
-    void (*list_end)(void *keep, int64_t now_ns);
+    bool (*list_end)(void *keep, int64_t now_ns); /* true: something was not in the list any more */
     bool (*tick)(void *keep, int64_t now_ns); /* true: something to publish */
     int64_t (*deadline_ns)(const void *keep);
 };
@@ -60,13 +66,20 @@ struct rota_etcd_watch {
     bool resumed;   /* the stream being opened continues an earlier one */
     bool stale;     /* the registry cannot be reached or has not confirmed the list */
     bool asked;     /* a progress request is out */
+    bool answers;   /* the stream has answered one */
+    bool mute;      /* it never will */
+    bool doubted;   /* a check is out, or a list, that decides about the silent stream */
+    bool overlooked; /* the list under way has a change that the stream has not told */
     bool out_of_memory; /* a batch could not be applied: list again */
+    int64_t list_ms; /* how long the next list may take */
     int64_t wake_ns;
+    int64_t compare_ns; /* when the comparison that failed is made again; INT64_MAX: none did */
     int64_t started_over_ns; /* the last time; INT64_MIN: never */
     int64_t batch_revision; /* of the last event applied in an unfinished batch */
     int64_t seen_revision;  /* the highest applied since the last list, finished batch or not */
     int64_t compared_from;  /* seen_revision when the comparing list was asked for */
-    unsigned comparisons;   /* lists asked for to compare this stream with */
+    int64_t opened_revision; /* the revision kept when the stream was opened */
+    unsigned comparisons;   /* lists asked for since one was compared */
     unsigned asks;          /* progress requests of this stream */
     int64_t checked_revision;  /* of the cluster, as the last check told; 0: not yet */
     int64_t expected_revision; /* the same when the progress request was sent */
@@ -88,6 +101,7 @@ struct rota_etcd_event {
 struct rota_etcd_watch_answer {
     struct rota_etcd_head head;
     bool created, canceled, fragment;
+    bool requested; /* answers a progress request */
     int64_t compact_revision;
     const char *cancel_reason; /* may be NULL */
     size_t n_events;
@@ -107,7 +121,8 @@ void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_
 void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns);
 
 void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer *answer, int64_t now_ns);
-void rota_etcd_watch_checked(struct rota_etcd_watch *w, const struct rota_etcd_head *head); /* an answer to CHECK */
+void rota_etcd_watch_checked(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns); /* an answer to CHECK */
+void rota_etcd_watch_check_failed(struct rota_etcd_watch *w, int64_t now_ns);
 void rota_etcd_watch_ended(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns); /* the stream, not by CLOSE */
 void rota_etcd_watch_published(struct rota_etcd_watch *w); /* what PUBLISH asked for */
 void rota_etcd_watch_unpublished(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns); /* it failed */

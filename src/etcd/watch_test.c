@@ -91,12 +91,13 @@ static struct rota_etcd_head head(const char *word)
 
 static void list(struct fixture *f, const char *word)
 {
+    const char *slash = strchr(word, '/');
     struct rota_etcd_head h = head(word);
 
     if (!rota_etcd_watch_list_begin(&f->watch, &h, f->now_ns))
         return;
     for (const char *p = word + 5; *p >= 'a' && *p <= 'z'; p++) {
-        struct rota_etcd_kv kv = roster_kv((char[]){*p, '\0'}, 3);
+        struct rota_etcd_kv kv = roster_kv((char[]){*p, '\0'}, slash == NULL ? 3 : strtoll(slash + 1, NULL, 10));
         rota_etcd_watch_list_kv(&f->watch, &kv);
     }
     rota_etcd_watch_list_end(&f->watch, &h, f->now_ns);
@@ -116,6 +117,7 @@ static void answer(struct fixture *f, const char *word)
     a.created = strncmp(word, "created", 7) == 0;
     a.canceled = strncmp(word, "canceled", 8) == 0 || strncmp(word, "compacted", 9) == 0;
     a.compact_revision = strncmp(word, "compacted", 9) == 0 ? 40 : 0;
+    a.requested = strncmp(word, "progress", 8) == 0;
     a.fragment = f->fragment = strchr(word, '~') != NULL;
     if (word[0] == '+' || word[0] == '-')
         a.n_events = strcspn(word, "@") / 2;
@@ -126,7 +128,7 @@ static void check(struct fixture *f, const char *word)
 {
     struct rota_etcd_head h = head(word);
 
-    rota_etcd_watch_checked(&f->watch, &h);
+    rota_etcd_watch_checked(&f->watch, &h, f->now_ns);
 }
 
 static void pass(struct fixture *f, int64_t ms)
@@ -142,11 +144,13 @@ static void pass(struct fixture *f, int64_t ms)
     f->now_ns = until_ns;
 }
 
-/* Words: start; list:ab@5#2 (the answer to a list, revision 5, cluster 2); nolist; created@5; +a-b@6 (events; '~' behind: a fragment);
- * progress@6; check@6 (the cluster's revision); canceled; compacted; ended; published; unpublished; 500ms passes. */
+/* Words: start; list:ab@5#2 (the answer to a list, revision 5, cluster 2; its keys are of revision 3, or list:ab/7@9: of 7); nolist; late (a list
+ * in its stead); created@5; +a-b@6 (events; '~' behind: a fragment); progress@6 (asked for); notice@6 (not asked for); check@6 (the cluster's
+ * revision); nocheck; canceled; compacted; ended; published; unpublished; 500ms passes. */
 static void play(struct fixture *f, const char *script)
 {
     static const struct rota_status down = {.code = ROTA_UNAVAILABLE, .message = "refused"};
+    static const struct rota_status late = {.code = ROTA_DEADLINE_EXCEEDED, .message = "late"};
     char words[512], *rest = NULL;
 
     snprintf(words, sizeof(words), "%s", script);
@@ -157,8 +161,12 @@ static void play(struct fixture *f, const char *script)
             list(f, word);
         else if (strcmp(word, "nolist") == 0)
             rota_etcd_watch_list_failed(&f->watch, &down, f->now_ns);
+        else if (strcmp(word, "late") == 0)
+            rota_etcd_watch_list_failed(&f->watch, &late, f->now_ns);
         else if (strncmp(word, "check@", 6) == 0)
             check(f, word);
+        else if (strcmp(word, "nocheck") == 0)
+            rota_etcd_watch_check_failed(&f->watch, f->now_ns);
         else if (strcmp(word, "ended") == 0)
             rota_etcd_watch_ended(&f->watch, &down, f->now_ns);
         else if (strcmp(word, "published") == 0)
@@ -174,6 +182,8 @@ static void play(struct fixture *f, const char *script)
 }
 
 #define UP "start list:ab@5 created@5 "
+#define ANSWERS UP "10000ms progress@5 "
+#define ANSWERS_CMDS " list open:6 ask"
 #define QUIET "10000ms progress@5 10000ms progress@5 "
 
 static const struct watch_case {
@@ -192,12 +202,15 @@ static const struct watch_case {
     {"a broken stream resumes at the next revision and compares", UP "+c@9 ended 50ms created@9", " list open:6 close error open:10 list", "a b c", 1},
     {"the compared list counts", UP "ended 50ms created@5 list:abd@8", " list open:6 close error open:6 list", "a b d", 0},
     {"events older than the compared list do not", UP "ended 50ms created@5 list:abd@8 -d@7", " list open:6 close error open:6 list", "a b d", 0},
-    {"a failed comparison is made again on the same stream", UP "ended 50ms created@5 nolist list:abd@8", " list open:6 close error open:6 list list",
-     "a b d", 0},
-    {"twice, then it begins again", UP "ended 50ms created@5 nolist nolist nolist 80ms", " list open:6 close error open:6 list list list close error open:6",
+    {"a comparison that fails leaves the stream, and is made again after a pause", UP "ended 50ms created@5 nolist 79ms",
+     " list open:6 close error open:6 list error", "a b", 1},
+    {"which grows", UP "ended 50ms created@5 nolist 80ms nolist 127ms", " list open:6 close error open:6 list error list error", "a b", 1},
+    {"for as long as the stream is well", UP "ended 50ms created@5 nolist 80ms nolist 128ms nolist 205ms nolist +c@6 1000ms list:abc@6",
+     " list open:6 close error open:6 list error list error list error list error list", "a b c", 0},
+    {"a stream that falls silent meanwhile is left", UP "ended 50ms created@5 9000ms progress@5 nolist 15000ms",
+     " list open:6 close error open:6 list error list ask close error", "a b", 1},
+    {"nothing is compared after the end of the stream", UP "ended 50ms created@5 nolist ended 79ms", " list open:6 close error open:6 list error close error",
      "a b", 1},
-    {"and the next stream has as many", UP "ended 50ms created@5 nolist nolist nolist 80ms created@5 nolist nolist list:abd@8",
-     " list open:6 close error open:6 list list list close error open:6 list list list", "a b d", 0},
     {"a fragment that overtakes the compared list is not undone by it",
      UP "ended 50ms created@5 +c-a@20~ list:ab@15 +d@20 list:bcd@20", " list open:6 close error open:6 list list", "b c d", 0},
     {"nor are whole batches that do", UP "ended 50ms created@5 +c-a@20 list:ab@15 list:bc@20 +d@21", " list open:6 close error open:6 list list", "b c d", 0},
@@ -209,12 +222,15 @@ static const struct watch_case {
      " list open:6 close error open:6 list close list open:9", "a b c?", 0},
     {"a comparison that went back lists again", UP "ended 50ms created@5 list:@2", " list open:6 close error open:6 list close list", "a b", 1},
     {"so does one by another cluster", UP "ended 50ms created@5 list:@9#2", " list open:6 close error open:6 list close list", "a b", 1},
+    {"one that names no cluster does not", UP "ended 50ms created@5 list:@9#0", " list open:6 close error open:6 list", "a? b?", 0},
     {"and nothing of it is taken", UP "ended 50ms created@5 list:q@2", " list open:6 close error open:6 list close list", "a b", 1},
     {"and the list then counts, whatever its revision, but who is missing stays in use", UP "ended 50ms created@5 list:@2 list:bcd@2",
      " list open:6 close error open:6 list close list open:3", "a? b c d", 0},
     {"compacted: list and take the difference", UP "compacted list:bc@50", " list open:6 close list open:51", "b c", 0},
     {"compacted again and again: not in a storm", UP "compacted list:bc@50 compacted 49ms", " list open:6 close list open:51 close error", "b c", 1},
     {"but after a pause", UP "compacted list:bc@50 compacted 50ms", " list open:6 close list open:51 close error list", "b c", 1},
+    {"a confirmation that names no cluster is one", "start list:ab@5 created@3#0", " list open:6", "a b", 0},
+    {"a list that names none is one of any", "start list:ab@5#0 created@5 progress@6#2", " list open:6", "a b", 0},
     {"another cluster answers: list again", UP "progress@6#2 list:b@3#2", " list open:6 close list open:4", "a? b", 0},
     {"two clusters under one name make no storm", "start list:a@5#1 created@5#2 list:a@5#2 created@5#1 49ms", " list open:6 close list open:6 close error",
      "a", 1},
@@ -226,8 +242,32 @@ static const struct watch_case {
     {"then", UP "10000ms", " list open:6 ask", "a b", 0},
     {"an answer puts it off", UP "10000ms progress@5 9999ms", " list open:6 ask", "a b", 0},
     {"so does an event", UP "9000ms +c@6 9999ms", " list open:6", "a b c", 0},
-    {"no answer in five seconds ends the stream", UP "15049ms", " list open:6 ask close error", "a b", 1},
-    {"and another is opened", UP "15050ms", " list open:6 ask close error open:6", "a b", 1},
+    {"a stream that has answered and does not any more is left after five seconds", ANSWERS "15049ms", ANSWERS_CMDS " ask close error", "a b", 1},
+    {"and another is opened", ANSWERS "15050ms", ANSWERS_CMDS " ask close error open:6", "a b", 1},
+    {"one that never has is doubted", UP "15000ms", " list open:6 ask check", "a b", 0},
+    {"a quiet registry may keep progress to itself", UP "15000ms check@5 10000ms", " list open:6 ask check ask", "a b", 0},
+    {"for ever", UP "15000ms check@5 15000ms check@5 15000ms check@5", " list open:6 ask check ask check ask check check", "a b", 0},
+    {"until it has come to where the watch begins", UP "15000ms check@5 10000ms progress@6 15000ms", " list open:6 ask check ask ask check close error", "a b", 1},
+    {"an answer while in doubt ends the doubt", UP "15000ms progress@5 9999ms nocheck", " list open:6 ask check", "a b", 0},
+    {"so does an event", UP "15000ms +c@6 9999ms", " list open:6 ask check", "a b c", 0},
+    {"what was not asked for is no sign that it answers", UP "12000ms notice@5 15000ms", " list open:6 ask ask check", "a b", 0},
+    {"a doubt that nobody settles ends the stream", UP "20000ms", " list open:6 ask check close error", "a b", 1},
+    {"so does a check that fails", UP "15000ms nocheck", " list open:6 ask check close error", "a b", 1},
+    {"and one by another cluster", UP "15000ms check@5#2", " list open:6 ask check close error", "a b", 1},
+    {"not by one that names none", UP "15000ms check@5#0", " list open:6 ask check", "a b", 0},
+    {"a revision that went back behind a silent watch: list again", UP "15000ms check@4", " list open:6 ask check close list", "a b", 0},
+    {"one that went on: the list decides", UP "15000ms check@7", " list open:6 ask check list", "a b", 0},
+    {"the same: only others' keys changed", UP "15000ms check@7 list:ab@7 9999ms", " list open:6 ask check list", "a b", 0},
+    {"a put not told ends the stream", UP "15000ms check@7 list:abc/6@7 50ms", " list open:6 ask check list close error open:8", "a b c", 1},
+    {"so does a delete", UP "15000ms check@7 list:a@7 50ms", " list open:6 ask check list close error open:8", "a", 1},
+    {"so does a list that fails", UP "15000ms check@7 nolist", " list open:6 ask check list close error", "a b", 1},
+    {"a list under way decides, too", UP "ended 50ms created@5 15000ms check@7 10000ms list:ab@7 9999ms",
+     " list open:6 close error open:6 list ask check", "a b", 0},
+    {"who was silent past the beginning is not asked any more", UP "15000ms check@7 list:ab@7 15000ms check@7 30000ms check@7 30000ms",
+     " list open:6 ask check list ask check check check", "a b", 0},
+    {"nor who was so after an event", UP "+c@6 15000ms check@6 30000ms", " list open:6 ask check check", "a b c", 0},
+    {"the next stream is asked anew", UP "+c@6 15000ms check@6 ended 50ms created@6 list:abc@6 10000ms",
+     " list open:6 ask check close error open:7 list ask", "a b c", 0},
     {"a progress answer does not move the resume point", UP "10000ms progress@9 ended 50ms", " list open:6 ask close error open:6", "a b", 1},
     {"every third question checks that the member goes along", UP QUIET "10000ms", " list open:6 ask ask ask check", "a b", 0},
     {"one that does stays", UP QUIET "10000ms progress@5 check@7 10000ms progress@7", " list open:6 ask ask ask check ask", "a b", 0},
@@ -322,9 +362,38 @@ static void a_resumed_watch_without_a_list_does_not(void **state)
 
     (void)state;
     start(&f);
-    play(&f, UP "ended 50ms created@5 nolist nolist nolist 80ms created@5 nolist nolist nolist");
-    assert_int_equal(rota_etcd_watch_deadline_ns(&f.watch) - f.now_ns, 128 * ROTA_MS);
+    play(&f, UP "ended 50ms created@5 nolist ended 128ms created@5 nolist");
+    assert_int_equal(rota_etcd_watch_deadline_ns(&f.watch) - f.now_ns, 204800 * ROTA_US);
     finish(&f);
+}
+
+static void a_list_that_takes_too_long_has_longer(void **state)
+{
+    static const struct patience_case {
+        const char *rule, *script;
+        int64_t list_ms;
+    } patience[] = {
+        {"five seconds", "start", 5000},
+        {"as long after another failure", "start nolist", 5000},
+        {"twice that after one that was late", "start late", 10000},
+        {"each time", "start late 2000ms late", 20000},
+        {"a minute at most", "start late 2000ms late 2000ms late 2000ms late", 60000},
+        {"and no longer", "start late 2000ms late 2000ms late 2000ms late 2000ms late 2000ms late", 60000},
+        {"five again after one that came", "start late 2000ms late 2000ms list:a@5", 5000},
+        {"a comparison too", UP "ended 50ms created@5 late", 10000},
+        {"a list that nobody wants tells nothing", UP "late", 5000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(patience); i++) {
+        struct fixture f;
+
+        print_message("  %s\n", patience[i].rule);
+        start(&f);
+        play(&f, patience[i].script);
+        assert_int_equal(f.watch.list_ms, patience[i].list_ms);
+        finish(&f);
+    }
 }
 
 /* While there is no memory to publish with the registry must not be asked for everything ten times a second, however well it answers. */
@@ -337,7 +406,7 @@ static void neither_does_a_list_that_cannot_be_published(void **state)
         {UP "unpublished", 50},
         {UP "unpublished 50ms created@5 list:ab@5 unpublished", 80},
         {UP "unpublished 50ms created@5 list:ab@5 unpublished 80ms created@5 list:ab@6 unpublished", 128},
-        {UP "unpublished 50ms created@5 list:ab@5 unpublished 80ms created@5 nolist nolist nolist", 128},
+        {UP "unpublished 50ms created@5 list:ab@5 unpublished 80ms created@5 nolist", 128},
         {UP "unpublished 50ms created@5 list:ab@5 unpublished 80ms created@5 list:ab@6 published +c@7 unpublished", 50},
         {UP "ended unpublished", 50},
     };
@@ -364,7 +433,9 @@ static void reasons_are_told(void **state)
         {"a cancel without a reason", UP "canceled", "etcd canceled the watch: no reason given"},
         {"a member that stands still", UP QUIET "10000ms progress@5 check@7 10000ms progress@6",
          "the etcd member answers, but stands at revision 6 while the others are at 7"},
-        {"silence", UP "15000ms", "etcd does not answer on the watch any more"},
+        {"a comparison's failure", UP "ended 50ms created@5 late", "late"},
+        {"silence", ANSWERS "15000ms", "etcd does not answer on the watch any more"},
+        {"silence that a check could not explain", UP "15000ms nocheck", "etcd does not answer on the watch any more"},
         {"no confirmation", "start list:a@5 5000ms", "etcd did not confirm the watch in time"},
         {"two clusters", "start list:a@5#1 created@5#2 list:a@5#2 created@5#1", "another cluster answers"},
     };
@@ -409,6 +480,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scripts_cause_the_right_commands),  cmocka_unit_test(waits_grow_to_a_bound_and_are_jittered),
         cmocka_unit_test(a_confirmed_watch_ends_the_growth), cmocka_unit_test(a_resumed_watch_without_a_list_does_not),
+        cmocka_unit_test(a_list_that_takes_too_long_has_longer),
         cmocka_unit_test(neither_does_a_list_that_cannot_be_published),
         cmocka_unit_test(reasons_are_told),                  cmocka_unit_test(out_of_memory_means_asking_again),
     };
