@@ -14,9 +14,14 @@ bool rota_etcd_wants_token(const struct rota_status *status)
            says(status, "auth: revision in header is old") || says(status, "revision of auth store is old");
 }
 
+bool rota_etcd_denies(const struct rota_status *status)
+{
+    return status->code == ROTA_PERMISSION_DENIED || says(status, "permission denied");
+}
+
 void rota_etcd_explain(const struct rota_status *status, const char *user, struct rota_status *ret_status)
 {
-    bool denied = status->code == ROTA_PERMISSION_DENIED || says(status, "permission denied");
+    bool denied = rota_etcd_denies(status);
 
     if (status->code == ROTA_OK || (!denied && (user != NULL || !rota_etcd_wants_token(status))))
         *ret_status = *status;

@@ -165,13 +165,16 @@ static struct rota_etcd_event event_at(const void *events, size_t i)
     return out;
 }
 
-/* "permission denied" is what a watch is told also when etcd has forgotten its token. */
-static void doubt_token(struct rota_etcd_follower *f)
+/* The watch that is made next has a new token if this one ended for the sake of the old. */
+static void mind_token(struct rota_etcd_follower *f, const char *cancel_reason)
 {
     struct rota_status why;
 
-    rota_status_set(&why, ROTA_UNAUTHENTICATED, "%s", "");
-    (void)rota_etcd_login_refused(f->login, &why, rota_loop_now_ns(f->loop));
+    rota_status_set(&why, ROTA_UNAVAILABLE, "%s", cancel_reason == NULL ? "" : cancel_reason);
+    if (rota_etcd_denies(&why))
+        rota_etcd_login_denied(f->login, rota_loop_now_ns(f->loop));
+    else
+        (void)rota_etcd_login_refused(f->login, &why, rota_loop_now_ns(f->loop));
 }
 
 static void on_answer(struct rota_call *call, void *arg, const void *message)
@@ -196,7 +199,7 @@ static void on_answer(struct rota_call *call, void *arg, const void *message)
     if (rota_call_peer(call) != NULL)
         snprintf(f->member, sizeof(f->member), "%s", rota_call_peer(call));
     if (answer.canceled && answer.compact_revision == 0)
-        doubt_token(f);
+        mind_token(f, answer.cancel_reason);
     rota_etcd_watch_answered(&f->watch, &answer, rota_loop_now_ns(f->loop));
     act(f);
 }

@@ -3,7 +3,9 @@
  * Rules (etcd's API; its issues 11954 and 13413): a simple token lives 300 s from its last use at a member, so one older than KEEP_NS is not
  * used; a stream that is opened gets one no older than STREAM_NS, since a stream with an old token hangs or dies, but not a new one for each
  * try: of two members that are turned to in turns, one hanging, the other would always get the login, and the hanging one the stream. What etcd
- * says of a token that does not hold makes it forgotten; after a call with one older than FRESH_NS it is worth trying another at once. An etcd that needs no login says so, which counts as a token. Neither password nor token
+ * says of a token that does not hold makes it forgotten; after a call with one older than FRESH_NS it is worth trying another at once.
+ * "permission denied" is what a watch is told also when etcd has forgotten its token, so one older than FRESH_NS is doubted for it, but once in
+ * STREAM_NS: a login costs etcd more processor than anything else, and what is denied indeed stays denied. An etcd that needs no login says so, which counts as a token. Neither password nor token
  * is ever part of a message. Pure but for asking.
  */
 #ifndef ROTA_ETCD_LOGIN_H
@@ -27,6 +29,7 @@ struct rota_etcd_login {
     char *token;    /* NULL: none, or none needed */
     bool known;     /* there is a token, or none is needed, since got_ns */
     int64_t got_ns;
+    int64_t believed_ns; /* until then a denial is believed */
     struct ask *ask;  /* the one under way that counts; NULL: none */
     int64_t ask_ms;   /* how long etcd may take; 0: as others */
     void (*done)(void *arg, const struct rota_status *why); /* of each ask that began and was not canceled: OK, or why there is no token */
@@ -52,6 +55,9 @@ bool rota_etcd_login_answered(struct rota_etcd_login *login, const struct rota_s
 
 /* A call has failed so. Forgets the token if it was for that; true: and it was no fresh one, so the call is worth making again at once. */
 bool rota_etcd_login_refused(struct rota_etcd_login *login, const struct rota_status *status, int64_t now_ns);
+
+/* A watch was denied: forgets the token if it may be for that. */
+void rota_etcd_login_denied(struct rota_etcd_login *login, int64_t now_ns);
 
 /* The metadata of a call, freed by the caller; NULL when there is none to send. leader: with "hasleader". ROTA_ENOMEM. */
 ROTA_MUST_USE rota_err rota_etcd_login_metadata(const struct rota_etcd_login *login, bool leader, struct rota_metadata **ret_metadata);

@@ -67,6 +67,14 @@ bool rota_etcd_login_refused(struct rota_etcd_login *login, const struct rota_st
     return !fresh;
 }
 
+void rota_etcd_login_denied(struct rota_etcd_login *login, int64_t now_ns)
+{
+    if (!wanted(login) || !login->known || now_ns - login->got_ns <= ROTA_ETCD_TOKEN_FRESH_NS || now_ns < login->believed_ns)
+        return;
+    login->believed_ns = now_ns + ROTA_ETCD_TOKEN_STREAM_NS;
+    forget(login);
+}
+
 rota_err rota_etcd_login_metadata(const struct rota_etcd_login *login, bool leader, struct rota_metadata **ret_metadata)
 {
     struct rota_metadata *metadata = NULL;

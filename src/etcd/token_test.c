@@ -109,6 +109,41 @@ static void refused_tokens_are_forgotten(void **state)
     }
 }
 
+/* A registry that lets itself be listed and denies each watch, tried again as fast as it says so. */
+static void a_denial_costs_a_login_now_and_then(void **state)
+{
+    static const struct denial_case {
+        const char *rule;
+        int64_t seconds;
+        int n_logins;
+    } denials[] = {
+        {"a fresh token is believed", 1, 1},
+        {"one may have been forgotten", 2, 2},
+        {"but the next has not", 15, 2},
+        {"each is used for a quarter of a minute", 60, 5},
+    };
+    char user[] = "zoe";
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(denials); i++) {
+        struct rota_status why;
+        struct fixture f;
+        int n_logins = 0;
+
+        print_message("  %s\n", denials[i].rule);
+        init(&f, user);
+        for (int64_t now_ns = 0; now_ns <= denials[i].seconds * SECOND; now_ns += SECOND / 10) {
+            if (!rota_etcd_login_good(&f.login, true, now_ns)) {
+                assert_true(answer(&f, ROTA_OK, "", now_ns, &why));
+                n_logins++;
+            }
+            rota_etcd_login_denied(&f.login, now_ns);
+        }
+        assert_int_equal(n_logins, denials[i].n_logins);
+        fini(&f);
+    }
+}
+
 static void without_a_user_there_is_nothing_to_do(void **state)
 {
     struct rota_metadata *metadata;
@@ -208,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_grow_old),
         cmocka_unit_test(refused_tokens_are_forgotten),
+        cmocka_unit_test(a_denial_costs_a_login_now_and_then),
         cmocka_unit_test(without_a_user_there_is_nothing_to_do),
         cmocka_unit_test(an_etcd_without_users_needs_no_token),
         cmocka_unit_test(a_failed_login_names_the_user_alone),
