@@ -1,7 +1,8 @@
 /* resolver.c - the resolver for etcd: targets: publishes the servers of a service, and the service config that stands beside them.
  *
  * The config's key (where.h) is followed like the servers' prefix, over the same client. The first list waits until it is known whether there
- * is a config, since that names the policy, but no longer than CONFIG_WAIT_NS; an etcd that does not let us read the key counts as one without.
+ * is a config, since that names the policy, but no longer than CONFIG_WAIT_NS. An etcd that does not let us read the key counts as one without,
+ * unless it has let us before, and is asked again, less and less often (watch.h: patient).
  * Invariants: the state lives until the client channel has reported closed, for which the sink is held.
  */
 #include "etcd/etcd.h"
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "etcd/client.h"
 #include "etcd/config_key.h"
+#include "etcd/explain.h"
 #include "etcd/follower.h"
 #include "etcd/where.h"
 #include "resolver/sink.h"
@@ -119,14 +121,12 @@ static rota_err publish_config(void *owner)
 static void on_config_error(void *owner, const struct rota_status *why)
 {
     struct resolver *r = owner;
-    bool forbidden = why->code == ROTA_PERMISSION_DENIED;
+    bool forbidden = rota_etcd_denies(why);
 
-    rota_log_write(r->log, forbidden ? ROTA_LOG_INFO : ROTA_LOG_WARN, "etcd", "%s: the service config cannot be read%s: %s", r->where.config_key,
-        forbidden ? ", so there is none" : "", why->message);
-    if (!forbidden)
-        return;
-    rota_etcd_follower_stop(&r->configs);
-    know_config(r);
+    rota_log_write(r->log, forbidden ? ROTA_LOG_INFO : ROTA_LOG_WARN, "etcd", "%s: the service config cannot be read, %s: %s", r->where.config_key,
+        r->config.value != NULL ? "so the last one stays" : forbidden ? "so there is none" : "trying again", why->message);
+    if (forbidden)
+        know_config(r);
 }
 
 static const struct rota_etcd_follower_events server_events = {.on_publish = publish_servers, .on_error = on_servers_error};
@@ -180,6 +180,7 @@ static rota_err prepare(struct resolver *r, const struct rota_target *target, st
     err = rota_etcd_follower_init(&r->servers, prefix, true, &rota_etcd_roster_keep, &r->roster, rng);
     if (err == 0 && r->wants_config)
         err = rota_etcd_follower_init(&r->configs, r->config.key, false, &rota_etcd_config_keep, &r->config, rng);
+    r->configs.watch.patient = true;
     return err;
 }
 

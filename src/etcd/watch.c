@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/moves.h"
+#include "etcd/explain.h"
 
 #define SECOND_NS ((int64_t)1000000000)
 #define ASK_NS (10 * SECOND_NS)
@@ -15,6 +16,7 @@
 #define LIST_MAX_MS 60000
 #define BACKOFF_FIRST_NS 1e8
 #define BACKOFF_MAX_NS 2e9
+#define BACKOFF_PATIENT_NS 60e9
 
 #define BIT(state) (1u << ROTA_ETCD_WATCH_##state)
 
@@ -87,9 +89,11 @@ void rota_etcd_watch_start(struct rota_etcd_watch *w, int64_t now_ns)
 }
 
 /* When to try again after a failure: each in a row has a longer pause. */
-static int64_t again_ns(struct rota_etcd_watch *w, int64_t now_ns)
+static int64_t again_ns(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
 {
-    w->backoff_ns = w->backoff_ns == 0 ? BACKOFF_FIRST_NS : w->backoff_ns * 1.6 < BACKOFF_MAX_NS ? w->backoff_ns * 1.6 : BACKOFF_MAX_NS;
+    double max_ns = w->patient && rota_etcd_denies(why) ? BACKOFF_PATIENT_NS : BACKOFF_MAX_NS;
+
+    w->backoff_ns = w->backoff_ns == 0 ? BACKOFF_FIRST_NS : w->backoff_ns * 1.6 < max_ns ? w->backoff_ns * 1.6 : max_ns;
     return now_ns + (int64_t)rota_rng_between(w->rng, 0.5 * w->backoff_ns, w->backoff_ns);
 }
 
@@ -97,7 +101,7 @@ static void back_off(struct rota_etcd_watch *w, const struct rota_status *why, i
 {
     rota_moves_go(&moves, &w->state, ROTA_ETCD_WATCH_WAITING);
     stop(w);
-    w->wake_ns = again_ns(w, now_ns);
+    w->wake_ns = again_ns(w, why, now_ns);
     w->why = *why;
     w->stale = true;
     w->cmds |= ROTA_ETCD_CMD_ERROR | ROTA_ETCD_CMD_PUBLISH;
@@ -229,7 +233,7 @@ void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_st
     }
     /* A member that hangs must not take the stream of another that does not with it. */
     w->comparing = false;
-    w->compare_ns = again_ns(w, now_ns);
+    w->compare_ns = again_ns(w, why, now_ns);
     w->why = *why;
     w->cmds |= ROTA_ETCD_CMD_ERROR;
 }

@@ -18,7 +18,7 @@
  *  - A member whose log goes on but whose state stands still answers all the same: every third question also reads the revision of the
  *    cluster, linearizable, and a member that 10 s later has not come so far is left.
  *  - Progress notifications do not move the resume point: etcd before 3.4.25 and 3.5.8 may send them ahead of events.
- *  - Failures are retried for ever, after 0.1 s growing to 2 s, jittered. What is kept not finding the memory to be published is one: the
+ *  - Failures are retried for ever, after 0.1 s growing to 2 s, jittered; to a minute where it is `patient` and permission was denied. What is kept not finding the memory to be published is one: the
  *    stream ends, and is resumed and compared with a list.
  */
 #ifndef ROTA_ETCD_WATCH_H
@@ -56,6 +56,7 @@ struct rota_etcd_watch {
     const struct rota_etcd_keep_class *class;
     void *keep;
     struct rota_rng *rng;
+    bool patient; /* what is denied can be done without; may be set after init */
     uint8_t state;
     unsigned cmds;
     int64_t revision; /* everything up to it is in the roster */

@@ -305,6 +305,40 @@ static void scripts_cause_the_right_commands(void **state)
     }
 }
 
+static void a_patient_watch_asks_less_often_for_what_is_denied(void **state)
+{
+    static const struct rota_status denied = {.code = ROTA_PERMISSION_DENIED, .message = "permission denied"};
+    static const struct denial_case {
+        const char *rule;
+        bool patient, compares;
+        int64_t wait_ms;
+    } denials[] = {
+        {"others ask on", false, false, 1000},
+        {"a patient one each minute", true, false, 30000},
+        {"a comparison likewise", true, true, 30000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(denials); i++) {
+        struct fixture f;
+        int64_t again_ns = 0;
+
+        print_message("  %s\n", denials[i].rule);
+        start(&f);
+        f.watch.patient = denials[i].patient;
+        play(&f, denials[i].compares ? UP "ended 50ms created@5" : "start");
+        for (int n = 0; n < 20; n++) {
+            rota_etcd_watch_list_failed(&f.watch, &denied, f.now_ns);
+            take(&f);
+            again_ns = denials[i].compares ? f.watch.compare_ns : f.watch.wake_ns;
+            while (n < 19 && f.now_ns < again_ns)
+                play(&f, "1000ms notice@5");
+        }
+        assert_in_range((again_ns - f.now_ns) / ROTA_MS, denials[i].wait_ms - 1, denials[i].wait_ms);
+        finish(&f);
+    }
+}
+
 /* Time of one wait after n failures in a row. */
 static int64_t wait_ns(struct fixture *f, unsigned n_failures)
 {
@@ -478,7 +512,9 @@ static void out_of_memory_means_asking_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scripts_cause_the_right_commands),  cmocka_unit_test(waits_grow_to_a_bound_and_are_jittered),
+        cmocka_unit_test(scripts_cause_the_right_commands),
+        cmocka_unit_test(a_patient_watch_asks_less_often_for_what_is_denied),
+        cmocka_unit_test(waits_grow_to_a_bound_and_are_jittered),
         cmocka_unit_test(a_confirmed_watch_ends_the_growth), cmocka_unit_test(a_resumed_watch_without_a_list_does_not),
         cmocka_unit_test(a_list_that_takes_too_long_has_longer),
         cmocka_unit_test(neither_does_a_list_that_cannot_be_published),
