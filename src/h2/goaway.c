@@ -2,7 +2,7 @@
  *
  * Draining a server takes two steps, so that no stream is lost that the client opened before it heard: GOAWAY(2^31-1)
  * and a ping; when the ping comes back, or after a second, GOAWAY with the last stream served. Streams that come
- * between are served. A client opens no more, and says GOAWAY when its last stream is over.
+ * between are served. A client opens no more, and says GOAWAY when its last stream is over, which a server answers with its own.
  * The last GOAWAY is given to the session at the start of a pull, when all that was fed has been seen.
  * Sources: RFC 9113, 5.4, 6.8.
  */
@@ -44,8 +44,16 @@ void rota_h2_on_ping_ack(struct rota_h2 *h2, const uint8_t *opaque)
         h2->drain = ROTA_H2_DUE;
 }
 
+/* A server also says it to a client that goes, when all is served. */
+static bool is_left(const struct rota_h2 *h2)
+{
+    return h2->refused && h2->options.server && !h2->away && h2->n_open == 0 && !h2->block.open;
+}
+
 bool rota_h2_goaway_due(const struct rota_h2 *h2)
 {
+    if (is_left(h2))
+        return true;
     return h2->drain == ROTA_H2_DUE && (h2->options.server || rota_h2_slots(h2) == 0);
 }
 

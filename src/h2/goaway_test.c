@@ -1,6 +1,7 @@
 /* goaway_test.c - draining loses no stream, and whatever a GOAWAY or a lost socket leaves behind is told apart. */
 #include "base/assert.h"
 #include "h2/pair_fixture.h"
+#include "h2/session.h"
 #include "h2/wire_fixture.h"
 #include "testing/cmocka.h"
 
@@ -243,11 +244,44 @@ static void a_client_drains_when_its_streams_are_done(void **state)
     pair_run(&pair);
     assert_false(rota_h2_finished(pair.client.h2));
     answer(&pair, 1);
-    assert_string_equal(pair_log(&pair.client), "headers/1:2:end closed/1:done");
+    assert_string_equal(pair_log(&pair.client), "headers/1:2:end closed/1:done goaway(0)"); /* which only says what was served */
     assert_string_equal(pair_log(&pair.server), "request/1:6:end closed/1:done goaway(0)");
     assert_true(rota_h2_finished(pair.client.h2));
     assert_true(rota_h2_finished(pair.server.h2));
     pair_fini(&pair);
+}
+
+/* A server says what it has served (6.8) when that is over; what the client asks afterwards is not begun. */
+static void a_client_that_goes_is_told_what_was_served(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    for (int asked = 0; asked < 2; asked++) {
+        print_message("  with %d streams\n", asked);
+        pair_ready(&pair);
+        if (asked > 0) {
+            assert_int_equal(pair_open(&pair, true), 1);
+            pair_run(&pair);
+        }
+        wire.size = 0;
+        wire_frame(&wire, WIRE_GOAWAY, 0, 0, "\0\0\0\0\0\0\0\0", 8);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        assert_int_equal(rota_h2_wants_write(pair.server.h2), asked == 0);
+        assert_false(rota_h2_finished(pair.server.h2));
+        if (asked > 0)
+            answer(&pair, 1);
+        pair_run(&pair);
+        assert_string_equal(pair_log(&pair.client), asked > 0 ? "headers/1:2:end closed/1:done goaway(0)" : "goaway(0)");
+        assert_int_equal(pair.client.h2->peer_last, asked);
+        assert_true(rota_h2_finished(pair.server.h2));
+        wire.size = 0;
+        wire_headers(&wire, WIRE_END_STREAM, 3, WIRE_REQUEST);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        assert_int_equal(rota_h2_streams(pair.server.h2), 0);
+        assert_int_equal(pair.server.err, 0);
+        pair_fini(&pair);
+    }
 }
 
 static const uint8_t calm[] = {
@@ -434,6 +468,7 @@ int main(void)
         cmocka_unit_test(without_streams_the_last_one_is_0),
         cmocka_unit_test(an_expelled_client_hears_why),
         cmocka_unit_test(a_client_drains_when_its_streams_are_done),
+        cmocka_unit_test(a_client_that_goes_is_told_what_was_served),
         cmocka_unit_test(a_goaway_tells_the_streams_apart),
         cmocka_unit_test(what_is_lost_after_a_goaway_tells_of_it),
         cmocka_unit_test(what_goes_elsewhere_tells_of_it_too),

@@ -8,6 +8,7 @@ offender a stream at most, so a good call on stream 101 of that very connection 
 
 import gzip
 import struct
+import time
 
 from mischief_client import ASK, PATH, call, request
 from mischief_frames import (
@@ -154,6 +155,7 @@ row("headers_after_the_end", "rst:5", call(1) + request(1))
 row("trailers_that_do_not_end", MALFORMED, request(1) + data(1, message(ASK)) + headers(1, ("x-a", "b")), True)
 row("trailers_with_a_pseudo_field", MALFORMED, request(1) + data(1, message(ASK)) + headers(1, (":path", "/"), end=True), True)
 row("goaway_then_a_call", "ok", goaway(0, NO_ERROR) + call(1))
+row("goaway_then_a_call_later", "goaway:0", lambda sock: (sock.sendall(goaway(0, NO_ERROR)), time.sleep(0.1), sock.sendall(call(1))))
 row("goaway_with_an_error_then_a_call", "ok", goaway(0, 2) + call(1))
 row("settings_up_and_down", "ok", b"".join(settings((HEADER_TABLE_SIZE, size), (INITIAL_WINDOW_SIZE, size)) for size in (0, 100, 65535)) + call(1))
 row("window_below_zero", "ok", settings((INITIAL_WINDOW_SIZE, 1)) + call(1) + settings((INITIAL_WINDOW_SIZE, 0)) + window_update(1, 1000))

@@ -426,7 +426,7 @@ def trailers_from_the_client(sock):
 
 def reaction(sock, stream, seconds):
     """(kind, detail) of what comes first; answers SETTINGS and PING meanwhile."""
-    end_s = time.monotonic() + seconds
+    end_s, drained = time.monotonic() + seconds, False
     try:
         while True:
             sock.settimeout(max(end_s - time.monotonic(), 0.001))
@@ -435,6 +435,8 @@ def reaction(sock, stream, seconds):
                 sock.sendall(frame(kind, ACK, 0, payload if kind == PING else b""))
             elif kind == GOAWAY and struct.unpack(">I", payload[4:8])[0] != 0:
                 return "goaway", "code %d %s" % (struct.unpack(">I", payload[4:8])[0], payload[8:40].decode("latin-1"))
+            elif kind == GOAWAY:
+                drained = True  # the answer may be on its way
             elif kind == RST_STREAM and on == stream:
                 return "rst", "code %d" % struct.unpack(">I", payload)[0]
             elif kind == HEADERS and on == stream:
@@ -449,7 +451,7 @@ def reaction(sock, stream, seconds):
     except socket.timeout:
         return "silence", "for %gs" % seconds
     except (EOFError, ConnectionError):
-        return "closed", ""
+        return ("goaway", "code 0") if drained else ("closed", "")
 
 
 def connect(addr, start):
