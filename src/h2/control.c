@@ -32,11 +32,37 @@ static bool settings_head(struct rota_h2 *h2, const struct rota_h2_head *head)
     return true;
 }
 
+/* An idle stream cannot be reset. */
+static void fail_stream(struct rota_h2 *h2, int32_t id, uint32_t h2_code, const char *why)
+{
+    struct rota_h2_stream *stream = rota_h2_stream_find(h2, id);
+
+    if (rota_h2_is_idle(h2, id)) {
+        rota_h2_broke(h2, h2_code, why);
+    } else if (stream != NULL) {
+        rota_h2_stream_fail(stream, h2_code, why);
+    } else {
+        rota_h2_tx_rst(h2, id, h2_code); /* the peer may not know yet that it is over */
+        rota_h2_peer_fault(h2);
+    }
+}
+
+/* Of another length only the stream is at fault (6.3), and the payload is passed over. */
+static bool priority_head(struct rota_h2 *h2, const struct rota_h2_head *head)
+{
+    if (head->id == 0)
+        return rota_h2_broke(h2, ROTA_H2_PROTOCOL_ERROR, "PRIORITY of stream 0");
+    rota_h2_peer_chores(h2, 1);
+    if (head->length != ROTA_H2_PRIORITY_BYTES)
+        fail_stream(h2, head->id, ROTA_H2_FRAME_SIZE_ERROR, "PRIORITY of a wrong size");
+    return rota_h2_fine(h2);
+}
+
 bool rota_h2_control_head(struct rota_h2 *h2, const struct rota_h2_head *head)
 {
     switch (head->type) {
     case ROTA_H2_TYPE_PRIORITY:
-        return head->id != 0 || rota_h2_broke(h2, ROTA_H2_PROTOCOL_ERROR, "PRIORITY of stream 0");
+        return priority_head(h2, head);
     case ROTA_H2_TYPE_RST_STREAM:
         if (rota_h2_is_idle(h2, head->id))
             return rota_h2_broke(h2, ROTA_H2_PROTOCOL_ERROR, "RST_STREAM of an idle stream");
@@ -63,27 +89,9 @@ bool rota_h2_control_head(struct rota_h2 *h2, const struct rota_h2_head *head)
 
 /* --- What they say --- */
 
-/* An idle stream cannot be reset. */
-static void fail_stream(struct rota_h2 *h2, int32_t id, uint32_t h2_code, const char *why)
-{
-    struct rota_h2_stream *stream = rota_h2_stream_find(h2, id);
-
-    if (rota_h2_is_idle(h2, id)) {
-        rota_h2_broke(h2, h2_code, why);
-    } else if (stream != NULL) {
-        rota_h2_stream_fail(stream, h2_code, why);
-    } else {
-        rota_h2_tx_rst(h2, id, h2_code); /* the peer may not know yet that it is over */
-        rota_h2_peer_fault(h2);
-    }
-}
-
 static void on_priority(struct rota_h2 *h2, const struct rota_h2_head *head, struct rota_slice payload)
 {
-    rota_h2_peer_chores(h2, 1);
-    if (payload.size != 5)
-        fail_stream(h2, head->id, ROTA_H2_FRAME_SIZE_ERROR, "PRIORITY of a wrong size");
-    else if (rota_h2_u31(payload.data) == head->id)
+    if (rota_h2_u31(payload.data) == head->id)
         fail_stream(h2, head->id, ROTA_H2_PROTOCOL_ERROR, "a stream that depends on itself");
 }
 

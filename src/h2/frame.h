@@ -11,6 +11,7 @@
 #define ROTA_H2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" /* what a client begins with, before its first frame */
 #define ROTA_H2_PREFACE_BYTES (sizeof(ROTA_H2_PREFACE) - 1)
 #define ROTA_H2_HEAD_BYTES 9
+#define ROTA_H2_PRIORITY_BYTES 5
 #define ROTA_H2_FRAME_MAX_BYTES 16384 /* SETTINGS_MAX_FRAME_SIZE where nothing else is said; we never say more */
 
 enum rota_h2_type {

@@ -200,6 +200,7 @@ void rota_h2_abort(struct rota_h2 *h2, const char *detail)
             rota_h2_stream_close(stream, ROTA_H2_LOST, ROTA_H2_NO_ERROR, why);
     }
     rota_h2_tx_free(h2);
+    rota_h2_rx_free(h2);
     if (h2->broken == 0)
         h2->broken = ROTA_ECLOSED;
 }

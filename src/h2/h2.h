@@ -27,13 +27,14 @@ struct rota_h2_options {
     uint32_t stream_window_bytes;    /* 0: 64 KiB - 1 */
     uint32_t conn_window_bytes;      /* 0: 1 MiB */
     uint32_t max_window_bytes;       /* a stream's window grows up to this, the connection's to twice this; not above stream_window_bytes: neither grows */
-    size_t *queued_total;            /* kept: what is queued, on all streams (data, and trailers behind it) and (when that is much) before them, with that of other connections; NULL: nowhere */
+    size_t *queued_total;            /* kept: what is queued, on all streams (data, and trailers behind it) and (when that is much) before them, and what has come of a frame or a
+                                      * field that is not whole, with that of other connections; NULL: nowhere */
     size_t *queued_here;             /* kept: the same, of this connection alone; NULL: nowhere */
     size_t high_mark_bytes;          /* WRITABLE events; 0: 64 KiB */
     int64_t keepalive_time_ns, keepalive_timeout_ns; /* INT64_MAX: off */
     bool keepalive_without_streams;
     int64_t handshake_deadline_ns; /* until the peer's first SETTINGS; INT64_MAX: none */
-    int64_t header_timeout_ns;     /* for a header block once begun; 0: none */
+    int64_t header_timeout_ns;     /* for a header block, or a frame but DATA, once begun; 0: none */
     int64_t min_ping_ns;           /* server: how often the peer may ping (gRFC A9); 0: as often as it reads the answers */
     bool pings_without_streams;    /* server: that often also with no stream open, else every two hours */
     int64_t max_age_ns, max_age_grace_ns; /* drained when so old, over when the grace has passed too; 0: never */

@@ -1,4 +1,4 @@
-/* keepalive.c - the timers of a connection: handshake, keepalive pings, a header block that does not end, the pause between the two GOAWAYs.
+/* keepalive.c - the timers of a connection: handshake, keepalive pings, a header block or a frame that does not end, the pause between the two GOAWAYs.
  *
  * A ping goes out when nothing was read for keepalive_time_ns, with streams open (or always, by option). Anything read
  * afterwards proves the peer alive, the ping's answer or not. A turn may be long, or the process may be stopped: the answer's time
@@ -33,9 +33,12 @@ static int64_t next_ping_ns(const struct rota_h2 *h2)
     return later(h2->last_read_ns, h2->options.keepalive_time_ns);
 }
 
-static int64_t block_deadline_ns(const struct rota_h2 *h2)
+/* Of what is kept until it is whole: a header block, or a frame. */
+static int64_t whole_deadline_ns(const struct rota_h2 *h2)
 {
-    return h2->block.open && h2->options.header_timeout_ns > 0 ? later(h2->block.since_ns, h2->options.header_timeout_ns) : INT64_MAX;
+    if (h2->options.header_timeout_ns <= 0 || (!h2->block.open && h2->rx.state != ROTA_H2_RX_WHOLE))
+        return INT64_MAX;
+    return later(h2->block.open ? h2->block.since_ns : h2->rx.since_ns, h2->options.header_timeout_ns);
 }
 
 int64_t rota_h2_deadline_ns(const struct rota_h2 *h2)
@@ -48,8 +51,8 @@ int64_t rota_h2_deadline_ns(const struct rota_h2 *h2)
         at_ns = ping_ns;
     if (!h2->ready_seen && h2->options.handshake_deadline_ns < at_ns)
         at_ns = h2->options.handshake_deadline_ns;
-    if (block_deadline_ns(h2) < at_ns)
-        at_ns = block_deadline_ns(h2);
+    if (whole_deadline_ns(h2) < at_ns)
+        at_ns = whole_deadline_ns(h2);
     if (h2->drain == ROTA_H2_NOTICED && h2->drain_deadline_ns < at_ns)
         at_ns = h2->drain_deadline_ns;
     if (rota_h2_lifetime_deadline_ns(h2) < at_ns)
@@ -102,8 +105,9 @@ rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *i
         return h2->broken;
     if (!h2->ready_seen && now_ns >= h2->options.handshake_deadline_ns)
         return dawdles(h2, ROTA_H2_SETTINGS_TIMEOUT, "no HTTP/2 SETTINGS came from the peer in time", info);
-    if (now_ns >= block_deadline_ns(h2))
-        return dawdles(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer began a header block and did not end it in time", info);
+    if (now_ns >= whole_deadline_ns(h2))
+        return dawdles(h2, ROTA_H2_ENHANCE_YOUR_CALM,
+            h2->block.open ? "the peer began a header block and did not end it in time" : "the peer began a frame and did not end it in time", info);
     if (check_ping(h2, info) < 0)
         return ROTA_ETIMEDOUT;
     if (h2->drain == ROTA_H2_NOTICED && now_ns >= h2->drain_deadline_ns)

@@ -1,7 +1,8 @@
 /* rx.c - frames off the bytes that are fed, however they are cut.
  *
  * DATA is passed on as it comes. Every other payload is looked at whole: in place when it lies in the bytes fed, else gathered in rx.kept,
- * which holds a frame at most, and before it the part of a header field that its block's last frame ended in.
+ * which holds a frame at most, and before it the part of a header field that its block's last frame ended in. It counts as queued where it is
+ * more than a few bytes, and a server waits for the rest as long as for that of a header block (keepalive.c).
  * Decides: the preface, sizes, and which frame may come now. Elsewhere: what frames mean (control.c, headers.c, data.c).
  * Sources: RFC 9113, 3.4, 4.1 to 4.3.
  */
@@ -53,21 +54,27 @@ static bool keep(struct rota_h2 *h2, struct rota_slice bytes)
 
     if (rota_alloc_reserve(h2->alloc, &rx->kept, &rx->kept_cap, rx->kept_bytes + bytes.size, 1) < 0)
         return rota_h2_out_of_memory(h2);
+    rota_h2_count(h2, &rx->counted, rx->kept_cap > KEPT_IDLE_BYTES ? rx->kept_cap : 0);
     memmove(rx->kept + rx->kept_bytes, bytes.data, bytes.size);
     rx->kept_bytes += bytes.size;
     return true;
 }
 
-static void keep_nothing(struct rota_h2 *h2)
+void rota_h2_rx_free(struct rota_h2 *h2)
 {
     struct rota_h2_rx *rx = &h2->rx;
 
-    rx->kept_bytes = 0;
-    if (rx->kept_cap > KEPT_IDLE_BYTES) {
-        rota_alloc_free(h2->alloc, rx->kept);
-        rx->kept = NULL;
-        rx->kept_cap = 0;
-    }
+    rota_alloc_free(h2->alloc, rx->kept);
+    rx->kept = NULL;
+    rx->kept_bytes = rx->kept_cap = 0;
+    rota_h2_count(h2, &rx->counted, 0);
+}
+
+static void keep_nothing(struct rota_h2 *h2)
+{
+    h2->rx.kept_bytes = 0;
+    if (h2->rx.kept_cap > KEPT_IDLE_BYTES)
+        rota_h2_rx_free(h2);
 }
 
 static bool read_block(struct rota_h2 *h2, struct rota_slice payload, bool in_place)
@@ -186,13 +193,14 @@ static bool begin_frame(struct rota_h2 *h2)
     default:
         if (!rota_h2_control_head(h2, head))
             return false;
-        if (head->type > ROTA_H2_TYPE_CONTINUATION) {
+        if (head->type > ROTA_H2_TYPE_CONTINUATION || (head->type == ROTA_H2_TYPE_PRIORITY && head->length != ROTA_H2_PRIORITY_BYTES)) {
             rx->state = rx->left > 0 ? ROTA_H2_RX_SKIP : ROTA_H2_RX_HEAD;
             return true;
         }
         break;
     }
     rx->state = ROTA_H2_RX_WHOLE;
+    rx->since_ns = h2->now_ns;
     return rx->left > 0 || read_payload(h2, rota_slice(rx->kept, rx->kept_bytes), false);
 }
 

@@ -19,6 +19,17 @@ bool rota_h2_out_of_memory(struct rota_h2 *h2)
     return false;
 }
 
+void rota_h2_count(const struct rota_h2 *h2, size_t *counted, size_t bytes)
+{
+    size_t more = bytes - *counted;
+
+    *counted = bytes;
+    if (h2->options.queued_total != NULL)
+        *h2->options.queued_total += more;
+    if (h2->options.queued_here != NULL)
+        *h2->options.queued_here += more;
+}
+
 char *rota_h2_words(struct rota_h2 *h2, size_t offset)
 {
     if (h2->words == NULL)
@@ -141,7 +152,7 @@ void rota_h2_free(struct rota_h2 *h2)
     rota_hpack_encoder_fini(&h2->encoder);
     rota_h2_pool_fini(&h2->pool);
     rota_alloc_free(h2->alloc, h2->map);
-    rota_alloc_free(h2->alloc, h2->rx.kept);
+    rota_h2_rx_free(h2);
     rota_h2_tx_free(h2);
     rota_alloc_free(h2->alloc, h2->resets);
     rota_alloc_free(h2->alloc, h2->words);

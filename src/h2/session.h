@@ -55,6 +55,8 @@ struct rota_h2_rx {
     bool settings; /* the peer's first frame has come */
     uint8_t *kept; /* of a payload that is not all there, with what the frame before left of a header field in front of it */
     size_t kept_bytes, kept_cap;
+    size_t counted;   /* of kept_cap, as tx.counted */
+    int64_t since_ns; /* when the payload that is gathered began */
 };
 
 enum rota_h2_block_kind {
@@ -235,6 +237,8 @@ struct rota_h2 {
 /* --- session.c --- */
 
 bool rota_h2_out_of_memory(struct rota_h2 *h2); /* breaks it; always false */
+/* What a buffer holds of *counted before, bytes now, in what the owner is told is queued. */
+void rota_h2_count(const struct rota_h2 *h2, size_t *counted, size_t bytes);
 /* One of the three buffers of h2->words, found by its offset there. NULL: no memory; a static sentence must do. */
 char *rota_h2_words(struct rota_h2 *h2, size_t offset);
 /* No stream is open: what a quiet connection does not need goes, if nothing waits in it. */
@@ -244,6 +248,7 @@ void rota_h2_rest(struct rota_h2 *h2);
 
 /* False: h2 is broken or at fault. */
 bool rota_h2_rx_bytes(struct rota_h2 *h2, struct rota_slice bytes);
+void rota_h2_rx_free(struct rota_h2 *h2); /* what was kept goes */
 
 /* --- control.c: frames of a few bytes, looked at whole. False: h2 is broken or at fault. --- */
 

@@ -1,4 +1,4 @@
-/* timer_test.c - pings, their answers, pings too many, and what does not come: the handshake, the end of a header block. */
+/* timer_test.c - pings, their answers, pings too many, and what does not come: the handshake, the end of a header block or of a frame. */
 #include "base/assert.h"
 #include "h2/pair_fixture.h"
 #include "h2/wire_fixture.h"
@@ -217,6 +217,92 @@ static void a_header_block_has_a_deadline(void **state)
     pair_fini(&pair);
 }
 
+static const struct half_case {
+    const char *rule;
+    enum wire_type type;
+    uint32_t stream;
+    size_t size;
+    bool kept; /* else it is over with its head */
+} halves[] = {
+    {"SETTINGS", WIRE_SETTINGS, 0, 16380, true},
+    {"GOAWAY", WIRE_GOAWAY, 0, 16384, true},
+    {"PING", WIRE_PING, 0, 8, true},
+    {"PRIORITY", WIRE_PRIORITY, 1, 5, true},
+    {"PRIORITY of a wrong size", WIRE_PRIORITY, 1, 16384, false},
+    {"a frame that nobody knows", (enum wire_type)0xfa, 0, 16384, false},
+};
+
+/* What is looked at whole takes memory until it is. */
+static void a_frame_has_a_deadline(void **state)
+{
+    struct rota_h2_options options = {.header_timeout_ns = 20 * SECOND_NS, .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+    static uint8_t zeros[16384];
+    static struct wire wire;
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(halves); i++) {
+        const struct half_case *c = &halves[i];
+        size_t here = 0, total = 0;
+        struct rota_errinfo info;
+        struct pair pair;
+
+        print_message("  %s\n", c->rule);
+        options.queued_here = &here;
+        options.queued_total = &total;
+        assert_int_equal(pair_init(&pair, NULL, NULL, &options), 0);
+        wire.size = 0;
+        wire_magic(&wire);
+        wire_headers(&wire, 0, 1, WIRE_REQUEST);
+        wire_headers(&wire, 0, 3, WIRE_REQUEST);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        while (pair_pass(&pair.server, NULL, 65536) > 0)
+            ;
+        pair.now_ns = SECOND_NS;
+        wire.size = 0;
+        wire_frame(&wire, c->type, 0, c->stream, zeros, c->size);
+        pair_feed(&pair.server, wire.bytes, 9);
+        pair.now_ns = 2 * SECOND_NS;
+        for (size_t at = 9; at + 1 < wire.size; at += 97)
+            pair_feed(&pair.server, wire.bytes + at, wire.size - 1 - at < 97 ? wire.size - 1 - at : 97);
+        assert_int_equal(rota_h2_deadline_ns(pair.server.h2), c->kept ? 21 * SECOND_NS : INT64_MAX);
+        assert_in_range(here, c->kept && c->size > 512 ? c->size - 1 : 0, c->kept && c->size > 512 ? 2 * c->size : 0);
+        assert_int_equal(total, here);
+        assert_int_equal(rota_h2_tick(pair.server.h2, 21 * SECOND_NS, &info), c->kept ? ROTA_ETIMEDOUT : 0);
+        if (c->kept)
+            assert_string_equal(info.text, "the peer began a frame and did not end it in time");
+        rota_h2_abort(pair.server.h2, "over");
+        assert_int_equal(here, 0);
+        assert_int_equal(total, 0);
+        pair_fini(&pair);
+    }
+}
+
+/* A field that does not end is kept across the frames of its block, before anybody knows that it is too large. */
+static void a_field_that_does_not_end_counts(void **state)
+{
+    struct rota_h2_options options = {.keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+    static uint8_t field[65536 + 7] = {0, 1, 'x', 0x7f, 0x81, 0xff, 3}; /* x, and 65536 zeros, which no value may have */
+    static struct wire wire;
+    size_t here = 0, total = 0;
+    struct pair pair;
+
+    (void)state;
+    options.queued_here = &here;
+    options.queued_total = &total;
+    assert_int_equal(pair_init(&pair, NULL, NULL, &options), 0);
+    wire_magic(&wire);
+    for (size_t at = 0; at < sizeof(field); at += 16000)
+        wire_frame(&wire, at == 0 ? WIRE_HEADERS : WIRE_CONT, at + 16000 < sizeof(field) ? 0 : WIRE_END_HEADERS, 1, field + at,
+            sizeof(field) - at < 16000 ? sizeof(field) - at : 16000);
+    pair_feed(&pair.server, wire.bytes, wire.size - 1);
+    assert_in_range(here, sizeof(field) - 1, 3 * sizeof(field));
+    assert_int_equal(total, here);
+    pair_feed(&pair.server, wire.bytes + wire.size - 1, 1);
+    assert_int_equal(here, 0);
+    assert_int_equal(total, 0);
+    pair_fini(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +315,8 @@ int main(void)
         cmocka_unit_test(a_handshake_has_a_deadline),
         cmocka_unit_test(a_server_counts_pings),
         cmocka_unit_test(a_header_block_has_a_deadline),
+        cmocka_unit_test(a_frame_has_a_deadline),
+        cmocka_unit_test(a_field_that_does_not_end_counts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,13 +41,7 @@ static void shift(struct rota_h2 *h2)
 /* Header blocks of those who read nothing. */
 static void count_cap(struct rota_h2 *h2)
 {
-    size_t counted = h2->tx.cap >= COUNTED_MIN_BYTES ? h2->tx.cap : 0, more = counted - h2->tx.counted;
-
-    h2->tx.counted = counted;
-    if (h2->options.queued_total != NULL)
-        *h2->options.queued_total += more;
-    if (h2->options.queued_here != NULL)
-        *h2->options.queued_here += more;
+    rota_h2_count(h2, &h2->tx.counted, h2->tx.cap >= COUNTED_MIN_BYTES ? h2->tx.cap : 0);
 }
 
 void rota_h2_tx_free(struct rota_h2 *h2)
