@@ -21,12 +21,13 @@ static rota_err send_http(struct rota_server_call *call)
     const struct rota_conn_class *class = call->stream->conn->class;
     struct rota_slice text = rota_slice(explanation, sizeof(explanation) - 1);
     char digits[12];
-    struct rota_header headers[] = {{ROTA_SLICE(":status"), {0}}, {ROTA_SLICE("content-type"), ROTA_SLICE("text/plain")}};
+    struct rota_header headers[] = {{ROTA_SLICE(":status"), {0}}, {ROTA_SLICE("content-type"), ROTA_SLICE("text/plain")}, {ROTA_SLICE("allow"), ROTA_SLICE("POST")}};
+    size_t count = ROTA_COUNT(headers) - (call->request.http_status != 405); /* which has to say what is allowed (RFC 9110, 15.5.6) */
     struct rota_chunk *chunk;
     rota_err err;
 
     headers[0].value = rota_slice(digits, (size_t)snprintf(digits, sizeof(digits), "%d", call->request.http_status));
-    err = class->send_headers(call->stream, headers, ROTA_COUNT(headers), call->head_only);
+    err = class->send_headers(call->stream, headers, count, call->head_only);
     if (err < 0 || call->head_only)
         return err;
     chunk = rota_chunk_new(call->server->alloc, text.size);

@@ -109,6 +109,7 @@ static void what_is_no_grpc_gets_an_http_status(void **unused)
             {ROTA_SLICE(":method"), rota_slice_str(row->method)}, {ROTA_SLICE(":path"), ROTA_SLICE("/t.S/Echo")},
             {ROTA_SLICE("content-type"), rota_slice_str(row->content_type)}, {ROTA_SLICE("te"), rota_slice_str(row->te)},
         };
+        bool not_post = strcmp(row->method, "POST") != 0;
         struct server_fixture f;
         struct rota_fake_ask *ask;
         print_message("  %s\n", row->rule);
@@ -120,6 +121,9 @@ static void what_is_no_grpc_gets_an_http_status(void **unused)
         rota_fake_ask_end(ask);
         assert_string_equal(rota_fake_answer_status(ask), row->status);
         assert_int_equal(rota_buffer_peek(&ask->data).size > 0, strcmp(row->method, "HEAD") != 0);
+        assert_int_equal(rota_fake_answer_header(ask, "allow") != NULL, not_post);
+        if (not_post) /* RFC 9110, 15.5.6 */
+            assert_string_equal(rota_fake_answer_header(ask, "allow"), "POST");
         server_fixture_fini(&f);
     }
 }

@@ -103,6 +103,7 @@ row("message_of_which_a_byte_lacks", "silence", lambda sock: sock.sendall(reques
 row("prefix_in_five_frames", "ok", request(1) + b"".join(data(1, message(ASK)[i:i + 1]) for i in range(5)) + data(1, message(ASK)[5:], end=True), True)
 row("padded", "ok", request(1) + frame(DATA, PADDED | END_STREAM, 1, b"\xff" + message(ASK) + bytes(255)), True)
 row("metadata_of_6_kib", "ok", call(1, None, *[("x-%d" % i, "y" * 100) for i in range(45)]), True)
+row("metadata_between_spaces", "ok", call(1, None, ("x", " a ")), True)
 row("headers_in_single_bytes", "ok", lambda sock: sock.sendall(pieces(WHOLE) + BODY), True)
 row("metadata_of_2_kib_in_single_bytes", "ok", lambda sock: sock.sendall(pieces(WHOLE + block(("x", "y" * 2000))) + BODY), True)
 row("trailers_in_single_bytes", "ok", lambda sock: sock.sendall(request(1) + data(1, message(ASK)) + pieces(block(("x-a", "b" * 50)), END_STREAM)), True)
