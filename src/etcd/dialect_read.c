@@ -140,6 +140,9 @@ static rota_err load(struct rota_slice text, json_t **ret_object, struct rota_er
     if (text.size > MAX_VALUE_BYTES)
         return rota_errinfo_set(info, ROTA_EPARSE, "%zu bytes of JSON, at most %zu are read", text.size, MAX_VALUE_BYTES);
     root = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
+    /* An integer that is too large (Go's may be uint64) harms only who reads it: where there is one, all are read as floating point. */
+    if (root == NULL && json_error_code(&error) == json_error_numeric_overflow)
+        root = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
     if (root == NULL && json_error_code(&error) == json_error_out_of_memory)
         return ROTA_ENOMEM;
     if (root == NULL)
@@ -163,7 +166,7 @@ static rota_err read_json(const struct rota_alloc *alloc, struct rota_slice fall
     json_t *object = NULL;
     rota_err err = r == NULL ? ROTA_ENOMEM : load(value, &object, info);
 
-    if (err == 0 && official && json_integer_value(member(object, "op")) == 1)
+    if (err == 0 && official && json_number_value(member(object, "op")) == 1)
         err = rota_errinfo_set(info, ROTA_ENOTFOUND, "the entry marks its server as deleted");
     if (err == 0)
         err = read_object(r, object, fallback, info);

@@ -33,6 +33,7 @@ static const struct read_case {
     {"weight inside the metadata wins", false, "{\"weight\":1,\"metadata\":{\"weight\":\"9\"}}", KEY, NULL, NULL, "", 9},
     {"scalars become attributes, others do not", false,
      "{\"metadata\":{\"i\":-1,\"r\":0.5,\"t\":true,\"f\":false,\"n\":null,\"o\":{},\"l\":[]}}", KEY, NULL, NULL, "i=-1 r=0.5 t=true f=false ", 0},
+    {"integers of any size", false, "{\"weight\":3,\"metadata\":{\"id\":18446744073709551615,\"n\":-2}}", KEY, NULL, NULL, "id=1.8446744073709552e+19 n=-2 ", 3},
     {"a zone that is no text is none", false, "{\"zone\":3}", KEY, NULL, NULL, "", 0},
     {"metadata that is no object is none", false, "{\"metadata\":\"x\"}", KEY, NULL, NULL, "", 0},
     {"space around the JSON's parts", false, "{ \"addr\" : \"10.0.0.1:80\" }\n", "10.0.0.1:80", NULL, NULL, "", 0},
@@ -117,6 +118,8 @@ static const struct refuse_case {
     {"official: nothing", true, ROTA_SLICE(""), ROTA_EPARSE, "no JSON object"},
     {"official: no address, whatever the key", true, ROTA_SLICE("{\"Op\":0}"), ROTA_EPARSE, "names no address"},
     {"official: deleted", true, ROTA_SLICE("{\"Op\":1,\"Addr\":\"10.0.0.1:80\"}"), ROTA_ENOTFOUND, "deleted"},
+    {"official: deleted, whatever else there is", true, ROTA_SLICE("{\"Op\":1,\"Addr\":\"10.0.0.1:80\",\"Metadata\":{\"id\":18446744073709551615}}"),
+     ROTA_ENOTFOUND, "deleted"},
 };
 
 static void others_are_refused_with_a_sentence(void **state)
