@@ -1,4 +1,4 @@
-/* text.c - where a text that does not fit is cut.
+/* text.c - where a text that does not fit is cut; what is compared and written whatever the locale.
  *
  * A cut falls on a character so that what we send (grpc-message) and show stays valid UTF-8 (RFC 3629) whenever
  * the whole was. Elsewhere: checking that bytes are UTF-8 at all.
@@ -54,4 +54,26 @@ bool rota_text_equal_nocase(const char *a, const char *b)
         if (*a == '\0')
             return true;
     return false;
+}
+
+/* Digits, signs, and letters as in 1e5 and inf. */
+static bool locale_free(char c)
+{
+    return (c >= '0' && c <= '9') || (fold(c) >= 'a' && fold(c) <= 'z') || c == '+' || c == '-' || c == '.';
+}
+
+void rota_text_point(char *number)
+{
+    char *out = number;
+
+    while (*number != '\0') {
+        if (locale_free(*number)) {
+            *out++ = *number++;
+            continue;
+        }
+        while (*number != '\0' && !locale_free(*number))
+            number++;
+        *out++ = '.';
+    }
+    *out = '\0';
 }

@@ -1,4 +1,4 @@
-/* text.h - printf into a fixed array, cut at a UTF-8 character; names compared without case or locale. */
+/* text.h - printf into a fixed array, cut at a UTF-8 character; names compared, and numbers written, without case or locale. */
 #ifndef ROTA_BASE_TEXT_H
 #define ROTA_BASE_TEXT_H
 
@@ -17,6 +17,9 @@ size_t rota_text_format(char *ret_text, size_t cap_bytes, const char *format, va
 
 /* ASCII only, whatever the locale says of i and I. */
 bool rota_text_equal_nocase(const char *a, const char *b);
+
+/* In a number as printf writes it: a point for what the program's locale has between whole numbers and parts, be it several bytes. */
+void rota_text_point(char *number);
 
 /* Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool rota_text_is_utf8(struct rota_slice text);

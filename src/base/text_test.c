@@ -1,4 +1,4 @@
-/* text_test.c - where a text is cut, and names without case. */
+/* text_test.c - where a text is cut, names without case, numbers without locale. */
 #include "base/text.h"
 #include "base/assert.h"
 #include "testing/cmocka.h"
@@ -84,12 +84,38 @@ static void names_compare_without_case(void **state)
         assert_int_equal(rota_text_equal_nocase(equals[i].a, equals[i].b), equals[i].want);
 }
 
+static const struct point_case {
+    const char *rule, *number, *want;
+} points[] = {
+    {"a point stays", "-0.5", "-0.5"},
+    {"a comma becomes one", "-0,5", "-0.5"},
+    {"so does what takes two bytes", "0\xD9\xAB" "5", "0.5"},
+    {"an exponent stays", "1,5e+300", "1.5e+300"},
+    {"whole numbers have none", "42", "42"},
+    {"nor has what is no number", "inf", "inf"},
+    {"nor nothing", "", ""},
+};
+
+static void numbers_have_a_point(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(points); i++) {
+        char number[32];
+
+        print_message("  %s\n", points[i].rule);
+        strcpy(number, points[i].number);
+        rota_text_point(number);
+        assert_string_equal(number, points[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cuts_fall_on_characters),
         cmocka_unit_test(formats_fit_their_room),
         cmocka_unit_test(names_compare_without_case),
+        cmocka_unit_test(numbers_have_a_point),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,14 +95,16 @@ static void add_attribute(struct reading *r, const char *key, const json_t *valu
 
     if (n == MAX_ATTRIBUTES || rota_text_equal_nocase(key, "weight") || rota_text_equal_nocase(key, "zone") || rota_text_equal_nocase(key, "version"))
         return;
-    if (json_is_integer(value))
+    if (json_is_integer(value)) {
         snprintf(r->numbers[n], NUMBER_TEXT, "%lld", (long long)json_integer_value(value));
-    else if (json_is_real(value))
+    } else if (json_is_real(value)) {
         snprintf(r->numbers[n], NUMBER_TEXT, "%.17g", json_real_value(value));
-    else if (json_is_boolean(value))
+        rota_text_point(r->numbers[n]);
+    } else if (json_is_boolean(value)) {
         snprintf(r->numbers[n], NUMBER_TEXT, "%s", json_is_true(value) ? "true" : "false");
-    else if (!json_is_string(value))
+    } else if (!json_is_string(value)) {
         return;
+    }
     r->attributes[n] = (struct rota_attribute){key, text};
     r->endpoint.n_attributes = n + 1;
 }

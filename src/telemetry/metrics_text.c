@@ -3,6 +3,8 @@
  * Source: gRFCs A66, A78 and A94 (names, units), Prometheus's text format 0.0.4 and OpenTelemetry's rules for names in it.
  */
 #include "telemetry/metrics.h"
+
+#include "base/text.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -239,13 +241,10 @@ static void head(struct writer *w, const struct instrument *in)
     put_text(w, types[in->kind]);
 }
 
-/* With a point, whatever the program's locale writes between whole numbers and parts. */
 static void number(char *out, size_t size, int digits, double value)
 {
     snprintf(out, size, "%.*g", digits, value);
-    for (char *c = out; *c != '\0'; c++)
-        if (strchr("0123456789+-e.", *c) == NULL)
-            *c = '.';
+    rota_text_point(out);
 }
 
 static void write_histogram(struct writer *w, const struct instrument *in, const struct rota_metric *metric)
