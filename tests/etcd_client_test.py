@@ -57,6 +57,7 @@ def grpclb(h, registry):
     registry.ctl("put", GRPCLB + "bad2", '{"addr":')
     registry.ctl("put", GRPCLB + "bad3", "10.0.0.9:0")
     registry.ctl("put", "/grpclb/" + SERVICE + "-admin/10.0.0.8:80", "10.0.0.8:80")
+    registry.ctl("put", GRPCLB + "admin/10.0.0.6:80", "10.0.0.6:80")
     registry.ctl("put", "/grpclb/" + SERVICE[:-1] + "/10.0.0.7:80", "10.0.0.7:80")
     listing = endpoints(h, registry.target(SERVICE))
     with h.check("grpclb: addresses, JSON and weights are read, neighbours are not"):

@@ -5,6 +5,7 @@
 #include "etcd/dialect_read.h"
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 static rota_err put_prefix(char *out, size_t cap, const char *format, const char *service)
 {
@@ -24,6 +25,18 @@ static rota_err grpclb_prefix(const char *service, char *out, size_t cap)
 static rota_err official_prefix(const char *service, char *out, size_t cap)
 {
     return put_prefix(out, cap, "%s/", service);
+}
+
+static bool begins(struct rota_slice text, const char *with)
+{
+    return text.size >= strlen(with) && memcmp(text.data, with, strlen(with)) == 0;
+}
+
+static bool grpclb_foreign(struct rota_slice key_tail)
+{
+    if (begins(key_tail, "unix:") || begins(key_tail, "unix-abstract:"))
+        return false;
+    return key_tail.size > 0 && memchr(key_tail.data, '/', key_tail.size) != NULL;
 }
 
 /* Attributes as members of `object`; false: out of memory. */
@@ -95,7 +108,7 @@ static char *official_write(const struct rota_alloc *alloc, const struct rota_en
 }
 
 const struct rota_etcd_dialect rota_etcd_grpclb = {
-    .name = "grpclb", .prefix = grpclb_prefix, .read = rota_etcd_read_grpclb, .write = grpclb_write};
+    .name = "grpclb", .prefix = grpclb_prefix, .foreign = grpclb_foreign, .read = rota_etcd_read_grpclb, .write = grpclb_write};
 
 const struct rota_etcd_dialect rota_etcd_official = {
     .name = "official", .prefix = official_prefix, .read = rota_etcd_read_official, .write = official_write};

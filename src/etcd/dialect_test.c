@@ -248,6 +248,31 @@ static void out_of_memory_is_an_error(void **state)
         assert_true(rota_alloc_sweep(there_and_back, (void *)(uintptr_t)&writes[i]) >= 2);
 }
 
+static void a_service_below_another_is_told_from_it(void **state)
+{
+    static const struct foreign_case {
+        const char *rule, *key_tail;
+        bool foreign;
+    } tails[] = {
+        {"an address", "10.0.0.1:80", false},
+        {"any name", "name", false},
+        {"nothing", "", false},
+        {"another service's address", "b/10.0.0.1:80", true},
+        {"or its socket", "b/unix:/run/x", true},
+        {"a socket", "unix:/run/x", false},
+        {"its URI", "unix:///run/x", false},
+        {"an abstract one", "unix-abstract:a/b", false},
+        {"a service that is only called so", "unix/10.0.0.1:80", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(tails); i++) {
+        print_message("  %s\n", tails[i].rule);
+        assert_int_equal(rota_etcd_grpclb.foreign(rota_slice_str(tails[i].key_tail)), tails[i].foreign);
+    }
+    assert_null(rota_etcd_official.foreign);
+}
+
 static void dialects_have_names_and_prefixes(void **state)
 {
     static const struct prefix_case {
@@ -277,6 +302,7 @@ int main(void)
         cmocka_unit_test(attributes_beyond_the_32nd_are_left_out),
         cmocka_unit_test(endpoints_are_written_and_read_back),
         cmocka_unit_test(out_of_memory_is_an_error),
+        cmocka_unit_test(a_service_below_another_is_told_from_it),
         cmocka_unit_test(dialects_have_names_and_prefixes),
     };
 

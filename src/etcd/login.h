@@ -5,8 +5,8 @@
  * try: of two members that are turned to in turns, one hanging, the other would always get the login, and the hanging one the stream. What etcd
  * says of a token that does not hold makes it forgotten; after a call with one older than FRESH_NS it is worth trying another at once.
  * "permission denied" is what a watch is told also when etcd has forgotten its token, so one older than FRESH_NS is doubted for it, but once in
- * STREAM_NS: a login costs etcd more processor than anything else, and what is denied indeed stays denied. An etcd that needs no login says so, which counts as a token. Neither password nor token
- * is ever part of a message. Pure but for asking.
+ * STREAM_NS: a login costs etcd more processor than anything else, and what is denied indeed stays denied.
+ * An etcd that needs no login says so, which counts as a token. Neither password nor token is ever part of a message. Pure but for asking.
  */
 #ifndef ROTA_ETCD_LOGIN_H
 #define ROTA_ETCD_LOGIN_H

@@ -161,6 +161,7 @@ static void set_up(struct resolver *r, struct rota_etcd_follower *f, const struc
 
 static rota_err prepare(struct resolver *r, const struct rota_target *target, struct rota_errinfo *info)
 {
+    const char *outright = rota_target_param(target, "prefix");
     struct rota_rng *rng = &r->sink->host->rng;
     struct rota_slice prefix;
     rota_err err = rota_etcd_where_read(target, r->alloc, &r->where, info);
@@ -170,6 +171,7 @@ static rota_err prepare(struct resolver *r, const struct rota_target *target, st
     prefix = rota_slice_str(r->where.prefix);
     r->wants_config = rota_resolver_sink_wants_config(r->sink, true) && r->where.config_key[0] != '\0';
     rota_etcd_roster_init(&r->roster, r->alloc, r->log, r->where.dialect, prefix, rota_rng_next(rng));
+    r->roster.nested = outright != NULL && outright[0] != '\0';
     rota_etcd_config_key_init(&r->config, r->alloc, rota_slice_str(r->where.config_key));
     err = rota_etcd_client_open(&r->where, r->loop, r->alloc, r->log, &r->client, info);
     if (err < 0)

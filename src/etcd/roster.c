@@ -144,13 +144,17 @@ static rota_err annotate(struct rota_etcd_roster *r, const struct rota_endpoint 
     return err;
 }
 
+static struct rota_slice tail_of(const struct rota_etcd_roster *r, struct rota_slice key)
+{
+    return rota_slice(key.data + r->prefix.size, key.size - r->prefix.size);
+}
+
 /* Reads the value; *ret_endpoint stays NULL when it is no endpoint. */
 static rota_err read_value(struct rota_etcd_roster *r, const struct rota_etcd_kv *kv, const struct rota_endpoint **ret_endpoint, bool *ret_gone)
 {
-    struct rota_slice tail = rota_slice(kv->key.data + r->prefix.size, kv->key.size - r->prefix.size);
     const struct rota_endpoint *plain;
     struct rota_errinfo info = {{0}};
-    rota_err err = r->dialect->read(r->alloc, tail, kv->value, &plain, &info);
+    rota_err err = r->dialect->read(r->alloc, tail_of(r, kv->key), kv->value, &plain, &info);
 
     if (err == ROTA_ENOMEM)
         return err;
@@ -219,6 +223,8 @@ rota_err rota_etcd_roster_put(struct rota_etcd_roster *r, const struct rota_etcd
     rota_err err;
 
     if (kv->key.size < r->prefix.size || memcmp(kv->key.data, r->prefix.data, r->prefix.size) != 0)
+        return 0;
+    if (!r->nested && r->dialect->foreign != NULL && r->dialect->foreign(tail_of(r, kv->key)))
         return 0;
     if (e != NULL && unchanged(e, kv, value_hash)) {
         e->round = r->round;

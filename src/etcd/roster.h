@@ -5,7 +5,8 @@
  * out during an outage or a registry comes back empty, those are suspect instead and in use again, since connections to servers that are really
  * gone fail by themselves. A suspect or gone entry becomes live when its key returns with an endpoint; a suspect leaves SUSPECT_NS after it became one, or after the list has live entries again if that is later. A list
  * that became empty thus keeps its last entries for as long as it is empty. The same goes for whatever a replaced registry does not list.
- * Usage: puts and deletes of one batch, then settle; or list_begin, puts, list_end. Keys outside the prefix are passed over. Pure.
+ * Usage: puts and deletes of one batch, then settle; or list_begin, puts, list_end. Keys outside the prefix, and those of other
+ * services within it, are passed over. Pure.
  */
 #ifndef ROTA_ETCD_ROSTER_H
 #define ROTA_ETCD_ROSTER_H
@@ -26,6 +27,7 @@ struct rota_etcd_roster {
     const struct rota_log *log;
     const struct rota_etcd_dialect *dialect;
     struct rota_slice prefix; /* borrowed */
+    bool nested; /* the prefix is no service's, so that all within it counts; may be set after init */
     struct rota_map by_key;
     struct rota_link entries; /* in the order they came */
     size_t live, going, gone, suspects; /* entries with an endpoint; going: deleted in a batch that has not settled */

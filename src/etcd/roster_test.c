@@ -333,13 +333,40 @@ static void out_of_memory_is_an_error(void **state)
     assert_true(rota_alloc_sweep_absorbing(a_life, NULL) > 10);
 }
 
+static void services_below_are_passed_over(void **state)
+{
+    static const struct below_case {
+        const char *rule, *script, *list;
+        bool nested;
+    } belows[] = {
+        {"another service's servers are not this one's", "list:a,s/b", "a", false},
+        {"nor those that come later", "list:a +s/b ;", "a", false},
+        {"and what they leave takes nothing along", "list:a,b,c +s/d -s/d ;", "a b c", false},
+        {"one that nobody can read is not counted here", "list:a +s/b! ;", "a", false},
+        {"a prefix that is no service's has all", "list:a,s/b=10.0.0.2:80 ;", "a b", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(belows); i++) {
+        struct fixture f;
+
+        print_message("  %s\n", belows[i].rule);
+        start(&f);
+        f.roster.nested = belows[i].nested;
+        play(&f, belows[i].script);
+        assert_string_equal(roster_text(&f.roster), belows[i].list);
+        assert_int_equal(f.roster.unreadable, 0);
+        finish(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scripts_end_in_the_right_list),   cmocka_unit_test(changes_are_told),
         cmocka_unit_test(a_put_is_news_when_something_differs), cmocka_unit_test(endpoints_tell_where_they_come_from),
         cmocka_unit_test(odd_keys_do_no_harm),             cmocka_unit_test(out_of_memory_is_an_error),
-        cmocka_unit_test(an_entry_may_say_that_its_server_is_gone),
+        cmocka_unit_test(an_entry_may_say_that_its_server_is_gone), cmocka_unit_test(services_below_are_passed_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,8 +18,8 @@
  *  - A member whose log goes on but whose state stands still answers all the same: every third question also reads the revision of the
  *    cluster, linearizable, and a member that 10 s later has not come so far is left.
  *  - Progress notifications do not move the resume point: etcd before 3.4.25 and 3.5.8 may send them ahead of events.
- *  - Failures are retried for ever, after 0.1 s growing to 2 s, jittered; to a minute where it is `patient` and permission was denied. What is kept not finding the memory to be published is one: the
- *    stream ends, and is resumed and compared with a list.
+ *  - Failures are retried for ever, after 0.1 s growing to 2 s, jittered; to a minute where it is `patient` and permission was denied.
+ *    What is kept not finding the memory to be published is one: the stream ends, and is resumed and compared with a list.
  */
 #ifndef ROTA_ETCD_WATCH_H
 #define ROTA_ETCD_WATCH_H
