@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "base/errinfo.h"
 #include "etcd/where.h"
-#include <stdio.h>
 
 /* round_robin, so that a call or stream that is made again meets another member. */
 static const char service_config[] = "{\"loadBalancingConfig\":[{\"round_robin\":{}}]}";
@@ -102,7 +101,7 @@ static void stop(void *state)
 }
 
 static const struct rota_resolver_class members_class = {
-    .scheme = "etcd-members", .state_size = sizeof(struct members), .start = start, .refresh = refresh, .stop = stop};
+    .scheme = ROTA_ETCD_MEMBERS_SCHEME, .state_size = sizeof(struct members), .start = start, .refresh = refresh, .stop = stop};
 
 rota_err rota_etcd_client_open(const struct rota_etcd_where *where, struct rota_loop *loop, const struct rota_alloc *alloc, const struct rota_log *log,
                                struct rota_channel **ret_channel, struct rota_errinfo *info)
@@ -110,13 +109,11 @@ rota_err rota_etcd_client_open(const struct rota_etcd_where *where, struct rota_
     static const struct rota_resolver_class *const resolvers[] = {&members_class, NULL};
     struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
     struct rota_tls_options tls = ROTA_TLS_OPTIONS_INIT;
-    size_t size = strlen(where->members) + 32;
-    char *target = rota_alloc_get(alloc, size);
+    char *target = rota_etcd_where_members_target(where, alloc);
     rota_err err;
 
     if (target == NULL)
         return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
-    snprintf(target, size, "etcd-members:%s", where->members);
     tls.ca_file = where->ca_file;
     tls.cert_file = where->cert_file;
     tls.key_file = where->key_file;

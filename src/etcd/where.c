@@ -289,6 +289,24 @@ void rota_etcd_where_fini(struct rota_etcd_where *where)
     *where = (struct rota_etcd_where){.alloc = where->alloc};
 }
 
+/* A zone stands behind a percent sign, and targets are percent-decoded; no other byte of a member means anything to them. */
+char *rota_etcd_where_members_target(const struct rota_etcd_where *where, const struct rota_alloc *alloc)
+{
+    static const char scheme[] = ROTA_ETCD_MEMBERS_SCHEME ":";
+    char *target = rota_alloc_get(alloc, sizeof(scheme) + 3 * strlen(where->members)), *at = target;
+
+    if (target == NULL)
+        return NULL;
+    at = stpcpy(at, scheme);
+    for (const char *member = where->members; *member != '\0'; member++) {
+        *at++ = *member;
+        if (*member == '%')
+            at = stpcpy(at, "25");
+    }
+    *at = '\0';
+    return target;
+}
+
 size_t rota_etcd_range_end(struct rota_slice prefix, uint8_t *out)
 {
     size_t n = prefix.size;

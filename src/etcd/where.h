@@ -18,6 +18,7 @@
 #include <rota/target.h>
 
 #define ROTA_ETCD_MAX_MEMBERS 32
+#define ROTA_ETCD_MEMBERS_SCHEME "etcd-members"
 
 struct rota_etcd_where {
     const struct rota_alloc *alloc;
@@ -33,6 +34,9 @@ struct rota_etcd_where {
 /* ROTA_EINVAL (info: which part and what was expected), ROTA_ENOMEM. */
 rota_err rota_etcd_where_read(const struct rota_target *target, const struct rota_alloc *alloc, struct rota_etcd_where *ret_where, struct rota_errinfo *info);
 void rota_etcd_where_fini(struct rota_etcd_where *where);
+
+/* A target whose path is `members`: of the channel to them. NULL: no memory. */
+char *rota_etcd_where_members_target(const struct rota_etcd_where *where, const struct rota_alloc *alloc);
 
 /* The end of a range that holds every key with that prefix: the prefix with its last byte that is not 0xff one larger, cut there;
  * one zero byte (everything) when there is none. out: at least prefix.size + 1 bytes. Returns the size. */

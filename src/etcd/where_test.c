@@ -1,6 +1,7 @@
 /* where_test.c - etcd URIs taken apart; what is wrong with others is said. Also the ends of prefixes. */
 #include "etcd/where.h"
 
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "testing/cmocka.h"
 #include "testing/leak_alloc.h"
@@ -290,6 +291,40 @@ static void passwords_are_not_told(void **state)
     }
 }
 
+static void members_come_through_a_target(void **state)
+{
+    static const char *const known[] = {ROTA_ETCD_MEMBERS_SCHEME, NULL};
+    static const struct member_case {
+        const char *rule, *uri, *members;
+    } rows[] = {
+        {"names and addresses", "etcd://a,10.0.0.1:5,[::1]/s", "a:2379,10.0.0.1:5,[::1]:2379"},
+        {"a zone of one digit", "etcd://[fe80::1%252]/s", "[fe80::1%2]:2379"},
+        {"zones that look like escapes", "etcd://[fe80::1%2541],[fe80::1%2510]:5/s", "[fe80::1%41]:2379,[fe80::1%10]:5"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        struct rota_etcd_where where;
+        struct rota_target *target;
+        struct rota_leak_alloc leak;
+        char *text;
+
+        print_message("  %s\n", rows[i].rule);
+        rota_leak_alloc_init(&leak);
+        assert_int_equal(read_text(rows[i].uri, NULL, &where, NULL), 0);
+        text = rota_etcd_where_members_target(&where, &leak.alloc);
+        assert_int_equal(rota_target_parse(text, known, &leak.alloc, &target, NULL), 0);
+        assert_string_equal(target->scheme, ROTA_ETCD_MEMBERS_SCHEME);
+        assert_string_equal(target->path, rows[i].members);
+        rota_target_free(&leak.alloc, target);
+        rota_alloc_free(&leak.alloc, text);
+        rota_leak_alloc_fail_nth(&leak, 1);
+        assert_null(rota_etcd_where_members_target(&where, &leak.alloc));
+        rota_leak_alloc_fini(&leak);
+        rota_etcd_where_fini(&where);
+    }
+}
+
 static rota_err one_read(const struct rota_alloc *alloc, void *ctx)
 {
     struct rota_etcd_where where;
@@ -338,6 +373,7 @@ int main(void)
         cmocka_unit_test(long_parts_are_refused),       cmocka_unit_test(out_of_memory_is_an_error),
         cmocka_unit_test(ranges_end_behind_the_prefix), cmocka_unit_test(tls_is_asked_for),
         cmocka_unit_test(logins_are_read),              cmocka_unit_test(passwords_are_not_told),
+        cmocka_unit_test(members_come_through_a_target),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
