@@ -9,7 +9,6 @@
 #define BACKOFF_FIRST_NS 1e8
 #define BACKOFF_MAX_NS 2e9
 #define LOOK_NS (3 * SECOND_NS)
-#define RETRY_STREAM_NS 1e8
 #define ANSWER_MAX_NS (5 * SECOND_NS)
 #define LAST_LOOK_NS (SECOND_NS / 1000) /* not at once, so that a poll comes first */
 #define TELL_AGAIN_NS (10 * SECOND_NS)
@@ -64,22 +63,24 @@ static void tell(struct rota_etcd_lease *l, bool registered, const struct rota_s
     l->cmds |= ROTA_ETCD_LEASE_TELL;
 }
 
+static double longer(double backoff_ns)
+{
+    return backoff_ns == 0 ? BACKOFF_FIRST_NS : backoff_ns * 1.6 < BACKOFF_MAX_NS ? backoff_ns * 1.6 : BACKOFF_MAX_NS;
+}
+
 static void back_off(struct rota_etcd_lease *l, const struct rota_status *why, int64_t now_ns)
 {
     rota_moves_go(&moves, &l->state, ROTA_ETCD_LEASE_WAITING);
-    l->backoff_ns = l->backoff_ns == 0 ? BACKOFF_FIRST_NS : l->backoff_ns * 1.6 < BACKOFF_MAX_NS ? l->backoff_ns * 1.6 : BACKOFF_MAX_NS;
+    l->backoff_ns = longer(l->backoff_ns);
     l->wake_ns = now_ns + (int64_t)rota_rng_between(l->rng, 0.5 * l->backoff_ns, l->backoff_ns);
     l->cmds |= ROTA_ETCD_LEASE_DROP;
     tell(l, false, why, now_ns);
 }
 
-static void lost(struct rota_etcd_lease *l, const char *what, int64_t now_ns)
+static void lost(struct rota_etcd_lease *l, const struct rota_status *why, int64_t now_ns)
 {
-    struct rota_status why;
-
-    rota_status_set(&why, ROTA_NOT_FOUND, "%s", what);
     l->cmds = (l->cmds & ~(unsigned)(ROTA_ETCD_LEASE_KEEPALIVE | ROTA_ETCD_LEASE_LOOK)) | ROTA_ETCD_LEASE_DROP;
-    tell(l, false, &why, now_ns);
+    tell(l, false, why, now_ns);
     grant(l);
 }
 
@@ -117,6 +118,7 @@ void rota_etcd_lease_granted(struct rota_etcd_lease *l, const struct rota_status
     set_ttl(l, ttl_seconds);
     l->alive_ns = now_ns;
     l->late = false;
+    l->stream_backoff_ns = 0;
     put(l);
 }
 
@@ -150,27 +152,34 @@ void rota_etcd_lease_put_done(struct rota_etcd_lease *l, const struct rota_statu
 
 void rota_etcd_lease_kept_alive(struct rota_etcd_lease *l, int64_t id, int64_t ttl_seconds, int64_t now_ns)
 {
+    static const struct rota_status forgotten = {.code = ROTA_NOT_FOUND, .message = "the registry no longer knows the lease"};
+
     if (l->state != ROTA_ETCD_LEASE_HELD || id != l->id)
         return;
     if (ttl_seconds <= 0) {
         l->put_id = 0;
-        lost(l, "the registry no longer knows the lease", now_ns);
+        lost(l, &forgotten, now_ns);
         return;
     }
     l->alive_ns = now_ns;
     l->asked = l->late = false;
+    l->stream_backoff_ns = 0;
     set_ttl(l, ttl_seconds);
     keep_alive_at(l, now_ns + l->ttl_ns / 3, now_ns);
     l->cmds |= ROTA_ETCD_LEASE_LOOK;
 }
 
-/* The lease is held yet, so there is nothing to tell. */
-void rota_etcd_lease_stream_ended(struct rota_etcd_lease *l, int64_t now_ns)
+/* The lease is held yet, so there is nothing to tell. A keepalive fails once, whatever is said of its stream afterwards. */
+void rota_etcd_lease_stream_ended(struct rota_etcd_lease *l, const struct rota_status *why, int64_t now_ns)
 {
-    int64_t again_ns = now_ns + (int64_t)rota_rng_between(l->rng, RETRY_STREAM_NS, 3 * RETRY_STREAM_NS);
+    int64_t again_ns;
 
     if (l->state != ROTA_ETCD_LEASE_HELD)
         return;
+    if (l->asked || l->stream_backoff_ns == 0)
+        l->stream_backoff_ns = longer(l->stream_backoff_ns);
+    again_ns = now_ns + (int64_t)rota_rng_between(l->rng, l->stream_backoff_ns, 3 * l->stream_backoff_ns);
+    l->stream_why = *why;
     l->asked = false;
     if (again_ns < l->keep_ns)
         keep_alive_at(l, again_ns, now_ns);
@@ -215,12 +224,20 @@ static bool young(const struct rota_etcd_lease *l, int64_t now_ns)
 
 static void expire(struct rota_etcd_lease *l, int64_t now_ns)
 {
-    if (l->late) {
-        lost(l, "no answer from the registry for as long as the lease lasts", now_ns);
+    static const char silence[] = "no answer from the registry for as long as the lease lasts";
+    struct rota_status why;
+
+    if (!l->late) {
+        l->late = true;
+        l->wake_ns = now_ns + LAST_LOOK_NS;
         return;
     }
-    l->late = true;
-    l->wake_ns = now_ns + LAST_LOOK_NS;
+    if (l->stream_backoff_ns == 0)
+        rota_status_set(&why, ROTA_NOT_FOUND, "%s", silence);
+    else
+        rota_status_set(&why, ROTA_NOT_FOUND, "%s; the last stream of keepalives ended with %s: %s", silence, rota_code_name(l->stream_why.code),
+                        l->stream_why.message);
+    lost(l, &why, now_ns);
 }
 
 void rota_etcd_lease_tick(struct rota_etcd_lease *l, int64_t now_ns)

@@ -87,7 +87,7 @@ static void event(struct fixture *f, const char *text)
     else if (strncmp(text, "other", 5) == 0)
         rota_etcd_lease_kept_alive(&f->lease, 8, number, f->now_ns);
     else if (strcmp(text, "ended") == 0)
-        rota_etcd_lease_stream_ended(&f->lease, f->now_ns);
+        rota_etcd_lease_stream_ended(&f->lease, &down, f->now_ns);
     else if (strncmp(text, "see", 3) == 0)
         rota_etcd_lease_looked(&f->lease, number != 0, number, f->now_ns);
     else if (strcmp(text, "cont") == 0) /* a tick after the process stood still */
@@ -149,7 +149,14 @@ static const struct lease_case {
     {"the stream ended: soon another", UP "1000ms ended 100ms", UP_CMDS " alive", true},
     {"but not sooner", UP "1000ms ended 99ms", UP_CMDS, true},
     {"nor later than due", UP "1950ms ended 50ms", UP_CMDS " alive", true},
-    {"streams that end at once do not end the lease too soon", UP "2000ms ended 100ms ended 100ms kept:6", UP_CMDS " alive alive alive look", true},
+    {"streams that end at once do not end the lease too soon", UP "2000ms ended 100ms ended 160ms kept:6", UP_CMDS " alive alive alive look", true},
+    {"and make longer and longer pauses", UP "2000ms ended 100ms ended 159ms", UP_CMDS " alive alive", true},
+    {"then", UP "2000ms ended 100ms ended 160ms", UP_CMDS " alive alive alive", true},
+    {"not longer than the wait for an answer", UP "2000ms ended 100ms ended 160ms ended 256ms ended 410ms ended 656ms ended 1000ms",
+     UP_CMDS " alive alive alive alive alive alive alive", true},
+    {"a keepalive fails once, though it cannot be written and then its stream ends", UP "2000ms ended ended 100ms ended ended 160ms",
+     UP_CMDS " alive alive alive", true},
+    {"an answer ends the growth", UP "2000ms ended 100ms ended 160ms kept:6 ended 100ms", UP_CMDS " alive alive alive look alive", true},
     {"the key deleted: put again", UP "2000ms kept:6 see: put", UP_CMDS " alive look put NOT_FOUND UP", true},
     {"the key under another lease: put again", UP "2000ms kept:6 see:9 put", UP_CMDS " alive look put ALREADY_EXISTS UP", true},
     {"and looked at no sooner than the next keepalive", UP "2000ms kept:6 see:9 put see:7 1999ms",
@@ -234,6 +241,23 @@ static void a_registration_ends_the_growth(void **state)
     assert_int_equal(f.lease.wake_ns - f.now_ns, 50 * ROTA_MS);
 }
 
+/* Each may cost a login. */
+static void streams_that_end_at_once_become_rare(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    play(&f, "0ms granted:600 put");
+    for (int n = 1; n < 10; n++) {
+        f.now_ns = f.lease.keep_ns;
+        rota_etcd_lease_tick(&f.lease, f.now_ns);
+        assert_int_equal(rota_etcd_lease_take(&f.lease), ROTA_ETCD_LEASE_KEEPALIVE);
+        play(&f, "ended");
+    }
+    assert_int_equal(f.lease.keep_ns - f.now_ns, 2 * ROTA_S);
+}
+
 static void the_right_lease_is_revoked(void **state)
 {
     static const struct revoke_case {
@@ -315,6 +339,9 @@ static void reasons_name_what_happened(void **state)
         {"all is well", UP, ""},
         {"a failed call's own words", "0ms nogrant", "nogrant"},
         {"silence", UP "6001ms", "no answer from the registry for as long as the lease lasts"},
+        {"silence on streams that end", UP "2000ms ended 4500ms",
+            "no answer from the registry for as long as the lease lasts; the last stream of keepalives ended with UNAVAILABLE: ended"},
+        {"not one before the last answer", UP "2000ms ended 100ms kept:6 6100ms", "no answer from the registry for as long as the lease lasts"},
         {"a lease the registry forgot", UP "2000ms kept:0", "the registry no longer knows the lease"},
         {"a deleted key", UP "2000ms kept:6 see:", "somebody deleted the key: registering again"},
         {"a foreign key, with its lease", UP "2000ms kept:6 see:26", "somebody else registers under the same key, with lease 1a: registering again"},
@@ -337,6 +364,7 @@ int main(void)
         cmocka_unit_test(scripts_cause_the_right_commands), cmocka_unit_test(waits_grow_to_a_bound_and_are_jittered),
         cmocka_unit_test(a_registration_ends_the_growth),   cmocka_unit_test(the_right_lease_is_revoked),
         cmocka_unit_test(calls_are_waited_for_a_third_of_a_lease), cmocka_unit_test(reasons_name_what_happened),
+        cmocka_unit_test(streams_that_end_at_once_become_rare),
         cmocka_unit_test(a_put_that_timed_out_is_made_again_under_its_lease),
     };
 

@@ -231,7 +231,7 @@ static void on_stream_done(struct rota_call *call, void *arg, const struct rota_
         return;
     rota_log_write(r->log, ROTA_LOG_DEBUG, "etcd", "%s: keepalive ended: %s", r->key, status->message);
     (void)rota_etcd_login_refused(&r->login, status, rota_loop_now_ns(r->loop)); /* the next stream has a new token */
-    rota_etcd_lease_stream_ended(&r->lease, rota_loop_now_ns(r->loop));
+    rota_etcd_lease_stream_ended(&r->lease, status, rota_loop_now_ns(r->loop));
     act(r);
 }
 
@@ -253,17 +253,18 @@ static rota_err open_stream(struct rota_registrar *r)
 static void keep_alive(struct rota_registrar *r)
 {
     Etcdserverpb__LeaseKeepAliveRequest request = ETCDSERVERPB__LEASE_KEEP_ALIVE_REQUEST__INIT;
+    struct rota_status why;
     rota_err err = 0;
 
     request.id = r->lease.id;
     if (r->stream == NULL)
         err = open_stream(r);
-    if (err < 0)
-        r->stream = NULL;
-    else
+    if (err == 0)
         err = etcdserverpb_lease_lease_keep_alive_write(r->stream, &request);
-    if (err < 0)
-        rota_etcd_lease_stream_ended(&r->lease, rota_loop_now_ns(r->loop));
+    if (err == 0)
+        return;
+    why = not_started(err);
+    rota_etcd_lease_stream_ended(&r->lease, &why, rota_loop_now_ns(r->loop));
 }
 
 static void drop(struct rota_registrar *r)
@@ -302,7 +303,7 @@ static void not_begun(struct rota_registrar *r, unsigned cmds, const struct rota
     if (cmds & ROTA_ETCD_LEASE_PUT)
         rota_etcd_lease_put_done(&r->lease, why, now_ns);
     if (cmds & ROTA_ETCD_LEASE_KEEPALIVE)
-        rota_etcd_lease_stream_ended(&r->lease, now_ns);
+        rota_etcd_lease_stream_ended(&r->lease, why, now_ns);
 }
 
 /* Commands, now or when there is a login. */
@@ -358,7 +359,6 @@ static void on_login(void *arg, const struct rota_status *why)
 static void tell(struct rota_registrar *r)
 {
     enum rota_registrar_state state = r->lease.registered ? ROTA_REGISTRAR_REGISTERED : ROTA_REGISTRAR_REGISTERING;
-
     struct rota_status why;
 
     rota_etcd_explain(&r->lease.why, r->where.user, &why);
