@@ -185,6 +185,7 @@ static void on_writable(struct rota_server_call *call, void *user)
 {
     struct rota_registry *registry = user;
     struct keepalive *stream = rota_server_call_data(call);
+    struct rota_status no_memory = rota_fault_status(ROTA_FAULT_NO_MEMORY);
     rota_err err;
 
     if (!stream->waiting)
@@ -193,7 +194,9 @@ static void on_writable(struct rota_server_call *call, void *user)
     if (err == ROTA_EAGAIN)
         return;
     stream->waiting = false;
-    if (stream->ended)
+    if (err < 0 && err != ROTA_ECLOSED)
+        stop(registry, stream, &no_memory);
+    else if (stream->ended)
         stop(registry, stream, NULL);
     else
         rota_server_call_resume(call);
