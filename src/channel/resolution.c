@@ -119,7 +119,7 @@ static void set_config_timer(struct rota_channel *channel, int64_t at_ns)
 
 static void ask_later(struct rota_channel *channel)
 {
-    set_config_timer(channel, channel->host->now_ns + rota_backoff_next(&channel->config_backoff, &channel->host->rng));
+    set_config_timer(channel, rota_host_later_ns(channel->host, rota_backoff_next(&channel->config_backoff, &channel->host->rng)));
 }
 
 static void set_config(struct rota_channel *channel, struct rota_channel_config *config, bool resolved)

@@ -2,6 +2,7 @@
 #include "channel/channel_fixture.h"
 #include "base/assert.h"
 #include "channel/core.h"
+#include "testing/script_rng.h"
 #include <rota/explain.h>
 #include <stdio.h>
 #include <string.h>
@@ -191,6 +192,24 @@ static void without_any_the_resolver_is_asked_again(void **state)
     rota_channel_fixture_fini(&f);
 }
 
+/* Longer than time goes. */
+static void with_an_endless_backoff_it_is_asked_never(void **state)
+{
+    uint64_t halves[] = {rota_script_unit(0.5), rota_script_unit(0.5)};
+    struct rota_channel_options options = ROTA_CHANNEL_OPTIONS_INIT;
+    struct rota_channel_fixture f;
+
+    (void)state;
+    options.backoff_initial_ms = options.backoff_max_ms = INT64_MAX;
+    rota_channel_fixture_init(&f, &options);
+    rota_script_rng_init(&f.v.host.rng, halves, ROTA_COUNT(halves)); /* no spread, which might shorten it */
+    rota_channel_connect(f.channel);
+    rota_fixture_update(&f, BAD, A);
+    rota_virtual_host_advance(&f.v, 600 * ROTA_S);
+    assert_int_equal(f.refreshed, 0);
+    rota_channel_fixture_fini(&f);
+}
+
 /* After idleness the resolver may say nothing of it, as when the record cannot be looked up. */
 static void a_bad_one_is_forgotten_when_idle(void **state)
 {
@@ -233,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_reload_drops_no_connection),
         cmocka_unit_test(a_reload_without_memory_keeps_what_serves),
         cmocka_unit_test(without_any_the_resolver_is_asked_again),
+        cmocka_unit_test(with_an_endless_backoff_it_is_asked_never),
         cmocka_unit_test(a_bad_one_is_forgotten_when_idle),
         cmocka_unit_test(an_unknown_lookup_is_refused),
     };
