@@ -176,7 +176,8 @@ static const struct rota_stream_events stream_events = {
 
 /* --- Out --- */
 
-static rota_err open_and_send(struct rota_side_stream *side)
+/* ret_why is written where it says more than the error. */
+static rota_err open_and_send(struct rota_side_stream *side, struct rota_status *ret_why)
 {
     struct rota_connection *connection = side->connection;
     struct rota_channel *channel = connection->channel;
@@ -196,6 +197,8 @@ static rota_err open_and_send(struct rota_side_stream *side)
     err = rota_request_headers(&head, &channel->scratch, &headers, &count);
     if (err == 0)
         err = class->open(connection->conn, headers, count, false, &stream_events, side, &side->stream);
+    if (err == ROTA_ELIMIT)
+        rota_headers_refused(ret_why, "call", "server", rota_header_list_bytes(headers, count), class->max_header_bytes(connection->conn));
     if (err < 0)
         return err;
     err = class->send(side->stream, rota_chunk_ref(side->request), true);
@@ -208,6 +211,7 @@ static rota_err open_and_send(struct rota_side_stream *side)
 
 static void open_stream(struct rota_side_stream *side)
 {
+    struct rota_status why = {.code = ROTA_RESOURCE_EXHAUSTED, .message = "out of memory"};
     rota_err err;
 
     rota_frame_decoder_fini(&side->decoder);
@@ -216,13 +220,13 @@ static void open_stream(struct rota_side_stream *side)
     side->response = (struct rota_response){0};
     side->ended = side->served = false;
     side->opened_ns = host_of(side)->now_ns;
-    err = open_and_send(side);
+    err = open_and_send(side, &why);
     side->wants_room = err == ROTA_EAGAIN;
     if (err == ROTA_EAGAIN || err == ROTA_ECLOSED) /* closing: stop follows */
         return;
     side->next_ns = rota_host_later_ns(host_of(side), rota_backoff_next(&side->backoff, &host_of(side)->rng));
     if (err < 0)
-        fail(side, ROTA_RESOURCE_EXHAUSTED, "out of memory");
+        fail(side, why.code, why.message);
 }
 
 void rota_side_stream_on_room(struct rota_side_stream *side)

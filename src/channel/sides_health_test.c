@@ -126,6 +126,31 @@ static void answers_have_meanings(void **unused)
     }
 }
 
+static void what_cannot_be_asked_says_why(void **unused)
+{
+    static const struct {
+        rota_err err;
+        const char *words;
+    } rows[] = {
+        {ROTA_ELIMIT, "health check of \"shop\" ended with RESOURCE_EXHAUSTED: the call's metadata is too large"},
+        {ROTA_ENOMEM, "out of memory"},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rows); i++) {
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+        open_with(&f, CHECKED);
+        rota_channel_connect(f.channel);
+        rota_fixture_publish(&f, A, NULL, NULL);
+        f.transport.open_err = rows[i].err;
+        rota_fake_up(rota_fixture_conn(&f, A));
+        rota_fixture_unary_start(&f, "hello", NULL, &seen);
+        rota_assert_ended(&seen, ROTA_UNAVAILABLE, rows[i].words);
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 static void calls_under_way_go_on(void **unused)
 {
     struct rota_call_options patient = ROTA_CALL_OPTIONS_INIT;
@@ -509,6 +534,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_wait_for_the_first_answer),
         cmocka_unit_test(answers_have_meanings),
+        cmocka_unit_test(what_cannot_be_asked_says_why),
         cmocka_unit_test(calls_under_way_go_on),
         cmocka_unit_test(the_other_server_gets_the_calls),
         cmocka_unit_test(asked_again_with_backoff),
