@@ -159,7 +159,7 @@ rota_err rota_channel_open(const char *target, const struct rota_channel_options
         return err;
     o.options.size = sizeof(o.options);
     if (o.options.zone == NULL)
-        o.options.zone = getenv("ROTA_ZONE");
+        o.options.zone = secure_getenv("ROTA_ZONE");
     err = rota_plaintext_asked(o.options.tls, &o.plaintext, info);
     if (err < 0)
         return err;

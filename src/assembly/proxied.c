@@ -15,7 +15,7 @@
 static const char *from_environment(void *ctx, const char *name)
 {
     (void)ctx;
-    return getenv(name);
+    return secure_getenv(name);
 }
 
 rota_err rota_proxied_choose(const char *target, const struct rota_resolver_class *const *resolvers, const struct rota_alloc *alloc, const struct rota_log *log,

@@ -169,7 +169,7 @@ static rota_err read_file(const struct rota_etcd_where *where, const struct rota
     const char *text = rota_target_param(target, param);
 
     if ((text == NULL || text[0] == '\0') && variable != NULL)
-        text = getenv(variable);
+        text = secure_getenv(variable);
     if (text == NULL || text[0] == '\0')
         return 0;
     *ret_text = rota_alloc_text(where->alloc, rota_slice_str(text));
@@ -219,12 +219,12 @@ static char *take_text(const struct rota_etcd_where *where, struct rota_slice te
 static rota_err read_login(struct rota_etcd_where *where, const struct rota_target *target, struct rota_errinfo *info)
 {
     bool encoded = target->userinfo[0] != '\0';
-    const char *both = encoded ? target->userinfo : getenv("ETCDCTL_USER"), *colon, *password;
+    const char *both = encoded ? target->userinfo : secure_getenv("ETCDCTL_USER"), *colon, *password;
 
     if (both == NULL || both[0] == '\0')
         return 0;
     colon = strchr(both, ':');
-    password = colon != NULL ? colon + 1 : getenv("ETCDCTL_PASSWORD");
+    password = colon != NULL ? colon + 1 : secure_getenv("ETCDCTL_PASSWORD");
     where->user = take_text(where, rota_slice(both, colon != NULL ? (size_t)(colon - both) : strlen(both)), encoded);
     where->password = take_text(where, rota_slice_str(password != NULL ? password : ""), encoded && colon != NULL);
     if (where->user == NULL || where->password == NULL)
@@ -246,7 +246,7 @@ static void hide_password(const struct rota_target *target, struct rota_errinfo 
 rota_err rota_etcd_where_read(const struct rota_target *target, const struct rota_alloc *alloc, struct rota_etcd_where *ret_where, struct rota_errinfo *info)
 {
     struct rota_etcd_where where = {.alloc = rota_alloc_or_default(alloc)};
-    const char *members = target->authority[0] != '\0' ? target->authority : getenv("ETCDCTL_ENDPOINTS");
+    const char *members = target->authority[0] != '\0' ? target->authority : secure_getenv("ETCDCTL_ENDPOINTS");
     struct rota_errinfo why = {""};
     rota_err err = read_params(&where, target, info);
 
