@@ -4,7 +4,11 @@
  * the whole was. Elsewhere: checking that bytes are UTF-8 at all.
  */
 #include "base/text.h"
+#include <locale.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static bool continues(unsigned char byte)
 {
@@ -76,4 +80,23 @@ void rota_text_point(char *number)
         *out++ = '.';
     }
     *out = '\0';
+}
+
+bool rota_text_number(const char *text, double *ret_number)
+{
+    locale_t plain;
+    double number;
+    char *end;
+
+    if (strspn(text, "0123456789.eE+-") != strlen(text))
+        return false;
+    plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (plain == (locale_t)0)
+        return false;
+    number = strtod_l(text, &end, plain);
+    freelocale(plain);
+    if (end == text || *end != '\0' || !isfinite(number))
+        return false;
+    *ret_number = number;
+    return true;
 }

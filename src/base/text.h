@@ -1,4 +1,4 @@
-/* text.h - printf into a fixed array, cut at a UTF-8 character; names compared, and numbers written, without case or locale. */
+/* text.h - printf into a fixed array, cut at a UTF-8 character; names compared without case; numbers written and read without locale. */
 #ifndef ROTA_BASE_TEXT_H
 #define ROTA_BASE_TEXT_H
 
@@ -20,6 +20,9 @@ bool rota_text_equal_nocase(const char *a, const char *b);
 
 /* In a number as printf writes it: a point for what the program's locale has between whole numbers and parts, be it several bytes. */
 void rota_text_point(char *number);
+
+/* A finite decimal number and nothing else. False: it is none. Its point is a point, whatever the program's locale has between whole numbers and parts. */
+bool rota_text_number(const char *text, double *ret_number);
 
 /* Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool rota_text_is_utf8(struct rota_slice text);

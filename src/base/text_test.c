@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "base/assert.h"
 #include "testing/cmocka.h"
+#include "testing/comma_locale.h"
 #include <string.h>
 
 static const struct cut_case {
@@ -109,6 +110,50 @@ static void numbers_have_a_point(void **state)
     }
 }
 
+static const struct number_case {
+    const char *rule, *text;
+    bool good;
+    double want;
+} numbers[] = {
+    {"whole", "12", true, 12},
+    {"with a point", "0.5", true, 0.5},
+    {"with an exponent", "-25E-1", true, -2.5},
+    {"as C has them too", "+.5", true, 0.5},
+    {"no comma", "0,5", false, 0},
+    {"nothing", "", false, 0},
+    {"signs alone", "+-", false, 0},
+    {"more behind it", "1-1", false, 0},
+    {"a space before it", " 1", false, 0},
+    {"no hexadecimal digits", "0x1", false, 0},
+    {"no word", "nan", false, 0},
+    {"nothing that no double holds", "1e999", false, 0},
+};
+
+static void check_numbers(void)
+{
+    for (size_t i = 0; i < ROTA_COUNT(numbers); i++) {
+        double got = 7;
+
+        print_message("  %s\n", numbers[i].rule);
+        assert_int_equal(rota_text_number(numbers[i].text, &got), numbers[i].good);
+        assert_true(got == (numbers[i].good ? numbers[i].want : 7));
+    }
+}
+
+static void numbers_are_read(void **state)
+{
+    (void)state;
+    check_numbers();
+}
+
+static void whatever_the_locale(void **state)
+{
+    (void)state;
+    rota_comma_locale_enter();
+    check_numbers();
+    rota_comma_locale_leave();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +161,8 @@ int main(void)
         cmocka_unit_test(formats_fit_their_room),
         cmocka_unit_test(names_compare_without_case),
         cmocka_unit_test(numbers_have_a_point),
+        cmocka_unit_test(numbers_are_read),
+        cmocka_unit_test(whatever_the_locale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,8 +2,8 @@
 #include "lb/config_json.h"
 #include "base/alloc.h"
 #include "base/errinfo.h"
+#include "base/text.h"
 #include <math.h>
-#include <stdlib.h>
 
 #define NS_PER_S INT64_C(1000000000)
 #define DURATION_MAX_S INT64_C(315576000000) /* protobuf's: about 10,000 years */
@@ -93,16 +93,11 @@ rota_err rota_lb_json_duration(const json_t *object, const char *field, int64_t 
 static bool number_of(const json_t *value, double *ret_number)
 {
     const char *text = json_string_value(value);
-    char *end;
 
-    if (json_is_number(value)) {
-        *ret_number = json_number_value(value);
-        return true;
-    }
-    if (text == NULL || strspn(text, "0123456789.eE+-") != strlen(text))
-        return false;
-    *ret_number = strtod(text, &end);
-    return end != text && *end == '\0';
+    if (!json_is_number(value))
+        return text != NULL && rota_text_number(text, ret_number);
+    *ret_number = json_number_value(value);
+    return true;
 }
 
 rota_err rota_lb_json_u32(const json_t *object, const char *field, uint32_t *ret_value, struct rota_errinfo *info)
@@ -125,7 +120,7 @@ rota_err rota_lb_json_number(const json_t *object, const char *field, double *re
 
     if (value == NULL || json_is_null(value))
         return 0;
-    if (!number_of(value, &number) || !isfinite(number))
+    if (!number_of(value, &number))
         return rota_errinfo_set(info, ROTA_EPARSE, "\"%s\" must be a number", field);
     *ret_value = number;
     return 0;

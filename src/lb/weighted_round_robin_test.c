@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "rows_fixture.h"
 #include "testing/cmocka.h"
+#include "testing/comma_locale.h"
 #include "testing/virtual_host.h"
 #include <math.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ static const struct {
 } parameters[] = {
     {"defaults: 10 s, 3 min, 1 s, 1", "{}", 10 * S, 180 * S, S, 1},
     {"as given", "{\"blackoutPeriod\":\"0s\",\"weightExpirationPeriod\":\"4s\",\"weightUpdatePeriod\":\"3s\",\"errorUtilizationPenalty\":0}", 0, 4 * S, 3 * S, 0},
+    {"a number as text", "{\"errorUtilizationPenalty\":\"0.5\"}", 10 * S, 180 * S, S, 0.5},
     {"an update at most each 100 ms", "{\"weightUpdatePeriod\":\"0.01s\"}", 10 * S, 180 * S, 100 * ROTA_MS, 1},
 };
 
@@ -50,6 +52,13 @@ static void reads_parameters(void **unused)
         assert_true(c->error_penalty == parameters[i].penalty);
         rota_wrr_free_config(&env, config);
     }
+}
+
+static void whatever_the_locale(void **unused)
+{
+    rota_comma_locale_enter();
+    reads_parameters(unused);
+    rota_comma_locale_leave();
 }
 
 /* --- Weights --- */
@@ -337,6 +346,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_parameters),
+        cmocka_unit_test(whatever_the_locale),
         cmocka_unit_test(weights_are_computed),
         cmocka_unit_test(weights_are_usable_at_times),
         cmocka_unit_test(turns_follow_the_weights),

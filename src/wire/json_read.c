@@ -2,10 +2,8 @@
 #include "wire/json_read.h"
 #include "base/errinfo.h"
 #include "base/text.h"
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* A number that no integer holds harms only who reads it: where there is one, all of them are read as floating point. */
 static json_t *load(struct rota_slice text, json_error_t *error)
@@ -154,16 +152,11 @@ static bool parse_digits(const char *text, uint64_t *ret_number)
 static bool read_number(const json_t *json, double *ret_number)
 {
     const char *text = json_string_value(json);
-    char *end;
 
-    if (json_is_number(json)) {
-        *ret_number = json_number_value(json);
-        return true;
-    }
-    if (text == NULL || strspn(text, "0123456789.eE+-") != strlen(text))
-        return false;
-    *ret_number = strtod(text, &end);
-    return end != text && *end == '\0' && isfinite(*ret_number);
+    if (!json_is_number(json))
+        return text != NULL && rota_text_number(text, ret_number);
+    *ret_number = json_number_value(json);
+    return true;
 }
 
 static bool read_uint(const json_t *json, uint64_t *ret_number)

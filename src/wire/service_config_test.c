@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "testing/cmocka.h"
+#include "testing/comma_locale.h"
 #include "testing/leak_alloc.h"
 #include <rota/status.h>
 #include <stdio.h>
@@ -266,6 +267,14 @@ static void numbers_have_many_forms(void **state)
     }
 }
 
+/* Programs have locales: there strtod wants 0,5. */
+static void whatever_the_locale(void **state)
+{
+    rota_comma_locale_enter();
+    numbers_have_many_forms(state);
+    rota_comma_locale_leave();
+}
+
 static void nesting_is_bounded(void **state)
 {
     struct rota_service_config *config = NULL;
@@ -308,6 +317,7 @@ int main(void)
         cmocka_unit_test(the_closest_name_wins),
         cmocka_unit_test(method_settings_are_read),
         cmocka_unit_test(numbers_have_many_forms),
+        cmocka_unit_test(whatever_the_locale),
         cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(running_out_of_memory_is_an_error),
     };
