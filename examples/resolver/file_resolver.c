@@ -1,7 +1,7 @@
 /* file_resolver.c - see file_resolver.h; docs/writing-a-resolver.md goes through it.
  *
  * The file is read at start and again each LOOK_NS; lines are "host:port" or "host:port weight", '#' begins a comment. A file that cannot be
- * read is an error and leaves the last list in use; a line that is no address is skipped.
+ * read to its end is an error and leaves the last list in use; a line that is no address is skipped.
  */
 #include "file_resolver.h"
 
@@ -27,30 +27,49 @@ static rota_err check(const struct rota_target *target, struct rota_errinfo *inf
     return ROTA_EINVAL;
 }
 
-/* One line into one endpoint; false: nothing there. */
-static bool read_line(char *line, const struct rota_alloc *alloc, const struct rota_endpoint **ret_endpoint)
+/* One line into one endpoint. 1: there is one, 0: nothing there, ROTA_ENOMEM. */
+static int read_line(char *line, const struct rota_alloc *alloc, const struct rota_endpoint **ret_endpoint)
 {
     char host[256], text[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_address address;
     struct rota_endpoint endpoint = {.addresses = &address, .n_addresses = 1};
     unsigned weight = 0;
+    rota_err err;
 
     line[strcspn(line, "#\n")] = '\0';
     if (sscanf(line, "%255s %u", host, &weight) < 1 || rota_address_parse(rota_slice_str(host), text, &address, NULL) < 0)
-        return false;
+        return 0;
     endpoint.weight = weight;
-    return rota_endpoint_new(alloc, &endpoint, ret_endpoint) == 0;
+    err = rota_endpoint_new(alloc, &endpoint, ret_endpoint);
+    return err < 0 ? err : 1;
 }
 
+static void complain(struct file_state *f, const char *what)
+{
+    struct rota_status why;
+
+    rota_status_set(&why, ROTA_UNAVAILABLE, "%s: %s", f->path, what);
+    rota_resolver_sink_error(f->sink, &why);
+}
+
+/* All of it or nothing: a list cut short would take servers out of use that are well. */
 static void publish(struct file_state *f, FILE *file)
 {
     const struct rota_endpoint *servers[MAX_SERVERS];
     char line[512];
     size_t n = 0;
+    int got = 0;
 
-    while (n < MAX_SERVERS && fgets(line, sizeof(line), file) != NULL)
-        n += read_line(line, rota_resolver_sink_alloc(f->sink), &servers[n]);
-    rota_resolver_sink_endpoints(f->sink, servers, n, NULL);
+    while (got >= 0 && n < MAX_SERVERS && fgets(line, sizeof(line), file) != NULL) {
+        got = read_line(line, rota_resolver_sink_alloc(f->sink), &servers[n]);
+        n += got > 0;
+    }
+    if (ferror(file)) /* of a directory, for one, which opens like a file */
+        complain(f, strerror(errno));
+    else if (got < 0)
+        complain(f, rota_err_text(got));
+    else
+        rota_resolver_sink_endpoints(f->sink, servers, n, NULL);
     while (n > 0)
         rota_endpoint_unref(servers[--n]);
 }
@@ -65,8 +84,7 @@ static void look(void *arg)
         publish(f, file);
         fclose(file);
     } else {
-        rota_status_set(&why, ROTA_UNAVAILABLE, "%s: %s", f->path, strerror(errno));
-        rota_resolver_sink_error(f->sink, &why);
+        complain(f, strerror(errno));
     }
     if (rota_timer_set(f->timer, rota_loop_now_ns(f->loop) + LOOK_NS) < 0) {
         rota_status_set(&why, ROTA_RESOURCE_EXHAUSTED, "%s: no memory to look again", f->path);
