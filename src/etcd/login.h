@@ -4,8 +4,9 @@
  * used; a stream that is opened gets one no older than STREAM_NS, since a stream with an old token hangs or dies, but not a new one for each
  * try: of two members that are turned to in turns, one hanging, the other would always get the login, and the hanging one the stream. What etcd
  * says of a token that does not hold makes it forgotten; after a call with one older than FRESH_NS it is worth trying another at once.
- * "permission denied" is what a watch is told also when etcd has forgotten its token, so one older than FRESH_NS is doubted for it, but once in
- * STREAM_NS: a login costs etcd more processor than anything else, and what is denied indeed stays denied.
+ * "permission denied" is what a watch is told also when etcd has forgotten its token, so a token is forgotten for it, but not one that
+ * was told so when it was fresh, and once in STREAM_NS at most, however slow etcd is: a login costs it more processor than anything else, and what is
+ * denied indeed stays denied.
  * An etcd that needs no login says so, which counts as a token. Neither password nor token is ever part of a message. Pure but for asking.
  */
 #ifndef ROTA_ETCD_LOGIN_H
@@ -29,7 +30,8 @@ struct rota_etcd_login {
     char *token;    /* NULL: none, or none needed */
     bool known;     /* there is a token, or none is needed, since got_ns */
     int64_t got_ns;
-    int64_t believed_ns; /* until then a denial is believed */
+    bool denied;         /* a watch, when the token was fresh */
+    int64_t believed_ns; /* until then denials are believed */
     struct ask *ask;  /* the one under way that counts; NULL: none */
     int64_t ask_ms;   /* how long etcd may take; 0: as others */
     void (*done)(void *arg, const struct rota_status *why); /* of each ask that began and was not canceled: OK, or why there is no token */

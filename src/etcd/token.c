@@ -18,6 +18,7 @@ static void forget(struct rota_etcd_login *login)
     rota_alloc_free(login->alloc, login->token);
     login->token = NULL;
     login->known = false;
+    login->denied = false;
 }
 
 void rota_etcd_login_fini(struct rota_etcd_login *login)
@@ -69,7 +70,11 @@ bool rota_etcd_login_refused(struct rota_etcd_login *login, const struct rota_st
 
 void rota_etcd_login_denied(struct rota_etcd_login *login, int64_t now_ns)
 {
-    if (!wanted(login) || !login->known || now_ns - login->got_ns <= ROTA_ETCD_TOKEN_FRESH_NS || now_ns < login->believed_ns)
+    if (!wanted(login) || !login->known)
+        return;
+    if (now_ns - login->got_ns <= ROTA_ETCD_TOKEN_FRESH_NS)
+        login->denied = true;
+    if (login->denied || now_ns < login->believed_ns)
         return;
     login->believed_ns = now_ns + ROTA_ETCD_TOKEN_STREAM_NS;
     forget(login);
