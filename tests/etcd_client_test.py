@@ -124,7 +124,7 @@ def silence(h, registry):
     proxy.freeze("down")
     start_s = time.monotonic()
     run = h.spawn([h.program("tools/rota/rota"), "endpoints", "--timeout", "3000", "etcd://%s/silent" % proxy.addr], name="rota endpoints")
-    harness.until("the first connection", lambda: proxy.accepted == 1, 2)
+    harness.until("the first connection", lambda: proxy.joined == 1, 2)
     proxy.retarget("127.0.0.1:%d" % deaf.getsockname()[1])
     proxy.heal()
     with h.check("a registry that falls silent over leases is waited for once, not for each"):

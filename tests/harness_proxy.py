@@ -30,7 +30,8 @@ def _bound_listener():
 
 
 class Proxy:
-    """Members: port, addr (127.0.0.1:PORT), url, accepted (connections so far)."""
+    """Members: port, addr (127.0.0.1:PORT), url, accepted (connections so far), joined (those of them that have
+    been joined to the target)."""
 
     def __init__(self, target):
         host, _, port = target.rpartition(":")
@@ -38,7 +39,7 @@ class Proxy:
         self._change = threading.Condition()
         self._frozen, self._cut, self._closed = set(), False, False
         self._pairs, self._stalled = set(), set()
-        self.accepted = 0
+        self.accepted = self.joined = 0
         self._listener = _bound_listener()
         self.port = self._listener.getsockname()[1]
         self.addr = "127.0.0.1:%d" % self.port
@@ -146,6 +147,7 @@ class Proxy:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._change:
             self._pairs.add(pair)
+            self.joined += 1
         down = threading.Thread(target=self._pump, args=(server, client, "down", pair), daemon=True)
         down.start()
         self._pump(client, server, "up", pair)
