@@ -132,22 +132,33 @@ static rota_err send_rest(struct rota_attempt *attempt)
     return err;
 }
 
-rota_err rota_attempt_flush(struct rota_attempt *attempt)
+rota_err rota_attempt_send(struct rota_attempt *attempt)
 {
-    struct rota_call *call = attempt->call;
     rota_err err = send_rest(attempt);
 
-    if (err == ROTA_ECLOSED) {
-        attempt->deaf = true;
-        return 0;
-    }
-    if (err < 0)
+    if (err != ROTA_ECLOSED)
         return err;
+    attempt->deaf = true;
+    return 0;
+}
+
+void rota_attempt_after_send(struct rota_attempt *attempt)
+{
+    struct rota_call *call = attempt->call;
+
     if (call->committed)
         rota_attempt_forget_sent(attempt);
     else if (rota_call_keeps_too_much(call))
         rota_call_commit(call, call->tries == NULL ? attempt : rota_tries_foremost(call->tries));
-    return 0;
+}
+
+rota_err rota_attempt_flush(struct rota_attempt *attempt)
+{
+    rota_err err = rota_attempt_send(attempt);
+
+    if (err == 0 && !attempt->deaf)
+        rota_attempt_after_send(attempt);
+    return err;
 }
 
 void rota_attempt_forget_sent(struct rota_attempt *attempt)

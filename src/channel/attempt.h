@@ -57,7 +57,10 @@ static inline bool rota_attempt_listens(const struct rota_attempt *attempt)
 
 /* Sends what the outbox has that was not sent, and the half-close if it is time. Only while it listens, which may be found to be over: then the
  * outbox keeps what another attempt would send. ROTA_ENOMEM. */
-rota_err rota_attempt_flush(struct rota_attempt *attempt);
+rota_err rota_attempt_send(struct rota_attempt *attempt);
+/* Of one that listens yet: a committed call forgets what was sent; one that keeps too much is committed, be it to another attempt. */
+void rota_attempt_after_send(struct rota_attempt *attempt);
+rota_err rota_attempt_flush(struct rota_attempt *attempt); /* both, for one attempt */
 /* Bytes handed to the stream that are not on the wire yet. */
 size_t rota_attempt_queued(const struct rota_attempt *attempt);
 

@@ -76,10 +76,14 @@ static void hedged_streams(void **unused)
 
 static const struct rota_tries_case over_the_bound[] = {
     {"more is kept than may be: no hedge, and the one under way stays", HEDGE_3, "talk w:300 a:full talk w:900 +100", "c0 b1", "abc"},
+    {"what only waits for a stream gives way to the hedge", HEDGE_3, "talk w:300 a:full talk w:900 +100 a:room", "c0 b1", "abc"},
+    {"what gets its stream meanwhile has that attempt alone", HEDGE_3, "talk w:300 a:full talk w:900 talk b!14 #", "c0 b0 UNAVAILABLE 0/0/0/0/0", "abc"},
+    {"also without a delay", AT_ONCE, "c:down a:full b:full talk w:1200 # c:up talk c!14 #", "0/2/0/0/0 c0 UNAVAILABLE 0/2/0/0/0", "abc"},
     {"there is room again: hedges come, each in its turn", HEDGE_3, "talk w:300 a:full talk w:900 +100 cancel a:room = +99 = +1", "c0 b1 b- CANCELLED = = a1", "abc"},
     {"one that fails is followed nevertheless", HEDGE_3, "talk w:300 a:full talk w:900 c!14", "c0 b1", "abc"},
     {"of two that have sent all, the older one stays", HEDGE_3, "talk w:300 a:full b:full +100 talk w:900 a:room", "c0 a1 a-", "abc"},
     {"one that begins anew is the younger", HEDGE_3, "talk w:300 b:full +150 c:refuse c:full talk w:900 b:room", "c0 a1 b0 b-", "abc"},
+    {"nor is it the first that is written to", HEDGE_3, "talk w:300 +150 c:refuse w:900", "c0 a1 b0 b-", "abc"},
 };
 
 static void hedges_stop_where_too_much_is_kept(void **unused)

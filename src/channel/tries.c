@@ -198,15 +198,18 @@ void rota_tries_commit(struct rota_attempt *attempt)
     settle(attempt->call->tries, attempt);
 }
 
+/* All are sent it before one is chosen, or the first would always be the foremost. */
 rota_err rota_tries_flush(struct rota_tries *tries)
 {
+    struct rota_attempt *foremost;
     rota_err err = 0;
 
-    for (uint8_t i = 0; i <= tries->n_hedged && err == 0; i++) {
-        struct rota_attempt *attempt = attempt_at(tries, i);
-        if (rota_attempt_listens(attempt))
-            err = rota_attempt_flush(attempt); /* which may commit, and so end the others */
-    }
+    for (uint8_t i = 0; i <= tries->n_hedged && err == 0; i++)
+        if (rota_attempt_listens(attempt_at(tries, i)))
+            err = rota_attempt_send(attempt_at(tries, i));
+    foremost = err < 0 ? NULL : rota_tries_foremost(tries);
+    if (foremost != NULL)
+        rota_attempt_after_send(foremost);
     return err;
 }
 
