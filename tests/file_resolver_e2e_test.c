@@ -13,7 +13,7 @@
 
 static struct rota_leak_alloc memory;
 static struct rota_loop *loop;
-static char said[1024]; /* what the watch told first */
+static char said[64 * 1024]; /* what the watch told first */
 
 static void on_endpoints(void *arg, const struct rota_endpoint *const *endpoints, size_t count, const struct rota_resolver_source *source)
 {
@@ -100,6 +100,34 @@ static void what_cannot_be_read_is_an_error(void **unused)
     assert_non_null(strstr(first_words(nowhere, 0), "No such file"));
 }
 
+static char list[64 * 1024];
+
+static void write_servers(int n, const char *last)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    for (int i = 1; i <= n; i++)
+        fprintf(file, "h:%d\n", i);
+    fputs(last, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void a_list_that_is_too_long_is_an_error(void **unused)
+{
+    size_t size = 0;
+
+    (void)unused;
+    for (int i = 1; i <= 1000; i++)
+        size += (size_t)snprintf(list + size, sizeof(list) - size, "h:%d*0 ", i);
+    write_servers(1000, "# the end\n");
+    assert_string_equal(first_words(path, 0), list);
+    write_servers(1001, "");
+    assert_ptr_equal(strstr(first_words(path, 0), "error: "), said);
+    assert_non_null(strstr(said, "more than 1000 servers"));
+    write_servers(0, SERVERS);
+}
+
 static void without_memory_no_server_is_left_out(void **unused)
 {
     unsigned n_errors = 0;
@@ -119,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_a_list),
+        cmocka_unit_test(a_list_that_is_too_long_is_an_error),
         cmocka_unit_test(what_cannot_be_read_is_an_error),
         cmocka_unit_test(without_memory_no_server_is_left_out),
     };

@@ -1,7 +1,7 @@
 /* file_resolver.c - see file_resolver.h; docs/writing-a-resolver.md goes through it.
  *
  * The file is read at start and again each LOOK_NS; lines are "host:port" or "host:port weight", '#' begins a comment. A file that cannot be
- * read to its end is an error and leaves the last list in use; a line that is no address is skipped.
+ * read to its end, or has more than MAX_SERVERS, is an error and leaves the last list in use; a line that is no address is skipped.
  */
 #include "file_resolver.h"
 
@@ -55,12 +55,12 @@ static void complain(struct file_state *f, const char *what)
 /* All of it or nothing: a list cut short would take servers out of use that are well. */
 static void publish(struct file_state *f, FILE *file)
 {
-    const struct rota_endpoint *servers[MAX_SERVERS];
+    const struct rota_endpoint *servers[MAX_SERVERS + 1]; /* one more tells that there are too many */
     char line[512];
     size_t n = 0;
     int got = 0;
 
-    while (got >= 0 && n < MAX_SERVERS && fgets(line, sizeof(line), file) != NULL) {
+    while (got >= 0 && n <= MAX_SERVERS && fgets(line, sizeof(line), file) != NULL) {
         got = read_line(line, rota_resolver_sink_alloc(f->sink), &servers[n]);
         n += got > 0;
     }
@@ -68,6 +68,8 @@ static void publish(struct file_state *f, FILE *file)
         complain(f, strerror(errno));
     else if (got < 0)
         complain(f, rota_err_text(got));
+    else if (n > MAX_SERVERS)
+        complain(f, "more than 1000 servers");
     else
         rota_resolver_sink_endpoints(f->sink, servers, n, NULL);
     while (n > 0)
