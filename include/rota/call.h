@@ -96,8 +96,8 @@ struct rota_call_events {
     void (*on_done)(struct rota_call *call, void *arg, const struct rota_status *status); /* last; the call is gone afterwards */
 };
 
-/* Any kind of method. events must outlive the call. ROTA_EINVAL (a method without a path that begins with "/", no on_message or on_done, options
- * of size 0), ROTA_ENOMEM, ROTA_ECLOSED (channel): nothing of events is called. */
+/* Any kind of method. events must outlive the call. ROTA_EINVAL (a method without a path that begins with "/", no on_message, on_done or ret_call,
+ * options of size 0), ROTA_ENOMEM, ROTA_ECLOSED (channel): nothing of events is called. */
 ROTA_API ROTA_MUST_USE rota_err rota_call_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                 const struct rota_call_events *events, void *arg, struct rota_call **ret_call);
 /* Packs the message at once. ROTA_EAGAIN: the queue is full, nothing was taken; ROTA_ECLOSED: half-closed, or ended,
