@@ -114,10 +114,14 @@ bool rota_server_call_full(struct rota_server_call *call)
 
 rota_err rota_server_call_send_initial_metadata(struct rota_server_call *call)
 {
+    rota_err err;
+
     rota_host_enter(call->server->parts.host);
     if (call->answered || call->finished || call->stream == NULL)
         return ROTA_ECLOSED;
-    return send_headers(call);
+    err = send_headers(call);
+    rota_server_call_relieve(call);
+    return err;
 }
 
 /* Ends the stream with the status, in trailers or trailers-only. */
