@@ -5,8 +5,8 @@
  * sent (output.c). An eighth is freed at once: then what it costs, a look at every connection, is owed again only after so much has come
  * anew. "Most" is by powers of two, within one the oldest connection goes first: that needs no sorting and no memory.
  *
- * Invariant: server->leaving_bytes is the sum of what the connections being ended held when that was decided; it goes with their
- * streams, a turn later, and counts as free until then. The connections themselves may take a second more, to say why.
+ * Invariant: server->leaving_bytes is the sum of what the connections being ended held when that was decided, and have not given back since;
+ * it counts as free. It goes a turn later, with their streams; the connections themselves may take a second more, to say why.
  */
 #include "server/server.h"
 
@@ -79,8 +79,10 @@ bool rota_server_make_room(struct rota_server *server, const struct rota_server_
 
 void rota_server_conn_left(struct rota_server_conn *conn)
 {
-    if (!conn->closed && conn->pending_bytes + conn->conn->queued_bytes > 0)
+    size_t left = conn->closed ? 0 : conn->pending_bytes + conn->conn->queued_bytes;
+
+    if (left >= conn->leaving_bytes)
         return;
-    conn->server->leaving_bytes -= conn->leaving_bytes;
-    conn->leaving_bytes = 0;
+    conn->server->leaving_bytes -= conn->leaving_bytes - left;
+    conn->leaving_bytes = left;
 }

@@ -98,6 +98,49 @@ static void unfinished_messages_are_relieved_too(void **unused)
     server_fixture_fini(&f);
 }
 
+static const struct left_case {
+    const char *rule;
+    size_t left; /* in the queue when its only stream goes */
+    size_t want;
+} lefts[] = {
+    {"what is free is free", 0, 0},
+    {"and it alone", 1, 1},
+    {"also when more has come", 900, 801},
+};
+
+/* The connection itself goes later, when it has said why. */
+static void what_leaves_counts_while_it_is_there(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(lefts); i++) {
+        const struct left_case *c = &lefts[i];
+        struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+        struct rota_server_conn *conn;
+        struct rota_fake_ask *ask;
+        struct server_fixture f;
+        print_message("  %s\n", c->rule);
+        options.max_total_bytes = 800;
+        server_fixture_init(&f, &options);
+        conn = f.asker->owner;
+        ask = rota_fake_ask(f.asker, "/t.S/Quiet", NULL, NULL);
+        settle_queue(&f, f.asker, 801);
+        assert_false(rota_server_make_room(f.server, conn));
+        assert_int_equal(f.server->leaving_bytes, 801);
+        settle_queue(&f, f.asker, c->left);
+        ask->queued = 1; /* so that the stream is reset */
+        rota_server_call_expire(f.call);
+        rota_server_call_finish(f.call, NULL);
+        assert_true(ask->reset);
+        assert_int_equal(f.server->leaving_bytes, c->want);
+        assert_int_equal(conn->leaving_bytes, c->want);
+        server_fixture_run(&f);
+        assert_true(f.asker->closed);
+        assert_int_equal(f.server->leaving_bytes, 0);
+        settle_queue(&f, f.asker, 0);
+        server_fixture_fini(&f);
+    }
+}
+
 /* A client names them in a few bytes each, once its table has them. */
 static void large_headers_count(void **unused)
 {
@@ -346,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_holds_most_goes_first),
         cmocka_unit_test(unfinished_messages_are_relieved_too),
+        cmocka_unit_test(what_leaves_counts_while_it_is_there),
         cmocka_unit_test(large_headers_count),
         cmocka_unit_test(headers_of_refused_calls_count_too),
         cmocka_unit_test(what_is_sent_is_looked_at_too),

@@ -86,7 +86,7 @@ struct rota_server {
     size_t n_interceptors;
     struct rota_server_stats stats;
     size_t held_bytes; /* messages waiting to be whole, wanted or sent, on all connections */
-    size_t leaving_bytes; /* what of them connections held that are being ended for it */
+    size_t leaving_bytes; /* what of them is with connections that are being ended for it */
     struct rota_server_tale ended, refused; /* of connections: for want of memory, for being too many */
     struct rota_server_reporter *reporter; /* of a service of our own; NULL: none */
     struct rota_zip zip;
@@ -115,7 +115,7 @@ struct rota_server_conn {
     struct rota_server *server;
     struct rota_conn *conn;
     size_t pending_bytes; /* of its calls */
-    size_t leaving_bytes; /* what it held when it was ended for that, until its streams are gone */
+    size_t leaving_bytes; /* what it held when it was ended for that, as far as it has not been given back */
     bool leaving;         /* it was */
     uint32_t n_orphans;   /* calls whose streams are gone and whose handlers are not done: they keep this in memory */
     bool closed;
