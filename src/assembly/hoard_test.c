@@ -1,5 +1,5 @@
-/* hoard_test.c - clients that read nothing and have the server keep their answers: beyond max_total_bytes their calls are lost and what was kept is
- * free, however much waits in front of the GOAWAY that says so. (Who goes first: server/relief_test.c.)
+/* hoard_test.c - clients that read nothing and have the server keep their answers, or begin what they do not end: beyond max_total_bytes their
+ * calls are lost and what was kept is free, however much waits in front of the GOAWAY that says so. (Who goes first: server/relief_test.c.)
  */
 #include "assembly/assembly_fixture.h"
 #include "server/server.h"
@@ -21,6 +21,11 @@ enum {
     PATH_BYTES = 500, /* of which an answer says the first half in three times as many */
     BACKLOG_BYTES = 600 << 10, /* header blocks: more than what a GOAWAY is put behind */
     BODY_BYTES = 16384,
+    HALF_TOTAL_BYTES = 1 << 20,
+    HALF_CLIENTS = 20,
+    HALF_BYTES = 256 << 10, /* what a field of HALF_FIELD_BYTES takes, but for its last byte */
+    HALF_FIELD_BYTES = 2 * 65536 + 8,
+    PIECE_BYTES = 16000,
     ONE_CALL_BYTES = 4 * BODY_BYTES, /* its request and its reply, and how far buffers run ahead */
 };
 
@@ -165,9 +170,61 @@ static void who_reads_nothing_is_ended_all_the_same(void **unused)
     rota_loop_free(loop);
 }
 
+/* The longest field that there may be, but for its last byte; no call comes of it. */
+static void say_half(struct deaf *d)
+{
+    static uint8_t field[HALF_FIELD_BYTES] = {0, 0x7f, 0x81, 0xff, 3}, bytes[HALF_FIELD_BYTES + 1000];
+    uint8_t *out = bytes;
+
+    memset(field + 5, 'x', 65536);
+    memcpy(field + 5 + 65536, (const uint8_t[]){0x7f, 0x80, 0xff, 3}, 4); /* 65535 */
+    for (size_t at = 0; at < sizeof(field) - 1; at += PIECE_BYTES) {
+        size_t size = sizeof(field) - at < PIECE_BYTES ? sizeof(field) - at : PIECE_BYTES;
+        out = put_head(out, size, at == 0 ? 1 : 9, 0, d->next_id);
+        memcpy(out, field + at, size);
+        out += size;
+    }
+    deaf_say(d, bytes, (size_t)(out - bytes) - 1);
+}
+
+/* All of it has come, or more than the server will have of it. */
+static bool has_half(const struct rota_server *server)
+{
+    const struct rota_server_conn *newest = ROTA_CONTAINER(server->conns.prev, struct rota_server_conn, link);
+
+    return rota_list_empty(&server->conns) || newest->leaving || newest->conn->queued_bytes > HALF_FIELD_BYTES;
+}
+
+static void half_of_a_field_is_looked_at_too(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct deaf deaf[HALF_CLIENTS];
+    struct test_server s;
+    struct rota_loop *loop;
+
+    (void)unused;
+    options.max_total_bytes = HALF_TOTAL_BYTES;
+    assert_int_equal(rota_loop_new(NULL, &loop), 0);
+    test_server_open(&s, loop, "127.0.0.1:0", &options);
+    for (size_t i = 0; i < HALF_CLIENTS; i++) {
+        deaf_open(&deaf[i], &s);
+        say_half(&deaf[i]);
+        while (!has_half(s.server))
+            assert_int_equal(rota_loop_turn(loop), 0);
+        assert_in_range(s.server->held_bytes, 0, HALF_TOTAL_BYTES + HALF_BYTES);
+        assert_in_range(s.server->leaving_bytes, 0, HALF_BYTES);
+    }
+    assert_in_range(s.server->held_bytes, HALF_TOTAL_BYTES / 2, HALF_TOTAL_BYTES + HALF_BYTES);
+    for (size_t i = 0; i < HALF_CLIENTS; i++)
+        close(deaf[i].fd);
+    test_server_close(&s);
+    rota_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(half_of_a_field_is_looked_at_too),
         cmocka_unit_test(who_reads_nothing_is_ended_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,6 +250,8 @@ void rota_net_link_fail(struct rota_net_link *link, const char *detail)
         return;
     rota_h2_abort(link->h2, link->why->message);
     rota_net_link_dispatch(link);
+    if (!link->client)
+        link->events->on_room(link->owner);
 }
 
 rota_err rota_net_link_start(struct rota_net_link *link)
@@ -290,6 +292,7 @@ static void on_connected(void *owner)
 
 void rota_net_link_take(struct rota_net_link *link, struct rota_slice bytes)
 {
+    size_t before_bytes = link->conn.queued_bytes;
     struct rota_errinfo info = {{0}};
     const char *refused;
     rota_err err;
@@ -306,6 +309,8 @@ void rota_net_link_take(struct rota_net_link *link, struct rota_slice bytes)
             rota_net_link_fail(link, info.text);
         return;
     }
+    if (!link->client && link->conn.queued_bytes > before_bytes)
+        link->events->on_room(link->owner);
     rota_net_link_touch(link);
 }
 

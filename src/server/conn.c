@@ -43,9 +43,20 @@ static void on_closed(void *owner, const struct rota_status *why)
     rota_server_settle(server);
 }
 
-static void nothing(void *owner)
+static void on_ready(void *owner)
 {
     (void)owner;
+}
+
+/* Half frames, and the resets of requests that nobody here has heard of, are queued without a call that could ask for room. */
+static void on_room(void *owner)
+{
+    struct rota_server_conn *conn = owner;
+
+    if (conn->leaving)
+        rota_server_conn_left(conn);
+    if (!rota_server_has_room(conn->server))
+        (void)rota_server_make_room(conn->server, conn);
 }
 
 static void on_draining(void *owner, const struct rota_status *why)
@@ -55,7 +66,7 @@ static void on_draining(void *owner, const struct rota_status *why)
 }
 
 static const struct rota_conn_events conn_events = {
-    .on_ready = nothing, .on_draining = on_draining, .on_room = nothing, .on_stream = on_stream, .on_closed = on_closed};
+    .on_ready = on_ready, .on_draining = on_draining, .on_room = on_room, .on_stream = on_stream, .on_closed = on_closed};
 
 bool rota_server_tell(const struct rota_server *server, struct rota_server_tale *tale, char more[static ROTA_SERVER_MORE_SIZE])
 {

@@ -1,8 +1,8 @@
 /* relief.c - which connections are ended when all of them together hold more than max_total_bytes.
  *
  * Whoever holds most goes first, so that clients which let nothing through, or begin messages without end, cannot use up what is
- * for all; whoever holds little is served on. The bound is looked at with what is kept of a request (dispatch.c, input.c) and with what is
- * sent (output.c). An eighth is freed at once: then what it costs, a look at every connection, is owed again only after so much has come
+ * for all; whoever holds little is served on. The bound is looked at with what is kept of a request (dispatch.c, input.c), with what is
+ * sent (output.c), and with what the transport queues by itself (conn.c). An eighth is freed at once: then what it costs, a look at every connection, is owed again only after so much has come
  * anew. "Most" is by powers of two, within one the oldest connection goes first: that needs no sorting and no memory.
  *
  * Invariant: server->leaving_bytes is the sum of what the connections being ended held when that was decided, and have not given back since;

@@ -141,6 +141,33 @@ static void what_leaves_counts_while_it_is_there(void **unused)
     }
 }
 
+/* Half a frame is queued, and no call comes of it. */
+static void the_transport_asks_for_room(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_fake_asker *other;
+    struct server_fixture f;
+
+    (void)unused;
+    options.max_total_bytes = 800;
+    server_fixture_init(&f, &options);
+    other = rota_fake_connect(&f.acceptor);
+    settle_queue(&f, other, 790);
+    settle_queue(&f, f.asker, 10);
+    f.asker->events->on_room(f.asker->owner);
+    assert_null(other->why);
+    settle_queue(&f, f.asker, 11);
+    f.asker->events->on_room(f.asker->owner);
+    assert_non_null(other->why);
+    assert_null(f.asker->why);
+    assert_int_equal(f.server->leaving_bytes, 790);
+    settle_queue(&f, other, 0);
+    other->events->on_room(other->owner);
+    assert_int_equal(f.server->leaving_bytes, 0);
+    settle_queue(&f, f.asker, 0);
+    server_fixture_fini(&f);
+}
+
 /* A client names them in a few bytes each, once its table has them. */
 static void large_headers_count(void **unused)
 {
@@ -390,6 +417,7 @@ int main(void)
         cmocka_unit_test(who_holds_most_goes_first),
         cmocka_unit_test(unfinished_messages_are_relieved_too),
         cmocka_unit_test(what_leaves_counts_while_it_is_there),
+        cmocka_unit_test(the_transport_asks_for_room),
         cmocka_unit_test(large_headers_count),
         cmocka_unit_test(headers_of_refused_calls_count_too),
         cmocka_unit_test(what_is_sent_is_looked_at_too),

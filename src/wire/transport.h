@@ -57,7 +57,9 @@ struct rota_conn_events {
      * why says: its streams end with this turn, while its own on_closed may come a second later. */
     void (*on_draining)(void *owner, const struct rota_status *why);
     void (*on_too_many_pings)(void *owner); /* client: it came for that reason (gRFC A8); before on_draining. May be NULL */
-    void (*on_room)(void *owner);     /* open() said ROTA_EAGAIN before: a stream may be opened again */
+    /* Client: open() said ROTA_EAGAIN before: a stream may be opened again. Server: look whether there is room for what is queued: it has grown
+     * with what was read (half a frame, say), or is free since the connection has failed. */
+    void (*on_room)(void *owner);
     /* Server: a request's headers, valid HTTP/2. Adopt it with class->adopt, or reset it. end: no body follows. */
     void (*on_stream)(void *owner, struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end);
     void (*on_closed)(void *owner, const struct rota_status *why); /* why: UNAVAILABLE and a sentence, OK when closed from here */
@@ -92,7 +94,7 @@ struct rota_conn_class {
 
 struct rota_conn {
     const struct rota_conn_class *class;
-    size_t queued_bytes; /* server: sent on it and not yet on the wire */
+    size_t queued_bytes; /* server: sent on it and not yet on the wire, and what has come of a frame or a field that is not whole */
 };
 
 struct rota_stream {
@@ -139,7 +141,7 @@ struct rota_serve_limits {
     bool share_port; /* with other listeners that say so too */
     size_t high_mark_bytes; /* as in struct rota_dial */
     uint32_t max_window_bytes; /* a stream's grows up to this, a connection's to twice this */
-    size_t *queued_total;   /* kept: bytes sent but not yet on the wire, of all connections of these limits together; may be NULL */
+    size_t *queued_total;   /* kept: queued_bytes of all connections of these limits together; may be NULL */
     int64_t keepalive_time_ns, keepalive_timeout_ns; /* INT64_MAX: off */
     int64_t write_timeout_ns; /* a connection whose peer reads nothing for so long is closed; INT64_MAX: none */
     int64_t max_age_ns, max_age_grace_ns, max_idle_ns; /* 0: none; the age varies by a tenth */
