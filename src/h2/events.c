@@ -57,6 +57,7 @@ void rota_h2_block_begin(struct rota_h2 *h2, int32_t id, enum rota_h2_block_kind
     block->faulty = false;
     block->continuations = 0;
     block->since_ns = h2->now_ns;
+    h2->whole_late = false;
     block->count = 0;
     block->bytes = 0;
     block->behind = h2->arena.used_bytes > 0 || h2->decoder.dropped != NULL;

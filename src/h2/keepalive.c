@@ -2,7 +2,7 @@
  *
  * A ping goes out when nothing was read for keepalive_time_ns, with streams open (or always, by option). Anything read
  * afterwards proves the peer alive, the ping's answer or not. A turn may be long, or the process may be stopped: the answer's time
- * counts from the write, and when it has run out, what waits in the socket is read before the peer is judged.
+ * counts from the write, and when it has run out, or that of what must become whole, what waits in the socket is read before the peer is judged.
  * Source: gRFC A8.
  */
 #include "base/errinfo.h"
@@ -38,6 +38,8 @@ static int64_t whole_deadline_ns(const struct rota_h2 *h2)
 {
     if (h2->options.header_timeout_ns <= 0 || (!h2->block.open && h2->rx.state != ROTA_H2_RX_WHOLE))
         return INT64_MAX;
+    if (h2->whole_late)
+        return h2->whole_look_ns;
     return later(h2->block.open ? h2->block.since_ns : h2->rx.since_ns, h2->options.header_timeout_ns);
 }
 
@@ -98,6 +100,18 @@ static rota_err check_ping(struct rota_h2 *h2, struct rota_errinfo *info)
     return 0;
 }
 
+static rota_err check_whole(struct rota_h2 *h2, struct rota_errinfo *info)
+{
+    if (h2->now_ns < whole_deadline_ns(h2))
+        return 0;
+    if (h2->whole_late)
+        return dawdles(h2, ROTA_H2_ENHANCE_YOUR_CALM,
+            h2->block.open ? "the peer began a header block and did not end it in time" : "the peer began a frame and did not end it in time", info);
+    h2->whole_late = true;
+    h2->whole_look_ns = later(h2->now_ns, LAST_LOOK_NS);
+    return 0;
+}
+
 rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *info)
 {
     h2->now_ns = now_ns;
@@ -105,10 +119,7 @@ rota_err rota_h2_tick(struct rota_h2 *h2, int64_t now_ns, struct rota_errinfo *i
         return h2->broken;
     if (!h2->ready_seen && now_ns >= h2->options.handshake_deadline_ns)
         return dawdles(h2, ROTA_H2_SETTINGS_TIMEOUT, "no HTTP/2 SETTINGS came from the peer in time", info);
-    if (now_ns >= whole_deadline_ns(h2))
-        return dawdles(h2, ROTA_H2_ENHANCE_YOUR_CALM,
-            h2->block.open ? "the peer began a header block and did not end it in time" : "the peer began a frame and did not end it in time", info);
-    if (check_ping(h2, info) < 0)
+    if (check_whole(h2, info) < 0 || check_ping(h2, info) < 0)
         return ROTA_ETIMEDOUT;
     if (h2->drain == ROTA_H2_NOTICED && now_ns >= h2->drain_deadline_ns)
         h2->drain = ROTA_H2_DUE;

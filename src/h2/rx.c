@@ -200,7 +200,10 @@ static bool begin_frame(struct rota_h2 *h2)
         break;
     }
     rx->state = ROTA_H2_RX_WHOLE;
-    rx->since_ns = h2->now_ns;
+    if (!h2->block.open) { /* which has its own time, however many frames it takes */
+        rx->since_ns = h2->now_ns;
+        h2->whole_late = false;
+    }
     return rx->left > 0 || read_payload(h2, rota_slice(rx->kept, rx->kept_bytes), false);
 }
 

@@ -56,7 +56,7 @@ struct rota_h2_rx {
     uint8_t *kept; /* of a payload that is not all there, with what the frame before left of a header field in front of it */
     size_t kept_bytes, kept_cap;
     size_t counted;   /* of kept_cap, as tx.counted */
-    int64_t since_ns; /* when the payload that is gathered began */
+    int64_t since_ns; /* when the payload that is gathered began, unless a header block is open */
 };
 
 enum rota_h2_block_kind {
@@ -222,6 +222,8 @@ struct rota_h2 {
     int64_t ping_deadline_ns; /* INT64_MAX: no keepalive ping is out */
     bool ping_leaves; /* it was put together, and counts from when rota_h2_ping_left says so */
     bool ping_late;   /* its deadline was put off once, for what had come but was not read */
+    bool whole_late;  /* the same for what is kept until it is whole (a header block, or a frame) */
+    int64_t whole_look_ns; /* then: until when */
     int64_t pinged_ns; /* server: the peer's last ping since we sent anything of a stream; INT64_MIN: none */
     uint32_t strikes;  /* server: pings that came too early since then */
     struct rota_h2_rate faults; /* the peer's stream errors and empty frames */

@@ -5,6 +5,7 @@
 #include "testing/cmocka.h"
 
 #define SECOND_NS INT64_C(1000000000)
+#define LAST_LOOK_NS (SECOND_NS / 1000)
 
 static struct rota_h2_options alive(bool without_streams)
 {
@@ -80,8 +81,8 @@ static void no_answer_means_dead(void **state)
     assert_int_equal(rota_h2_tick(pair.client.h2, 10 * SECOND_NS, &info), 0);
     assert_int_equal(rota_h2_tick(pair.client.h2, 13 * SECOND_NS - 1, &info), 0);
     assert_int_equal(rota_h2_tick(pair.client.h2, 13 * SECOND_NS, &info), 0);
-    assert_int_equal(rota_h2_deadline_ns(pair.client.h2), 13 * SECOND_NS + SECOND_NS / 1000);
-    assert_int_equal(rota_h2_tick(pair.client.h2, 13 * SECOND_NS + SECOND_NS / 1000, &info), ROTA_ETIMEDOUT);
+    assert_int_equal(rota_h2_deadline_ns(pair.client.h2), 13 * SECOND_NS + LAST_LOOK_NS);
+    assert_int_equal(rota_h2_tick(pair.client.h2, 13 * SECOND_NS + LAST_LOOK_NS, &info), ROTA_ETIMEDOUT);
     assert_string_equal(info.text, "the peer did not answer a keepalive ping within 3000 ms");
     pair_fini(&pair);
 }
@@ -209,7 +210,9 @@ static void a_header_block_has_a_deadline(void **state)
     wire.size = 0;
     wire_headers(&wire, WIRE_END_STREAM, 3, WIRE_REQUEST);
     pair_feed(&pair.server, wire.bytes, wire.size - 1);
-    assert_int_equal(rota_h2_tick(pair.server.h2, 50 * SECOND_NS, &info), ROTA_ETIMEDOUT);
+    assert_int_equal(rota_h2_tick(pair.server.h2, 50 * SECOND_NS, &info), 0);
+    assert_int_equal(rota_h2_deadline_ns(pair.server.h2), 50 * SECOND_NS + LAST_LOOK_NS);
+    assert_int_equal(rota_h2_tick(pair.server.h2, 50 * SECOND_NS + LAST_LOOK_NS, &info), ROTA_ETIMEDOUT);
     assert_string_equal(info.text, "the peer began a header block and did not end it in time");
     while (pair_pass(&pair.server, &pair.client, 65536) > 0)
         ;
@@ -267,12 +270,80 @@ static void a_frame_has_a_deadline(void **state)
         assert_int_equal(rota_h2_deadline_ns(pair.server.h2), c->kept ? 21 * SECOND_NS : INT64_MAX);
         assert_in_range(here, c->kept && c->size > 512 ? c->size - 1 : 0, c->kept && c->size > 512 ? 2 * c->size : 0);
         assert_int_equal(total, here);
-        assert_int_equal(rota_h2_tick(pair.server.h2, 21 * SECOND_NS, &info), c->kept ? ROTA_ETIMEDOUT : 0);
+        assert_int_equal(rota_h2_tick(pair.server.h2, 21 * SECOND_NS, &info), 0);
+        assert_int_equal(rota_h2_tick(pair.server.h2, 21 * SECOND_NS + LAST_LOOK_NS, &info), c->kept ? ROTA_ETIMEDOUT : 0);
         if (c->kept)
             assert_string_equal(info.text, "the peer began a frame and did not end it in time");
         rota_h2_abort(pair.server.h2, "over");
         assert_int_equal(here, 0);
         assert_int_equal(total, 0);
+        pair_fini(&pair);
+    }
+}
+
+/* A letter an event of the server's: h the head of a PING, P a byte of its payload, R the rest, H HEADERS that do not end their block, C half a
+ * CONTINUATION that does not end it either, c its other half, E one that ends it, t a tick, + 20 seconds, . the last look's time. */
+static const struct look_case {
+    const char *rule, *events;
+    rota_err want; /* of the last tick; those before are well */
+} looks[] = {
+    {"what was not read in time counts", "hP+tRt.t", 0},
+    {"what is still not there does not", "hP+t.t", ROTA_ETIMEDOUT},
+    {"a byte more buys no time", "hP+tP.t", ROTA_ETIMEDOUT},
+    {"the next frame has a look of its own", "hP+tRhP+tRt.t", 0},
+    {"and but one", "hP+tRhP+t.t", ROTA_ETIMEDOUT},
+    {"a block that was not read in time counts", "H+tEt.t", 0},
+    {"a frame more of one buys no time", "H+tC.t", ROTA_ETIMEDOUT},
+    {"nor one that is whole", "H+tCc.t", ROTA_ETIMEDOUT},
+    {"the frame behind a late block has its look", "H+tEhP+tRt.t", 0},
+};
+
+static void feed_letter(struct pair *pair, char letter)
+{
+    static struct wire ping, block;
+
+    ping.size = block.size = 0;
+    wire_frame(&ping, WIRE_PING, 0, 0, "12345678", 8);
+    wire_frame(&block, WIRE_HEADERS, 0, 1, "\x83\x87\x84", 3);
+    wire_frame(&block, WIRE_CONT, 0, 1, "\x41\1x", 3);
+    wire_frame(&block, WIRE_CONT, WIRE_END_HEADERS, 1, "", 0);
+    switch (letter) {
+    case 'h': pair_feed(&pair->server, ping.bytes, 9); break;
+    case 'P': pair_feed(&pair->server, ping.bytes + 9, 1); break;
+    case 'R': pair_feed(&pair->server, ping.bytes + 10, 7); break;
+    case 'H': pair_feed(&pair->server, block.bytes, 12); break;
+    case 'C': pair_feed(&pair->server, block.bytes + 12, 10); break;
+    case 'c': pair_feed(&pair->server, block.bytes + 22, 2); break;
+    case 'E': pair_feed(&pair->server, block.bytes + 24, 9); break;
+    case '+': pair->now_ns += 20 * SECOND_NS; break;
+    default: pair->now_ns += LAST_LOOK_NS;
+    }
+}
+
+/* As when the process was stopped: the timers come before what waits in the socket. */
+static void what_was_not_read_yet_counts_here_too(void **state)
+{
+    const struct rota_h2_options options = {.header_timeout_ns = 20 * SECOND_NS, .keepalive_time_ns = INT64_MAX, .handshake_deadline_ns = INT64_MAX};
+    static struct wire wire;
+
+    (void)state;
+    for (size_t i = 0; i < ROTA_COUNT(looks); i++) {
+        const struct look_case *c = &looks[i];
+        struct rota_errinfo info;
+        struct pair pair;
+
+        print_message("  %s\n", c->rule);
+        assert_int_equal(pair_init(&pair, NULL, NULL, &options), 0);
+        wire.size = 0;
+        wire_magic(&wire);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        for (const char *event = c->events; *event != '\0'; event++) {
+            if (*event == 't')
+                assert_int_equal(rota_h2_tick(pair.server.h2, pair.now_ns, &info), event[1] == '\0' ? c->want : 0);
+            else
+                feed_letter(&pair, *event);
+        }
+        assert_int_equal(pair.server.err, 0);
         pair_fini(&pair);
     }
 }
@@ -316,6 +387,7 @@ int main(void)
         cmocka_unit_test(a_server_counts_pings),
         cmocka_unit_test(a_header_block_has_a_deadline),
         cmocka_unit_test(a_frame_has_a_deadline),
+        cmocka_unit_test(what_was_not_read_yet_counts_here_too),
         cmocka_unit_test(a_field_that_does_not_end_counts),
     };
 
