@@ -31,7 +31,7 @@ struct rota_server_options {
     uint32_t max_concurrent_streams; /* per connection; default 1000 */
     uint32_t max_connections;        /* further ones are closed at once; default 65536 */
     size_t max_header_bytes;         /* per call, as HTTP/2 counts it, each part of a "-bin" value a field; default 16 KiB */
-    int64_t handshake_timeout_ms;    /* until a connection's first SETTINGS, and for a call's headers, or a frame but DATA, once begun; default 20 s */
+    int64_t handshake_timeout_ms;    /* until a connection's first SETTINGS, and for a call's headers, or a frame that is kept until it is whole, once begun; default 20 s */
     /* On every TCP listener, and plaintext on unix: ones. NULL: plaintext on loopback addresses, and no others may be listened on;
      * &rota_tls_insecure: plaintext on any. */
     const struct rota_tls_options *tls;

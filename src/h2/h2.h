@@ -34,7 +34,7 @@ struct rota_h2_options {
     int64_t keepalive_time_ns, keepalive_timeout_ns; /* INT64_MAX: off */
     bool keepalive_without_streams;
     int64_t handshake_deadline_ns; /* until the peer's first SETTINGS; INT64_MAX: none */
-    int64_t header_timeout_ns;     /* for a header block, or a frame but DATA, once begun; 0: none */
+    int64_t header_timeout_ns;     /* for a header block, or a frame that is kept until it is whole, once begun; 0: none */
     int64_t min_ping_ns;           /* server: how often the peer may ping (gRFC A9); 0: as often as it reads the answers */
     bool pings_without_streams;    /* server: that often also with no stream open, else every two hours */
     int64_t max_age_ns, max_age_grace_ns; /* drained when so old, over when the grace has passed too; 0: never */

@@ -1,6 +1,6 @@
 /* rx.c - frames off the bytes that are fed, however they are cut.
  *
- * DATA is passed on as it comes. Every other payload is looked at whole: in place when it lies in the bytes fed, else gathered in rx.kept,
+ * DATA is passed on as it comes, and what means nothing passed over. Every other payload is looked at whole: in place when it lies in the bytes fed, else gathered in rx.kept,
  * which holds a frame at most, and before it the part of a header field that its block's last frame ended in. It counts as queued where it is
  * more than a few bytes, and a server waits for the rest as long as for that of a header block (keepalive.c).
  * Decides: the preface, sizes, and which frame may come now. Elsewhere: what frames mean (control.c, headers.c, data.c).

@@ -135,7 +135,7 @@ struct rota_listener_events {
 struct rota_serve_limits {
     uint32_t max_concurrent_streams;
     size_t max_header_bytes;
-    int64_t handshake_timeout_ns; /* also of a header block, or a frame but DATA, once begun */
+    int64_t handshake_timeout_ns; /* also of a header block, or a frame that is kept until it is whole, once begun */
     int64_t min_ping_ns;          /* how often a client may ping; 0: no limit */
     bool pings_without_calls;
     bool share_port; /* with other listeners that say so too */
