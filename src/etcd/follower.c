@@ -316,7 +316,7 @@ static void begin(struct rota_etcd_follower *f, unsigned cmds)
             check(f);
         return;
     }
-    if (cmds == ROTA_ETCD_CMD_CHECK && !f->watch.doubted)
+    if (cmds == ROTA_ETCD_CMD_CHECK && !rota_etcd_watch_doubts(&f->watch))
         return;
     f->deferred |= cmds;
     err = rota_etcd_login_ask(f->login);

@@ -10,8 +10,8 @@
 #define ANSWER_NS (5 * SECOND_NS)
 #define START_OVER_NS SECOND_NS
 #define COMPARISONS 3 /* lists that events may overtake before the stream is given up */
-#define ASKS_A_CHECK 3
-#define MUTE_NS (ASKS_A_CHECK * ASK_NS)
+#define BOTH_WAYS 3   /* of so many questions one goes to the stream and to the cluster */
+#define MUTE_NS (3 * ASK_NS)
 #define LIST_FIRST_MS 5000
 #define LIST_MAX_MS 60000
 #define BACKOFF_FIRST_NS 1e8
@@ -29,6 +29,18 @@ static const uint32_t state_moves[] = {
 };
 static const struct rota_moves moves = {"etcd watch", state_names, state_moves, ROTA_COUNT(state_names)};
 
+#define TRUST_BIT(trust) (1u << ROTA_ETCD_TRUST_##trust)
+
+static const char *const trust_names[] = {"GIVEN", "ASKED", "CHECKED", "CHECKED_AGAIN", "LISTED"};
+static const uint32_t trust_to[] = {
+    [ROTA_ETCD_TRUST_GIVEN] = TRUST_BIT(ASKED) | TRUST_BIT(CHECKED) | TRUST_BIT(GIVEN),
+    [ROTA_ETCD_TRUST_ASKED] = TRUST_BIT(CHECKED) | TRUST_BIT(GIVEN),
+    [ROTA_ETCD_TRUST_CHECKED] = TRUST_BIT(CHECKED_AGAIN) | TRUST_BIT(LISTED) | TRUST_BIT(GIVEN),
+    [ROTA_ETCD_TRUST_CHECKED_AGAIN] = TRUST_BIT(LISTED) | TRUST_BIT(GIVEN),
+    [ROTA_ETCD_TRUST_LISTED] = TRUST_BIT(GIVEN),
+};
+static const struct rota_moves trust_moves = {"trust in an etcd watch", trust_names, trust_to, ROTA_COUNT(trust_names)};
+
 void rota_etcd_watch_init(struct rota_etcd_watch *w, const struct rota_etcd_keep_class *class, void *keep, struct rota_rng *rng)
 {
     *w = (struct rota_etcd_watch){.class = class, .keep = keep, .rng = rng, .state = ROTA_ETCD_WATCH_WAITING, .list_ms = LIST_FIRST_MS,
@@ -45,14 +57,15 @@ static void stop(struct rota_etcd_watch *w)
     w->cmds = (w->cmds & ~(unsigned)GOING_ON) | ROTA_ETCD_CMD_CLOSE;
 }
 
-/* The list that the stream which is up is compared with. A linearizable one cannot be older than what was seen before it was asked for. */
+/* The list that the stream which is up is compared with. A linearizable one cannot be older than what was seen before it was asked for, or
+ * what a check has told. */
 static void compare(struct rota_etcd_watch *w)
 {
     w->comparing = true;
     w->compare_ns = INT64_MAX;
     w->overlooked = false;
     w->comparisons++;
-    w->compared_from = w->seen_revision;
+    w->compared_from = w->seen_revision > w->checked_revision ? w->seen_revision : w->checked_revision;
     w->cmds |= ROTA_ETCD_CMD_LIST;
 }
 
@@ -69,11 +82,10 @@ static void open(struct rota_etcd_watch *w, bool resumed, int64_t now_ns)
     rota_moves_go(&moves, &w->state, ROTA_ETCD_WATCH_OPENING);
     w->resumed = resumed;
     w->opened_revision = w->revision;
-    w->asked = false;
-    w->doubted = false;
+    w->trust = ROTA_ETCD_TRUST_GIVEN; /* whatever became of the last stream */
     w->answers = false;
     w->mute = false;
-    w->asks = 0;
+    w->questions = 0;
     w->comparisons = 0;
     w->checked_revision = 0;
     w->expected_revision = 0;
@@ -115,11 +127,20 @@ static void gone_silent(struct rota_etcd_watch *w, int64_t now_ns)
     back_off(w, &why, now_ns);
 }
 
+static void move_trust(struct rota_etcd_watch *w, enum rota_etcd_watch_trust to)
+{
+    rota_moves_go(&trust_moves, &w->trust, (uint8_t)to);
+}
+
+bool rota_etcd_watch_doubts(const struct rota_etcd_watch *w)
+{
+    return w->trust != ROTA_ETCD_TRUST_GIVEN && w->trust != ROTA_ETCD_TRUST_ASKED;
+}
+
 /* The stream has missed nothing. */
 static void trust(struct rota_etcd_watch *w, int64_t now_ns)
 {
-    w->asked = false;
-    w->doubted = false;
+    move_trust(w, ROTA_ETCD_TRUST_GIVEN);
     w->wake_ns = now_ns + (w->mute ? MUTE_NS : ASK_NS);
 }
 
@@ -180,14 +201,16 @@ void rota_etcd_watch_list_kv(struct rota_etcd_watch *w, const struct rota_etcd_k
 }
 
 /* The list that the stream is compared with is in the roster. */
-static void compared(struct rota_etcd_watch *w, int64_t now_ns)
+static void compared(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns)
 {
     w->comparing = false;
     w->comparisons = 0;
     w->backoff_ns = 0;
-    if (w->doubted && w->overlooked)
+    if (rota_etcd_watch_doubts(w) && w->overlooked)
         gone_silent(w, now_ns);
-    else if (w->doubted)
+    else if (w->trust == ROTA_ETCD_TRUST_LISTED && head->revision < w->checked_revision)
+        compare(w); /* this one was read before the check */
+    else if (w->trust == ROTA_ETCD_TRUST_LISTED)
         trust(w, now_ns);
 }
 
@@ -216,7 +239,7 @@ void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_
     w->relist = false;
     w->stale = false;
     if (w->comparing)
-        compared(w, now_ns);
+        compared(w, head, now_ns);
     else
         open(w, false, now_ns);
 }
@@ -227,7 +250,7 @@ void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_st
         return;
     if (why->code == ROTA_DEADLINE_EXCEEDED)
         w->list_ms = w->list_ms < LIST_MAX_MS / 2 ? 2 * w->list_ms : LIST_MAX_MS;
-    if (!w->comparing || w->doubted) {
+    if (!w->comparing || w->trust == ROTA_ETCD_TRUST_LISTED) {
         back_off(w, why, now_ns);
         return;
     }
@@ -309,11 +332,15 @@ static void progressed(struct rota_etcd_watch *w, const struct rota_etcd_head *h
 
 void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer *answer, int64_t now_ns)
 {
+    bool due = w->trust == ROTA_ETCD_TRUST_ASKED;
+
     if (w->state != ROTA_ETCD_WATCH_OPENING && w->state != ROTA_ETCD_WATCH_WATCHING)
         return;
-    w->asked = false;
-    w->doubted = false;
-    w->answers |= answer->requested;
+    move_trust(w, ROTA_ETCD_TRUST_GIVEN);
+    if (answer->requested) {
+        w->answers = true;
+        w->mute = false;
+    }
     if (w->state == ROTA_ETCD_WATCH_WATCHING)
         w->wake_ns = now_ns + ASK_NS;
     if (answer->canceled) {
@@ -326,38 +353,59 @@ void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_
     }
     if (answer->created)
         created(w, now_ns);
-    else if (answer->n_events == 0)
+    else if (answer->n_events == 0 && (due || !answer->requested))
         progressed(w, &answer->head, now_ns);
     if (answer->n_events > 0)
         apply(w, answer, now_ns);
+}
+
+static bool awaits_check(const struct rota_etcd_watch *w)
+{
+    return w->trust == ROTA_ETCD_TRUST_CHECKED || w->trust == ROTA_ETCD_TRUST_CHECKED_AGAIN;
 }
 
 void rota_etcd_watch_checked(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns)
 {
     if (w->state != ROTA_ETCD_WATCH_WATCHING)
         return;
+    if (!other_cluster(w, head))
+        w->checked_revision = head->revision;
+    if (!awaits_check(w))
+        return;
     if (other_cluster(w, head)) {
-        rota_etcd_watch_check_failed(w, now_ns);
-        return;
-    }
-    w->checked_revision = head->revision;
-    if (!w->doubted)
-        return;
-    if (head->revision < w->revision) {
+        gone_silent(w, now_ns);
+    } else if (head->revision < w->revision) {
         start_over(w, "the registry's revisions went back", now_ns);
     } else if (head->revision == w->revision) {
         trust(w, now_ns);
     } else {
+        move_trust(w, ROTA_ETCD_TRUST_LISTED);
         w->wake_ns = INT64_MAX; /* the list has a deadline of its own */
         if (!w->comparing)
             compare(w);
     }
 }
 
+static void check(struct rota_etcd_watch *w, enum rota_etcd_watch_trust as, int64_t now_ns)
+{
+    move_trust(w, as);
+    w->wake_ns = now_ns + ANSWER_NS;
+    w->cmds |= ROTA_ETCD_CMD_CHECK;
+}
+
+/* The check that is awaited failed, or is late. */
+static void check_missed(struct rota_etcd_watch *w, int64_t now_ns)
+{
+    if (w->trust == ROTA_ETCD_TRUST_CHECKED)
+        check(w, ROTA_ETCD_TRUST_CHECKED_AGAIN, now_ns);
+    else
+        gone_silent(w, now_ns);
+}
+
 void rota_etcd_watch_check_failed(struct rota_etcd_watch *w, int64_t now_ns)
 {
-    if (w->state == ROTA_ETCD_WATCH_WATCHING && w->doubted)
-        gone_silent(w, now_ns);
+    if (w->state == ROTA_ETCD_WATCH_WATCHING && awaits_check(w))
+        check_missed(w, now_ns);
 }
 
 void rota_etcd_watch_ended(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
@@ -381,33 +429,43 @@ void rota_etcd_watch_unpublished(struct rota_etcd_watch *w, const struct rota_st
     w->unpublished_ns = w->backoff_ns;
 }
 
-static void ask(struct rota_etcd_watch *w)
+static void ask(struct rota_etcd_watch *w, int64_t now_ns)
 {
-    w->asked = true;
+    move_trust(w, ROTA_ETCD_TRUST_ASKED);
+    w->wake_ns = now_ns + ANSWER_NS;
     w->expected_revision = w->checked_revision;
     w->cmds |= ROTA_ETCD_CMD_PROGRESS;
-    if (++w->asks % ASKS_A_CHECK == 0)
-        w->cmds |= ROTA_ETCD_CMD_CHECK;
 }
 
-static void doubt(struct rota_etcd_watch *w)
+static void question(struct rota_etcd_watch *w, int64_t now_ns)
+{
+    if (w->mute)
+        check(w, ROTA_ETCD_TRUST_CHECKED, now_ns);
+    else
+        ask(w, now_ns);
+    if (++w->questions % BOTH_WAYS == 0)
+        w->cmds |= ROTA_ETCD_CMD_PROGRESS | ROTA_ETCD_CMD_CHECK;
+}
+
+static void unanswered(struct rota_etcd_watch *w, int64_t now_ns)
 {
     int64_t cluster_revision = w->expected_revision > w->revision ? w->expected_revision : w->revision;
 
-    w->mute |= cluster_revision > w->opened_revision;
-    w->doubted = true;
-    w->cmds |= ROTA_ETCD_CMD_CHECK;
+    if (w->answers) {
+        gone_silent(w, now_ns);
+        return;
+    }
+    w->mute = cluster_revision > w->opened_revision;
+    check(w, ROTA_ETCD_TRUST_CHECKED, now_ns);
 }
 
 static void tick_watching(struct rota_etcd_watch *w, int64_t now_ns)
 {
-    w->wake_ns = now_ns + ANSWER_NS;
-    if (w->doubted || (w->asked && w->answers))
-        gone_silent(w, now_ns);
-    else if (w->asked || w->mute)
-        doubt(w);
-    else
-        ask(w);
+    switch (w->trust) {
+    case ROTA_ETCD_TRUST_GIVEN: question(w, now_ns); break;
+    case ROTA_ETCD_TRUST_ASKED: unanswered(w, now_ns); break;
+    default: check_missed(w, now_ns); break;
+    }
 }
 
 void rota_etcd_watch_tick(struct rota_etcd_watch *w, int64_t now_ns)

@@ -12,9 +12,13 @@
  *  - Events at or below the revision kept are old. A batch counts when its last fragment is there.
  *  - Silence is asked about (a progress request every ASK_NS); no answer within ANSWER_NS ends a stream that has answered before. One that
  *    has not may be well: etcd (since 3.4.38, 3.5.22, 3.6.2) is silent until its revision is the one that the watch begins at, and its gRPC
- *    proxy always. So it is doubted: the revision of the cluster is read, linearizable. The revision kept: nothing can have been missed. A
- *    higher one: the list decides, and ends the stream if it has a change that was not told. A stream that also was silent when its member
- *    must have come far enough is not asked any more, but checked so every MUTE_NS.
+ *    proxy always. So it is in doubt, and enum rota_etcd_watch_trust says what comes then: the revision of the cluster is read, linearizable;
+ *    once more if that fails or takes ANSWER_NS, since the member that was to read it may be a bad one, which is no fault of the stream's.
+ *    The revision kept: nothing can have been missed. A higher one: a list no older than that decides, and ends the stream if it has a change
+ *    that was not told, or fails. A smaller one went back.
+ *  - A stream that also was silent when its member must have come far enough is mute: it is checked so every MUTE_NS rather than asked, until
+ *    it has answered something: every third time it is asked, too.
+ *  - What answers a question that was given up tells only that the stream can answer: its revision is of the past.
  *  - A member whose log goes on but whose state stands still answers all the same: every third question also reads the revision of the
  *    cluster, linearizable, and a member that 10 s later has not come so far is left.
  *  - Progress notifications do not move the resume point: etcd before 3.4.25 and 3.5.8 may send them ahead of events.
@@ -29,6 +33,15 @@
 #include <rota/status.h>
 
 enum rota_etcd_watch_state { ROTA_ETCD_WATCH_LISTING, ROTA_ETCD_WATCH_OPENING, ROTA_ETCD_WATCH_WATCHING, ROTA_ETCD_WATCH_WAITING };
+
+/* Whether the stream that is up tells everything. */
+enum rota_etcd_watch_trust {
+    ROTA_ETCD_TRUST_GIVEN,         /* it does, for all that is known */
+    ROTA_ETCD_TRUST_ASKED,         /* a progress request is out */
+    ROTA_ETCD_TRUST_CHECKED,       /* in doubt from here on: a check is out */
+    ROTA_ETCD_TRUST_CHECKED_AGAIN, /* the second, since the first failed or is late */
+    ROTA_ETCD_TRUST_LISTED,        /* a list is out, which decides */
+};
 
 enum rota_etcd_watch_cmd { /* bits; carried out in this order */
     ROTA_ETCD_CMD_CLOSE = 1,    /* end the stream; its end is not reported */
@@ -58,6 +71,7 @@ struct rota_etcd_watch {
     struct rota_rng *rng;
     bool patient; /* what is denied can be done without; may be set after init */
     uint8_t state;
+    uint8_t trust; /* while OPENING and WATCHING */
     unsigned cmds;
     int64_t revision; /* everything up to it is in the roster */
     uint64_t cluster_id;
@@ -66,10 +80,8 @@ struct rota_etcd_watch {
     bool comparing; /* a list is under way while the stream is up */
     bool resumed;   /* the stream being opened continues an earlier one */
     bool stale;     /* the registry cannot be reached or has not confirmed the list */
-    bool asked;     /* a progress request is out */
-    bool answers;   /* the stream has answered one */
-    bool mute;      /* it never will */
-    bool doubted;   /* a check is out, or a list, that decides about the silent stream */
+    bool answers;   /* the stream has answered a progress request */
+    bool mute;      /* it has not when it should have */
     bool overlooked; /* the list under way has a change that the stream has not told */
     bool out_of_memory; /* a batch could not be applied: list again */
     int64_t list_ms; /* how long the next list may take */
@@ -78,10 +90,10 @@ struct rota_etcd_watch {
     int64_t started_over_ns; /* the last time; INT64_MIN: never */
     int64_t batch_revision; /* of the last event applied in an unfinished batch */
     int64_t seen_revision;  /* the highest applied since the last list, finished batch or not */
-    int64_t compared_from;  /* seen_revision when the comparing list was asked for */
+    int64_t compared_from;  /* the highest seen or checked when the comparing list was asked for */
     int64_t opened_revision; /* the revision kept when the stream was opened */
     unsigned comparisons;   /* lists asked for since one was compared */
-    unsigned asks;          /* progress requests of this stream */
+    unsigned questions;     /* to this stream, or about it, since it was opened */
     int64_t checked_revision;  /* of the cluster, as the last check told; 0: not yet */
     int64_t expected_revision; /* the same when the progress request was sent */
     double backoff_ns;
@@ -131,5 +143,6 @@ void rota_etcd_watch_tick(struct rota_etcd_watch *w, int64_t now_ns);
 
 unsigned rota_etcd_watch_take(struct rota_etcd_watch *w); /* the commands since the last take */
 int64_t rota_etcd_watch_deadline_ns(const struct rota_etcd_watch *w);
+bool rota_etcd_watch_doubts(const struct rota_etcd_watch *w); /* a check, or a list, decides about the stream */
 
 #endif
