@@ -156,7 +156,7 @@ static void serve(struct model *m)
     memcpy(m->reading.put_revision, m->put_revision, sizeof(m->put_revision));
 }
 
-static void list(struct model *m, bool fails)
+static void list(struct model *m, bool fails, bool late)
 {
     static const struct rota_status why = {.code = ROTA_UNAVAILABLE, .message = "no"};
     struct rota_etcd_head head;
@@ -166,6 +166,10 @@ static void list(struct model *m, bool fails)
     serve(m);
     head = (struct rota_etcd_head){m->reading.cluster, m->reading.revision};
     m->listing = m->served = false;
+    if (fails && late) {
+        rota_etcd_watch_list_late(&m->watch, &why, m->now_ns);
+        return;
+    }
     if (fails) {
         rota_etcd_watch_list_failed(&m->watch, &why, m->now_ns);
         return;
@@ -191,7 +195,7 @@ static void check(struct model *m, bool fails)
     m->checking = false;
 }
 
-/* The list fails, is read, or arrives; likewise the cluster's revision. */
+/* The list fails, is late, is read, or arrives; likewise the cluster's revision. */
 static void answer_reads(struct model *m, unsigned how)
 {
     check(m, how % 8 == 7);
@@ -199,7 +203,7 @@ static void answer_reads(struct model *m, unsigned how)
     if (how % 4 == 2)
         serve(m);
     else
-        list(m, how % 4 == 3);
+        list(m, how % 4 == 3, how >= 16);
 }
 
 static void cut(struct model *m)
@@ -235,7 +239,7 @@ static void restart(struct model *m, bool another)
     memset(m->put_revision, 0, sizeof(m->put_revision));
     cut(m);
     carry_out(m);
-    list(m, true);
+    list(m, true, false);
 }
 
 static void step(struct model *m, uint8_t byte)
@@ -262,7 +266,7 @@ static void leave_alone(struct model *m)
         ROTA_ASSERT(i < 64 + HISTORY);
         stream(m, 0);
         carry_out(m);
-        list(m, false);
+        list(m, false, false);
         carry_out(m);
         check(m, false);
         carry_out(m);

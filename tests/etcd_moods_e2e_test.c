@@ -30,6 +30,8 @@ static const struct mood {
     {"etcd's proxy in which nothing happens", .mute = true, .nameless = true, .max_streams = 1, .max_lists = 1},
     {"etcd's proxy beside whose keys others change", .mute = true, .nameless = true, .busy = true, .max_streams = 1, .max_lists = 3},
     {"one whose lists take seven seconds", .list_ns = 7 * SECOND_NS, .max_streams = 1, .max_lists = 2, .max_errors = 1},
+    {"the same as a proxy beside whose keys others change", .mute = true, .nameless = true, .busy = true, .list_ns = 7 * SECOND_NS, .max_streams = 1,
+     .max_lists = 3, .max_errors = 1},
     {"one that denies watches", .denies = true, .login = "zoe:secret@", .max_streams = 80, .max_lists = 80, .max_logins = 3, .max_errors = 1},
 };
 

@@ -71,6 +71,8 @@ static void on_listed(void *arg, const struct rota_status *status, const Etcdser
     f->list = NULL;
     if (rota_etcd_login_refused(f->login, status, rota_loop_now_ns(f->loop)))
         begin(f, ROTA_ETCD_CMD_LIST);
+    else if (status->code == ROTA_DEADLINE_EXCEEDED)
+        rota_etcd_watch_list_late(&f->watch, status, rota_loop_now_ns(f->loop));
     else if (status->code != ROTA_OK)
         rota_etcd_watch_list_failed(&f->watch, status, rota_loop_now_ns(f->loop));
     else

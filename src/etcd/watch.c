@@ -5,7 +5,8 @@
 #include "base/moves.h"
 #include "etcd/explain.h"
 
-#define SECOND_NS ((int64_t)1000000000)
+#define MS_NS ((int64_t)1000000)
+#define SECOND_NS (1000 * MS_NS)
 #define ASK_NS (10 * SECOND_NS)
 #define ANSWER_NS (5 * SECOND_NS)
 #define START_OVER_NS SECOND_NS
@@ -57,24 +58,30 @@ static void stop(struct rota_etcd_watch *w)
     w->cmds = (w->cmds & ~(unsigned)GOING_ON) | ROTA_ETCD_CMD_CLOSE;
 }
 
+static void ask_for_list(struct rota_etcd_watch *w, int64_t now_ns)
+{
+    w->list_from_ns = now_ns;
+    w->cmds |= ROTA_ETCD_CMD_LIST;
+}
+
 /* The list that the stream which is up is compared with. A linearizable one cannot be older than what was seen before it was asked for, or
  * what a check has told. */
-static void compare(struct rota_etcd_watch *w)
+static void compare(struct rota_etcd_watch *w, int64_t now_ns)
 {
     w->comparing = true;
     w->compare_ns = INT64_MAX;
     w->overlooked = false;
     w->comparisons++;
     w->compared_from = w->seen_revision > w->checked_revision ? w->seen_revision : w->checked_revision;
-    w->cmds |= ROTA_ETCD_CMD_LIST;
+    ask_for_list(w, now_ns);
 }
 
-static void list(struct rota_etcd_watch *w)
+static void list(struct rota_etcd_watch *w, int64_t now_ns)
 {
     rota_moves_go(&moves, &w->state, ROTA_ETCD_WATCH_LISTING);
     w->comparing = false;
     w->wake_ns = INT64_MAX; /* the call has a deadline of its own */
-    w->cmds |= ROTA_ETCD_CMD_LIST;
+    ask_for_list(w, now_ns);
 }
 
 static void open(struct rota_etcd_watch *w, bool resumed, int64_t now_ns)
@@ -96,8 +103,7 @@ static void open(struct rota_etcd_watch *w, bool resumed, int64_t now_ns)
 
 void rota_etcd_watch_start(struct rota_etcd_watch *w, int64_t now_ns)
 {
-    (void)now_ns;
-    list(w);
+    list(w, now_ns);
 }
 
 /* When to try again after a failure: each in a row has a longer pause. */
@@ -164,7 +170,7 @@ static void start_over(struct rota_etcd_watch *w, const char *what, int64_t now_
     }
     w->started_over_ns = now_ns;
     stop(w);
-    list(w);
+    list(w, now_ns);
 }
 
 static bool list_wanted(const struct rota_etcd_watch *w)
@@ -183,7 +189,7 @@ bool rota_etcd_watch_list_begin(struct rota_etcd_watch *w, const struct rota_etc
     /* Overtaken by events, of which one batch may be half here: taken now it would undo them. */
     if (w->comparing && head->revision < w->seen_revision) {
         if (w->comparisons < COMPARISONS)
-            compare(w);
+            compare(w, now_ns);
         else
             start_over(w, "the registry's changes overtake its lists", now_ns);
         return false;
@@ -209,9 +215,14 @@ static void compared(struct rota_etcd_watch *w, const struct rota_etcd_head *hea
     if (rota_etcd_watch_doubts(w) && w->overlooked)
         gone_silent(w, now_ns);
     else if (w->trust == ROTA_ETCD_TRUST_LISTED && head->revision < w->checked_revision)
-        compare(w); /* this one was read before the check */
+        compare(w, now_ns); /* this one was read before the check */
     else if (w->trust == ROTA_ETCD_TRUST_LISTED)
         trust(w, now_ns);
+}
+
+static int64_t list_time_ms(int64_t ms)
+{
+    return ms < LIST_FIRST_MS ? LIST_FIRST_MS : ms > LIST_MAX_MS ? LIST_MAX_MS : ms;
 }
 
 void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns)
@@ -229,7 +240,7 @@ void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_
         w->class->doubt(w->keep);
     if (w->class->list_end(w->keep, now_ns))
         w->overlooked = true;
-    w->list_ms = LIST_FIRST_MS;
+    w->list_ms = list_time_ms(2 * (now_ns - w->list_from_ns) / MS_NS);
     w->cmds |= ROTA_ETCD_CMD_PUBLISH;
     w->revision = head->revision;
     w->batch_revision = head->revision;
@@ -248,8 +259,6 @@ void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_st
 {
     if (!list_wanted(w))
         return;
-    if (why->code == ROTA_DEADLINE_EXCEEDED)
-        w->list_ms = w->list_ms < LIST_MAX_MS / 2 ? 2 * w->list_ms : LIST_MAX_MS;
     if (!w->comparing || w->trust == ROTA_ETCD_TRUST_LISTED) {
         back_off(w, why, now_ns);
         return;
@@ -259,6 +268,21 @@ void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_st
     w->compare_ns = again_ns(w, why, now_ns);
     w->why = *why;
     w->cmds |= ROTA_ETCD_CMD_ERROR;
+}
+
+void rota_etcd_watch_list_late(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns)
+{
+    bool had_most = w->list_ms == LIST_MAX_MS;
+
+    if (!list_wanted(w))
+        return;
+    w->list_ms = list_time_ms(2 * w->list_ms);
+    if (w->comparing && w->trust == ROTA_ETCD_TRUST_LISTED && !had_most) {
+        w->comparisons = 0;
+        compare(w, now_ns);
+        return;
+    }
+    rota_etcd_watch_list_failed(w, why, now_ns);
 }
 
 static void created(struct rota_etcd_watch *w, int64_t now_ns)
@@ -271,7 +295,7 @@ static void created(struct rota_etcd_watch *w, int64_t now_ns)
         w->backoff_ns = 0;
         return;
     }
-    compare(w);
+    compare(w, now_ns);
 }
 
 static void canceled(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer *answer, int64_t now_ns)
@@ -382,7 +406,7 @@ void rota_etcd_watch_checked(struct rota_etcd_watch *w, const struct rota_etcd_h
         move_trust(w, ROTA_ETCD_TRUST_LISTED);
         w->wake_ns = INT64_MAX; /* the list has a deadline of its own */
         if (!w->comparing)
-            compare(w);
+            compare(w, now_ns);
     }
 }
 
@@ -475,7 +499,7 @@ void rota_etcd_watch_tick(struct rota_etcd_watch *w, int64_t now_ns)
     if (w->class->tick != NULL && w->class->tick(w->keep, now_ns))
         w->cmds |= ROTA_ETCD_CMD_PUBLISH;
     if (now_ns >= w->compare_ns)
-        compare(w);
+        compare(w, now_ns);
     if (now_ns < w->wake_ns)
         return;
     switch (w->state) {
@@ -488,7 +512,7 @@ void rota_etcd_watch_tick(struct rota_etcd_watch *w, int64_t now_ns)
         if (w->listed && !w->relist)
             open(w, true, now_ns);
         else
-            list(w);
+            list(w, now_ns);
         break;
     default: break;
     }

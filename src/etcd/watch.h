@@ -3,8 +3,8 @@
  * Rules (etcd's API guarantees; gRPC's list-watch practice):
  *  - List at a revision, watch from the next. After a broken stream, watch again from the revision kept, and list once more to
  *    compare, since a registry that was replaced meanwhile may have overtaken that revision. A list that events have overtaken is asked for
- *    again, twice; one that failed is, after a pause, for as long as the stream is well: until then what is known is stale. A list that takes
- *    too long has twice the time the next time, up to a minute.
+ *    again, twice; one that failed is, after a pause, for as long as the stream is well: until then what is known is stale. A list has
+ *    5 s, or twice the time that the last one took if that is more; after one that was late twice as much; never more than a minute.
  *  - Compacted, a smaller revision than one seen, another cluster id: list again and take the difference, at once but at most
  *    once a second (members of two clusters under one name must not make a storm). The revision in the head of a confirmation or
  *    of events tells nothing: a member may lag behind the list, and events be under way while a later list comes. A head that names no
@@ -15,7 +15,7 @@
  *    proxy always. So it is in doubt, and enum rota_etcd_watch_trust says what comes then: the revision of the cluster is read, linearizable;
  *    once more if that fails or takes ANSWER_NS, since the member that was to read it may be a bad one, which is no fault of the stream's.
  *    The revision kept: nothing can have been missed. A higher one: a list no older than that decides, and ends the stream if it has a change
- *    that was not told, or fails. A smaller one went back.
+ *    that was not told, or fails; one that is late is made again while it may have more time. A smaller one went back.
  *  - A stream that also was silent when its member must have come far enough is mute: it is checked so every MUTE_NS rather than asked, until
  *    it has answered something: every third time it is asked, too.
  *  - What answers a question that was given up tells only that the stream can answer: its revision is of the past.
@@ -85,6 +85,7 @@ struct rota_etcd_watch {
     bool overlooked; /* the list under way has a change that the stream has not told */
     bool out_of_memory; /* a batch could not be applied: list again */
     int64_t list_ms; /* how long the next list may take */
+    int64_t list_from_ns; /* when the one under way was asked for; a login that it waits for is part of its time */
     int64_t wake_ns;
     int64_t compare_ns; /* when the comparison that failed is made again; INT64_MAX: none did */
     int64_t started_over_ns; /* the last time; INT64_MIN: never */
@@ -126,12 +127,13 @@ struct rota_etcd_watch_answer {
 void rota_etcd_watch_init(struct rota_etcd_watch *w, const struct rota_etcd_keep_class *class, void *keep, struct rota_rng *rng);
 void rota_etcd_watch_start(struct rota_etcd_watch *w, int64_t now_ns);
 
-/* An answer to LIST: list_begin, a kv each, list_end; or list_failed. After false from list_begin nothing follows: the list is not
+/* An answer to LIST: list_begin, a kv each, list_end; or list_failed or list_late. After false from list_begin nothing follows: the list is not
  * wanted, or not by the registry that is being watched. */
 bool rota_etcd_watch_list_begin(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns);
 void rota_etcd_watch_list_kv(struct rota_etcd_watch *w, const struct rota_etcd_kv *kv);
 void rota_etcd_watch_list_end(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns);
 void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns);
+void rota_etcd_watch_list_late(struct rota_etcd_watch *w, const struct rota_status *why, int64_t now_ns); /* it was made, and took list_ms */
 
 void rota_etcd_watch_answered(struct rota_etcd_watch *w, const struct rota_etcd_watch_answer *answer, int64_t now_ns);
 void rota_etcd_watch_checked(struct rota_etcd_watch *w, const struct rota_etcd_head *head, int64_t now_ns); /* an answer to CHECK */

@@ -162,7 +162,7 @@ static void play(struct fixture *f, const char *script)
         else if (strcmp(word, "nolist") == 0)
             rota_etcd_watch_list_failed(&f->watch, &down, f->now_ns);
         else if (strcmp(word, "late") == 0)
-            rota_etcd_watch_list_failed(&f->watch, &late, f->now_ns);
+            rota_etcd_watch_list_late(&f->watch, &late, f->now_ns);
         else if (strncmp(word, "check@", 6) == 0)
             check(f, word);
         else if (strcmp(word, "nocheck") == 0)
@@ -266,6 +266,8 @@ static const struct watch_case {
     {"a put not told ends the stream", UP "15000ms check@7 list:abc/6@7 50ms", " list open:6 ask check list close error open:8", "a b c", 1},
     {"so does a delete", UP "15000ms check@7 list:a@7 50ms", " list open:6 ask check list close error open:8", "a", 1},
     {"so does a list that fails", UP "15000ms check@7 nolist", " list open:6 ask check list close error", "a b", 1},
+    {"one that is late is made again with more time", UP "15000ms check@7 late list:ab@7 9999ms", " list open:6 ask check list list", "a b", 0},
+    {"unless it had the most", UP "15000ms check@7 late late late late late", " list open:6 ask check list list list list list close error", "a b", 1},
     {"a list that fails before the doubt is settled does not", UP "ended 50ms created@5 15000ms nolist check@5 80ms list:ab@5",
      " list open:6 close error open:6 list ask check error list", "a b", 0},
     {"a list under way decides, too", UP "ended 50ms created@5 15000ms check@7 10000ms list:ab@7 9999ms",
@@ -428,7 +430,11 @@ static void a_list_that_takes_too_long_has_longer(void **state)
         {"a minute at most", "start late 2000ms late 2000ms late 2000ms late", 60000},
         {"and no longer", "start late 2000ms late 2000ms late 2000ms late 2000ms late 2000ms late", 60000},
         {"five again after one that came", "start late 2000ms late 2000ms list:a@5", 5000},
+        {"twice what the last one took, if that is more", "start 4000ms list:a@5", 8000},
+        {"a minute at most again", "start 40000ms list:a@5", 60000},
         {"a comparison too", UP "ended 50ms created@5 late", 10000},
+        {"and the same", UP "ended 50ms created@5 4000ms list:ab@5", 8000},
+        {"one that decides about a silent stream", UP "15000ms check@7 late 7000ms list:ab@7", 14000},
         {"a list that nobody wants tells nothing", UP "late", 5000},
     };
 
