@@ -265,6 +265,7 @@ void rota_etcd_watch_list_failed(struct rota_etcd_watch *w, const struct rota_st
     }
     /* A member that hangs must not take the stream of another that does not with it. */
     w->comparing = false;
+    w->comparisons = 0;
     w->compare_ns = again_ns(w, why, now_ns);
     w->why = *why;
     w->cmds |= ROTA_ETCD_CMD_ERROR;

@@ -93,7 +93,7 @@ struct rota_etcd_watch {
     int64_t seen_revision;  /* the highest applied since the last list, finished batch or not */
     int64_t compared_from;  /* the highest seen or checked when the comparing list was asked for */
     int64_t opened_revision; /* the revision kept when the stream was opened */
-    unsigned comparisons;   /* lists asked for since one was compared */
+    unsigned comparisons;   /* lists asked for since one was compared, or failed */
     unsigned questions;     /* to this stream, or about it, since it was opened */
     int64_t checked_revision;  /* of the cluster, as the last check told; 0: not yet */
     int64_t expected_revision; /* the same when the progress request was sent */

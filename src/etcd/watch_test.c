@@ -209,6 +209,8 @@ static const struct watch_case {
      " list open:6 close error open:6 list error list error list error list error list", "a b c", 0},
     {"a stream that falls silent meanwhile is left", UP "ended 50ms created@5 9000ms progress@5 nolist 15000ms",
      " list open:6 close error open:6 list error list ask close error", "a b", 1},
+    {"a list that failed was not overtaken", UP "ended 50ms created@5 nolist 80ms nolist 128ms +c@20 list:ab@15",
+     " list open:6 close error open:6 list error list error list list", "a b c", 1},
     {"nothing is compared after the end of the stream", UP "ended 50ms created@5 nolist ended 79ms", " list open:6 close error open:6 list error close error",
      "a b", 1},
     {"a fragment that overtakes the compared list is not undone by it",
