@@ -63,7 +63,9 @@ struct rota_channel_options {
     bool no_proxy; /* the HTTP proxies of the environment (docs/proxies.md) are not used */
     /* Default 10, 1 to 100; a service config's connectionScaling (gRFC A105), without which each address has one, may say less. */
     int32_t max_connections_per_subchannel;
-    const char *zone; /* where the program runs, as servers register it; default: ROTA_ZONE of the environment; "": nowhere */
+    /* Where the program runs, as servers register it; "": nowhere. Default: ROTA_ZONE of the environment, but in a program with more rights than
+     * its caller (set-user-ID, file capabilities), where that counts as not set. */
+    const char *zone;
     bool frequent_keepalive; /* the servers allow it, as etcd's do: keepalive_time_ms may be as low as 1 s */
 };
 #define ROTA_CHANNEL_OPTIONS_INIT ROTA_SIZED(struct rota_channel_options)
