@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #define NS_PER_S 1e9
+#define SHORTEST_CALL_NS 10000
 
 /* --- Turns --- */
 
@@ -161,23 +162,32 @@ static const struct rota_method method = {.path = ROTA_SIM_METHOD, .request = {&
 
 static void start_call(struct rota_sim_client *client);
 
+/* Where no server can be reached a call fails in no time, and so would the next: a closed loop would have no end. */
+static int64_t pause_after(struct rota_sim_client *client, int64_t started_ns)
+{
+    int64_t think_ns = rota_sim_sample(&client->world->scenario->think, &client->rng);
+
+    return started_ns == client->world->now_ns && think_ns < SHORTEST_CALL_NS ? SHORTEST_CALL_NS : think_ns;
+}
+
 static void on_done(void *arg, const struct rota_status *status, const void *reply)
 {
     struct rota_sim_call *call = arg;
     struct rota_sim_client *client = call->client;
     struct rota_sim_world *world = client->world;
+    int64_t started_ns = call->started_ns;
 
     (void)reply;
-    ROTA_ASSERT(call->started_ns >= 0 && client->inflight > 0); /* it ends once */
+    ROTA_ASSERT(started_ns >= 0 && client->inflight > 0); /* it ends once */
     client->inflight--;
     rota_list_remove(&call->link);
     if (!world->closing)
-        rota_sim_measure_call(&world->measure, call->started_ns - ROTA_SIM_START_NS, world->now_ns - ROTA_SIM_START_NS, status->code);
+        rota_sim_measure_call(&world->measure, started_ns - ROTA_SIM_START_NS, world->now_ns - ROTA_SIM_START_NS, status->code);
     call->started_ns = -1;
     call->spare = world->spare_calls;
     world->spare_calls = call;
     if (world->scenario->load == ROTA_SIM_CLOSED && !world->closing && client->arrival.node.place == 0)
-        rota_sim_at(world, &client->arrival, world->now_ns + rota_sim_sample(&world->scenario->think, &client->rng));
+        rota_sim_at(world, &client->arrival, world->now_ns + pause_after(client, started_ns));
 }
 
 static struct rota_sim_call *take_call(struct rota_sim_world *world)

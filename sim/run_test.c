@@ -115,6 +115,7 @@ static const struct load {
     {"bursts keep the mean", "servers 1\nduration 4s\nload bursty 1000/s on 10ms off 40ms\npolicy round_robin\n", 2700, 3300},
     {"closed: as many as servers allow", "servers 1\nduration 2s\nservice constant 10ms\nlatency 0\nload closed 4\npolicy round_robin\n", 390, 410},
     {"closed, with time to think", "servers 1\nduration 2s\nservice constant 10ms\nlatency 0\nload closed 1 think constant 10ms\npolicy round_robin\n", 48, 52},
+    {"closed: a call that fails at once takes 10us", "servers 1\nduration 2s\nload closed 1\nat 1500ms server 0 kill for 10ms\npolicy round_robin\n", 30000, 51000},
     {"twice the load for a while", "servers 1\nduration 3s\nload constant 1000/s\nat 1s load 2 for 1s\npolicy round_robin\n", 2990, 3010},
     {"a refused stream waits for room", "servers 1\nduration 2s\nstreams 2\nservice constant 1ms\nload constant 1500/s\npolicy round_robin\n", 1495, 1505},
     {"keepalive ends what is silent",
