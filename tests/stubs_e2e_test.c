@@ -231,6 +231,57 @@ static void client_streaming(void **unused)
     golden__v1__answer__free_unpacked(answer, NULL);
 }
 
+#define TURNS_BEFORE_STATUS 8
+
+static struct {
+    struct rota_loop_post post;
+    struct rota_server_call *call;
+    struct rota_status status;
+    int turns;
+} late;
+
+static void give_status(struct rota_loop_post *post)
+{
+    if (late.turns++ < TURNS_BEFORE_STATUS)
+        rota_loop_post(at.loop, post);
+    else
+        rota_server_call_finish(late.call, &late.status);
+}
+
+static void reply_before_status(struct rota_server_call *call, void *user)
+{
+    Golden__V1__Answer answer = GOLDEN__V1__ANSWER__INIT;
+
+    (void)user;
+    late.call = call;
+    late.post.run = give_status;
+    assert_int_equal(rota_server_call_send(call, &answer), 0);
+    rota_loop_post(at.loop, &late.post);
+}
+
+/* The reply is there long before the status, which alone says whether it counts. */
+static void a_reply_comes_with_its_status(void **unused)
+{
+    static const struct golden_v1_counter_handlers table = {.up = {.message = add_up, .end = reply_before_status}};
+    static const enum rota_code codes[] = {ROTA_OK, ROTA_ABORTED};
+
+    (void)unused;
+    open_both_ends(&table);
+    for (size_t i = 0; i < ROTA_COUNT(codes); i++) {
+        struct rota_call *call;
+        void *answer;
+
+        memset(&late, 0, sizeof(late));
+        late.status.code = codes[i];
+        assert_int_equal(golden_v1_counter_up_open(at.channel, NULL, &call), 0);
+        assert_int_equal(rota_call_send_end(call), 0);
+        assert_int_equal(rota_call_recv(call, &answer), codes[i] == ROTA_OK);
+        if (codes[i] == ROTA_OK)
+            golden__v1__answer__free_unpacked(answer, NULL);
+        assert_int_equal(rota_call_finish(call).code, codes[i]);
+    }
+}
+
 static void both_streaming(void **unused)
 {
     Golden__V1__Ask ask = GOLDEN__V1__ASK__INIT;
@@ -293,6 +344,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(server_streaming, setup, teardown),
         cmocka_unit_test_setup_teardown(server_streaming_asynchronous, setup, teardown),
         cmocka_unit_test_setup_teardown(client_streaming, setup, teardown),
+        cmocka_unit_test_teardown(a_reply_comes_with_its_status, teardown),
         cmocka_unit_test_setup_teardown(both_streaming, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_stream_is_told_by_its_end, setup, teardown),
         cmocka_unit_test_teardown(nothing_implemented, teardown),

@@ -295,16 +295,18 @@ bool rota_call_was_compressed(const struct rota_call *call)
     return b == NULL ? rota_call_came_compressed(call) : b->came_compressed;
 }
 
-/* The next message's bytes, or NULL at the end. */
+/* The next message's bytes, or NULL at the end. The only reply to a call is one when the status says so: who has it may end the call
+ * at once, which must not cancel what is over but for its trailers. */
 static struct rota_chunk *take(struct rota_blocking *b)
 {
+    bool only = !b->method->server_streaming;
     struct rota_chunk *chunk = NULL;
     struct rota_link *link;
 
     rota_handoff_lock(&b->handoff);
-    while (rota_list_empty(&b->queue) && !b->done)
+    while ((only || rota_list_empty(&b->queue)) && !b->done)
         rota_handoff_wait(&b->handoff);
-    link = rota_list_pop(&b->queue);
+    link = only && !rota_status_ok(&b->status) ? NULL : rota_list_pop(&b->queue);
     if (link != NULL) {
         struct received *r = ROTA_CONTAINER(link, struct received, link);
         chunk = r->chunk;
