@@ -20,6 +20,7 @@ static void shrink(struct rota_sim_scenario *s)
     s->warmup_ns = at_most(s->warmup_ns, MS);
     s->drain_ns = at_most(s->drain_ns, 20 * MS);
     s->rate_per_s = s->rate_per_s > 5000 ? 5000 : s->rate_per_s;
+    s->burst_on_share = s->burst_on_share < 0.05 ? 0.05 : s->burst_on_share; /* a short burst has the rate of a long pause */
     s->outstanding = s->outstanding > 4 ? 4 : s->outstanding;
     for (uint32_t i = 0; i < s->n_servers; i++)
         s->servers[i].latency_ns = s->servers[i].latency_ns < MS / 5 ? MS / 5 : s->servers[i].latency_ns;
