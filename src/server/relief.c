@@ -2,8 +2,9 @@
  *
  * Whoever holds most goes first, so that clients which let nothing through, or begin messages without end, cannot use up what is
  * for all; whoever holds little is served on. The bound is looked at with what is kept of a request (dispatch.c, input.c), with what is
- * sent (output.c), and with what the transport queues by itself (conn.c). An eighth is freed at once: then what it costs, a look at every connection, is owed again only after so much has come
- * anew. "Most" is by powers of two, within one the oldest connection goes first: that needs no sorting and no memory.
+ * sent (output.c), and with what the transport queues by itself (conn.c). An eighth is freed at once: then what it costs, a look at
+ * every connection, is owed again only after so much has come anew. "Most" is by powers of two, within one the oldest connection goes
+ * first: that needs no sorting and no memory.
  *
  * Invariant: server->leaving_bytes is the sum of what the connections being ended held when that was decided, and have not given back since;
  * it counts as free. It goes a turn later, with their streams; the connections themselves may take a second more, to say why.
