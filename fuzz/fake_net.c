@@ -189,6 +189,11 @@ size_t rota_socket_left(const struct rota_socket *socket)
     return socket->pending; /* no system here keeps any */
 }
 
+void rota_socket_pause(struct rota_socket *socket)
+{
+    socket->paused = true;
+}
+
 void rota_socket_close(struct rota_socket *socket)
 {
     if (socket->closing)
@@ -293,7 +298,7 @@ void fake_net_deliver(struct rota_socket *socket, size_t size)
 
     if (size > inbox.size)
         size = inbox.size;
-    if (!socket->connected || socket->closing || size == 0)
+    if (!socket->connected || socket->paused || socket->closing || size == 0)
         return;
     exact = malloc(size);
     ROTA_ASSERT(exact != NULL);

@@ -16,6 +16,11 @@
  * is copied once more to wait. But a GOAWAY goes behind what waits, within reason. */
 #define GOAWAY_BACKLOG_BYTES ((size_t)256 << 10)
 #define QUIET_NS INT64_C(1000000000)
+/* A server's connection that flooded is told so at once, but stays open for that long, and nothing of it is read: who floods without looking
+ * stands still before a full socket, and others are served meanwhile. Closed at once it would be back at once; read to
+ * its end, as other connections are, it would go on. Up to so many at a time, since each costs the system what its socket holds, some 128 KiB. */
+#define SHUN_NS INT64_C(1000000000)
+#define SHUNNED_MAX 128
 
 static const struct rota_status no_memory = {.code = ROTA_UNAVAILABLE, .message = "out of memory"};
 
@@ -195,12 +200,31 @@ static void on_flush(struct rota_flush *flush)
     set_timer(link);
 }
 
+static bool shun(struct rota_net_link *link)
+{
+    if (link->client || link->h2 == NULL || !rota_h2_flooded(link->h2) || link->out->n_shunned == SHUNNED_MAX ||
+        rota_host_timer_set(link->host, &link->timer, rota_host_later_ns(link->host, SHUN_NS)) < 0)
+        return false;
+    link->shunned = true;
+    link->out->n_shunned++;
+    rota_socket_pause(link->socket);
+    return true;
+}
+
+void rota_net_link_end_shunning(struct rota_net_link *link)
+{
+    rota_net_link_bye(link);
+    rota_socket_abort(link->socket);
+}
+
 static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
 {
     struct rota_net_link *link = ROTA_CONTAINER(timer, struct rota_net_link, timer);
     struct rota_errinfo info = {{0}};
 
     link->timer_at_ns = INT64_MAX;
+    if (link->shunned)
+        rota_net_link_end_shunning(link);
     if (link->closing)
         return;
     if (!link->ready && now_ns >= link->connect_deadline_ns) {
@@ -238,12 +262,14 @@ void rota_net_link_fail(struct rota_net_link *link, const char *detail)
     if (link->closing)
         return;
     link->closing = true;
-    rota_net_link_bye(link);
     why = rota_alloc_get(link->alloc, sizeof(*why));
     if (why != NULL)
         rota_status_set(why, ROTA_UNAVAILABLE, "%s: %s", link->peer, detail);
     link->why = why != NULL ? why : &no_memory;
-    rota_socket_close(link->socket);
+    if (!shun(link)) {
+        rota_net_link_bye(link);
+        rota_socket_close(link->socket);
+    }
     if (link->client) /* or calls would be sent here while the socket lingers over its last bytes */
         link->events->on_draining(link->owner, link->why);
     if (link->h2 == NULL)
@@ -367,6 +393,7 @@ static void on_closed(void *owner, rota_err err, const char *detail)
         rota_h2_abort(link->h2, link->closed_here ? "the connection was closed" : why.message);
         rota_net_link_dispatch(link);
     }
+    link->out->n_shunned -= link->shunned ? 1 : 0;
     link->events->on_closed(link->owner, &why);
     rota_net_link_free(link);
 }

@@ -18,6 +18,7 @@ struct rota_out_buffer {
     struct rota_buffer cipher; /* what TLS makes of it; empty between two uses */
     int64_t quiet_until_ns;    /* what peers do wrong is told once a second */
     uint32_t n_untold;
+    uint32_t n_shunned; /* connections; see link.c */
 };
 #define ROTA_OUT_BUFFER_BYTES ((size_t)64 << 10)
 rota_err rota_out_buffer_init(struct rota_out_buffer *out, const struct rota_alloc *alloc, const struct rota_log *log);

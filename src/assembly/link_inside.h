@@ -52,6 +52,7 @@ struct rota_net_link {
     bool expelled;    /* by the owner, or a timer: GOAWAY goes out whatever waits in the socket, and the log knows */
     bool closing;     /* the socket is on its way out; only on_closed is left */
     bool lingering;   /* that may take long, since all went well and the peer is to have all of it; when the owner closes, within a second */
+    bool shunned;     /* it flooded us: the socket is not read any more, and ends when the timer fires, or the owner closes */
     bool closed_here; /* the owner asked for it */
     char peer[];
 };
@@ -72,6 +73,9 @@ void rota_net_link_complain(const struct rota_net_link *link, const char *during
 /* Ends the connection for a reason of our own or the peer's, from inside a turn and outside of dispatch: the owner hears now that it takes no
  * more streams (client), streams that they are over, the owner when the socket has closed. */
 void rota_net_link_fail(struct rota_net_link *link, const char *detail);
+
+/* The end of a connection that is shunned. */
+void rota_net_link_end_shunning(struct rota_net_link *link);
 
 /* link_proxy.c */
 void rota_net_link_ask_proxy(struct rota_net_link *link); /* sends CONNECT */

@@ -180,6 +180,8 @@ static void close_conn(struct rota_conn *conn)
         rota_socket_hurry(link->socket);
         return;
     }
+    if (link->shunned)
+        rota_net_link_end_shunning(link);
     if (link->closing)
         return;
     link->closing = true;

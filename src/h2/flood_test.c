@@ -261,6 +261,7 @@ static void floods_end(void **state)
         }
         assert_int_equal(pair.server.err, ROTA_EPROTO);
         assert_in_range(n, c->least, c->most);
+        assert_int_equal(rota_h2_flooded(pair.server.h2), n > 1); /* else it broke the protocol */
         pair_fini(&pair);
     }
 }

@@ -89,6 +89,8 @@ const char *rota_h2_take_refused(struct rota_h2 *h2);
 rota_err rota_h2_pull(struct rota_h2 *h2, uint8_t *out, size_t cap, int64_t now_ns, size_t *ret_size);
 /* After ROTA_EPROTO: what the peer broke, a sentence. "" before. */
 const char *rota_h2_fault(const struct rota_h2 *h2);
+/* And whether that was a flood: more of what is legal once than the limits of rate let pass. */
+bool rota_h2_flooded(const struct rota_h2 *h2);
 bool rota_h2_wants_write(const struct rota_h2 *h2);
 /* GOAWAY was exchanged or sent and no stream is left, nor a request half in: close the socket after the last pull. */
 bool rota_h2_finished(const struct rota_h2 *h2);

@@ -93,7 +93,7 @@ static bool continuation_head(struct rota_h2 *h2, const struct rota_h2_head *hea
     if (++block->continuations <= CONTINUATIONS_FREE)
         return true;
     if (block->wire_bytes / 2 > h2->options.max_header_bytes)
-        return rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer sent too many CONTINUATION frames for one header block");
+        return rota_h2_send_flooder_away(h2, "the peer sent too many CONTINUATION frames for one header block");
     if (head->length > 0)
         rota_h2_peer_chores(h2, 1);
     else

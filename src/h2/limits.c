@@ -19,6 +19,7 @@
 #define CHORES_PER_FRAME 10
 #define STRIKES_MAX 2
 #define IDLE_PING_NS (7200 * SECOND_NS)
+#define FLOOD_PING_NS INT64_C(10000000) /* between two pings; keepalive counts in seconds */
 #define CRUMB_CHORES 4 /* it goes further up than other chores */
 
 struct allowance {
@@ -73,6 +74,18 @@ bool rota_h2_send_away(struct rota_h2 *h2, uint32_t h2_code, const char *why)
     return go_away(h2, h2_code, why, why);
 }
 
+bool rota_h2_send_flooder_away(struct rota_h2 *h2, const char *why)
+{
+    if (rota_h2_fine(h2))
+        h2->flooded = true;
+    return rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, why);
+}
+
+bool rota_h2_flooded(const struct rota_h2 *h2)
+{
+    return h2->flooded;
+}
+
 void rota_h2_expel(struct rota_h2 *h2, const char *why)
 {
     rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, why);
@@ -103,19 +116,19 @@ void rota_h2_peer_fault(struct rota_h2 *h2)
 void rota_h2_peer_faults(struct rota_h2 *h2, uint32_t count)
 {
     if (!are_within(&h2->faults, &faults, h2->now_ns, count))
-        rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer sent too many faulty or empty frames");
+        rota_h2_send_flooder_away(h2, "the peer sent too many faulty or empty frames");
 }
 
 void rota_h2_peer_reset(struct rota_h2 *h2)
 {
     if (h2->options.server && !within(&h2->streams_in_vain, &streams_in_vain, h2->now_ns))
-        rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer opens streams in vain too fast");
+        rota_h2_send_flooder_away(h2, "the peer opens streams in vain too fast");
 }
 
 void rota_h2_peer_chores(struct rota_h2 *h2, uint32_t count)
 {
     if (!are_within(&h2->chores, &chores, h2->now_ns, count))
-        rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer sends too many frames that bring nothing");
+        rota_h2_send_flooder_away(h2, "the peer sends too many frames that bring nothing");
 }
 
 void rota_h2_allow_chores(struct rota_h2 *h2)
@@ -142,13 +155,14 @@ void rota_h2_peer_ping(struct rota_h2 *h2)
 {
     bool idle = h2->n_open == 0 && !h2->options.pings_without_streams;
     int64_t min_ns = idle ? IDLE_PING_NS : h2->options.min_ping_ns;
-    bool early = h2->pinged_ns != INT64_MIN && h2->now_ns - h2->pinged_ns < min_ns;
+    int64_t since_ns = h2->pinged_ns == INT64_MIN ? INT64_MAX : h2->now_ns - h2->pinged_ns;
 
     if (!h2->options.server || h2->options.min_ping_ns == 0)
         return;
     h2->pinged_ns = h2->now_ns;
-    if (!early || ++h2->strikes <= STRIKES_MAX)
+    if (since_ns >= min_ns || ++h2->strikes <= STRIKES_MAX)
         return;
+    h2->flooded |= since_ns < FLOOD_PING_NS && rota_h2_fine(h2);
     /* Clients look for these very words. */
     go_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer pings more often than it may", "too_many_pings");
 }

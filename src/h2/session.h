@@ -233,6 +233,7 @@ struct rota_h2 {
     rota_err broken; /* ROTA_ENOMEM, or ROTA_ECLOSED after an abort */
     const char *refusal; /* server: of a request that the owner never heard of, until taken; static, NULL: none */
     const char *fault; /* what the peer did, NULL while it behaves: static, or in words */
+    bool flooded; /* which was too much of what is legal once */
     struct rota_h2_words *words; /* NULL: nothing was said yet */
 };
 
@@ -378,6 +379,8 @@ void rota_h2_peer_ping(struct rota_h2 *h2);
 void rota_h2_forgive_pings(struct rota_h2 *h2); /* something of a stream was sent */
 /* GOAWAY, and the end. why is static. Always false. */
 bool rota_h2_send_away(struct rota_h2 *h2, uint32_t h2_code, const char *why);
+/* The same where the peer floods us, with ENHANCE_YOUR_CALM. */
+bool rota_h2_send_flooder_away(struct rota_h2 *h2, const char *why);
 /* The same where the peer broke HTTP/2: the sentence begins with that, and the peer is told the rest. */
 bool rota_h2_broke(struct rota_h2 *h2, uint32_t h2_code, const char *how);
 bool rota_h2_fine(const struct rota_h2 *h2); /* neither broken nor at fault */

@@ -147,15 +147,16 @@ static void a_server_counts_pings(void **state)
         const char *rule, *events;
         bool without_streams;
         rota_err want;
+        bool floods;
     } cases[] = {
-        {"the first and two early ones are forgiven", "rppp", false, 0},
-        {"the next is not", "rpppp", false, ROTA_EPROTO},
-        {"nor a second later", "rp.p.p.p", false, ROTA_EPROTO},
-        {"often enough is fine", "rpmpmpmpmpmp", false, 0},
-        {"what is sent makes them forgotten", "rrrpppspppspppspp", false, 0},
-        {"without a stream two hours are often enough", "pmpmpmp", false, ROTA_EPROTO},
-        {"they are", "phphphphphp", false, 0},
-        {"unless it is permitted", "pmpmpmpmpmp", true, 0},
+        {"the first and two early ones are forgiven", "rppp", false, 0, false},
+        {"the next is not", "rpppp", false, ROTA_EPROTO, true},
+        {"nor a second later, when it is no flood", "rp.p.p.p", false, ROTA_EPROTO, false},
+        {"often enough is fine", "rpmpmpmpmpmp", false, 0, false},
+        {"what is sent makes them forgotten", "rrrpppspppspppspp", false, 0, false},
+        {"without a stream two hours are often enough", "pmpmpmp", false, ROTA_EPROTO, false},
+        {"they are", "phphphphphp", false, 0, false},
+        {"unless it is permitted", "pmpmpmpmpmp", true, 0, false},
     };
     static struct wire wire;
 
@@ -183,6 +184,7 @@ static void a_server_counts_pings(void **state)
             pair_run(&pair);
         }
         assert_int_equal(pair.server.err, cases[i].want);
+        assert_int_equal(rota_h2_flooded(pair.server.h2), cases[i].floods);
         assert_int_equal(strstr(pair_log(&pair.client), "goaway(11)too_many_pings") != NULL, cases[i].want != 0);
         pair_fini(&pair);
     }

@@ -99,7 +99,7 @@ void rota_h2_tx_settings(struct rota_h2 *h2, const struct rota_h2_setting *setti
 static void count_ack(struct rota_h2 *h2)
 {
     if (++h2->tx.n_acks > ACKS_MAX)
-        rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer does not read the answers to its PING and SETTINGS frames");
+        rota_h2_send_flooder_away(h2, "the peer does not read the answers to its PING and SETTINGS frames");
 }
 
 void rota_h2_tx_settings_ack(struct rota_h2 *h2)
@@ -142,7 +142,7 @@ void rota_h2_tx_rst(struct rota_h2 *h2, int32_t id, uint32_t h2_code)
 void rota_h2_tx_count_reset(struct rota_h2 *h2)
 {
     if (++h2->tx.n_resets > RESETS_MAX && h2->options.server && h2->tx.n_resets - RESETS_MAX > h2->options.max_concurrent_streams)
-        rota_h2_send_away(h2, ROTA_H2_ENHANCE_YOUR_CALM, "the peer does not read what becomes of the streams that it opens");
+        rota_h2_send_flooder_away(h2, "the peer does not read what becomes of the streams that it opens");
 }
 
 void rota_h2_tx_goaway(struct rota_h2 *h2, int32_t last_id, uint32_t h2_code, const char *debug)
