@@ -44,4 +44,11 @@ bool rota_loop_is_inherited(const struct rota_loop *loop);
  * callback, inside rota_loop_run, and on a loop with a thread of its own. */
 rota_err rota_loop_wait_turn(struct rota_loop *loop);
 
+/* For blocking calls that need not wait, on a loop that maybe nobody else turns; on its thread. Look, before one: what the peers have sent and
+ * ended is read, unless that was done a millisecond or two ago; sets the time. Push, behind one: what is due is done, what is to be written is
+ * written, then it looks. Neither waits. Both do nothing inside a callback and while the loop is run, so nothing on a loop with a thread of
+ * its own; a given loop has no look, for who runs it looks. */
+void rota_loop_look(struct rota_loop *loop);
+void rota_loop_push(struct rota_loop *loop);
+
 #endif

@@ -30,6 +30,7 @@ struct rota_loop {
     size_t n_held;    /* rota_loop_hold */
     size_t n_objects; /* timers and signals that must be freed before the loop */
     uint64_t armed_ms; /* when `timer` fires; meaningful while it is active */
+    uint64_t polled_ms; /* when it last looked at its sockets; 0: never */
     bool fresh;    /* host.now_ns was read since the loop last slept */
     bool polling;  /* between prepare and check */
     bool one_turn; /* inside rota_loop_wait_turn */

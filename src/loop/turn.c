@@ -15,6 +15,7 @@
 enum {
     SETTLE_ROUNDS_MAX = 16, /* then sockets get their turn, however much the work goes on causing more */
     NS_PER_MS = 1000000,
+    STALE_NS = 2 * NS_PER_MS, /* since the last poll, of whose time libuv keeps whole milliseconds: one or two */
 };
 
 static void nudged(uv_idle_t *handle)
@@ -135,6 +136,7 @@ void rota_loop_on_check(uv_check_t *handle)
     struct rota_loop *loop = handle->data;
 
     rota_loop_settle(loop);
+    loop->polled_ms = uv_now(loop->uv);
     loop->polling = false;
     loop->fresh = false;
     if (has_work(loop))
@@ -214,6 +216,30 @@ rota_err rota_loop_turn(struct rota_loop *loop)
     rota_loop_release(loop);
     settle_outside(loop);
     return 0;
+}
+
+/* An application that runs the uv loop is called from inside of that run, which cannot be run again. */
+static void look_unless_fresh(struct rota_loop *loop)
+{
+    if (loop->host.now_ns - (int64_t)loop->polled_ms * NS_PER_MS <= STALE_NS || loop->given || !may_turn(loop))
+        return;
+    /* A peer's end of file is read behind what came before it, one turn later. */
+    (void)rota_loop_turn(loop);
+    (void)rota_loop_turn(loop);
+}
+
+void rota_loop_look(struct rota_loop *loop)
+{
+    rota_host_enter(&loop->host);
+    look_unless_fresh(loop);
+}
+
+void rota_loop_push(struct rota_loop *loop)
+{
+    if (!may_turn(loop))
+        return;
+    (void)settle_outside(loop);
+    look_unless_fresh(loop);
 }
 
 int rota_loop_fd(struct rota_loop *loop)
