@@ -2,7 +2,8 @@
  *
  * Generated code wraps these functions with the message types of a method; the shapes are the same.
  * Threading: blocking functions may be used from any thread when the channel has a loop thread of its own, else on the
- * loop's thread only, and then they turn the loop until done (never from inside a callback: that aborts). Of one call one thread may send
+ * loop's thread only, and then they turn the loop until done (never from inside a callback: one that waits aborts). Between them such a
+ * loop stands still, with deadlines, keepalive and all: docs/threading.md, 2. Of one call one thread may send
  * while another receives; two must not do the same, and rota_call_finish comes when none is in either. Everything else belongs to the
  * loop's thread. Callbacks come from a turn, never before the starting function has returned.
  * Ownership: a method is kept as a pointer and must outlive its calls (generated ones are static).
@@ -60,7 +61,8 @@ ROTA_API struct rota_status rota_unary(struct rota_channel *channel, const struc
  * ROTA_ECLOSED (channel), ROTA_ESTATE (the channel was opened before a fork, docs/threading.md). */
 ROTA_API ROTA_MUST_USE rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                struct rota_call **ret_call);
-/* Waits while the send queue is full. ROTA_ECLOSED: the call has ended, finish says why. ROTA_ENOMEM. */
+/* Waits while the send queue is full, no longer: what the connection takes is on its way then, on the caller's own loop too. ROTA_ECLOSED: the
+ * call has ended, finish says why. ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_call_send(struct rota_call *call, const void *message);
 /* No more messages from here; harmless when done before. ROTA_ECLOSED: the call has ended. ROTA_ENOMEM: it ends RESOURCE_EXHAUSTED. */
 ROTA_API rota_err rota_call_send_end(struct rota_call *call);

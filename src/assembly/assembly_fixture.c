@@ -137,6 +137,7 @@ static void on_join(struct rota_server_call *call, const void *message, const vo
     struct test_server *s = user;
 
     (void)handlers;
+    s->n_messages++;
     if (s->hold) {
         rota_server_call_hold(call);
         s->held = call;
@@ -150,6 +151,7 @@ static void on_join_end(struct rota_server_call *call, const void *handlers, voi
     struct rota_slice reply;
 
     (void)handlers;
+    ((struct test_server *)user)->n_ends++;
     ((struct test_server *)user)->n_cancelled += rota_server_call_cancelled(call);
     snprintf(text, sizeof(text), "%zu", (size_t)(uintptr_t)rota_server_call_data(call));
     reply = rota_slice_str(text);

@@ -22,6 +22,7 @@ struct test_server {
     struct rota_server_options options;
     atomic_int n_cancelled; /* calls whose handler was told that nobody waits any more */
     atomic_int n_calls;
+    atomic_int n_messages, n_ends; /* that Join has been told of */
     bool hold; /* Join holds its call with each message; the test resumes `held` */
     struct rota_server_call *held;
     rota_err err; /* of opening */

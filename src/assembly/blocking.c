@@ -48,6 +48,18 @@ struct rota_chunk *rota_blocking_pack(struct rota_channel *channel, const struct
     return chunk;
 }
 
+rota_err rota_blocking_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
+                             const struct rota_call_events *events, void *arg, struct rota_call **ret_call)
+{
+    rota_err err;
+
+    rota_channel_ref(channel); /* a callback that comes from looking may close it */
+    rota_loop_look(rota_channel_loop(channel));
+    err = rota_call_start_packed(channel, method, options, events, arg, ret_call);
+    rota_channel_unref(channel);
+    return err;
+}
+
 static void finish(struct unary *u, const struct rota_status *status)
 {
     rota_handoff_lock(&u->handoff);
@@ -154,7 +166,7 @@ static void start(struct rota_loop_post *post)
     rota_err err = ROTA_EINVAL;
 
     if (!u->method->server_streaming) /* of its replies there is room for one */
-        err = rota_call_start_packed(u->channel, u->method, &u->options, &events, u, &call);
+        err = rota_blocking_start(u->channel, u->method, &u->options, &events, u, &call);
     if (err < 0) {
         rota_chunk_unref(u->request);
         refuse(u, err);
@@ -216,12 +228,10 @@ struct rota_status rota_unary(struct rota_channel *channel, const struct rota_me
         return u.status;
     }
     rota_handoff_init(&u.handoff, rota_channel_loop(channel));
-    if (rota_loop_is_mine(u.handoff.loop)) {
-        rota_host_enter(rota_channel_host(channel));
+    if (rota_loop_is_mine(u.handoff.loop))
         start(&u.post);
-    } else {
+    else
         rota_loop_post(u.handoff.loop, &u.post);
-    }
     rota_handoff_lock(&u.handoff);
     while (!u.done)
         rota_handoff_wait(&u.handoff);

@@ -5,6 +5,8 @@
  * while the caller looks at one the next one comes in.
  * One message at a time is on its way out: it is the loop's from the errand that writes it until it has been taken. So one thread
  * may send while another receives; everything the loop and a caller share is either under the lock or handed over with an errand.
+ * On a loop that the caller turns, what need not wait turns it no less: nobody else might for a long time. So every send is a write of its
+ * own there; what a whole turn sends together needs turns that somebody else makes.
  */
 #include "assembly/blocking.h"
 #include "assembly/open.h"
@@ -144,8 +146,7 @@ static void start(void *arg)
 {
     struct rota_blocking *b = arg;
 
-    rota_host_enter(rota_channel_host(b->channel));
-    b->start_err = rota_call_start_packed(b->channel, b->method, b->options, &events, b, &b->call);
+    b->start_err = rota_blocking_start(b->channel, b->method, b->options, &events, b, &b->call);
     if (b->start_err < 0)
         return;
     b->attachments = rota_attachments_hold(b->channel);
@@ -188,6 +189,13 @@ static void destroy(struct rota_blocking *b)
     rota_alloc_free(b->alloc, b);
 }
 
+/* Without waiting: what the loop's thread was given goes out also when the caller is that thread and turns to something else. */
+static void push(struct rota_blocking *b)
+{
+    if (rota_loop_is_mine(b->handoff.loop))
+        rota_loop_push(b->handoff.loop);
+}
+
 rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                         struct rota_call **ret_call)
 {
@@ -214,6 +222,8 @@ rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *
         destroy(b);
         return err;
     }
+    if (method->client_streaming) /* else the only request is to follow, in one write with what is there */
+        push(b);
     *ret_call = b->call;
     return 0;
 }
@@ -240,6 +250,7 @@ rota_err rota_call_send(struct rota_call *call, const void *message)
         rota_handoff_wait(&b->handoff);
     err = b->send_err;
     rota_handoff_unlock(&b->handoff);
+    push(b);
     return err;
 }
 
@@ -260,6 +271,7 @@ rota_err rota_call_send_end(struct rota_call *call)
     struct ending ending = {rota_call_facade(call), 0};
 
     rota_handoff_run(&ending.blocking->handoff, end_on_loop, &ending);
+    push(ending.blocking);
     return ending.err;
 }
 

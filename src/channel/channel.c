@@ -163,6 +163,11 @@ static void fire_idle(struct rota_host_timer *timer, int64_t now_ns)
 
 /* --- Closing --- */
 
+void rota_channel_ref(struct rota_channel *channel)
+{
+    channel->refs++;
+}
+
 void rota_channel_unref(struct rota_channel *channel)
 {
     if (--channel->refs > 0)

@@ -26,6 +26,9 @@ ROTA_MUST_USE rota_err rota_channel_make(const char *target, const struct rota_c
 void rota_channel_shut(struct rota_channel *channel, void (*on_closed)(void *arg), void *arg);
 const struct rota_channel_parts *rota_channel_parts(const struct rota_channel *channel);
 struct rota_host *rota_channel_host(const struct rota_channel *channel);
+/* Keeps the struct of a channel that may end meanwhile; calls on it are then refused. */
+void rota_channel_ref(struct rota_channel *channel);
+void rota_channel_unref(struct rota_channel *channel);
 
 /* --- For blocking calls (assembly) --- */
 

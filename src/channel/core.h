@@ -149,7 +149,6 @@ void rota_channel_used(struct rota_channel *channel); /* the last call has ended
 void rota_channel_review(struct rota_channel *channel); /* works out the state anew */
 void rota_channel_fail(struct rota_channel *channel, enum rota_code code, const char *format, ...) ROTA_PRINTF(3, 4);
 void rota_channel_try_again(struct rota_channel *channel); /* BALANCE, the sides, and the resolution where it failed, once more in a second */
-void rota_channel_unref(struct rota_channel *channel);
 
 /* resolution.c */
 rota_err rota_resolution_find(struct rota_channel *channel, const char *target, struct rota_errinfo *info); /* target and its resolver */
