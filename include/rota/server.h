@@ -133,7 +133,7 @@ ROTA_API ROTA_MUST_USE rota_err rota_server_call_send(struct rota_server_call *c
 ROTA_API ROTA_MUST_USE rota_err rota_server_call_send_initial_metadata(struct rota_server_call *call);
 /* Ends the call. status NULL: OK. */
 ROTA_API void rota_server_call_finish(struct rota_server_call *call, const struct rota_status *status);
-/* send and finish OK in one; a reply that cannot be sent ends the call with the error. */
+/* send and finish OK in one, also when the queue is full; a reply that cannot be sent ends the call with the error. */
 ROTA_API void rota_server_call_reply(struct rota_server_call *call, const void *message);
 /* finish with a code and a printf-formatted message: the whole of it, up to 8 KiB and what the client takes. */
 ROTA_API void rota_server_call_fail(struct rota_server_call *call, enum rota_code code, const char *format, ...) ROTA_PRINTF(3, 4);

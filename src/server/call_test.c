@@ -208,6 +208,27 @@ static void a_full_queue_is_waited_for(void **unused)
     server_fixture_fini(&f);
 }
 
+static void the_last_reply_needs_no_room(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_slice reply = ROTA_SLICE("r");
+    struct rota_fake_ask *ask;
+    struct server_fixture f;
+
+    (void)unused;
+    options.send_queue_bytes = 1;
+    server_fixture_init(&f, &options);
+    ask = rota_fake_ask(f.asker, "/t.S/Quiet", NULL, NULL);
+    rota_fake_ask_end(ask);
+    assert_int_equal(rota_server_call_send(f.call, &reply), 0);
+    ask->queued = 1; /* the client reads nothing */
+    assert_int_equal(rota_server_call_send(f.call, &reply), ROTA_EAGAIN);
+    server_fixture_reply(&f, "last");
+    assert_string_equal(rota_fake_answer_messages(ask), "r last ");
+    assert_string_equal(rota_fake_answer_status(ask), "OK");
+    server_fixture_fini(&f);
+}
+
 static void a_stream_of_replies_waits_and_goes_on(void **unused)
 {
     struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
@@ -360,6 +381,7 @@ int main(void)
         cmocka_unit_test(a_held_call_hears_of_its_client_leaving),
         cmocka_unit_test(resuming_after_the_end_is_harmless),
         cmocka_unit_test(a_full_queue_is_waited_for),
+        cmocka_unit_test(the_last_reply_needs_no_room),
         cmocka_unit_test(a_stream_of_replies_waits_and_goes_on),
         cmocka_unit_test(replies_have_a_limit),
         cmocka_unit_test(metadata_goes_where_it_belongs),

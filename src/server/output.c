@@ -60,7 +60,8 @@ static bool let_out(struct rota_server_call *call, const void *message)
     return false;
 }
 
-rota_err rota_server_call_send(struct rota_server_call *call, const void *message)
+/* The last message needs no room in the queue: the handler that sends it does not come back. */
+static rota_err send_message(struct rota_server_call *call, const void *message, bool last)
 {
     const struct rota_message_type *type;
     struct rota_chunk *chunk;
@@ -74,10 +75,8 @@ rota_err rota_server_call_send(struct rota_server_call *call, const void *messag
     size = packed_size(call, message);
     if (too_long(call, size))
         return ROTA_ELIMIT;
-    if (call->stream->conn->class->queued(call->stream) >= call->server->options.send_queue_bytes) {
-        call->want_writable = true;
+    if (!last && rota_server_call_full(call))
         return ROTA_EAGAIN;
-    }
     if (call->chain != NULL && !let_out(call, message))
         return ROTA_ECLOSED;
     err = send_headers(call);
@@ -97,6 +96,11 @@ rota_err rota_server_call_send(struct rota_server_call *call, const void *messag
     err = call->stream->conn->class->send(call->stream, chunk, false);
     rota_server_call_relieve(call);
     return err;
+}
+
+rota_err rota_server_call_send(struct rota_server_call *call, const void *message)
+{
+    return send_message(call, message, false);
 }
 
 size_t rota_server_call_queued(const struct rota_server_call *call)
@@ -228,7 +232,7 @@ void rota_server_call_finish(struct rota_server_call *call, const struct rota_st
 
 void rota_server_call_reply(struct rota_server_call *call, const void *message)
 {
-    rota_err err = rota_server_call_send(call, message);
+    rota_err err = send_message(call, message, true);
 
     if (err == ROTA_ELIMIT && too_long(call, packed_size(call, message)))
         rota_server_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "reply of %zu bytes not sent: the server's max_reply_bytes is %zu",
