@@ -30,7 +30,7 @@ enum rota_wait_for_ready {
 
 struct rota_call_options {
     size_t size;        /* set by ROTA_CALL_OPTIONS_INIT */
-    int64_t timeout_ms; /* from now, for everything; 0: none. The method config's timeout is used when shorter. */
+    int64_t timeout_ms; /* from now, for everything; 0: none; negative: it has passed. The method config's timeout is used when shorter. */
     enum rota_wait_for_ready wait_for_ready;
     const struct rota_metadata *metadata; /* sent; copied before the starting function returns */
     size_t max_reply_bytes;               /* 0: the channel's */
@@ -46,6 +46,9 @@ struct rota_call_options {
      * at a character where message_size bytes do not hold it; ROTA_MESSAGE_SIZE do. NULL: not wanted. Always written. */
     char *ret_message;
     size_t message_size;
+    /* In the time of rota_loop_now_ns, as rota_server_call_deadline_ns gives it (INT64_MAX: none); default 0: none. Beside timeout_ms the earlier
+     * of the two counts. For calls within a call: a timeout made of what is left is 0, none, in its last millisecond. */
+    int64_t deadline_ns;
 };
 #define ROTA_MESSAGE_SIZE 8193
 #define ROTA_CALL_OPTIONS_INIT ROTA_SIZED(struct rota_call_options)

@@ -108,11 +108,16 @@ static int64_t later_ns(int64_t now_ns, int64_t timeout_ns)
     return timeout_ns > INT64_MAX - now_ns ? INT64_MAX : now_ns + timeout_ns;
 }
 
-static int64_t timeout_of(const struct rota_call_options *options)
+/* From made_ns on: the timeout or what is left until the deadline, whichever is less. */
+static int64_t timeout_of(const struct rota_call_options *options, int64_t made_ns)
 {
-    if (options->timeout_ms == 0 || options->timeout_ms > INT64_MAX / NS_PER_MS)
-        return INT64_MAX;
-    return options->timeout_ms < 0 ? 0 : options->timeout_ms * NS_PER_MS;
+    int64_t timeout_ns = INT64_MAX, left_ns = INT64_MAX;
+
+    if (options->timeout_ms != 0 && options->timeout_ms <= INT64_MAX / NS_PER_MS)
+        timeout_ns = options->timeout_ms < 0 ? 0 : options->timeout_ms * NS_PER_MS;
+    if (options->deadline_ns != 0 && options->deadline_ns != INT64_MAX)
+        left_ns = options->deadline_ns <= made_ns ? 0 : options->deadline_ns - made_ns;
+    return left_ns < timeout_ns ? left_ns : timeout_ns;
 }
 
 /* What the application asks for: all of it, as long as the service config does not say less. */
@@ -140,7 +145,7 @@ static inline void choose_explainer(struct rota_call *call, const struct rota_ca
 static void read_options(struct rota_call *call, const struct rota_call_options *options)
 {
     choose_explainer(call, options);
-    call->given_timeout_ns = timeout_of(options);
+    call->given_timeout_ns = timeout_of(options, call->made_ns);
     call->given_reply_bytes = options->max_reply_bytes == 0 ? call->channel->limits.max_reply_bytes : options->max_reply_bytes;
     call->wait_for_ready = options->wait_for_ready == ROTA_WAIT_FOR_READY;
     call->wait_given = options->wait_for_ready != ROTA_WAIT_DEFAULT;

@@ -392,21 +392,59 @@ static void a_deadline_tells_what_stood_in_the_way(void **unused)
     rota_channel_fixture_fini(&f);
 }
 
-static void a_passed_deadline_sends_nothing(void **unused)
-{
-    struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
-    struct rota_channel_fixture f;
-    struct rota_seen_call seen;
-    struct rota_fake_conn *conn;
+#define NO_TIMEOUT NULL
+#define NOTHING_SENT ""
 
+static const struct deadline_case {
+    const char *rule;
+    int64_t timeout_ms;
+    int64_t deadline_ns; /* with left: of now */
+    bool left;
+    const char *want; /* grpc-timeout */
+} deadline_cases[] = {
+    {"neither", 0, 0, false, NO_TIMEOUT},
+    {"a deadline that is none", 0, INT64_MAX, false, NO_TIMEOUT},
+    {"a timeout and a deadline that is none", 5, INT64_MAX, false, "5000000n"},
+    {"a timeout beyond all time", INT64_MAX, 0, false, NO_TIMEOUT},
+    {"a deadline", 0, 7 * ROTA_MS, true, "7000000n"},
+    {"a deadline in less than a millisecond", 0, ROTA_MS - 1000, true, "999000n"},
+    {"the timeout is earlier", 5, 7 * ROTA_MS, true, "5000000n"},
+    {"the deadline is earlier", 9, 7 * ROTA_MS, true, "7000000n"},
+    {"a negative timeout", -1, 0, false, NOTHING_SENT},
+    {"a deadline that is now", 0, 0, true, NOTHING_SENT},
+    {"a deadline in the past, whatever the timeout", 9, -1, true, NOTHING_SENT},
+    {"a deadline before time", 0, INT64_MIN, false, NOTHING_SENT},
+};
+
+static void a_deadline_is_the_earlier_and_sends_nothing_when_past(void **unused)
+{
     (void)unused;
-    options.timeout_ms = -1;
-    rota_channel_fixture_init(&f, NULL);
-    conn = rota_fixture_ready(&f, ADDRESS);
-    rota_fixture_unary_start(&f, "x", &options, &seen);
-    rota_assert_ended(&seen, ROTA_DEADLINE_EXCEEDED, "");
-    assert_int_equal(conn->n_streams, 0);
-    rota_channel_fixture_fini(&f);
+    for (size_t i = 0; i < ROTA_COUNT(deadline_cases); i++) {
+        const struct deadline_case *c = &deadline_cases[i];
+        struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+        struct rota_fake_conn *conn;
+        const char *sent;
+
+        print_message("  %s\n", c->rule);
+        rota_channel_fixture_init(&f, NULL);
+        conn = rota_fixture_ready(&f, ADDRESS);
+        rota_virtual_host_advance(&f.v, ROTA_S); /* from 0, which is no deadline */
+        options.timeout_ms = c->timeout_ms;
+        options.deadline_ns = c->left ? f.v.host.now_ns + c->deadline_ns : c->deadline_ns;
+        rota_fixture_unary_start(&f, "x", &options, &seen);
+        assert_int_equal(conn->n_streams, c->want == NO_TIMEOUT || *c->want != '\0');
+        if (conn->n_streams == 0) {
+            rota_assert_ended(&seen, ROTA_DEADLINE_EXCEEDED, "");
+        } else {
+            sent = rota_fake_header(rota_fake_stream_at(conn, 0), "grpc-timeout");
+            assert_string_equal(sent == NULL ? "none" : sent, c->want == NO_TIMEOUT ? "none" : c->want);
+            rota_fake_reply(rota_fake_stream_at(conn, 0), "r");
+            rota_assert_ended(&seen, ROTA_OK, "");
+        }
+        rota_channel_fixture_fini(&f);
+    }
 }
 
 static void the_timeout_sent_is_what_remains(void **unused)
@@ -487,7 +525,7 @@ int main(void)
         cmocka_unit_test(closing_ends_a_call_at_every_stage),
         cmocka_unit_test(each_call_has_its_own_deadline),
         cmocka_unit_test(a_deadline_tells_what_stood_in_the_way),
-        cmocka_unit_test(a_passed_deadline_sends_nothing),
+        cmocka_unit_test(a_deadline_is_the_earlier_and_sends_nothing_when_past),
         cmocka_unit_test(the_timeout_sent_is_what_remains),
         cmocka_unit_test(a_reset_at_the_deadline_is_the_deadline),
         cmocka_unit_test(a_request_over_the_limit_ends_its_call),
