@@ -34,15 +34,15 @@ struct rota_call_options {
     enum rota_wait_for_ready wait_for_ready;
     const struct rota_metadata *metadata; /* sent; copied before the starting function returns */
     size_t max_reply_bytes;               /* 0: the channel's */
-    /* Blocking unary calls only: what the server sent, freed by the caller; NULL: not wanted. Always written, however the call
-     * ends: a list, maybe empty, or NULL (which counts as empty) when there was no memory. */
+    /* Blocking unary calls only (all others refuse them, ROTA_EINVAL): what the server sent, freed by the caller; NULL: not wanted. Always
+     * written, however the call ends: a list, maybe empty, or NULL (which counts as empty) when there was no memory. */
     struct rota_metadata **ret_initial_metadata;
     struct rota_metadata **ret_trailing_metadata;
     enum rota_compression compression; /* of requests; with gzip the call may also send some uncompressed (rota_call_set_compression) */
     const struct rota_call_credentials *credentials; /* rota/credentials.h; beside the channel's; default: none */
     rota_explain explain; /* rota/explain.h; told of each pick of this call, in place of the channel's; default: none */
     void *explain_arg;
-    /* Blocking unary calls only: the whole status message, of which the status has the beginning, is written here, zero-terminated and cut
+    /* Likewise blocking unary calls only: the whole status message, of which the status has the beginning, is written here, zero-terminated and cut
      * at a character where message_size bytes do not hold it; ROTA_MESSAGE_SIZE do. NULL: not wanted. Always written. */
     char *ret_message;
     size_t message_size;
@@ -60,8 +60,8 @@ struct rota_call_options {
 ROTA_API struct rota_status rota_unary(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                        const void *request, void **ret_reply);
 
-/* Starts a call of any kind for send, recv and finish below. ROTA_EINVAL (a method without a path that begins with "/", options of size 0), ROTA_ENOMEM,
- * ROTA_ECLOSED (channel), ROTA_ESTATE (the channel was opened before a fork, docs/threading.md). */
+/* Starts a call of any kind for send, recv and finish below. ROTA_EINVAL (a method without a path that begins with "/", options of size 0 or with one
+ * of the three ret_), ROTA_ENOMEM, ROTA_ECLOSED (channel), ROTA_ESTATE (the channel was opened before a fork, docs/threading.md). */
 ROTA_API ROTA_MUST_USE rota_err rota_call_open(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                struct rota_call **ret_call);
 /* Waits while the send queue is full, no longer: what the connection takes is on its way then, on the caller's own loop too. ROTA_ECLOSED: the
@@ -80,8 +80,8 @@ ROTA_API struct rota_status rota_call_finish(struct rota_call *call);
 /* reply: when the status is OK; valid during the callback. The call is gone afterwards. */
 typedef void (*rota_unary_done)(void *arg, const struct rota_status *status, const void *reply);
 
-/* ret_call may be NULL; it is for cancelling, valid until done has been called. ROTA_ENOMEM, ROTA_ECLOSED, ROTA_EINVAL (a method
- * without a path that begins with "/", or that streams its replies; no done; options of size 0): done is not called. */
+/* ret_call may be NULL; it is for cancelling, valid until done has been called. ROTA_ENOMEM, ROTA_ECLOSED, ROTA_EINVAL (a method without a
+ * path that begins with "/", or that streams its replies; no done; options of size 0 or with one of the three ret_): done is not called. */
 ROTA_API ROTA_MUST_USE rota_err rota_unary_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                  const void *request, rota_unary_done done, void *arg, struct rota_call **ret_call);
 
@@ -103,7 +103,7 @@ struct rota_call_events {
 };
 
 /* Any kind of method. events must outlive the call. ROTA_EINVAL (a method without a path that begins with "/", no on_message, on_done or ret_call,
- * options of size 0), ROTA_ENOMEM, ROTA_ECLOSED (channel): nothing of events is called. */
+ * options of size 0 or with one of the three ret_), ROTA_ENOMEM, ROTA_ECLOSED (channel): nothing of events is called. */
 ROTA_API ROTA_MUST_USE rota_err rota_call_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                 const struct rota_call_events *events, void *arg, struct rota_call **ret_call);
 /* Packs the message at once. ROTA_EAGAIN: the queue is full, nothing was taken; ROTA_ECLOSED: half-closed, or ended,

@@ -162,11 +162,14 @@ static void refuse(struct unary *u, rota_err err)
 static void start(struct rota_loop_post *post)
 {
     struct unary *u = ROTA_CONTAINER(post, struct unary, post);
+    struct rota_call_options options = u->options;
     struct rota_call *call;
     rota_err err = ROTA_EINVAL;
 
+    options.ret_initial_metadata = options.ret_trailing_metadata = NULL; /* written here */
+    options.ret_message = NULL;
     if (!u->method->server_streaming) /* of its replies there is room for one */
-        err = rota_blocking_start(u->channel, u->method, &u->options, &events, u, &call);
+        err = rota_blocking_start(u->channel, u->method, &options, &events, u, &call);
     if (err < 0) {
         rota_chunk_unref(u->request);
         refuse(u, err);

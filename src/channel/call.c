@@ -233,39 +233,32 @@ static rota_err arm(struct rota_call *call)
     return rota_host_timer_set(call->channel->host, &call->timer, call->deadline_ns);
 }
 
-static inline bool fits(const struct rota_method *method, enum rota_call_kind kind)
-{
-    if (method == NULL || method->path == NULL || method->path[0] != '/')
-        return false;
-    return kind != ROTA_CALL_UNARY || !method->server_streaming; /* it has room for one reply */
-}
-
 rota_err rota_call_make(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *given, enum rota_call_kind kind,
                         struct rota_call **ret_call)
 {
-    struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
+    const struct rota_call_options *options;
+    struct rota_call_options room;
     struct rota_call *call;
     rota_err err;
 
     rota_host_enter(channel->host);
-    if (!fits(method, kind) || (given != NULL && given->size == 0)) /* begun without ROTA_CALL_OPTIONS_INIT */
+    options = rota_call_read(method, given, kind, &room);
+    if (options == NULL)
         return ROTA_EINVAL;
     if (channel->shut)
         return ROTA_ECLOSED;
-    if (given != NULL)
-        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
     call = take_struct(channel);
     if (call == NULL)
         return ROTA_ENOMEM;
     clear(call, method, kind);
-    read_options(call, &options);
+    read_options(call, options);
     rota_list_append(&channel->calls, &call->link);
     err = set_limits(call);
     rota_attempt_init(&call->attempt, call);
     if (err == 0)
-        err = copy_metadata(call, options.metadata);
-    if (err == 0 && (channel->n_interceptors > 0 || options.credentials != NULL))
-        err = rota_intercept_begin(call, options.credentials);
+        err = copy_metadata(call, options->metadata);
+    if (err == 0 && (channel->n_interceptors > 0 || options->credentials != NULL))
+        err = rota_intercept_begin(call, options->credentials);
     if (err == 0)
         err = arm(call);
     if (err < 0) {

@@ -105,6 +105,12 @@ void rota_call_configure(struct rota_call *call);
 void rota_call_later(struct rota_call *call); /* posts the task */
 void rota_call_report(struct rota_call *call);
 
+/* --- start.c --- */
+
+/* What is asked for, or NULL when it makes no sense: the options as given, or in *room where there are none, or fewer than this version knows. */
+const struct rota_call_options *rota_call_read(const struct rota_method *method, const struct rota_call_options *given, enum rota_call_kind kind,
+                                               struct rota_call_options *room);
+
 /* --- reply.c --- */
 
 /* Shows the application what was held back. */

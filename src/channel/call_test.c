@@ -447,6 +447,44 @@ static void a_deadline_is_the_earlier_and_sends_nothing_when_past(void **unused)
     }
 }
 
+struct newer_options {
+    struct rota_call_options known;
+    int64_t unknown;
+};
+
+static const struct version_case {
+    const char *rule;
+    size_t size;
+    const char *want; /* grpc-timeout */
+} version_cases[] = {
+    {"of an older program, which knows no deadline", offsetof(struct rota_call_options, deadline_ns), "9000000n"},
+    {"of this version", sizeof(struct rota_call_options), "7000000n"},
+    {"of a newer program, which knows more", sizeof(struct newer_options), "7000000n"},
+};
+
+static void options_count_as_far_as_both_know_them(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(version_cases); i++) {
+        struct newer_options given = {.known = ROTA_CALL_OPTIONS_INIT, .unknown = 1};
+        struct rota_channel_fixture f;
+        struct rota_seen_call seen;
+        struct rota_fake_conn *conn;
+
+        print_message("  %s\n", version_cases[i].rule);
+        rota_channel_fixture_init(&f, NULL);
+        conn = rota_fixture_ready(&f, ADDRESS);
+        given.known.size = version_cases[i].size;
+        given.known.timeout_ms = 9;
+        given.known.deadline_ns = f.v.host.now_ns + 7 * ROTA_MS;
+        rota_fixture_unary_start(&f, "x", &given.known, &seen);
+        assert_string_equal(rota_fake_header(rota_fake_stream_at(conn, 0), "grpc-timeout"), version_cases[i].want);
+        rota_fake_reply(rota_fake_stream_at(conn, 0), "r");
+        rota_assert_ended(&seen, ROTA_OK, "");
+        rota_channel_fixture_fini(&f);
+    }
+}
+
 static void the_timeout_sent_is_what_remains(void **unused)
 {
     struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
@@ -503,10 +541,23 @@ static void bad_starts_are_refused(void **unused)
 {
     static const struct rota_method nameless = {.path = "Say"};
     struct rota_channel_fixture f;
+    struct rota_call_options written[3];
     struct rota_slice bytes = {0};
+    struct rota_metadata *metadata = NULL;
+    struct rota_call *call;
+    char message[10];
 
     (void)unused;
     rota_channel_fixture_init(&f, NULL);
+    for (size_t i = 0; i < ROTA_COUNT(written); i++)
+        written[i] = (struct rota_call_options)ROTA_CALL_OPTIONS_INIT;
+    written[0].ret_initial_metadata = written[1].ret_trailing_metadata = &metadata;
+    written[2].ret_message = message;
+    written[2].message_size = sizeof(message);
+    for (size_t i = 0; i < ROTA_COUNT(written); i++) {
+        assert_int_equal(rota_unary_start(f.channel, &rota_fixture_unary, &written[i], &bytes, rota_fixture_unary_done, NULL, NULL), ROTA_EINVAL);
+        assert_int_equal(rota_call_start(f.channel, &rota_fixture_stream, &written[i], &rota_fixture_events, NULL, &call), ROTA_EINVAL);
+    }
     assert_int_equal(rota_unary_start(f.channel, &rota_fixture_unary, NULL, &bytes, NULL, NULL, NULL), ROTA_EINVAL);
     assert_int_equal(rota_unary_start(f.channel, &rota_fixture_stream, NULL, &bytes, rota_fixture_unary_done, NULL, NULL), ROTA_EINVAL);
     assert_int_equal(rota_call_start(f.channel, &rota_fixture_stream, NULL, NULL, NULL, NULL), ROTA_EINVAL);
@@ -526,6 +577,7 @@ int main(void)
         cmocka_unit_test(each_call_has_its_own_deadline),
         cmocka_unit_test(a_deadline_tells_what_stood_in_the_way),
         cmocka_unit_test(a_deadline_is_the_earlier_and_sends_nothing_when_past),
+        cmocka_unit_test(options_count_as_far_as_both_know_them),
         cmocka_unit_test(the_timeout_sent_is_what_remains),
         cmocka_unit_test(a_reset_at_the_deadline_is_the_deadline),
         cmocka_unit_test(a_request_over_the_limit_ends_its_call),

@@ -1,5 +1,34 @@
-/* start.c - the functions that start calls: unary in one go, streaming, and streaming with messages already packed. */
+/* start.c - the functions that start calls: unary in one go, streaming, and streaming with messages already packed; what may be started. */
 #include "channel/call.h"
+
+static inline bool fits(const struct rota_method *method, enum rota_call_kind kind)
+{
+    if (method == NULL || method->path == NULL || method->path[0] != '/')
+        return false;
+    return kind != ROTA_CALL_UNARY || !method->server_streaming; /* it has room for one reply */
+}
+
+/* What a blocking unary call is asked to write: others would leave it as it was. */
+static inline bool wants_written(const struct rota_call_options *options)
+{
+    return options->ret_initial_metadata != NULL || options->ret_trailing_metadata != NULL || options->ret_message != NULL;
+}
+
+const struct rota_call_options *rota_call_read(const struct rota_method *method, const struct rota_call_options *given, enum rota_call_kind kind,
+                                               struct rota_call_options *room)
+{
+    const struct rota_call_options *options = given;
+
+    if (!fits(method, kind) || (given != NULL && given->size == 0)) /* begun without ROTA_CALL_OPTIONS_INIT */
+        return NULL;
+    if (given == NULL || given->size < sizeof(*room)) {
+        *room = (struct rota_call_options)ROTA_CALL_OPTIONS_INIT;
+        if (given != NULL)
+            memcpy(room, given, given->size);
+        options = room;
+    }
+    return wants_written(options) ? NULL : options;
+}
 
 /* Sends the one request there is. */
 static rota_err go_unary(struct rota_call *call, const void *request, struct rota_call **ret_call)
