@@ -129,11 +129,12 @@ static void on_done(struct rota_call *call, void *arg, const struct rota_status 
 {
     struct rota_blocking *b = arg;
 
-    (void)call;
     rota_handoff_lock(&b->handoff);
     b->status = *status;
-    if (b->no_memory)
+    if (b->no_memory) {
         rota_status_set(&b->status, ROTA_RESOURCE_EXHAUSTED, "out of memory for a message received");
+        rota_call_overrule(call, &b->status);
+    }
     b->done = true;
     rota_handoff_signal(&b->handoff);
     rota_handoff_unlock(&b->handoff);
@@ -343,6 +344,13 @@ static void cancel_on_loop(void *arg)
         rota_call_cancel(b->call);
 }
 
+static void overrule_on_loop(void *arg)
+{
+    struct rota_blocking *b = arg;
+
+    rota_call_overrule(b->call, &b->status);
+}
+
 /* A message that cannot be read ends the call, with a status that says so whatever the server would have said. */
 static void give_up(struct rota_blocking *b, rota_err err, const char *text)
 {
@@ -352,6 +360,7 @@ static void give_up(struct rota_blocking *b, rota_err err, const char *text)
         rota_handoff_wait(&b->handoff);
     rota_status_set(&b->status, rota_blocking_code(err), "message: %s", text[0] == '\0' ? rota_err_text(err) : text);
     rota_handoff_unlock(&b->handoff);
+    rota_handoff_run(&b->handoff, overrule_on_loop, b);
 }
 
 bool rota_call_recv(struct rota_call *call, void **ret_message)

@@ -249,29 +249,47 @@ static rota_err refuse(const void *type, struct rota_slice bytes, const struct r
     return refuse_err;
 }
 
+/* The first is open when its message is looked at, the last is done, with the server's OK. */
+static const struct refused_stream {
+    const struct rota_method *method;
+    const char *text;
+} refused_streams[] = {
+    {&test_chat, "abc"},
+    {&test_chat, "bye"},
+    {&test_join, "abc"},
+};
+
 static void a_message_that_does_not_unpack_ends_the_call(void **unused)
 {
     struct rota_codec codec = rota_codec_bytes;
-    struct rota_method stream = test_chat, unary = test_echo;
+    struct rota_method unary = test_echo;
     struct rota_slice text = ROTA_SLICE("abc");
 
     (void)unused;
     codec.unpack = refuse;
-    stream.reply.codec = unary.reply.codec = &codec;
-    for (size_t i = 0; i < ROTA_COUNT(refusals); i++) {
+    unary.reply.codec = &codec;
+    for (size_t i = 0; i < ROTA_COUNT(refusals) * ROTA_COUNT(refused_streams); i++) {
+        const struct refusal *refusal = &refusals[i / ROTA_COUNT(refused_streams)];
+        const struct refused_stream *row = &refused_streams[i % ROTA_COUNT(refused_streams)];
+        struct rota_method stream = *row->method;
+        struct rota_slice sent = rota_slice_str(row->text);
         struct rota_status status;
         struct rota_call *call;
         void *message;
 
-        refuse_err = refusals[i].err;
+        refuse_err = refusal->err;
+        stream.reply.codec = &codec;
         assert_int_equal(rota_call_open(at.channel, &stream, NULL, &call), 0);
-        assert_int_equal(rota_call_send(call, &text), 0);
+        assert_int_equal(rota_call_send(call, &sent), 0);
+        if (row->method == &test_join)
+            assert_int_equal(rota_call_send_end(call), 0);
         assert_false(rota_call_recv(call, &message));
+        assert_true(rota_slice_equal(rota_call_message(call), ROTA_SLICE("message: not today")));
         status = rota_call_finish(call);
-        assert_int_equal(status.code, refusals[i].code);
+        assert_int_equal(status.code, refusal->code);
         assert_string_equal(status.message, "message: not today");
         status = rota_unary(at.channel, &unary, NULL, &text, &message);
-        assert_int_equal(status.code, refusals[i].code);
+        assert_int_equal(status.code, refusal->code);
         assert_string_equal(status.message, "reply: not today");
     }
 }

@@ -47,6 +47,8 @@ bool rota_call_came_compressed(const struct rota_call *call);
 /* Keeps the struct after on_done (metadata, message, peer stay readable) until dropped. */
 void rota_call_keep(struct rota_call *call);
 void rota_call_drop(struct rota_call *call);
+/* A kept call that is done, or in its on_done, has ended so for the application: rota_call_message says it too. */
+void rota_call_overrule(struct rota_call *call, const struct rota_status *status);
 
 /* One pointer for the blocking side. */
 void rota_call_set_facade(struct rota_call *call, void *facade);

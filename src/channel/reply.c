@@ -140,6 +140,12 @@ static void on_closed(void *owner, const struct rota_stream_end *end)
     finish(attempt);
 }
 
+void rota_call_overrule(struct rota_call *call, const struct rota_status *status)
+{
+    call->own_status = *status;
+    call->result = &call->own_status;
+}
+
 /* --- Headers --- */
 
 static void reject(struct rota_attempt *attempt)
