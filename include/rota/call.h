@@ -70,7 +70,7 @@ ROTA_API ROTA_MUST_USE rota_err rota_call_send(struct rota_call *call, const voi
 /* No more messages from here; harmless when done before. ROTA_ECLOSED: the call has ended. ROTA_ENOMEM: it ends RESOURCE_EXHAUSTED. */
 ROTA_API rota_err rota_call_send_end(struct rota_call *call);
 /* Waits for the next message: true and *ret_message (freed as a reply), or false at the end of the stream. The reply of a method that does not
- * stream them comes with the status OK, or not at all. */
+ * stream them comes with the status OK, or not at all. Also after false the call must be finished. */
 ROTA_API bool rota_call_recv(struct rota_call *call, void **ret_message);
 /* Ends the call (cancels what is still open), frees it, returns how it ended. */
 ROTA_API struct rota_status rota_call_finish(struct rota_call *call);

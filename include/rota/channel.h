@@ -82,7 +82,8 @@ ROTA_API ROTA_MUST_USE rota_err rota_channel_open(const char *target, const stru
 ROTA_API void rota_channel_close(struct rota_channel *channel, void (*on_closed)(void *arg), void *arg);
 
 /* The same, and waits until it is done (turning the loop when it is the caller's). NULL is fine. Not from a callback.
- * With a loop of its own that includes that other threads finish the calls they have opened (rota_call_finish). */
+ * With a loop of its own that includes that other threads finish the calls they have opened (rota_call_finish). Finish your own calls first:
+ * one that nobody finishes is waited for without end, after a warning in the log. */
 ROTA_API void rota_channel_free(struct rota_channel *channel);
 
 /* The three on the loop's thread. */

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/errinfo.h"
+#include "base/log.h"
 #include "base/options.h"
 #include "base/plaintext.h"
 #include "channel/channel.h"
@@ -35,6 +36,7 @@ struct rota_attachments {
     struct rota_channel *channel;
     struct closing closing;
     const struct rota_alloc *alloc;
+    const struct rota_log *log;
     struct rota_loop *loop;
     struct rota_loop_post shut_post; /* closing, handed over to the loop's thread */
     bool owns_loop;
@@ -87,6 +89,7 @@ static rota_err attach(const char *target, const struct rota_channel_options *op
     if (a == NULL)
         return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     a->alloc = alloc;
+    a->log = log;
     a->loop = loop;
     a->owns_loop = owns_loop;
     a->policies = rota_builtin_join(alloc, (const void *const *)options->policies, (const void *const *)rota_builtin_policies);
@@ -210,6 +213,8 @@ static void on_shut(void *arg)
     a->shut = true;
     if (a->n_held == 0)
         complete(a);
+    else
+        rota_log_write(a->log, ROTA_LOG_WARN, "channel", "closing waits for blocking calls that have not been finished (rota_call_finish): %u", a->n_held);
 }
 
 struct rota_attachments *rota_attachments_hold(const struct rota_channel *channel)
