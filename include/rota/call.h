@@ -81,7 +81,8 @@ ROTA_API struct rota_status rota_call_finish(struct rota_call *call);
 typedef void (*rota_unary_done)(void *arg, const struct rota_status *status, const void *reply);
 
 /* ret_call may be NULL; it is for cancelling, valid until done has been called. ROTA_ENOMEM, ROTA_ECLOSED, ROTA_EINVAL (a method without a
- * path that begins with "/", or that streams its replies; no done; options of size 0 or with one of the three ret_): done is not called. */
+ * path that begins with "/", or that streams its replies; no done; options of size 0 or with one of the three ret_), ROTA_ESTATE (the channel's
+ * loop has a thread of its own, and this is another: rota_loop_post): done is not called. */
 ROTA_API ROTA_MUST_USE rota_err rota_unary_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                  const void *request, rota_unary_done done, void *arg, struct rota_call **ret_call);
 
@@ -103,7 +104,7 @@ struct rota_call_events {
 };
 
 /* Any kind of method. events must outlive the call. ROTA_EINVAL (a method without a path that begins with "/", no on_message, on_done or ret_call,
- * options of size 0 or with one of the three ret_), ROTA_ENOMEM, ROTA_ECLOSED (channel): nothing of events is called. */
+ * options of size 0 or with one of the three ret_), ROTA_ENOMEM, ROTA_ECLOSED (channel), ROTA_ESTATE (as above): nothing of events is called. */
 ROTA_API ROTA_MUST_USE rota_err rota_call_start(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options,
                                                 const struct rota_call_events *events, void *arg, struct rota_call **ret_call);
 /* Packs the message at once. ROTA_EAGAIN: the queue is full, nothing was taken; ROTA_ECLOSED: half-closed, or ended,

@@ -74,13 +74,14 @@ ROTA_API void rota_loop_post(struct rota_loop *loop, struct rota_loop_post *post
 /* --- For programs and plug-ins on the loop --- */
 
 struct rota_timer;
-/* Not set yet. ROTA_ENOMEM. */
+/* Not set yet. ROTA_ENOMEM, ROTA_ESTATE (the loop has a thread of its own, and this is another). */
 ROTA_API ROTA_MUST_USE rota_err rota_timer_new(struct rota_loop *loop, void (*fire)(void *arg), void *arg, struct rota_timer **ret_timer);
 ROTA_API ROTA_MUST_USE rota_err rota_timer_set(struct rota_timer *timer, int64_t at_ns); /* again: moves it. A past time: next turn. ROTA_ENOMEM */
 ROTA_API void rota_timer_clear(struct rota_timer *timer);
 ROTA_API void rota_timer_free(struct rota_timer *timer); /* NULL is fine; also from its own callback */
 
-/* Calls on_signal on the loop for each arrival of the signal until the returned handle is freed. ROTA_EIO, ROTA_ENOMEM. */
+/* Calls on_signal on the loop for each arrival of the signal until the returned handle is freed. ROTA_EIO, ROTA_ENOMEM, ROTA_ESTATE (as a
+ * timer). */
 struct rota_signal;
 ROTA_API ROTA_MUST_USE rota_err rota_signal_new(struct rota_loop *loop, int signum, void (*on_signal)(void *arg, int signum), void *arg,
                                                 struct rota_signal **ret_signal);

@@ -36,7 +36,8 @@ struct rota_registrar_options {
 #define ROTA_REGISTRAR_OPTIONS_INIT ROTA_SIZED(struct rota_registrar_options)
 
 /* uri: as a target, "etcd://127.0.0.1:2379/service?dialect=grpclb". Starts at once, needs no registry to be there.
- * ROTA_EPARSE, ROTA_EINVAL, ROTA_EUNSUPPORTED (TLS, and OpenSSL 3 cannot be loaded), ROTA_ENOMEM: info says what. */
+ * ROTA_EPARSE, ROTA_EINVAL, ROTA_EUNSUPPORTED (TLS, and OpenSSL 3 cannot be loaded), ROTA_ESTATE (options.loop has a thread of its own, and
+ * this is another: rota_loop_post), ROTA_ENOMEM: info says what. */
 ROTA_API ROTA_MUST_USE rota_err rota_registrar_open(const char *uri, const struct rota_registrar_options *options, struct rota_registrar **ret_registrar,
                                                     struct rota_errinfo *info);
 ROTA_API enum rota_registrar_state rota_registrar_state(const struct rota_registrar *registrar);

@@ -26,7 +26,8 @@ struct rota_registry_options {
 #define ROTA_REGISTRY_OPTIONS_INIT ROTA_SIZED(struct rota_registry_options)
 
 /* Serves when it returns. ROTA_EADDRINUSE, ROTA_EIO, ROTA_EPARSE, ROTA_EINVAL, ROTA_ENOTFOUND (the address is a name that the hosts file does not
- * have), ROTA_EEXIST (another registry has the data directory), ROTA_EUNSUPPORTED (TLS, and OpenSSL 3 cannot be loaded), ROTA_ENOMEM: info says what. */
+ * have), ROTA_EEXIST (another registry has the data directory), ROTA_EUNSUPPORTED (TLS, and OpenSSL 3 cannot be loaded), ROTA_ESTATE
+ * (options.loop has a thread of its own, and this is another: rota_loop_post), ROTA_ENOMEM: info says what. */
 ROTA_API ROTA_MUST_USE rota_err rota_registry_open(const struct rota_registry_options *options, struct rota_registry **ret_registry,
                                                    struct rota_errinfo *info);
 ROTA_API const char *rota_registry_address(const struct rota_registry *registry); /* "127.0.0.1:41234" */

@@ -77,7 +77,8 @@ struct rota_watch_events {
     void (*on_service_config)(void *arg, struct rota_slice json, const char *origin, const char *problem);
 };
 
-/* resolvers: as in the channel's options, may be NULL. events must outlive the watch. Errors as rota_channel_open. */
+/* resolvers: as in the channel's options, may be NULL. events must outlive the watch. Errors as rota_channel_open, and
+ * ROTA_ESTATE: the loop has a thread of its own, and this is another (rota_loop_post). */
 ROTA_API ROTA_MUST_USE rota_err rota_watch_open(struct rota_loop *loop, const char *target, const struct rota_resolver_class *const *resolvers,
                                                 const struct rota_watch_events *events, void *arg, struct rota_watch **ret_watch,
                                                 struct rota_errinfo *info);

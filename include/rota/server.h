@@ -89,7 +89,8 @@ struct rota_service {
     const struct rota_file *file; /* the file that declares it; NULL: not known */
 };
 
-/* ROTA_EINVAL (an option, or a certificate file: info says which), ROTA_EUNSUPPORTED (TLS, and OpenSSL 3 cannot be loaded), ROTA_ENOMEM. */
+/* ROTA_EINVAL (an option, or a certificate file: info says which), ROTA_EUNSUPPORTED (TLS, and OpenSSL 3 cannot be loaded), ROTA_ESTATE
+ * (options.loop has a thread of its own, and this is another: rota_loop_post), ROTA_ENOMEM. */
 ROTA_API ROTA_MUST_USE rota_err rota_server_new(const struct rota_server_options *options, struct rota_server **ret_server, struct rota_errinfo *info);
 
 /* handlers: the table of functions that the generated thunks call; user: handed to each of them. Both must outlive the server.

@@ -75,10 +75,108 @@ static void closing_names_the_calls_it_waits_for(void **unused)
     }
 }
 
+/* --- On another thread than the loop's --- */
+
+static rota_err refused(rota_err err, const struct rota_errinfo *info)
+{
+    if (err < 0)
+        assert_string_equal(info->text, "the loop runs on a thread of its own: open this there (rota_loop_post)");
+    return err;
+}
+
+static void ignore_endpoints(void *arg, const struct rota_endpoint *const *endpoints, size_t count, const struct rota_resolver_source *source)
+{
+    (void)arg;
+    (void)endpoints;
+    (void)count;
+    (void)source;
+}
+
+static void what_is_opened_on_another_thread_is_refused(void **unused)
+{
+    static const struct rota_watch_events events = {.on_endpoints = ignore_endpoints};
+    struct rota_server_options server_options = ROTA_SERVER_OPTIONS_INIT;
+    struct rota_registrar_options registrar_options = ROTA_REGISTRAR_OPTIONS_INIT;
+    struct rota_registry_options registry_options = ROTA_REGISTRY_OPTIONS_INIT;
+    struct rota_registrar *registrar;
+    struct rota_registry *registry;
+    struct rota_server *server;
+    struct rota_errinfo info;
+    struct rota_watch *watch;
+    struct rota_loop *loop;
+
+    (void)unused;
+    assert_int_equal(rota_loop_thread_new(NULL, &loop), 0);
+    server_options.loop = registrar_options.loop = registry_options.loop = loop;
+    registrar_options.address = "1.1.1.1:1";
+    registry_options.listen = "127.0.0.1:0";
+    assert_int_equal(refused(rota_server_new(&server_options, &server, &info), &info), ROTA_ESTATE);
+    assert_int_equal(refused(rota_registrar_open("etcd:///a", &registrar_options, &registrar, &info), &info), ROTA_ESTATE);
+    assert_int_equal(refused(rota_registry_open(&registry_options, &registry, &info), &info), ROTA_ESTATE);
+    assert_int_equal(refused(rota_watch_open(loop, "ipv4:1.1.1.1:1", NULL, &events, NULL, &watch, &info), &info), ROTA_ESTATE);
+    rota_loop_free(loop);
+}
+
+static void ignore_message(struct rota_call *call, void *arg, const void *message)
+{
+    (void)call;
+    (void)arg;
+    (void)message;
+}
+
+static void ignore_end(struct rota_call *call, void *arg, const struct rota_status *status)
+{
+    (void)call;
+    (void)arg;
+    (void)status;
+}
+
+static void ignore_reply(void *arg, const struct rota_status *status, const void *reply)
+{
+    (void)arg;
+    (void)status;
+    (void)reply;
+}
+
+struct starting {
+    struct rota_channel *channel;
+    rota_err unary_err, stream_err;
+};
+
+static void start_both(void *arg)
+{
+    static const struct rota_call_events events = {.on_message = ignore_message, .on_done = ignore_end};
+    struct starting *s = arg;
+    struct rota_slice text = ROTA_SLICE("a");
+    struct rota_call *call;
+
+    s->unary_err = rota_unary_start(s->channel, &test_echo, NULL, &text, ignore_reply, NULL, NULL);
+    s->stream_err = rota_call_start(s->channel, &test_chat, NULL, &events, NULL, &call);
+}
+
+static void so_is_a_call_that_is_started_there(void **unused)
+{
+    struct starting starting = {.channel = test_channel(NULL, "127.0.0.1:1", NULL)};
+    struct rota_handoff handoff;
+
+    (void)unused;
+    start_both(&starting);
+    assert_int_equal(starting.unary_err, ROTA_ESTATE);
+    assert_int_equal(starting.stream_err, ROTA_ESTATE);
+    rota_handoff_init(&handoff, rota_channel_loop(starting.channel));
+    rota_handoff_run(&handoff, start_both, &starting);
+    rota_handoff_fini(&handoff);
+    assert_int_equal(starting.unary_err, 0);
+    assert_int_equal(starting.stream_err, 0);
+    rota_channel_free(starting.channel); /* ends them */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closing_names_the_calls_it_waits_for),
+        cmocka_unit_test(what_is_opened_on_another_thread_is_refused),
+        cmocka_unit_test(so_is_a_call_that_is_started_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,6 +72,9 @@ rota_err rota_server_new(const struct rota_server_options *given, struct rota_se
         options.tls = NULL;
     if (options.loop == NULL)
         return rota_errinfo_set(info, ROTA_EINVAL, "a server needs options.loop");
+    err = rota_loop_check_thread(options.loop, info);
+    if (err < 0)
+        return err;
     err = attach(&options, &a, info);
     if (err < 0)
         return err;

@@ -88,11 +88,14 @@ rota_err rota_watch_open(struct rota_loop *loop, const char *target, const struc
                          const struct rota_watch_events *events, void *arg, struct rota_watch **ret_watch, struct rota_errinfo *info)
 {
     struct rota_host *host = rota_loop_host(loop);
-    struct rota_watch *w = rota_alloc_zero(host->alloc, 1, sizeof(*w));
     char shown[ROTA_TARGET_SHOW_SIZE];
-    rota_err err;
+    rota_err err = rota_loop_check_thread(loop, info);
+    struct rota_watch *w;
 
+    if (err < 0)
+        return err;
     rota_host_enter(host);
+    w = rota_alloc_zero(host->alloc, 1, sizeof(*w));
     if (w == NULL)
         return rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     w->alloc = host->alloc;

@@ -35,6 +35,7 @@ struct rota_host {
     int64_t (*wall_clock)(struct rota_host *host); /* ns since 1970 */
     int64_t (*cpu_clock)(struct rota_host *host);  /* ns of processors' time that the process has used */
     void (*wake)(struct rota_host *host); /* NULL, or told outside of turns of a task or an earlier timer, which the driver may not come to see */
+    bool (*is_elsewhere)(struct rota_host *host); /* NULL, or whether it is run by another thread than the caller's; any thread */
     uint32_t n_cpus; /* processors that the process may run on */
     struct rota_heap timers;
     struct rota_link tasks;
@@ -54,6 +55,12 @@ static inline void rota_host_enter(struct rota_host *host)
 {
     if (!host->in_turn)
         host->now_ns = host->clock(host);
+}
+
+/* What starts something asks this before anything else: on another thread it would be in the way of what runs there, and wake nobody. */
+static inline bool rota_host_is_elsewhere(struct rota_host *host)
+{
+    return host->is_elsewhere != NULL && host->is_elsewhere(host);
 }
 
 /* Something is to be done that was not before. */

@@ -241,6 +241,8 @@ rota_err rota_call_make(struct rota_channel *channel, const struct rota_method *
     struct rota_call *call;
     rota_err err;
 
+    if (rota_host_is_elsewhere(channel->host))
+        return ROTA_ESTATE;
     rota_host_enter(channel->host);
     options = rota_call_read(method, given, kind, &room);
     if (options == NULL)

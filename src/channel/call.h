@@ -88,7 +88,7 @@ static inline bool rota_call_keeps_too_much(const struct rota_call *call)
 
 /* --- call.c --- */
 
-/* A call in RUNNING, not started, `inside` set. ROTA_ENOMEM, ROTA_ECLOSED, ROTA_EINVAL. */
+/* A call in RUNNING, not started, `inside` set. ROTA_ENOMEM, ROTA_ECLOSED, ROTA_EINVAL, ROTA_ESTATE (on another thread than the loop's). */
 rota_err rota_call_make(struct rota_channel *channel, const struct rota_method *method, const struct rota_call_options *options, enum rota_call_kind kind,
                         struct rota_call **ret_call);
 void rota_call_unmake(struct rota_call *call); /* one that never was started */

@@ -444,10 +444,9 @@ static rota_err prepare(struct rota_registrar *r, const char *uri, struct rota_e
 
     if (err == 0)
         err = rota_etcd_entry_new(&r->where, &r->options, r->alloc, &r->key, &r->value, info);
-    if (err == 0 && (rota_timer_new(r->loop, on_timer, r, &r->timer) < 0 || rota_timer_new(r->loop, on_close_timer, r, &r->close_timer) < 0))
-        err = rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     /* The first step is made in a turn of the loop, where callbacks belong. */
-    if (err == 0 && rota_timer_set(r->timer, rota_loop_now_ns(r->loop)) < 0)
+    if (err == 0 && (rota_timer_new(r->loop, on_timer, r, &r->timer) < 0 || rota_timer_new(r->loop, on_close_timer, r, &r->close_timer) < 0 ||
+                        rota_timer_set(r->timer, rota_loop_now_ns(r->loop)) < 0))
         err = rota_errinfo_set(info, ROTA_ENOMEM, "out of memory");
     if (err == 0)
         err = rota_etcd_client_open(&r->where, r->loop, r->alloc, r->log, &r->client, info);
@@ -469,6 +468,8 @@ rota_err rota_registrar_open(const char *uri, const struct rota_registrar_option
         return rota_errinfo_set(info, ROTA_EINVAL, "a registrar needs a URI, options.loop and options.address");
     if (options.lease_seconds < 0 || options.lease_seconds > 9000000)
         return rota_errinfo_set(info, ROTA_EINVAL, "lease_seconds: %lld is not between 1 and 9000000", (long long)options.lease_seconds);
+    if (rota_loop_check_thread(options.loop, info) < 0)
+        return ROTA_ESTATE;
     options.alloc = options.alloc != NULL ? options.alloc : rota_loop_host(options.loop)->alloc;
     options.log = options.log != NULL ? options.log : rota_loop_host(options.loop)->log;
     options.lease_seconds = options.lease_seconds != 0 ? options.lease_seconds : 5;
@@ -569,11 +570,10 @@ static void revoke(struct rota_registrar *r)
 
     request.id = rota_etcd_lease_to_revoke(&r->lease);
     r->login.ask_ms = r->revoke_ms;
-    if (request.id != 0 && !r->revoke_waits && !rota_etcd_login_good(&r->login, false, rota_loop_now_ns(r->loop)) && rota_etcd_login_ask(&r->login) == 0) {
-        r->revoke_waits = true;
+    r->revoke_waits = request.id != 0 && !r->revoke_waits && !rota_etcd_login_good(&r->login, false, rota_loop_now_ns(r->loop)) &&
+                      rota_etcd_login_ask(&r->login) == 0;
+    if (r->revoke_waits)
         return;
-    }
-    r->revoke_waits = false;
     r->revoke_ns = rota_loop_now_ns(r->loop);
     err = rota_etcd_login_metadata(&r->login, false, &metadata);
     options.metadata = metadata;

@@ -7,6 +7,7 @@
  */
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/errinfo.h"
 #include "base/options.h"
 #include "loop/state.h"
 #include <errno.h>
@@ -193,6 +194,12 @@ rota_err rota_loop_new(const struct rota_loop_options *options, struct rota_loop
     return 0;
 }
 
+/* Of a loop with a thread of its own. */
+static bool is_elsewhere(struct rota_host *host)
+{
+    return !rota_loop_is_mine(ROTA_CONTAINER(host, struct rota_loop, host));
+}
+
 static void *thread_main(void *arg)
 {
     struct rota_loop *loop = arg;
@@ -231,6 +238,7 @@ rota_err rota_loop_thread_new(const struct rota_loop_options *options, struct ro
     if (err < 0)
         return err;
     loop->threaded = true;
+    loop->host.is_elsewhere = is_elsewhere;
     fill_blocked(&blocked);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     code = pthread_create(&loop->thread, NULL, thread_main, loop);
@@ -335,6 +343,13 @@ bool rota_loop_is_mine(struct rota_loop *loop)
     if (owner == 0 && !loop->threaded && atomic_compare_exchange_strong_explicit(&loop->owner, &owner, mine, memory_order_relaxed, memory_order_relaxed))
         return true;
     return owner == mine;
+}
+
+rota_err rota_loop_check_thread(struct rota_loop *loop, struct rota_errinfo *info)
+{
+    if (rota_host_is_elsewhere(&loop->host))
+        return rota_errinfo_set(info, ROTA_ESTATE, "the loop runs on a thread of its own: open this there (rota_loop_post)");
+    return 0;
 }
 
 bool rota_loop_is_threaded(const struct rota_loop *loop)

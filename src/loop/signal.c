@@ -30,8 +30,12 @@ static void closed(uv_handle_t *handle)
 rota_err rota_signal_new(struct rota_loop *loop, int signum, void (*on_signal)(void *arg, int signum), void *arg,
                          struct rota_signal **ret_signal)
 {
-    struct rota_signal *signal = rota_alloc_zero(loop->host.alloc, 1, sizeof(*signal));
+    struct rota_signal *signal;
+    rota_err err = rota_loop_check_thread(loop, NULL);
 
+    if (err < 0)
+        return err;
+    signal = rota_alloc_zero(loop->host.alloc, 1, sizeof(*signal));
     if (signal == NULL)
         return ROTA_ENOMEM;
     signal->loop = loop;

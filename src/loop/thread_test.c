@@ -259,6 +259,7 @@ static void begin_errand(struct rota_loop_post *post)
 static void loop_runs_on_its_own_thread(void **state)
 {
     struct errand errand = {.post.run = begin_errand, .lock = PTHREAD_MUTEX_INITIALIZER, .done_changed = PTHREAD_COND_INITIALIZER};
+    struct rota_signal *signal_handle;
 
     (void)state;
     assert_int_equal(rota_loop_thread_new(NULL, &errand.loop), 0);
@@ -266,6 +267,8 @@ static void loop_runs_on_its_own_thread(void **state)
     assert_int_equal(rota_loop_run(errand.loop), ROTA_ESTATE);
     assert_int_equal(rota_loop_turn(errand.loop), ROTA_ESTATE);
     rota_loop_stop(errand.loop); /* is not for these */
+    assert_int_equal(rota_timer_new(errand.loop, errand_done, &errand, &errand.timer), ROTA_ESTATE);
+    assert_int_equal(rota_signal_new(errand.loop, SIGUSR2, NULL, NULL, &signal_handle), ROTA_ESTATE);
     errand.post.arg = &errand;
     rota_loop_post(errand.loop, &errand.post);
     pthread_mutex_lock(&errand.lock);

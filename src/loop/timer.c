@@ -20,8 +20,12 @@ static void fired(struct rota_host_timer *host_timer, int64_t now_ns)
 
 rota_err rota_timer_new(struct rota_loop *loop, void (*fire)(void *arg), void *arg, struct rota_timer **ret_timer)
 {
-    struct rota_timer *timer = rota_alloc_zero(loop->host.alloc, 1, sizeof(*timer));
+    struct rota_timer *timer;
+    rota_err err = rota_loop_check_thread(loop, NULL);
 
+    if (err < 0)
+        return err;
+    timer = rota_alloc_zero(loop->host.alloc, 1, sizeof(*timer));
     if (timer == NULL)
         return ROTA_ENOMEM;
     *timer = (struct rota_timer){.loop = loop, .host_timer.fire = fired, .fire = fire, .arg = arg};

@@ -214,7 +214,7 @@ rota_err rota_registry_open(const struct rota_registry_options *given, struct ro
     r = make(&options, server);
     err = r == NULL ? rota_errinfo_set(info, ROTA_ENOMEM, "no memory for a registry") : furnish(r, &options, options.tls != NULL && !plaintext, info);
     if (err < 0) {
-        /* It goes in a turn of its own: this may be one, or another thread's loop. The data directory is free at once. */
+        /* It goes in a turn of its own: this may be one. The data directory is free at once. */
         rota_server_close(server, NULL, NULL);
         if (r != NULL)
             free_parts(r);
