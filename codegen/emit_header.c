@@ -131,7 +131,8 @@ static void emit_handlers(struct rota_emit *e, const struct rota_model_service *
 {
     rota_emit_text(e, "\n"
                       "/* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a\n"
-                      " * struct passes its event over, but for cancel: see struct rota_handler. */\n"
+                      " * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is\n"
+                      " * owed: rota_server_call_cancelled tells, see struct rota_handler. */\n"
                       "struct $s$_handlers {\n");
     for (size_t i = 0; i < service->n_methods; i++) {
         rota_emit_set_method(e, &service->methods[i]);

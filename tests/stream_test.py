@@ -17,6 +17,7 @@ def test(h):
     with h.check("a stream to its end, its trailers, and a conversation"):
         assert client("3") == ["1", "2", "3", "that were 3", *SUMS]
         server.wait_line("counting to 3 for the example")
+        server.wait_line("summed to 6")
     with h.check("a stream without a message"):
         assert client("0") == ["that were 0", *SUMS]
     with h.check("more than queues and windows hold"):

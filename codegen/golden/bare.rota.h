@@ -27,7 +27,8 @@ ROTA_MUST_USE rota_err notes_keep_start(
     const Note *request, notes_keep_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct notes_handlers {
     void (*keep)(struct rota_server_call *call, const Note *request, void *user);
 };
@@ -42,7 +43,8 @@ void notes_keep_reply(struct rota_server_call *call, const Note *reply);
 /* Service Nothing. */
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct nothing_handlers {
     char none; /* the service has no methods */
 };

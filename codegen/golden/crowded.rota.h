@@ -64,7 +64,8 @@ ROTA_MUST_USE rota_err job_collect_start(
 ROTA_MUST_USE rota_err job_collect_write(struct rota_call *call, const Crumb *request);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct job_handlers {
     struct {
         void (*start)(struct rota_server_call *call, void *user);
@@ -114,7 +115,8 @@ ROTA_MUST_USE rota_err message_job_run_start(
     const Crumb *request, message_job_run_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct message_job_handlers {
     void (*run)(struct rota_server_call *call, const Crumb *request, void *user);
 };
@@ -146,7 +148,8 @@ ROTA_MUST_USE rota_err start_job_run_start(
     const Crumb *request, start_job_run_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct start_job_handlers {
     void (*run)(struct rota_server_call *call, const Crumb *request, void *user);
 };
@@ -178,7 +181,8 @@ ROTA_MUST_USE rota_err end_job_run_start(
     const Crumb *request, end_job_run_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct end_job_handlers {
     void (*run)(struct rota_server_call *call, const Crumb *request, void *user);
 };
@@ -210,7 +214,8 @@ ROTA_MUST_USE rota_err writable_job_run_start(
     const Crumb *request, writable_job_run_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct writable_job_handlers {
     void (*run)(struct rota_server_call *call, const Crumb *request, void *user);
 };
@@ -242,7 +247,8 @@ ROTA_MUST_USE rota_err cancel_job_run_start(
     const Crumb *request, cancel_job_run_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct cancel_job_handlers {
     void (*run)(struct rota_server_call *call, const Crumb *request, void *user);
 };
@@ -274,7 +280,8 @@ ROTA_MUST_USE rota_err done_job_ask_start(
     const Crumb *request, done_job_ask_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct done_job_handlers {
     void (*ask)(struct rota_server_call *call, const Crumb *request, void *user);
 };
@@ -306,7 +313,8 @@ ROTA_MUST_USE rota_err handlers_job_start(
     const Crumb *request, handlers_job_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct handlers_handlers {
     void (*job)(struct rota_server_call *call, const Crumb *request, void *user);
 };
@@ -338,7 +346,8 @@ ROTA_MUST_USE rota_err give_reply_start(
     const Crumb *request, give_reply_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct give_handlers {
     void (*reply)(struct rota_server_call *call, const Crumb *request, void *user);
 };
@@ -370,7 +379,8 @@ ROTA_MUST_USE rota_err finish_with_reply_start(
     const Crumb *request, finish_with_reply_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct finish_with_handlers {
     void (*reply)(struct rota_server_call *call, const Crumb *request, void *user);
 };
@@ -402,7 +412,8 @@ ROTA_MUST_USE rota_err file_crowded_2eproto_start(
     const Crumb *request, file_crowded_2eproto_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct file_handlers {
     void (*crowded_2eproto)(struct rota_server_call *call, const Crumb *request, void *user);
 };
@@ -434,7 +445,8 @@ ROTA_MUST_USE rota_err bytes_of_crowded_2eproto_start(
     const Crumb *request, bytes_of_crowded_2eproto_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct bytes_of_handlers {
     void (*crowded_2eproto)(struct rota_server_call *call, const Crumb *request, void *user);
 };

@@ -95,7 +95,8 @@ ROTA_MUST_USE rota_err golden_v1_counter_both_start(
 ROTA_MUST_USE rota_err golden_v1_counter_both_write(struct rota_call *call, const Golden__V1__Ask *request);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct golden_v1_counter_handlers {
     void (*unary)(struct rota_server_call *call, const Golden__V1__Ask *request, void *user);
     struct {

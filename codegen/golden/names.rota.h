@@ -78,7 +78,8 @@ ROTA_MUST_USE rota_err golden_http_names_v2beta1_http_server_sha256_sum_start(
     const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_http_server_sha256_sum_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct golden_http_names_v2beta1_http_server_handlers {
     void (*get_url_by_id)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__HTTPRequest2XX__InnerID *request, void *user);
     void (*snake_call)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__SnakeCaseMessage *request, void *user);
@@ -190,7 +191,8 @@ ROTA_MUST_USE rota_err golden_http_names_v2beta1_words_default__rpc_start(
     const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_words_default__rpc_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct golden_http_names_v2beta1_words_handlers {
     void (*delete_)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
     void (*offsetof_)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
@@ -349,7 +351,8 @@ ROTA_MUST_USE rota_err golden_http_names_v2beta1_clash_side_add_start(
     const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_clash_side_add_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct golden_http_names_v2beta1_clash_handlers {
     void (*add_rpc)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
     void (*service_rpc)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
@@ -402,7 +405,8 @@ ROTA_MUST_USE rota_err golden_http_names_v2beta1_http_server_svc_say_start(
     const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_http_server_svc_say_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct golden_http_names_v2beta1_http_server_svc_handlers {
     void (*say)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
 };
@@ -434,7 +438,8 @@ ROTA_MUST_USE rota_err golden_http_names_v2beta1_clash_side_svc_say_start(
     const Golden__HTTPNames__V2beta1__Leading *request, golden_http_names_v2beta1_clash_side_svc_say_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct golden_http_names_v2beta1_clash_side_svc_handlers {
     void (*say)(struct rota_server_call *call, const Golden__HTTPNames__V2beta1__Leading *request, void *user);
 };

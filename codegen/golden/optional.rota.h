@@ -27,7 +27,8 @@ ROTA_MUST_USE rota_err golden_chooser_choose_start(
     const Golden__Choice *request, golden_chooser_choose_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct golden_chooser_handlers {
     void (*choose)(struct rota_server_call *call, const Golden__Choice *request, void *user);
 };

@@ -109,9 +109,17 @@ static void sum_writable(struct rota_server_call *call, void *user)
     send_sum(call);
 }
 
+/* Also for a client that has gone: then numbers may be missing. */
 static void sum_end(struct rota_server_call *call, void *user)
 {
+    const uint64_t *sum = rota_server_call_data(call);
+
     (void)user;
+    if (rota_server_call_cancelled(call))
+        printf("a client left its sum at %" PRIu64 "\n", *sum);
+    else
+        printf("summed to %" PRIu64 "\n", *sum);
+    fflush(stdout);
     finish(call, 0);
 }
 

@@ -65,9 +65,12 @@ struct rota_handler {
     /* Each message; a method without client streaming gets exactly one. Valid until the call is finished (unary request)
      * or the callback returns (client streaming). */
     void (*on_message)(struct rota_server_call *call, const void *message, const void *handlers, void *user);
-    void (*on_end)(struct rota_server_call *call, const void *handlers, void *user);      /* the client sends no more; may be NULL */
+    /* The client sends no more; may be NULL. Without on_cancel also when the client has gone or the deadline has passed: rota_server_call_cancelled
+     * then says true, and messages may be missing. */
+    void (*on_end)(struct rota_server_call *call, const void *handlers, void *user);
     void (*on_writable)(struct rota_server_call *call, const void *handlers, void *user); /* after ROTA_EAGAIN; may be NULL */
-    /* Client gone or deadline passed; the call must still be finished. NULL: on_writable, if one is owed, or on_end is called instead. */
+    /* Client gone or deadline passed; the call must still be finished. NULL: on_writable, if one is owed, or else on_end, if that is, is called
+     * instead. A call that is owed neither is told nothing: a handler that waits for something of its own needs on_cancel. */
     void (*on_cancel)(struct rota_server_call *call, const void *handlers, void *user);
 };
 
@@ -147,7 +150,7 @@ ROTA_API bool rota_server_call_was_compressed(const struct rota_server_call *cal
 
 ROTA_API void rota_server_call_hold(struct rota_server_call *call);   /* no on_message until resumed */
 ROTA_API void rota_server_call_resume(struct rota_server_call *call);
-ROTA_API bool rota_server_call_cancelled(const struct rota_server_call *call);
+ROTA_API bool rota_server_call_cancelled(const struct rota_server_call *call); /* the client has gone, or the deadline has passed */
 ROTA_API int64_t rota_server_call_deadline_ns(const struct rota_server_call *call); /* INT64_MAX: none */
 ROTA_API const char *rota_server_call_peer(const struct rota_server_call *call);    /* "127.0.0.1:43210" */
 /* Whom the client's certificate names, verified; NULL: it showed none, or there is no TLS. Valid until the call is finished. */

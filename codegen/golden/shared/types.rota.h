@@ -30,7 +30,8 @@ ROTA_MUST_USE rota_err gold_shared_types_points_move_start(
     const GoldShared__Types__Point *request, gold_shared_types_points_move_done done, void *arg, struct rota_call **ret_call);
 
 /* What a server does for each method. NULL, or a struct with nothing but NULL, answers UNIMPLEMENTED; a single NULL in a
- * struct passes its event over, but for cancel: see struct rota_handler. */
+ * struct passes its event over. Without cancel, writable or end is called for a client that has gone, too, whichever is
+ * owed: rota_server_call_cancelled tells, see struct rota_handler. */
 struct gold_shared_types_points_handlers {
     void (*move)(struct rota_server_call *call, const GoldShared__Types__Point *request, void *user);
 };
