@@ -72,7 +72,8 @@ ROTA_API rota_err rota_call_send_end(struct rota_call *call);
 /* Waits for the next message: true and *ret_message (freed as a reply), or false at the end of the stream. The reply of a method that does not
  * stream them comes with the status OK, or not at all. Also after false the call must be finished. */
 ROTA_API bool rota_call_recv(struct rota_call *call, void **ret_message);
-/* Ends the call (cancels what is still open), frees it, returns how it ended. */
+/* Ends the call (cancels what is still open), frees it, returns how it ended. A client that wants the server's status receives until false first;
+ * else this is CANCELLED, or what the server has said, whichever is quicker, and messages not yet sent are dropped. */
 ROTA_API struct rota_status rota_call_finish(struct rota_call *call);
 
 /* --- Asynchronous --- */
