@@ -189,9 +189,9 @@ size_t rota_socket_left(const struct rota_socket *socket)
     return socket->pending; /* no system here keeps any */
 }
 
-void rota_socket_pause(struct rota_socket *socket)
+void rota_socket_shun(struct rota_socket *socket)
 {
-    socket->paused = true;
+    socket->shunned = true;
 }
 
 void rota_socket_close(struct rota_socket *socket)
@@ -298,7 +298,7 @@ void fake_net_deliver(struct rota_socket *socket, size_t size)
 
     if (size > inbox.size)
         size = inbox.size;
-    if (!socket->connected || socket->paused || socket->closing || size == 0)
+    if (!socket->connected || socket->shunned || socket->closing || size == 0)
         return;
     exact = malloc(size);
     ROTA_ASSERT(exact != NULL);

@@ -35,7 +35,7 @@ struct rota_socket {
     struct rota_host_task close_task;
     struct rota_buffer inbox; /* what the peer has sent and is not delivered */
     size_t pending;
-    bool connected, paused, closing, stalled;
+    bool connected, shunned, closing, stalled;
     struct wire_check *check;
     uint32_t newest; /* the highest stream that HEADERS were written for, or that the script has opened */
 };

@@ -16,9 +16,9 @@
  * is copied once more to wait. But a GOAWAY goes behind what waits, within reason. */
 #define GOAWAY_BACKLOG_BYTES ((size_t)256 << 10)
 #define QUIET_NS INT64_C(1000000000)
-/* A server's connection that flooded is told so at once, but stays open for that long, and nothing of it is read: who floods without looking
- * stands still before a full socket, and others are served meanwhile. Closed at once it would be back at once; read to
- * its end, as other connections are, it would go on. Up to so many at a time, since each costs the system what its socket holds, some 128 KiB. */
+/* A server's connection that flooded stays open for that long, nothing of it is read, and only then it hears of it: who floods without end
+ * stands still before a full socket, and others are served meanwhile. Told or closed at once it would be back at once; read to its end, as other
+ * connections are, it would go on. Up to so many at a time, since each costs the system what its socket holds. */
 #define SHUN_NS INT64_C(1000000000)
 #define SHUNNED_MAX 128
 
@@ -173,6 +173,40 @@ static bool write_out(struct rota_net_link *link, size_t backlog_bytes)
     return true;
 }
 
+static bool is_to_shun(const struct rota_net_link *link)
+{
+    return !link->client && link->h2 != NULL && rota_h2_flooded(link->h2) && link->out->n_shunned < SHUNNED_MAX;
+}
+
+/* As write_out, but for the GOAWAY at the end, which is kept, unless there is no memory for it. */
+static bool write_but_last(struct rota_net_link *link)
+{
+    size_t size = 1, kept = 0;
+
+    while (size > 0 && kept == 0 && rota_net_link_pending(link) <= GOAWAY_BACKLOG_BYTES) {
+        const uint8_t *data = link->out->data;
+
+        if (rota_h2_pull(link->h2, link->out->data, ROTA_OUT_BUFFER_BYTES, link->host->now_ns, &size) < 0)
+            return true;
+        kept = rota_h2_wants_write(link->h2) || size < rota_h2_last_bytes(link->h2) ? 0 : rota_h2_last_bytes(link->h2);
+        if (kept > 0 && rota_buffer_append(&link->last_words, rota_slice(data + size - kept, kept)) < 0)
+            kept = 0;
+        if (size > kept && !rota_net_link_write(link, rota_slice(data, size - kept)))
+            return false;
+    }
+    return true;
+}
+
+/* Tells the peer that has done wrong, now or later; false when the connection has failed over it. */
+static bool write_last(struct rota_net_link *link)
+{
+    if (!is_to_shun(link))
+        return write_out(link, GOAWAY_BACKLOG_BYTES);
+    if (!link->expelled)
+        rota_net_link_complain(link, "", rota_h2_fault(link->h2));
+    return write_but_last(link);
+}
+
 static void on_flush(struct rota_flush *flush)
 {
     struct rota_net_link *link = ROTA_CONTAINER(flush, struct rota_net_link, flush);
@@ -202,19 +236,23 @@ static void on_flush(struct rota_flush *flush)
 
 static bool shun(struct rota_net_link *link)
 {
-    if (link->client || link->h2 == NULL || !rota_h2_flooded(link->h2) || link->out->n_shunned == SHUNNED_MAX ||
-        rota_host_timer_set(link->host, &link->timer, rota_host_later_ns(link->host, SHUN_NS)) < 0)
+    if (!is_to_shun(link) || rota_host_timer_set(link->host, &link->timer, rota_host_later_ns(link->host, SHUN_NS)) < 0)
         return false;
     link->shunned = true;
     link->out->n_shunned++;
-    rota_socket_pause(link->socket);
+    rota_socket_shun(link->socket);
     return true;
 }
 
 void rota_net_link_end_shunning(struct rota_net_link *link)
 {
+    struct rota_slice words = rota_buffer_peek(&link->last_words);
+
+    if (words.size > 0)
+        (void)rota_net_link_write(link, words);
+    rota_buffer_clear(&link->last_words);
     rota_net_link_bye(link);
-    rota_socket_abort(link->socket);
+    rota_socket_close(link->socket);
 }
 
 static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
@@ -331,7 +369,7 @@ void rota_net_link_take(struct rota_net_link *link, struct rota_slice bytes)
     if (link->closing)
         return;
     if (err < 0) {
-        if (write_out(link, GOAWAY_BACKLOG_BYTES)) /* the GOAWAY that tells the peer why */
+        if (write_last(link)) /* the GOAWAY that tells the peer why */
             rota_net_link_fail(link, info.text);
         return;
     }
@@ -362,6 +400,11 @@ static void on_read(void *owner, struct rota_slice bytes)
 static void on_drained(void *owner)
 {
     rota_net_link_touch(owner);
+}
+
+static void on_gone(void *owner)
+{
+    rota_net_link_end_shunning(owner);
 }
 
 /* When the socket closed, for the sentence that says so. */
@@ -416,7 +459,7 @@ void rota_out_buffer_fini(struct rota_out_buffer *out)
 }
 
 const struct rota_socket_events rota_net_link_socket_events = {
-    .on_connected = on_connected, .on_read = on_read, .on_drained = on_drained, .on_closed = on_closed};
+    .on_connected = on_connected, .on_read = on_read, .on_drained = on_drained, .on_gone = on_gone, .on_closed = on_closed};
 
 uint32_t rota_net_user_timeout_ms(int64_t keepalive_time_ns, int64_t keepalive_timeout_ns)
 {
@@ -440,6 +483,7 @@ struct rota_net_link *rota_net_link_new(struct rota_loop *loop, const struct rot
     }
     memcpy(link->peer, peer, peer_size);
     link->h2_options = h2_options;
+    rota_buffer_init(&link->last_words, alloc, 0);
     h2_options->alloc = alloc;
     h2_options->keepalive_time_ns = h2_options->keepalive_timeout_ns = INT64_MAX;
     h2_options->handshake_deadline_ns = INT64_MAX;
@@ -461,6 +505,7 @@ void rota_net_link_free(struct rota_net_link *link)
 {
     rota_host_timer_clear(link->host, &link->timer);
     rota_loop_unflush(link->loop, &link->flush);
+    rota_buffer_fini(&link->last_words);
     rota_h2_free(link->h2);
     rota_tls_free(link->tls);
     rota_alloc_free(link->alloc, link->tunnel);

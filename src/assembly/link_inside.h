@@ -44,6 +44,7 @@ struct rota_net_link {
     uint64_t written_bytes, gone_bytes; /* given to the socket; of them no longer there, when last looked at */
     struct rota_link spare;      /* streams to use again */
     struct rota_net_stream *offered; /* server: inside on_stream */
+    struct rota_buffer last_words; /* GOAWAY, for a flooder when it is closed */
     const struct rota_status *why; /* of a failure: owned, unless there was no memory for it. NULL: none */
     bool client, ready, dispatching;
     bool exposed;       /* a proxy would carry plaintext that was not asked for */
@@ -52,7 +53,7 @@ struct rota_net_link {
     bool expelled;    /* by the owner, or a timer: GOAWAY goes out whatever waits in the socket, and the log knows */
     bool closing;     /* the socket is on its way out; only on_closed is left */
     bool lingering;   /* that may take long, since all went well and the peer is to have all of it; when the owner closes, within a second */
-    bool shunned;     /* it flooded us: the socket is not read any more, and ends when the timer fires, or the owner closes */
+    bool shunned;     /* it flooded us: the socket is not read any more, and ends when the timer fires, the peer is gone, or the owner closes or drains */
     bool closed_here; /* the owner asked for it */
     char peer[];
 };
@@ -74,7 +75,7 @@ void rota_net_link_complain(const struct rota_net_link *link, const char *during
  * more streams (client), streams that they are over, the owner when the socket has closed. */
 void rota_net_link_fail(struct rota_net_link *link, const char *detail);
 
-/* The end of a connection that is shunned. */
+/* The end of a connection that is shunned: it is told why. */
 void rota_net_link_end_shunning(struct rota_net_link *link);
 
 /* link_proxy.c */

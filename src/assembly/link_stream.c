@@ -123,10 +123,19 @@ static const char *peer(const struct rota_conn *conn)
     return ROTA_CONTAINER(conn, struct rota_net_link, conn)->peer;
 }
 
+/* Nobody waits for a flooder. */
+static void end_at_once(struct rota_net_link *link)
+{
+    rota_net_link_end_shunning(link);
+    rota_socket_abort(link->socket);
+}
+
 static void drain(struct rota_conn *conn)
 {
     struct rota_net_link *link = ROTA_CONTAINER(conn, struct rota_net_link, conn);
 
+    if (link->shunned)
+        end_at_once(link);
     if (link->closing)
         return;
     if (link->h2 == NULL && link->shaking && !link->client) {
@@ -181,7 +190,7 @@ static void close_conn(struct rota_conn *conn)
         return;
     }
     if (link->shunned)
-        rota_net_link_end_shunning(link);
+        end_at_once(link);
     if (link->closing)
         return;
     link->closing = true;

@@ -1,4 +1,4 @@
-/* shun_test.c - a client that floods: it hears so at once, then it stands still, and a second later it is rid of. */
+/* shun_test.c - a client that floods: it stands still, and a second later it hears why and is rid of. */
 #include "assembly/assembly_fixture.h"
 #include "loop/loop.h"
 #include "net/certs_fixture.h"
@@ -110,11 +110,8 @@ static void client_flood(struct client *c)
         settings[i][3] = 4;
     client_send(c, PREFACE, sizeof(PREFACE) - 1);
     client_send(c, settings, sizeof(settings));
-    while (!c->warned) {
-        client_read(c);
-        assert_false(c->ended);
+    for (int turns = 0; turns < 20; turns++)
         assert_int_equal(rota_loop_turn(c->loop), 0);
-    }
 }
 
 static void serve(struct test_server *s, struct rota_loop *loop, const char *certs, bool with_tls)
@@ -148,44 +145,93 @@ static void who_floods_stands_still(void **state)
         struct rota_loop *loop;
         struct test_server s;
         struct client c;
-        int64_t warned_ns;
+        int64_t begun_ns;
 
         print_message("  %s\n", with_tls ? "TLS" : "plaintext");
         assert_int_equal(rota_loop_new(NULL, &loop), 0);
         serve(&s, loop, *state, with_tls);
         client_open(&c, loop, s.bound, with_tls);
+        begun_ns = rota_loop_now_ns(loop);
         client_flood(&c);
-        warned_ns = rota_loop_now_ns(loop);
-        assert_in_range(go_on(&c, warned_ns + 700 * MS), 0, SOCKET_BYTES);
-        assert_false(c.ended);
+        assert_in_range(go_on(&c, begun_ns + 700 * MS), 0, SOCKET_BYTES);
+        assert_false(c.warned || c.ended);
         assert_int_equal(rota_server_stats(s.server).connections_open, 1);
-        go_on(&c, warned_ns + 10000 * MS);
-        assert_true(c.ended);
-        assert_in_range(rota_loop_now_ns(loop) - warned_ns, 900 * MS, 5000 * MS);
+        go_on(&c, begun_ns + 10000 * MS);
+        assert_true(c.warned && c.ended);
+        assert_in_range(rota_loop_now_ns(loop) - begun_ns, 900 * MS, 5000 * MS);
         client_close(&c);
         test_server_close(&s);
         rota_loop_free(loop);
     }
 }
 
-static void a_server_that_closes_does_not_wait(void **state)
+static void set(void *arg)
 {
-    struct rota_loop *loop;
-    struct test_server s;
-    struct client c;
-    int64_t begun_ns;
+    *(bool *)arg = true;
+}
 
-    assert_int_equal(rota_loop_new(NULL, &loop), 0);
-    serve(&s, loop, *state, false);
-    client_open(&c, loop, s.bound, false);
-    client_flood(&c);
-    begun_ns = rota_loop_now_ns(loop);
-    test_server_close(&s);
-    assert_in_range(rota_loop_now_ns(loop) - begun_ns, 0, 500 * MS);
-    go_on(&c, begun_ns + 500 * MS);
-    assert_true(c.ended);
-    client_close(&c);
-    rota_loop_free(loop);
+static void turn_until(const struct test_server *s, const bool *over, int64_t until_ns)
+{
+    while (!*over && rota_loop_now_ns(s->loop) < until_ns)
+        assert_int_equal(rota_loop_turn(s->loop), 0);
+}
+
+static void by_closing(struct test_server *s, struct client *c, bool *over)
+{
+    (void)c;
+    rota_server_close(s->server, set, over);
+}
+
+static void by_draining(struct test_server *s, struct client *c, bool *over)
+{
+    (void)c;
+    rota_server_drain(s->server, 10000, set, over);
+}
+
+static void by_leaving(struct test_server *s, struct client *c, bool *over)
+{
+    shutdown(c->fd, SHUT_WR);
+    while (rota_server_stats(s->server).connections_open > 0)
+        assert_int_equal(rota_loop_turn(s->loop), 0);
+    *over = true;
+}
+
+static void nobody_waits_for_them(void **state)
+{
+    static const struct {
+        const char *rule;
+        void (*end)(struct test_server *s, struct client *c, bool *over);
+    } cases[] = {
+        {"a server that closes does not wait", by_closing},
+        {"nor one that drains", by_draining},
+        {"who has gone is forgotten", by_leaving},
+    };
+
+    for (size_t i = 0; i < ROTA_COUNT(cases); i++) {
+        struct rota_loop *loop;
+        struct test_server s;
+        struct client c;
+        int64_t begun_ns;
+        bool over = false;
+
+        print_message("  %s\n", cases[i].rule);
+        assert_int_equal(rota_loop_new(NULL, &loop), 0);
+        serve(&s, loop, *state, false);
+        client_open(&c, loop, s.bound, false);
+        client_flood(&c);
+        assert_int_equal(rota_server_stats(s.server).connections_open, 1);
+        begun_ns = rota_loop_now_ns(loop);
+        cases[i].end(&s, &c, &over);
+        turn_until(&s, &over, begun_ns + 500 * MS);
+        assert_true(over);
+        assert_in_range(rota_loop_now_ns(loop) - begun_ns, 0, 500 * MS);
+        go_on(&c, begun_ns + 1000 * MS);
+        assert_true(c.warned && c.ended);
+        client_close(&c);
+        if (cases[i].end != by_closing)
+            test_server_close(&s);
+        rota_loop_free(loop);
+    }
 }
 
 static bool ends_by(struct client *c, int64_t until_ns)
@@ -216,7 +262,7 @@ static void beyond_a_number_they_are_closed(void **state)
             client_open(&crowd[i], loop, s.bound, false);
             client_flood(&crowd[i]);
         }
-        shown = ends_by(last, begun_ns + 900 * MS) && !ends_by(&crowd[0], rota_loop_now_ns(loop) + 10 * MS);
+        shown = ends_by(last, begun_ns + 900 * MS) && last->warned && !ends_by(&crowd[0], rota_loop_now_ns(loop) + 10 * MS) && !crowd[0].warned;
         for (size_t i = 0; i < ROTA_COUNT(crowd); i++)
             client_close(&crowd[i]);
         test_server_close(&s);
@@ -245,7 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_floods_stands_still),
-        cmocka_unit_test(a_server_that_closes_does_not_wait),
+        cmocka_unit_test(nobody_waits_for_them),
         cmocka_unit_test(beyond_a_number_they_are_closed),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

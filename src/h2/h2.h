@@ -91,6 +91,8 @@ rota_err rota_h2_pull(struct rota_h2 *h2, uint8_t *out, size_t cap, int64_t now_
 const char *rota_h2_fault(const struct rota_h2 *h2);
 /* And whether that was a flood: more of what is legal once than the limits of rate let pass. */
 bool rota_h2_flooded(const struct rota_h2 *h2);
+/* And how long the GOAWAY is that pull gives last, then. */
+size_t rota_h2_last_bytes(const struct rota_h2 *h2);
 bool rota_h2_wants_write(const struct rota_h2 *h2);
 /* GOAWAY was exchanged or sent and no stream is left, nor a request half in: close the socket after the last pull. */
 bool rota_h2_finished(const struct rota_h2 *h2);

@@ -64,6 +64,7 @@ static bool go_away(struct rota_h2 *h2, uint32_t h2_code, const char *fault, con
     if (!rota_h2_fine(h2))
         return false;
     rota_h2_tx_goaway(h2, rota_h2_last_seen(h2), h2_code, debug);
+    h2->last_bytes = ROTA_H2_HEAD_BYTES + 8 + strlen(debug);
     h2->away = true;
     h2->fault = fault;
     return false;
@@ -84,6 +85,11 @@ bool rota_h2_send_flooder_away(struct rota_h2 *h2, const char *why)
 bool rota_h2_flooded(const struct rota_h2 *h2)
 {
     return h2->flooded;
+}
+
+size_t rota_h2_last_bytes(const struct rota_h2 *h2)
+{
+    return h2->last_bytes;
 }
 
 void rota_h2_expel(struct rota_h2 *h2, const char *why)

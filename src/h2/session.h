@@ -233,6 +233,7 @@ struct rota_h2 {
     rota_err broken; /* ROTA_ENOMEM, or ROTA_ECLOSED after an abort */
     const char *refusal; /* server: of a request that the owner never heard of, until taken; static, NULL: none */
     const char *fault; /* what the peer did, NULL while it behaves: static, or in words */
+    size_t last_bytes; /* our GOAWAY for it */
     bool flooded; /* which was too much of what is legal once */
     struct rota_h2_words *words; /* NULL: nothing was said yet */
 };

@@ -75,7 +75,7 @@ static void server_closed(void *owner, rota_err err, const char *detail)
 
 static void *on_accept(void *owner, struct rota_socket *socket, const struct rota_socket_events **ret_events)
 {
-    static const struct rota_socket_events events = {NULL, server_read, drained, server_closed};
+    static const struct rota_socket_events events = {.on_read = server_read, .on_drained = drained, .on_closed = server_closed};
     struct scene *scene = owner;
 
     scene->server = socket;
@@ -101,7 +101,7 @@ static void time_is_up(void *arg)
 static void play(struct scene *scene)
 {
     static const struct rota_listen_events listen_events = {on_accept, listen_closed};
-    static const struct rota_socket_events events = {client_connected, client_read, drained, client_closed};
+    static const struct rota_socket_events events = {.on_connected = client_connected, .on_read = client_read, .on_drained = drained, .on_closed = client_closed};
     char text[ROTA_ADDRESS_TEXT_SIZE], bound[ROTA_ADDRESS_TEXT_SIZE], target[ROTA_ADDRESS_TEXT_SIZE];
     struct rota_address address = address_of("127.0.0.1:0", text);
 

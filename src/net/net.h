@@ -28,6 +28,7 @@ struct rota_socket_events {
     void (*on_connected)(void *owner); /* dialed sockets only */
     void (*on_read)(void *owner, struct rota_slice bytes); /* borrowed; reading goes on unless paused */
     void (*on_drained)(void *owner); /* what write kept has gone out */
+    void (*on_gone)(void *owner);    /* of a shunned socket: the peer sends no more, or has closed. May be NULL */
     /* Last event, also after rota_socket_close. err 0: closed from here or the peer's end of file (detail says which). */
     void (*on_closed)(void *owner, rota_err err, const char *detail);
 };
@@ -42,6 +43,8 @@ size_t rota_socket_pending(const struct rota_socket *socket); /* bytes kept */
 size_t rota_socket_left(const struct rota_socket *socket);    /* what the peer has not taken yet, here and in the system, which is asked */
 void rota_socket_pause(struct rota_socket *socket);
 void rota_socket_resume(struct rota_socket *socket);
+/* Nothing of the peer is read any more, not even on closing, and the system is asked to keep little of it. */
+void rota_socket_shun(struct rota_socket *socket);
 /* Sends what is kept (1 s at most), then closes. on_closed follows from a later turn. */
 void rota_socket_close(struct rota_socket *socket);
 /* The same, but goes on while the peer takes something of it at least every 10 s, for 60 s in all. */

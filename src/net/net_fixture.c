@@ -145,7 +145,7 @@ static void on_closed(void *owner, rota_err err, const char *detail)
     peer->socket = NULL;
 }
 
-static const struct rota_socket_events peer_events = {on_connected, on_read, on_drained, on_closed};
+static const struct rota_socket_events peer_events = {.on_connected = on_connected, .on_read = on_read, .on_drained = on_drained, .on_closed = on_closed};
 
 static void peer_init(struct peer *peer, struct net_fixture *f)
 {

@@ -30,7 +30,8 @@ static void polled(uv_poll_t *handle, int status, int events)
 {
     struct rota_poll *watch = handle->data;
     struct rota_loop *loop = watch->loop;
-    int what = (events & UV_READABLE ? ROTA_WATCH_READ : 0) | (events & UV_WRITABLE ? ROTA_WATCH_WRITE : 0);
+    int what = (events & UV_READABLE ? ROTA_WATCH_READ : 0) | (events & UV_WRITABLE ? ROTA_WATCH_WRITE : 0) |
+               (events & UV_DISCONNECT ? ROTA_WATCH_GONE : 0);
 
     if (status < 0) {
         what = ROTA_WATCH_ERROR;
@@ -65,7 +66,8 @@ rota_err rota_poll_new(struct rota_loop *loop, int fd, struct rota_poll **ret_wa
 
 void rota_poll_set(struct rota_poll *watch, int what, rota_poll_ready *ready, void *arg)
 {
-    int events = (what & ROTA_WATCH_READ ? UV_READABLE : 0) | (what & ROTA_WATCH_WRITE ? UV_WRITABLE : 0);
+    int events = (what & ROTA_WATCH_READ ? UV_READABLE : 0) | (what & ROTA_WATCH_WRITE ? UV_WRITABLE : 0) |
+                 (what & ROTA_WATCH_GONE ? UV_DISCONNECT : 0);
     int code;
 
     watch->ready = ready;

@@ -15,6 +15,7 @@ struct rota_poll;
 enum {
     ROTA_WATCH_READ = 1,
     ROTA_WATCH_WRITE = 2,
+    ROTA_WATCH_GONE = 8,  /* the peer sends no more: for who does not read; comes again and again */
     ROTA_WATCH_ERROR = 4, /* only reported: something is wrong with the descriptor, reading or writing tells what. It is not watched any more */
 };
 

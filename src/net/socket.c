@@ -3,7 +3,8 @@
  * Vocabulary: what write could not send at once is kept. Ending: nothing more is delivered; what is kept is sent, then the
  * peer's end of file is awaited while its bytes are thrown away, all of it at most LINGER_NS. A plain close with unread bytes
  * would make the system reset the connection and take unsent answers with it (RFC 1122 4.2.2.13). That may be megabytes, which the system
- * has and the peer has not: a patient socket goes on while the peer takes some of them every STALL_NS, for PATIENCE_NS in all.
+ * has and the peer has not: a patient socket goes on while the peer takes some of them every STALL_NS, for PATIENCE_NS in all. One that is not
+ * patient throws no more than THROWN_MAX_BYTES away: who goes on sending stands still for the rest of the time.
  * Invariants: on_closed comes from the report task, which is posted by finish() alone, exactly once; a socket's memory is
  * valid until then, so events may end the socket they come from. The watch is NULL before DIALING has succeeded and when OVER.
  * Elsewhere: getting connected (dial.c), accepting (listen.c).
@@ -19,12 +20,14 @@
 #include <sys/ioctl.h>
 
 #define LINGER_NS INT64_C(1000000000)
+#define SHUNNED_LINGER_NS INT64_C(100000000)
 #define STALL_NS INT64_C(10000000000)
 #define PATIENCE_NS INT64_C(60000000000)
 
 enum {
     READS_PER_EVENT = 1,   /* a buffer, before others get their turn: small frames in it are up to half a millisecond of work */
     READS_PER_SALVAGE = 64, /* after a failed write, and before the end */
+    THROWN_MAX_BYTES = 1 << 20,
     ENDING_READ_BYTES = 65536, /* or the end wakes us while ENDING: who goes on flooding would do so with every frame */
     IDLE_BUFFER_BYTES = 65536, /* a drained buffer larger than this is given back */
     DETAIL_BYTES = ROTA_ADDRESS_TEXT_SIZE + 144,
@@ -47,7 +50,9 @@ struct rota_socket {
     size_t left_bytes; /* then */
     struct rota_host_task salvage; /* after a failed write: reads what the peer had sent, then finishes */
     struct rota_host_task report;
+    size_t thrown_bytes; /* ENDING: read for nothing */
     bool paused;
+    bool shunned; /* nothing is read any more */
     bool closed_here; /* by rota_socket_close */
     bool at_eof, shut;
     bool rename; /* once connected the peer has another name than what was dialed */
@@ -121,7 +126,9 @@ static void update_watch(struct rota_socket *s)
 
     if (s->watch == NULL)
         return;
-    if (!s->at_eof && (s->state == ENDING || !s->paused))
+    if (!s->at_eof && s->shunned)
+        what |= ROTA_WATCH_GONE;
+    else if (!s->at_eof && (s->state == ENDING || !s->paused))
         what |= ROTA_WATCH_READ;
     rota_poll_set(s->watch, what, on_ready, s);
 }
@@ -171,7 +178,7 @@ static void begin_ending(struct rota_socket *s)
     if (!s->at_eof)
         (void)setsockopt(rota_poll_fd(s->watch), SOL_SOCKET, SO_RCVLOWAT, &at_least, sizeof(at_least));
     rota_host_enter(s->host);
-    if (rota_host_timer_set(s->host, &s->linger, s->host->now_ns + LINGER_NS) < 0) {
+    if (rota_host_timer_set(s->host, &s->linger, s->host->now_ns + (s->shunned ? SHUNNED_LINGER_NS : LINGER_NS)) < 0) {
         finish_ending(s);
         return;
     }
@@ -186,6 +193,13 @@ static void begin_ending(struct rota_socket *s)
 
 /* --- Reading --- */
 
+static void throw_away(struct rota_socket *s, size_t size)
+{
+    s->thrown_bytes += size;
+    if (s->patient_until_ns == 0 && s->thrown_bytes > THROWN_MAX_BYTES)
+        rota_socket_shun(s);
+}
+
 /* One read. Returns whether there may be more at once. */
 static bool read_once(struct rota_socket *s)
 {
@@ -195,6 +209,8 @@ static bool read_once(struct rota_socket *s)
     if (size > 0) {
         if (s->state == OPEN)
             s->events->on_read(s->owner, rota_slice(buffer, (size_t)size));
+        else
+            throw_away(s, (size_t)size);
         return size == ROTA_LOOP_READ_BYTES;
     }
     if (size == 0) {
@@ -218,7 +234,7 @@ static bool read_once(struct rota_socket *s)
 
 static bool may_read(const struct rota_socket *s)
 {
-    return s->watch != NULL && !s->at_eof && (s->state == ENDING || (s->state == OPEN && !s->paused));
+    return s->watch != NULL && !s->at_eof && !s->shunned && (s->state == ENDING || (s->state == OPEN && !s->paused));
 }
 
 static void read_some(struct rota_socket *s, int at_most)
@@ -313,6 +329,14 @@ size_t rota_socket_pending(const struct rota_socket *s)
 
 /* --- Events --- */
 
+static void on_gone(struct rota_socket *s)
+{
+    s->at_eof = true;
+    if (s->state == OPEN && s->events->on_gone != NULL)
+        s->events->on_gone(s->owner);
+    advance_ending(s);
+}
+
 /* What reading and writing did not bring to light, the system may still know. */
 static void look_for_error(struct rota_socket *s)
 {
@@ -334,6 +358,8 @@ static void on_ready(void *arg, int what)
             flush_kept(s);
         if (what & ROTA_WATCH_READ)
             read_some(s, READS_PER_EVENT);
+        if (what & ROTA_WATCH_GONE)
+            on_gone(s);
     } else {
         /* Bytes that came before the error are read before a write can meet it. */
         read_some(s, READS_PER_SALVAGE);
@@ -352,6 +378,17 @@ void rota_socket_pause(struct rota_socket *s)
 void rota_socket_resume(struct rota_socket *s)
 {
     s->paused = false;
+    update_watch(s);
+}
+
+/* What has come is kept; what comes beyond that is dropped, and sent again by the peer's system, ever more slowly. */
+void rota_socket_shun(struct rota_socket *s)
+{
+    int little = 1;
+
+    s->shunned = true;
+    if (s->watch != NULL)
+        (void)setsockopt(rota_poll_fd(s->watch), SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
     update_watch(s);
 }
 

@@ -290,6 +290,34 @@ static void late_bytes_reset_nothing(void **state)
     net_fixture_fini(&f);
 }
 
+/* Whatever it throws away is as much work as what it would read: who never stops stands still, and is gone in a second. */
+static void a_flood_is_not_thrown_away_for_long(void **state)
+{
+    static const uint8_t much[65536];
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address;
+    struct net_fixture f;
+    size_t taken = 0;
+
+    (void)state;
+    net_fixture_init(&f);
+    listen_on(&f, "127.0.0.1:0");
+    address = on_ipv4(f.bound);
+    assert_int_equal(connect(client, (const struct sockaddr *)&address, sizeof(address)), 0);
+    turn_until_count(&f, &f.n_accepted, 1);
+    int64_t start_ns = rota_loop_now_ns(f.loop);
+    rota_socket_close(f.accepted[0].socket);
+    while (!f.accepted[0].closed) {
+        ssize_t size = send(client, much, sizeof(much), MSG_NOSIGNAL | MSG_DONTWAIT);
+        taken += size > 0 ? (size_t)size : 0;
+        assert_int_equal(rota_loop_turn(f.loop), 0);
+    }
+    assert_in_range(rota_loop_now_ns(f.loop) - start_ns, INT64_C(900000000), INT64_C(5000000000));
+    assert_in_range(taken, 1 << 20, 16 << 20); /* and what the system holds */
+    close(client);
+    net_fixture_fini(&f);
+}
+
 static void write_to_a_gone_peer_is_reported_once(void **state)
 {
     struct peer client = {.closed = false};
@@ -325,6 +353,7 @@ int main(void)
         cmocka_unit_test(ends_inside_its_own_callback),
         cmocka_unit_test(close_does_not_wait_for_ever),
         cmocka_unit_test(late_bytes_reset_nothing),
+        cmocka_unit_test(a_flood_is_not_thrown_away_for_long),
         cmocka_unit_test(write_to_a_gone_peer_is_reported_once),
     };
 
