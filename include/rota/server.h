@@ -48,7 +48,7 @@ struct rota_server_options {
     size_t max_window_bytes; /* flow control: a call's window grows with what its handler takes up to this, a connection's to twice this; default 16 MiB;
                               * 1: they stay at 64 KiB and 1 MiB */
     size_t max_total_bytes;  /* of the server, of messages not yet whole, wanted or sent, and of large headers; beyond it the connections that hold
-                              * most are ended, until an eighth is free; default 1 GiB */
+                              * most are ended, until an eighth is free, and calls that come meanwhile are refused; default 1 GiB */
     int64_t keepalive_time_ms;    /* a ping after so much silence; default 2 h; negative: never */
     int64_t keepalive_timeout_ms; /* for its answer, or the connection is closed; default 20 s; TCP_USER_TIMEOUT too (gRFC A18), if write_timeout_ms is not longer */
     int64_t write_timeout_ms;     /* a client that reads nothing from its socket for so long while bytes wait is cut off; default 60 s; negative: never */

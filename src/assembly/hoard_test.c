@@ -26,6 +26,10 @@ enum {
     HALF_BYTES = 256 << 10, /* what a field of HALF_FIELD_BYTES takes, but for its last byte */
     HALF_FIELD_BYTES = 2 * 65536 + 8,
     PIECE_BYTES = 16000,
+    ECHO_BYTES = BODY_BYTES + 200,
+    CROWD_TOTAL_BYTES = 4 * BODY_BYTES,
+    CROWD_CLIENTS = 8,
+    CROWD_CALLS = 7, /* in one read */
     ONE_CALL_BYTES = 4 * BODY_BYTES, /* its request and its reply, and how far buffers run ahead */
 };
 
@@ -109,18 +113,25 @@ static void deaf_ask_nothing(struct deaf *d)
     deaf_say(d, bytes, (size_t)(out - bytes) + 4);
 }
 
-/* One whose reply is as long, and which it does not let through. */
-static void deaf_ask_echo(struct deaf *d)
+/* One whose reply is as long, and which it does not let through; its size. */
+static size_t put_echo(struct deaf *d, uint8_t bytes[static ECHO_BYTES])
 {
     static const char block[] = "\x83\x86\x04\x0f/test.Test/Echo" FIELDS;
-    static uint8_t bytes[200 + BODY_BYTES];
     uint8_t *out = put_head(bytes, sizeof(block) - 1, 1, 4, d->next_id);
 
     memcpy(out, block, sizeof(block) - 1);
     out = put_head(out + sizeof(block) - 1, BODY_BYTES, 0, 1, d->next_id);
     d->next_id += 2;
+    memset(out, 0, BODY_BYTES);
     memcpy(out, (const uint8_t[]){0, 0, 0, (BODY_BYTES - 5) >> 8, (BODY_BYTES - 5) & 255}, 5);
-    deaf_say(d, bytes, (size_t)(out - bytes) + BODY_BYTES);
+    return (size_t)(out - bytes) + BODY_BYTES;
+}
+
+static void deaf_ask_echo(struct deaf *d)
+{
+    static uint8_t bytes[ECHO_BYTES];
+
+    deaf_say(d, bytes, put_echo(d, bytes));
 }
 
 /* Until it is being ended, then silence: what was held at the most. */
@@ -221,9 +232,50 @@ static void half_of_a_field_is_looked_at_too(void **unused)
     rota_loop_free(loop);
 }
 
+static void deaf_ask_many(struct deaf *d)
+{
+    static uint8_t bytes[CROWD_CALLS * ECHO_BYTES];
+    size_t size = 0;
+
+    for (size_t i = 0; i < CROWD_CALLS; i++)
+        size += put_echo(d, bytes + size);
+    assert_int_equal(send(d->fd, bytes, size, MSG_NOSIGNAL), size);
+}
+
+/* All that has come is read before the first of them is gone: what they hold together is still no more than the bound, and a reply. */
+static void many_at_once_are_not_served_beyond_the_bound(void **unused)
+{
+    struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
+    struct deaf deaf[CROWD_CLIENTS];
+    struct rota_channel *channel;
+    struct test_server s;
+    struct rota_loop *loop;
+
+    (void)unused;
+    options.max_total_bytes = CROWD_TOTAL_BYTES;
+    assert_int_equal(rota_loop_new(NULL, &loop), 0);
+    test_server_open(&s, loop, "127.0.0.1:0", &options);
+    channel = test_channel(loop, s.bound, NULL);
+    assert_true(test_echoes(channel, "before"));
+    for (size_t i = 0; i < CROWD_CLIENTS; i++)
+        deaf_open(&deaf[i], &s);
+    for (size_t i = 0; i < CROWD_CLIENTS; i++)
+        deaf_ask_many(&deaf[i]);
+    assert_int_equal(rota_loop_turn(loop), 0);
+    assert_in_range(rota_server_stats(s.server).calls_started, 2, 1 + CROWD_CALLS);
+    assert_in_range(s.server->held_bytes, 0, CROWD_TOTAL_BYTES);
+    assert_true(test_echoes(channel, "beside them"));
+    for (size_t i = 0; i < CROWD_CLIENTS; i++)
+        close(deaf[i].fd);
+    rota_channel_free(channel);
+    test_server_close(&s);
+    rota_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_at_once_are_not_served_beyond_the_bound),
         cmocka_unit_test(half_of_a_field_is_looked_at_too),
         cmocka_unit_test(who_reads_nothing_is_ended_all_the_same),
     };

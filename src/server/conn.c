@@ -12,11 +12,23 @@
 #define H2_REFUSED_STREAM 7
 #define QUIET_NS INT64_C(1000000000)
 
+/* Beyond the bound nothing is begun, nor kept, until those who are being ended have gone: clients try again by themselves, since nobody has seen it. */
+static bool may_begin(const struct rota_server_conn *conn)
+{
+    struct rota_server *server = conn->server;
+
+    if (!rota_server_is_over(server))
+        return !conn->leaving && conn->n_orphans < server->options.max_concurrent_streams;
+    if (!rota_server_has_room(server))
+        (void)rota_server_make_room(server, conn);
+    return false;
+}
+
 static void on_stream(void *owner, struct rota_stream *stream, const struct rota_header *headers, size_t count, bool end)
 {
     struct rota_server_conn *conn = owner;
 
-    if (!conn->leaving && conn->n_orphans < conn->server->options.max_concurrent_streams)
+    if (may_begin(conn))
         rota_server_dispatch(conn, stream, headers, count, end);
     else
         stream->conn->class->reset(stream, H2_REFUSED_STREAM);

@@ -187,7 +187,11 @@ static bool may_read(const struct rota_server_call *call)
 /* False: it waits for its turn, and pump goes on. A unary request is kept as it came, which takes no time. */
 static bool may_decode(struct rota_server_call *call, const struct rota_slice *data)
 {
-    return call->request.encoding.size == 0 || data->size == 0 || !streams(call) || rota_server_call_may_inflate(call);
+    if (data->size == 0)
+        return true;
+    if (rota_server_is_over(call->server) && rota_server_call_wait(call))
+        return false;
+    return call->request.encoding.size == 0 || !streams(call) || rota_server_call_may_inflate(call);
 }
 
 /* Decodes as much of *data as may be read now. */
@@ -231,6 +235,8 @@ static void deliver_end(struct rota_server_call *call)
         fail(call, ROTA_INTERNAL, "the stream ended inside a message");
         return;
     }
+    if (rota_server_is_over(call->server) && rota_server_call_wait(call))
+        return;
     if (call->packed != NULL && (!rota_server_call_may_inflate(call) || !take_packed(call)))
         return;
     if (!streams(call) && call->message == NULL) {
@@ -249,7 +255,7 @@ void rota_server_call_feed(struct rota_server_call *call, struct rota_slice data
 {
     struct rota_slice waiting = rota_buffer_peek(&call->pending);
 
-    if (call->answered || call->finished || call->method == NULL) {
+    if (call->answered || call->finished || call->method == NULL || call->conn->leaving) {
         if (call->stream != NULL)
             call->stream->conn->class->consumed(call->stream, data.size);
         return;

@@ -37,6 +37,12 @@ static rota_err send_headers(struct rota_server_call *call)
     return err;
 }
 
+/* What is sent on a connection that is being ended would only make it hold more. */
+static bool is_closed(const struct rota_server_call *call)
+{
+    return call->answered || call->finished || call->stream == NULL || call->conn->leaving;
+}
+
 static size_t packed_size(const struct rota_server_call *call, const void *message)
 {
     const struct rota_message_type *type = &call->method->handler->method->reply;
@@ -69,7 +75,7 @@ static rota_err send_message(struct rota_server_call *call, const void *message,
     rota_err err;
 
     rota_host_enter(call->server->parts.host);
-    if (call->answered || call->finished || call->stream == NULL)
+    if (is_closed(call))
         return ROTA_ECLOSED;
     type = &call->method->handler->method->reply;
     size = packed_size(call, message);
@@ -121,7 +127,7 @@ rota_err rota_server_call_send_initial_metadata(struct rota_server_call *call)
     rota_err err;
 
     rota_host_enter(call->server->parts.host);
-    if (call->answered || call->finished || call->stream == NULL)
+    if (is_closed(call))
         return ROTA_ECLOSED;
     err = send_headers(call);
     rota_server_call_relieve(call);
@@ -200,6 +206,8 @@ void rota_server_call_answer(struct rota_server_call *call, const struct rota_st
         return;
     if (call->server->reporter != NULL)
         call->server->reporter->on_answer(call->server->reporter, call, status);
+    if (call->conn->leaving && status->code == ROTA_OK)
+        return; /* messages that go with it may not have been sent */
     send_answer(call, status);
     rota_server_call_relieve(call);
     /* Behind a reply that the client does not let through, the status would wait without end. */

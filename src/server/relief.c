@@ -7,7 +7,8 @@
  * first: that needs no sorting and no memory.
  *
  * Invariant: server->leaving_bytes is the sum of what the connections being ended held when that was decided, and have not given back since;
- * it counts as free. It goes a turn later, with their streams; the connections themselves may take a second more, to say why.
+ * it counts as free here. It goes at the end of the turn, with their streams, and until then nothing is begun (conn.c) and nothing delivered (turn.c)
+ * while too much is held with it; the connections themselves may take a second more, to say why.
  */
 #include "server/server.h"
 

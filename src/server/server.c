@@ -45,7 +45,7 @@ rota_err rota_server_make(const struct rota_server_options *options, const struc
     rota_list_init(&s->calls);
     rota_list_init(&s->spare);
     rota_list_init(&s->companions);
-    rota_server_inflate_init(s);
+    rota_server_turn_init(s);
     s->settle.run = on_settle;
     s->grace.fire = on_grace;
     if (rota_server_intercept_take(s, full.interceptors) < 0) {
@@ -207,7 +207,7 @@ static void destroy(struct rota_server *server)
     rota_map_fini(&server->methods);
     rota_map_fini(&server->services);
     rota_host_timer_clear(server->parts.host, &server->grace);
-    rota_host_timer_clear(server->parts.host, &server->unpack);
+    rota_host_timer_clear(server->parts.host, &server->turn);
     rota_host_unpost(server->parts.host, &server->settle);
     rota_alloc_free(server->alloc, server->interceptors);
     rota_alloc_free(server->alloc, server);

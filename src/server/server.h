@@ -3,7 +3,7 @@
  * The server sees its loop as a struct rota_host and the network as a struct rota_acceptor, so it runs unchanged in tests.
  * Files: server.c (services, listeners, drain, close), conn.c (accepted connections), relief.c (which of them go when memory is
  * short), dispatch.c (from request headers to handler), intercept.c (interceptors), call.c (a call's life), input.c (messages in), output.c (messages and status out),
- * compression.c (of both).
+ * compression.c (of both), turn.c (what waits for a later turn of the loop).
  */
 #ifndef ROTA_SERVER_SERVER_H
 #define ROTA_SERVER_SERVER_H
@@ -90,8 +90,8 @@ struct rota_server {
     struct rota_server_tale ended, refused; /* of connections: for want of memory, for being too many */
     struct rota_server_reporter *reporter; /* of a service of our own; NULL: none */
     struct rota_zip zip;
-    struct rota_link packed; /* calls whose compressed messages wait for their turn, by call->turn */
-    struct rota_host_timer unpack; /* that turn */
+    struct rota_link waiting; /* calls that go on in a later turn, by call->turn */
+    struct rota_host_timer turn; /* that one */
     int64_t inflating_ns;  /* the turn of the loop in which */
     size_t inflated_bytes; /* so much was decompressed */
     bool draining, closing;
@@ -126,7 +126,7 @@ struct rota_server_conn {
 
 struct rota_server_call {
     struct rota_link link; /* server->calls or spare */
-    struct rota_link turn; /* server->packed */
+    struct rota_link turn; /* server->waiting */
     struct rota_server *server;
     struct rota_server_conn *conn; /* NULL once the stream is gone */
     struct rota_server_conn *orphan_of; /* then, unless the handler was done */
@@ -179,6 +179,11 @@ extern const struct rota_stream_events rota_server_stream_events;     /* call.c 
 static inline bool rota_server_has_room(const struct rota_server *server)
 {
     return server->held_bytes <= server->options.max_total_bytes || server->held_bytes - server->options.max_total_bytes <= server->leaving_bytes;
+}
+/* Whether they hold more, those included, whose memory goes at the end of the turn: until then nothing is begun. */
+static inline bool rota_server_is_over(const struct rota_server *server)
+{
+    return server->held_bytes > server->options.max_total_bytes;
 }
 /* When there is none: ends connections that hold most. False: this one among them. */
 bool rota_server_make_room(struct rota_server *server, const struct rota_server_conn *conn);
@@ -233,10 +238,13 @@ void rota_server_call_expire(struct rota_server_call *call); /* the same with DE
 /* compression.c: when a call begins. */
 void rota_server_call_begin_compression(struct rota_server_call *call);
 /* The message of a compressed frame in *ret_plain, one reference; false: the call is to end with *ret_status. */
-void rota_server_inflate_init(struct rota_server *server);
-/* False: enough was decompressed in this turn; the call is pumped in a later one. */
-bool rota_server_call_may_inflate(struct rota_server_call *call);
 bool rota_server_call_decompress(struct rota_server_call *call, struct rota_slice packed, struct rota_chunk **ret_plain, struct rota_status *ret_status);
+
+/* turn.c: the call is pumped in a later turn; false: there is no memory for that, and it goes on. */
+bool rota_server_call_wait(struct rota_server_call *call);
+/* False: enough was decompressed in this turn; the call waits. */
+bool rota_server_call_may_inflate(struct rota_server_call *call);
+void rota_server_turn_init(struct rota_server *server);
 
 /* server.c: something went away; drain or close may be complete. */
 void rota_server_settle(struct rota_server *server);
