@@ -224,6 +224,30 @@ static void goaway_again_and_again_is_a_fault(void **state)
     }
 }
 
+/* So it costs more with many of them; that it comes three times is no attack. */
+static void goaway_to_many_streams_is_more_of_a_fault(void **state)
+{
+    struct pair pair;
+    int count = 0;
+
+    (void)state;
+    assert_int_equal(pair_init(&pair, NULL, NULL, NULL), 0);
+    pair.client.mute = true;
+    wire.size = 0;
+    wire_frame(&wire, WIRE_SETTINGS, 0, 0, NULL, 0);
+    pair_feed(&pair.client, wire.bytes, wire.size);
+    for (int n = 1; n <= 5000; n++)
+        assert_int_equal(pair_open(&pair, true), n);
+    while (pair_pass(&pair.client, NULL, 65536) > 0) {
+    }
+    wire.size = 0;
+    wire_frame(&wire, WIRE_GOAWAY, 0, 0, "\x7f\xff\xff\xff\0\0\0\0", 8);
+    for (; count < 2000 && pair.client.err == 0; count++)
+        pair_feed(&pair.client, wire.bytes, wire.size);
+    assert_in_range(count, 31, 32);
+    pair_fini(&pair);
+}
+
 /* Our GOAWAY is the last that a peer at fault gets. */
 static void nothing_follows_the_goaway_of_a_fault(void **state)
 {
@@ -324,6 +348,7 @@ int main(void)
         cmocka_unit_test(late_streams_are_not_answered),
         cmocka_unit_test(answers_that_nobody_reads_have_an_end),
         cmocka_unit_test(goaway_again_and_again_is_a_fault),
+        cmocka_unit_test(goaway_to_many_streams_is_more_of_a_fault),
         cmocka_unit_test(nothing_follows_the_goaway_of_a_fault),
         cmocka_unit_test(a_window_that_is_taken_back_is_kept_to),
         cmocka_unit_test(a_small_window_opens_again),

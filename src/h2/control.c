@@ -7,7 +7,7 @@
 #include "h2/session.h"
 
 #define SETTING_BYTES 6
-#define SETTINGS_A_FAULT 32 /* a new window size is a walk through all streams */
+#define SETTINGS_A_FAULT 32
 #define WINDOW_MAX INT32_MAX
 #define FRAME_BYTES_MAX 0xffffff
 
@@ -112,32 +112,45 @@ static void on_rst_stream(struct rota_h2 *h2, const struct rota_h2_head *head, s
         rota_h2_stream_close(stream, ROTA_H2_RESET, code, "");
 }
 
-static bool set_window(struct rota_h2 *h2, uint32_t value)
+/* The windows of the streams follow once all values of the frame are known: nothing is sent between them (6.5.3). */
+static bool set_window(struct rota_h2 *h2, uint32_t value, int64_t *highest)
 {
-    int64_t more = (int64_t)value - h2->peer_window_bytes;
-    struct rota_link *next;
-
     if (value > WINDOW_MAX)
         return rota_h2_broke(h2, ROTA_H2_FLOW_CONTROL_ERROR, "SETTINGS_INITIAL_WINDOW_SIZE above 2^31-1");
     h2->peer_window_bytes = value;
-    for (struct rota_link *link = h2->streams.next; link != &h2->streams; link = next) {
+    if (value > *highest)
+        *highest = value;
+    return true;
+}
+
+/* highest: of the value before and those of the frame. A window that it takes too high is an error whatever came after it: values count in
+ * their order, and taking one back does not undo that (6.9.2). */
+static bool move_windows(struct rota_h2 *h2, int64_t before, int64_t highest)
+{
+    int64_t more = h2->peer_window_bytes - before;
+
+    if (more == 0 && highest == before)
+        return true;
+    rota_h2_peer_walk(h2);
+    if (!rota_h2_fine(h2))
+        return false;
+    for (struct rota_link *link = h2->streams.next; link != &h2->streams; link = link->next) {
         struct rota_h2_stream *stream = ROTA_CONTAINER(link, struct rota_h2_stream, link);
 
-        next = link->next;
-        stream->send_left += more;
-        if (stream->send_left > WINDOW_MAX)
+        if (stream->send_left + (highest - before) > WINDOW_MAX)
             return rota_h2_broke(h2, ROTA_H2_FLOW_CONTROL_ERROR, "SETTINGS_INITIAL_WINDOW_SIZE overflows the window of a stream");
+        stream->send_left += more;
         if (more > 0)
             rota_h2_send_more(h2, stream);
     }
     return true;
 }
 
-static bool set(struct rota_h2 *h2, uint16_t id, uint32_t value)
+static bool set(struct rota_h2 *h2, uint16_t id, uint32_t value, int64_t *highest_window)
 {
     switch (id) {
     case ROTA_H2_SETTINGS_HEADER_TABLE_SIZE:
-        rota_hpack_encoder_resize(&h2->encoder, value);
+        rota_hpack_encoder_resize(&h2->encoder, value); /* each: the smallest must be told, too (RFC 7541, 4.2) */
         return true;
     case ROTA_H2_SETTINGS_ENABLE_PUSH:
         if (value > (h2->options.server ? 1 : 0))
@@ -147,7 +160,7 @@ static bool set(struct rota_h2 *h2, uint16_t id, uint32_t value)
         h2->peer_max_streams = value;
         return true;
     case ROTA_H2_SETTINGS_INITIAL_WINDOW_SIZE:
-        return set_window(h2, value);
+        return set_window(h2, value, highest_window);
     case ROTA_H2_SETTINGS_MAX_FRAME_SIZE:
         if (value < ROTA_H2_FRAME_MAX_BYTES || value > FRAME_BYTES_MAX)
             return rota_h2_broke(h2, ROTA_H2_PROTOCOL_ERROR, "SETTINGS_MAX_FRAME_SIZE with a value that it cannot have");
@@ -158,6 +171,19 @@ static bool set(struct rota_h2 *h2, uint16_t id, uint32_t value)
     default:
         return true;
     }
+}
+
+static bool set_all(struct rota_h2 *h2, struct rota_slice payload)
+{
+    int64_t before = h2->peer_window_bytes, highest = before;
+
+    for (size_t i = 0; i < payload.size; i += SETTING_BYTES) {
+        const uint8_t *entry = payload.data + i;
+
+        if (!set(h2, (uint16_t)(entry[0] << 8 | entry[1]), rota_h2_u32(entry + 2), &highest))
+            return false;
+    }
+    return move_windows(h2, before, highest);
 }
 
 static bool on_settings(struct rota_h2 *h2, const struct rota_h2_head *head, struct rota_slice payload)
@@ -174,14 +200,8 @@ static bool on_settings(struct rota_h2 *h2, const struct rota_h2_head *head, str
     if (!h2->ready_seen)
         h2->peer_max_streams = UINT32_MAX; /* unless it says otherwise now */
     rota_h2_peer_faults(h2, (uint32_t)(payload.size / SETTING_BYTES / SETTINGS_A_FAULT));
-    if (!rota_h2_fine(h2))
+    if (!rota_h2_fine(h2) || !set_all(h2, payload))
         return false;
-    for (size_t i = 0; i < payload.size; i += SETTING_BYTES) {
-        const uint8_t *entry = payload.data + i;
-
-        if (!set(h2, (uint16_t)(entry[0] << 8 | entry[1]), rota_h2_u32(entry + 2)))
-            return false;
-    }
     rota_h2_tx_settings_ack(h2);
     if (h2->ready_seen)
         rota_h2_peer_fault(h2);

@@ -74,6 +74,34 @@ static void many_settings(uint32_t i)
     wire_frame(&wire, WIRE_SETTINGS, 0, 0, payload, sizeof(payload));
 }
 
+static void open_a_thousand(void)
+{
+    for (uint32_t i = 0; i < 1000; i++)
+        wire_headers(&wire, 0, 2 * i + 1, WIRE_REQUEST);
+}
+
+/* Each is a walk through all streams. */
+static void windows_of_many_streams(uint32_t i)
+{
+    if (i == 0)
+        open_a_thousand();
+    wire_frame(&wire, WIRE_SETTINGS, 0, 0, i % 2 == 0 ? "\0\4\0\0\0\1" : "\0\4\0\0\0\2", 6);
+}
+
+static void windows_to_and_fro(uint32_t i)
+{
+    if (i == 0)
+        open_a_thousand();
+    wire_frame(&wire, WIRE_SETTINGS, 0, 0, "\0\4\0\1\0\0\0\4\0\0\xff\xff", 12);
+}
+
+static void windows_that_stay(uint32_t i)
+{
+    if (i == 0)
+        open_a_thousand();
+    wire_frame(&wire, WIRE_SETTINGS, 0, 0, "\0\4\0\0\xff\xff", 6);
+}
+
 /* The stream is one that was refused here. */
 static void late_crumbs(uint32_t i)
 {
@@ -217,6 +245,9 @@ static const struct flood_case {
     {"HEADERS of nothing", headers_of_nothing, 1000, 1001},
     {"PING with ACK that answers none", answers_to_no_ping, 10000, 10001},
     {"SETTINGS of as many entries as there is room for", many_settings, 11, 12},
+    {"SETTINGS of another window for each of a thousand streams", windows_of_many_streams, 125, 126},
+    {"SETTINGS of a larger window for each of a thousand streams, taken back at once", windows_to_and_fro, 125, 126},
+    {"SETTINGS of the window that a thousand streams have", windows_that_stay, 1000, 1001},
     {"DATA in single bytes on a stream that was reset", late_crumbs, 2490, 2510},
     {"DATA of nothing on a stream that was reset", late_nothing, 990, 1001},
     {"DATA that ends a stream that was reset, again and again", late_ends, 9000, 10010},

@@ -155,8 +155,11 @@ bool rota_h2_on_goaway(struct rota_h2 *h2, struct rota_slice payload)
     event->h2_code = h2_code;
     event->detail = detail;
     event->data = copy;
-    if (h2->refused)
-        rota_h2_peer_fault(h2); /* a second is usual; each costs a look at all streams */
+    if (h2->refused) { /* a second is usual */
+        rota_h2_peer_fault(h2);
+        if (!h2->options.server)
+            rota_h2_peer_walk(h2);
+    }
     h2->refused = true;
     h2->peer_last = last_id;
     if (!h2->options.server)

@@ -2,7 +2,10 @@
  *
  * A bad frame that costs the peer one stream costs us a request begun (CVE-2025-8671), and so does a stream opened and
  * reset at once (CVE-2023-44487); empty DATA and repeated SETTINGS carry nothing. Each is legal or at least survivable
- * once, so what is limited is their rate. A frame of many settings counts once more for each 32 of them. Resets get the higher one: in an overload every deadline ends with one.
+ * once, so what is limited is their rate. Resets get the higher one: in an overload every deadline ends with one.
+ * A frame of many settings counts once more for each 32 of them. One that changes the windows of all streams, or a further GOAWAY to a client, counts
+ * once more for each 128 streams: a client with a thousand may do it ten times a second. 32 times is the most, since how many calls a client has open
+ * is not its server's doing.
  * Pings are counted as gRPC servers count them (A9): two that come too early are forgiven, and all are once we send something
  * of a stream, since who measures bandwidth pings after data.
  * Chores are frames that are right but carry no work: WINDOW_UPDATE, PRIORITY, unknown ones, DATA too short for the head of a
@@ -20,6 +23,8 @@
 #define STRIKES_MAX 2
 #define IDLE_PING_NS (7200 * SECOND_NS)
 #define FLOOD_PING_NS INT64_C(10000000) /* between two pings; keepalive counts in seconds */
+#define STREAMS_A_FAULT 128
+#define WALK_FAULTS_MAX 32
 #define CRUMB_CHORES 4 /* it goes further up than other chores */
 
 struct allowance {
@@ -123,6 +128,13 @@ void rota_h2_peer_faults(struct rota_h2 *h2, uint32_t count)
 {
     if (!are_within(&h2->faults, &faults, h2->now_ns, count))
         rota_h2_send_flooder_away(h2, "the peer sent too many faulty or empty frames");
+}
+
+void rota_h2_peer_walk(struct rota_h2 *h2)
+{
+    uint32_t count = h2->n_open / STREAMS_A_FAULT;
+
+    rota_h2_peer_faults(h2, count < WALK_FAULTS_MAX ? count : WALK_FAULTS_MAX);
 }
 
 void rota_h2_peer_reset(struct rota_h2 *h2)

@@ -372,6 +372,7 @@ void rota_h2_limits_init(struct rota_h2 *h2);
 /* The peer broke the rules in a way that costs it no more than a stream; too often ends the connection. */
 void rota_h2_peer_fault(struct rota_h2 *h2);
 void rota_h2_peer_faults(struct rota_h2 *h2, uint32_t count); /* one that counts for so many */
+void rota_h2_peer_walk(struct rota_h2 *h2); /* it makes us look at all open streams: more faults the more there are, besides the frame's own */
 void rota_h2_peer_reset(struct rota_h2 *h2);
 void rota_h2_peer_chores(struct rota_h2 *h2, uint32_t count); /* WINDOW_UPDATE, PRIORITY, an unknown frame; a crumb of DATA is several */
 void rota_h2_allow_chores(struct rota_h2 *h2); /* a frame that the peer may answer with some was sent */
