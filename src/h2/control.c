@@ -47,12 +47,18 @@ static void fail_stream(struct rota_h2 *h2, int32_t id, uint32_t h2_code, const 
     }
 }
 
-/* Of another length only the stream is at fault (6.3), and the payload is passed over. */
+/* The payload will be. */
+static void passed_over(struct rota_h2 *h2, const struct rota_h2_head *head)
+{
+    rota_h2_peer_chores(h2, 1 + head->length / ROTA_H2_BYTES_A_CHORE);
+}
+
+/* Of another length only the stream is at fault (6.3). */
 static bool priority_head(struct rota_h2 *h2, const struct rota_h2_head *head)
 {
     if (head->id == 0)
         return rota_h2_broke(h2, ROTA_H2_PROTOCOL_ERROR, "PRIORITY of stream 0");
-    rota_h2_peer_chores(h2, 1);
+    passed_over(h2, head);
     if (head->length != ROTA_H2_PRIORITY_BYTES)
         fail_stream(h2, head->id, ROTA_H2_FRAME_SIZE_ERROR, "PRIORITY of a wrong size");
     return rota_h2_fine(h2);
@@ -82,7 +88,7 @@ bool rota_h2_control_head(struct rota_h2 *h2, const struct rota_h2_head *head)
             return rota_h2_broke(h2, ROTA_H2_PROTOCOL_ERROR, "WINDOW_UPDATE of an idle stream");
         return has_length(h2, head, 4, "WINDOW_UPDATE of a wrong size");
     default:
-        rota_h2_peer_chores(h2, 1);
+        passed_over(h2, head);
         return rota_h2_fine(h2);
     }
 }

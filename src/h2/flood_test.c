@@ -163,6 +163,31 @@ static void a_field_in_single_bytes(uint32_t i)
     wire_frame(&wire, WIRE_CONT, 0, 1, "y", 1);
 }
 
+static void long_unknown(uint32_t i)
+{
+    (void)i;
+    wire_frame(&wire, (enum wire_type)0xfa, 0, 0, many_fields(), FRAME_BYTES);
+}
+
+static void short_unknown(uint32_t i)
+{
+    (void)i;
+    wire_frame(&wire, (enum wire_type)0xfa, 0, 0, many_fields(), 255);
+}
+
+static void long_priority(uint32_t i)
+{
+    if (i == 0)
+        wire_headers(&wire, 0, 1, WIRE_REQUEST "|x=y|connection=close");
+    wire_frame(&wire, WIRE_PRIORITY, 0, 1, many_fields(), FRAME_BYTES);
+}
+
+static void goaway_with_much_to_say(uint32_t i)
+{
+    (void)i;
+    wire_frame(&wire, WIRE_GOAWAY, 0, 0, many_fields(), FRAME_BYTES);
+}
+
 static void fields_in_pieces(uint32_t i)
 {
     if (i == 0)
@@ -240,6 +265,10 @@ static const struct flood_case {
     {"PRIORITY", priority, 10000, 10001},
     {"frames of a type that nobody knows", unknown, 10000, 10001},
     {"frames of a type that others know", extension_of_others, 10000, 10001},
+    {"frames of a type that nobody knows, of 255 bytes", short_unknown, 10000, 10001},
+    {"frames of a type that nobody knows, as long as there is room for", long_unknown, 153, 154},
+    {"PRIORITY of a wrong size, as long as there is room for", long_priority, 150, 154},
+    {"GOAWAY again and again, with as much to say as there is room for", goaway_with_much_to_say, 16, 17},
     {"DATA in single bytes", crumbs, 2500, 2501},
     {"DATA that is all padding", padded_nothing, 1000, 1001},
     {"HEADERS of nothing", headers_of_nothing, 1000, 1001},

@@ -156,7 +156,7 @@ bool rota_h2_on_goaway(struct rota_h2 *h2, struct rota_slice payload)
     event->detail = detail;
     event->data = copy;
     if (h2->refused) { /* a second is usual */
-        rota_h2_peer_fault(h2);
+        rota_h2_peer_faults(h2, 1 + (uint32_t)debug.size / ROTA_H2_BYTES_A_CHORE);
         if (!h2->options.server)
             rota_h2_peer_walk(h2);
     }

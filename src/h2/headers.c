@@ -8,10 +8,8 @@
 #include "h2/session.h"
 
 #define TOO_LARGE_FAULTS 8
-/* What is ignored must be decoded all the same, a field a byte at worst. Blocks that are ignored for no fault of the peer's count as chores, and
- * their usual lengths as little: it may have had many on their way. */
+/* What is ignored must be decoded all the same, a field a byte at worst. Blocks that are ignored for no fault of the peer's count as chores. */
 #define BYTES_A_FAULT 128
-#define BYTES_A_CHORE 256
 #define CONTINUATIONS_FREE 32 /* of a block; some peers flush each byte, so more are chores */
 
 /* --- Where a block belongs --- */
@@ -157,7 +155,7 @@ static bool count_ignored(struct rota_h2 *h2, uint32_t frame_bytes)
     if (h2->block.faulty)
         rota_h2_peer_faults(h2, frame_bytes / BYTES_A_FAULT);
     else
-        rota_h2_peer_chores(h2, frame_bytes / BYTES_A_CHORE);
+        rota_h2_peer_chores(h2, frame_bytes / ROTA_H2_BYTES_A_CHORE);
     return rota_h2_fine(h2);
 }
 

@@ -8,7 +8,7 @@
  * is not its server's doing.
  * Pings are counted as gRPC servers count them (A9): two that come too early are forgiven, and all are once we send something
  * of a stream, since who measures bandwidth pings after data.
- * Chores are frames that are right but carry no work: WINDOW_UPDATE, PRIORITY, unknown ones, DATA too short for the head of a
+ * Chores are frames that are right but carry no work: WINDOW_UPDATE, PRIORITY, unknown ones (long ones several), DATA too short for the head of a
  * message. There may be as many as follow from what we send: ten for each DATA or HEADERS frame, where honest peers need two; and
  * a rate of their own for what has other causes. A client counts no short DATA of the streams that it has open: it asked for them, and some servers
  * flush each byte that they have.

@@ -26,6 +26,7 @@
 
 #define ROTA_H2_RESETS_KEPT 64
 #define ROTA_H2_CRUMB_BYTES 5 /* DATA of less, which is less than the head of a message, is a crumb (limits.c) */
+#define ROTA_H2_BYTES_A_CHORE 256 /* of what is read for nothing; usual header blocks count as little, since many may have been on their way */
 #define ROTA_H2_WINDOW_DEFAULT 65535
 
 /* So many at once, and so many more each second (a token bucket). */
@@ -374,7 +375,7 @@ void rota_h2_peer_fault(struct rota_h2 *h2);
 void rota_h2_peer_faults(struct rota_h2 *h2, uint32_t count); /* one that counts for so many */
 void rota_h2_peer_walk(struct rota_h2 *h2); /* it makes us look at all open streams: more faults the more there are, besides the frame's own */
 void rota_h2_peer_reset(struct rota_h2 *h2);
-void rota_h2_peer_chores(struct rota_h2 *h2, uint32_t count); /* WINDOW_UPDATE, PRIORITY, an unknown frame; a crumb of DATA is several */
+void rota_h2_peer_chores(struct rota_h2 *h2, uint32_t count); /* WINDOW_UPDATE, PRIORITY, an unknown frame; a crumb of DATA, or a long one, is several */
 void rota_h2_allow_chores(struct rota_h2 *h2); /* a frame that the peer may answer with some was sent */
 void rota_h2_peer_data(struct rota_h2 *h2, int32_t id, size_t size); /* DATA of that much that does not end its stream */
 void rota_h2_peer_ping(struct rota_h2 *h2);
