@@ -53,10 +53,10 @@ static int64_t clock_ns(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
+/* Within a turn it stands still, or calls would wait for the next one when they have taken long, as under callgrind. */
 static int64_t read_clock(struct rota_host *host)
 {
-    (void)host;
-    return clock_ns();
+    return host->in_turn ? host->now_ns : clock_ns();
 }
 
 /* --- The transport --- */

@@ -353,6 +353,36 @@ static void honest_windows_are_no_flood(void **state)
     pair_fini(&pair);
 }
 
+/* What was on its way when we refused a stream is our doing; what we reset for another reason is not. */
+static void what_comes_for_refused_streams_is_no_flood(void **state)
+{
+    (void)state;
+    for (uint32_t code = 7; code <= 8; code++) {
+        struct pair pair;
+        uint32_t n = 0;
+
+        print_message("  streams reset with %u\n", code);
+        assert_int_equal(pair_init(&pair, NULL, NULL, NULL), 0);
+        pair.server.mute = true;
+        wire.size = 0;
+        wire_magic(&wire);
+        pair_feed(&pair.server, wire.bytes, wire.size);
+        for (; n < PAIR_STREAMS - 1 && pair.server.err == 0; n++) {
+            wire.size = 0;
+            wire_headers(&wire, 0, 2 * n + 1, WIRE_REQUEST);
+            pair_feed(&pair.server, wire.bytes, wire.size);
+            rota_h2_reset(pair.server.streams[n + 1], code);
+            pair_pass(&pair.server, NULL, 65536);
+            wire.size = 0;
+            wire_number(&wire, WIRE_WINDOW, 2 * n + 1, 1);
+            wire_frame(&wire, WIRE_DATA, WIRE_END_STREAM, 2 * n + 1, "\0\0\0\0", 5);
+            pair_feed(&pair.server, wire.bytes, wire.size);
+        }
+        assert_in_range(n, code == 7 ? PAIR_STREAMS - 1 : 4990, code == 7 ? PAIR_STREAMS - 1 : 5010);
+        pair_fini(&pair);
+    }
+}
+
 /* Some servers flush each byte that they have. A client asked for them, with its window; not so for those of a call that is over. */
 static void replies_in_single_bytes_are_no_flood(void **state)
 {
@@ -503,6 +533,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floods_end),
         cmocka_unit_test(honest_windows_are_no_flood),
+        cmocka_unit_test(what_comes_for_refused_streams_is_no_flood),
         cmocka_unit_test(replies_in_single_bytes_are_no_flood),
         cmocka_unit_test(header_lists_in_single_bytes_are_no_flood),
         cmocka_unit_test(a_dribbled_window_is_a_flood),

@@ -116,6 +116,8 @@ void rota_h2_reset(struct rota_h2_stream *stream, uint32_t h2_code)
         return;
     if (!stream->closed && rota_h2_fine(h2) && !take_back(stream))
         rota_h2_tx_rst(h2, stream->id, h2_code);
+    if (h2_code == ROTA_H2_REFUSED_STREAM) /* what is on its way for it is our doing */
+        rota_h2_allow_chores(h2);
     if (stream->n_events == 0) {
         rota_h2_stream_free(stream);
         return;

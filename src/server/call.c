@@ -58,7 +58,6 @@ static void recycle(struct rota_server_call *call)
 
     rota_host_timer_clear(server->parts.host, &call->deadline);
     rota_host_unpost(server->parts.host, &call->pump);
-    rota_list_remove(&call->turn);
     rota_list_remove(&call->link);
     server->stats.calls_open--;
     server->stats.calls_ended++;
@@ -145,6 +144,7 @@ void rota_server_call_detach(struct rota_server_call *call)
     struct rota_server_conn *conn = call->conn;
 
     rota_server_call_uncount(call);
+    rota_list_remove(&call->turn);
     if (conn != NULL && !call->finished) {
         call->orphan_of = conn;
         call->orphan_of->n_orphans++;

@@ -48,6 +48,7 @@ static void on_closed(void *owner, const struct rota_status *why)
     if (why->code != ROTA_OK)
         rota_log_write(server->log, ROTA_LOG_DEBUG, "server", "%s: %s", conn->peer, why->message);
     rota_list_remove(&conn->link);
+    rota_list_remove(&conn->turn);
     server->stats.connections_open--;
     conn->closed = true;
     rota_server_conn_left(conn);
@@ -121,6 +122,8 @@ static bool on_accept(void *owner, struct rota_conn *conn, const struct rota_con
     c->server = server;
     c->conn = conn;
     snprintf(c->peer, sizeof(c->peer), "%s", conn->class->peer(conn));
+    rota_list_init(&c->waiting);
+    rota_list_init(&c->turn);
     rota_list_append(&server->conns, &c->link);
     server->stats.connections_open++;
     server->stats.connections_accepted++;

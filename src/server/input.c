@@ -189,9 +189,9 @@ static bool may_decode(struct rota_server_call *call, const struct rota_slice *d
 {
     if (data->size == 0)
         return true;
-    if (rota_server_is_over(call->server) && rota_server_call_wait(call))
-        return false;
-    return call->request.encoding.size == 0 || !streams(call) || rota_server_call_may_inflate(call);
+    if (!streams(call))
+        return !rota_server_is_over(call->server) || !rota_server_call_wait(call);
+    return rota_server_call_goes_on(call) && (call->request.encoding.size == 0 || rota_server_call_may_inflate(call));
 }
 
 /* Decodes as much of *data as may be read now. */
@@ -235,7 +235,7 @@ static void deliver_end(struct rota_server_call *call)
         fail(call, ROTA_INTERNAL, "the stream ended inside a message");
         return;
     }
-    if (rota_server_is_over(call->server) && rota_server_call_wait(call))
+    if (!rota_server_call_goes_on(call))
         return;
     if (call->packed != NULL && (!rota_server_call_may_inflate(call) || !take_packed(call)))
         return;

@@ -90,8 +90,12 @@ struct rota_server {
     struct rota_server_tale ended, refused; /* of connections: for want of memory, for being too many */
     struct rota_server_reporter *reporter; /* of a service of our own; NULL: none */
     struct rota_zip zip;
-    struct rota_link waiting; /* calls that go on in a later turn, by call->turn */
+    struct rota_link waiting; /* connections with calls that go on in a later turn, by conn->turn */
     struct rota_host_timer turn; /* that one */
+    bool turning;                /* it is on */
+    uint32_t n_deliveries;       /* messages and ends on their way to handlers, modulo 2^32 */
+    const struct rota_server_conn *slice_of; /* whose handlers have had time since slice_until_ns less a slice; compared only */
+    int64_t slice_turn_ns, slice_until_ns;   /* in which turn */
     int64_t inflating_ns;  /* the turn of the loop in which */
     size_t inflated_bytes; /* so much was decompressed */
     bool draining, closing;
@@ -114,9 +118,12 @@ struct rota_server_conn {
     struct rota_link link;
     struct rota_server *server;
     struct rota_conn *conn;
+    struct rota_link waiting; /* its calls that wait for a later turn, by call->turn */
+    struct rota_link turn;    /* server->waiting, if there are any */
     size_t pending_bytes; /* of its calls */
     size_t leaving_bytes; /* what it held when it was ended for that, as far as it has not been given back */
     bool leaving;         /* it was */
+    bool behind;          /* some calls wait since it has had its time, and others are not to overtake them */
     uint32_t n_orphans;   /* calls whose streams are gone and whose handlers are not done: they keep this in memory */
     bool closed;
     char peer[ROTA_ADDRESS_TEXT_SIZE];
@@ -126,7 +133,7 @@ struct rota_server_conn {
 
 struct rota_server_call {
     struct rota_link link; /* server->calls or spare */
-    struct rota_link turn; /* server->waiting */
+    struct rota_link turn; /* conn->waiting */
     struct rota_server *server;
     struct rota_server_conn *conn; /* NULL once the stream is gone */
     struct rota_server_conn *orphan_of; /* then, unless the handler was done */
@@ -244,6 +251,16 @@ bool rota_server_call_decompress(struct rota_server_call *call, struct rota_slic
 bool rota_server_call_wait(struct rota_server_call *call);
 /* False: enough was decompressed in this turn; the call waits. */
 bool rota_server_call_may_inflate(struct rota_server_call *call);
+/* False: the call's connection has had its time, has others that wait, or there is no room; the call waits. */
+bool rota_server_call_may_go_on(struct rota_server_call *call);
+#define ROTA_SERVER_LOOK_EVERY 32
+static inline bool rota_server_call_goes_on(struct rota_server_call *call)
+{
+    struct rota_server *server = call->server;
+    bool quiet = !rota_server_is_over(server) && rota_list_empty(&server->waiting) && ++server->n_deliveries % ROTA_SERVER_LOOK_EVERY != 0;
+
+    return quiet || rota_server_call_may_go_on(call);
+}
 void rota_server_turn_init(struct rota_server *server);
 
 /* server.c: something went away; drain or close may be complete. */

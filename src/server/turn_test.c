@@ -1,11 +1,13 @@
 /* turn_test.c - while more is held than max_total_bytes, what ended connections are about to give back included, nothing is begun, delivered or
- * kept, and afterwards all goes on. (Who is ended: relief_test.c. Calls that wait since much was decompressed: compression_test.c.)
+ * kept, and afterwards all goes on; the calls of a connection whose handlers have had their time in a turn wait for the next, those of others do
+ * not. (Who is ended: relief_test.c. Calls that wait since much was decompressed: compression_test.c.)
  */
 #include "server/server_fixture.h"
 #include "testing/cmocka.h"
 #include <string.h>
 
 #define MAX_BYTES 800
+#define SLICE_NS INT64_C(1000000)
 
 static void settle_queue(struct server_fixture *f, struct rota_fake_asker *asker, size_t bytes)
 {
@@ -205,6 +207,152 @@ static void nothing_more_of_it_is_kept(void **unused)
     server_fixture_fini(&f);
 }
 
+/* --- Time --- */
+
+static int64_t spent_ns, look_ns; /* in this turn; how much more with each look */
+
+static int64_t busy_clock(struct rota_host *host)
+{
+    if (!host->in_turn)
+        return host->now_ns;
+    spent_ns += look_ns;
+    return host->now_ns + spent_ns;
+}
+
+/* All is one turn until the next. */
+static void begin_turn(struct server_fixture *f)
+{
+    f->v.host.in_turn = true;
+    f->v.host.clock = busy_clock;
+    spent_ns = look_ns = 0;
+}
+
+/* In which n calls of a connection begin, whose requests have yet to come. */
+static void ask_for_time(struct rota_fake_asker *asker, const char *path, struct rota_fake_ask **asks, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        asks[i] = rota_fake_ask(asker, path, NULL, NULL);
+}
+
+/* The first look begins the slice, the second finds that it is over. */
+static void spend(struct server_fixture *f, struct rota_fake_ask *first, const char *first_text)
+{
+    begin_turn(f);
+    f->server->n_deliveries = ROTA_SERVER_LOOK_EVERY - 1;
+    arrive(first, first_text, true);
+    spent_ns = SLICE_NS;
+    f->server->n_deliveries = ROTA_SERVER_LOOK_EVERY - 1;
+}
+
+static void next_turn(struct server_fixture *f)
+{
+    begin_turn(f);
+    f->v.host.now_ns++;
+}
+
+static void a_connection_has_a_slice_of_each_turn(void **unused)
+{
+    struct rota_fake_ask *a[5], *b[2];
+    struct rota_fake_asker *other;
+    struct server_fixture f;
+
+    (void)unused;
+    init(&f, &other);
+    ask_for_time(f.asker, "/t.S/Echo", a, 5);
+    ask_for_time(other, "/t.S/Echo", b, 2);
+    spend(&f, a[0], "a0");
+    arrive(a[1], "a1", true);
+    arrive(b[0], "b0", true);
+    arrive(a[2], "a2", true); /* though the look before was at the other */
+    assert_string_equal(f.trace, "m:a0 m:b0 ");
+    rota_virtual_host_run(&f.v);
+    assert_string_equal(f.trace, "m:a0 m:b0 ");
+    next_turn(&f);
+    arrive(a[3], "a3", true); /* behind those that wait */
+    arrive(b[1], "b1", true);
+    assert_string_equal(f.trace, "m:a0 m:b0 m:b1 ");
+    rota_virtual_host_run(&f.v);
+    assert_string_equal(f.trace, "m:a0 m:b0 m:b1 m:a1 m:a2 m:a3 ");
+    arrive(a[4], "a4", true); /* which are gone */
+    assert_string_equal(f.trace, "m:a0 m:b0 m:b1 m:a1 m:a2 m:a3 m:a4 ");
+    server_fixture_fini(&f);
+}
+
+static void those_that_wait_are_served_in_turns(void **unused)
+{
+    struct rota_fake_ask *a[4], *b[4];
+    struct rota_fake_asker *other;
+    struct server_fixture f;
+
+    (void)unused;
+    init(&f, &other);
+    ask_for_time(f.asker, "/t.S/Echo", a, 4);
+    ask_for_time(other, "/t.S/Echo", b, 4);
+    spend(&f, a[0], "a0");
+    arrive(a[1], "a1", true);
+    arrive(a[2], "a2", true);
+    arrive(a[3], "a3", true);
+    arrive(b[0], "b0", true);
+    spent_ns += SLICE_NS;
+    arrive(b[1], "b1", true);
+    arrive(b[2], "b2", true);
+    assert_string_equal(f.trace, "m:a0 m:b0 ");
+    f.trace[0] = '\0';
+    next_turn(&f);
+    look_ns = SLICE_NS / 5; /* two looks a call: whether it may, and whether another may */
+    rota_host_run(&f.v.host);
+    assert_string_equal(f.trace, "m:a1 m:b1 ");
+    next_turn(&f);
+    rota_host_run(&f.v.host);
+    assert_string_equal(f.trace, "m:a1 m:b1 m:a2 m:b2 m:a3 ");
+    server_fixture_fini(&f);
+}
+
+static void messages_of_streams_wait_too(void **unused)
+{
+    struct rota_fake_ask *a[2];
+    struct rota_fake_asker *other;
+    struct server_fixture f;
+
+    (void)unused;
+    init(&f, &other);
+    ask_for_time(f.asker, "/t.S/Chat", a, 2);
+    spend(&f, a[0], "");
+    arrive(a[1], "1", false);
+    arrive(a[1], "2", true);
+    assert_string_equal(f.trace, "SSE");
+    assert_int_equal(a[1]->consumed, 0);
+    next_turn(&f);
+    rota_virtual_host_run(&f.v);
+    assert_string_equal(f.trace, "SSEm:1 m:2 E");
+    assert_int_equal(a[1]->consumed, 12);
+    server_fixture_fini(&f);
+}
+
+/* Their connection's other calls go on. */
+static void calls_that_are_given_up_while_they_wait_are_gone(void **unused)
+{
+    struct rota_fake_ask *a[4];
+    struct rota_fake_asker *other;
+    struct server_fixture f;
+
+    (void)unused;
+    init(&f, &other);
+    ask_for_time(f.asker, "/t.S/Echo", a, 4);
+    spend(&f, a[0], "a0");
+    arrive(a[1], "a1", true);
+    rota_fake_ask_cancel(a[1]);
+    spend(&f, a[2], "a2"); /* nothing waits in front of it */
+    arrive(a[3], "a3", true);
+    assert_string_equal(f.trace, "m:a0 m:a2 ");
+    rota_fake_hang_up(f.asker);
+    assert_int_equal(f.server->stats.calls_open, 0);
+    assert_int_equal(f.server->held_bytes, 0);
+    rota_virtual_host_advance(&f.v, 1);
+    assert_string_equal(f.trace, "m:a0 m:a2 ");
+    server_fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +361,10 @@ int main(void)
         cmocka_unit_test(they_go_on_in_their_order),
         cmocka_unit_test(who_is_being_ended_is_sent_no_messages),
         cmocka_unit_test(nothing_more_of_it_is_kept),
+        cmocka_unit_test(a_connection_has_a_slice_of_each_turn),
+        cmocka_unit_test(those_that_wait_are_served_in_turns),
+        cmocka_unit_test(messages_of_streams_wait_too),
+        cmocka_unit_test(calls_that_are_given_up_while_they_wait_are_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
