@@ -244,7 +244,7 @@ static bool shun(struct rota_net_link *link)
     return true;
 }
 
-void rota_net_link_end_shunning(struct rota_net_link *link)
+void rota_net_link_leave(struct rota_net_link *link)
 {
     struct rota_slice words = rota_buffer_peek(&link->last_words);
 
@@ -262,7 +262,7 @@ static void on_timer(struct rota_host_timer *timer, int64_t now_ns)
 
     link->timer_at_ns = INT64_MAX;
     if (link->shunned)
-        rota_net_link_end_shunning(link);
+        rota_net_link_leave(link);
     if (link->closing)
         return;
     if (!link->ready && now_ns >= link->connect_deadline_ns) {
@@ -304,10 +304,8 @@ void rota_net_link_fail(struct rota_net_link *link, const char *detail)
     if (why != NULL)
         rota_status_set(why, ROTA_UNAVAILABLE, "%s: %s", link->peer, detail);
     link->why = why != NULL ? why : &no_memory;
-    if (!shun(link)) {
-        rota_net_link_bye(link);
-        rota_socket_close(link->socket);
-    }
+    if (!shun(link))
+        rota_net_link_leave(link);
     if (link->client) /* or calls would be sent here while the socket lingers over its last bytes */
         link->events->on_draining(link->owner, link->why);
     if (link->h2 == NULL)
@@ -404,7 +402,7 @@ static void on_drained(void *owner)
 
 static void on_gone(void *owner)
 {
-    rota_net_link_end_shunning(owner);
+    rota_net_link_leave(owner);
 }
 
 /* When the socket closed, for the sentence that says so. */

@@ -75,8 +75,8 @@ void rota_net_link_complain(const struct rota_net_link *link, const char *during
  * more streams (client), streams that they are over, the owner when the socket has closed. */
 void rota_net_link_fail(struct rota_net_link *link, const char *detail);
 
-/* The end of a connection that is shunned: it is told why. */
-void rota_net_link_end_shunning(struct rota_net_link *link);
+/* Closes the socket, behind the GOAWAY that was kept back where the peer was to be shunned. */
+void rota_net_link_leave(struct rota_net_link *link);
 
 /* link_proxy.c */
 void rota_net_link_ask_proxy(struct rota_net_link *link); /* sends CONNECT */

@@ -126,7 +126,7 @@ static const char *peer(const struct rota_conn *conn)
 /* Nobody waits for a flooder. */
 static void end_at_once(struct rota_net_link *link)
 {
-    rota_net_link_end_shunning(link);
+    rota_net_link_leave(link);
     rota_socket_abort(link->socket);
 }
 
