@@ -103,10 +103,10 @@ static void handlers_know_the_client(void **unused)
 
     (void)unused;
     tls_ends_init(&e);
-    e.server_tls.ca_file = certs_path(tls_dir, "ca.pem");
+    e.server_tls.ca_file = certs_path(certs_dir, "ca.pem");
     e.server_tls.require_client_cert = true;
-    e.client_tls.cert_file = certs_path(tls_dir, "client.pem");
-    e.client_tls.key_file = certs_path(tls_dir, "client.key");
+    e.client_tls.cert_file = certs_path(certs_dir, "client.pem");
+    e.client_tls.key_file = certs_path(certs_dir, "client.key");
     tls_ends_open(&e);
     assert_int_equal(tls_call(&e, 5, text).code, ROTA_OK);
     assert_string_equal(text, "CN=Zoë,O=Example|DNS:client.example.test|URI:spiffe://example.test/zoe|email:zoe@example.test|IP:10.0.0.7");
@@ -145,18 +145,18 @@ static void a_refused_call_hears_why(void **unused)
         print_message("  %s\n", row->rule);
         tls_ends_init(&e);
         snprintf(file, sizeof(file), "%s.pem", row->server_stem);
-        e.server_tls.cert_file = certs_path(tls_dir, file);
+        e.server_tls.cert_file = certs_path(certs_dir, file);
         snprintf(file, sizeof(file), "%s.key", row->server_stem);
-        e.server_tls.key_file = certs_path(tls_dir, file);
-        e.server_tls.ca_file = row->require ? certs_path(tls_dir, "ca.pem") : NULL;
+        e.server_tls.key_file = certs_path(certs_dir, file);
+        e.server_tls.ca_file = row->require ? certs_path(certs_dir, "ca.pem") : NULL;
         e.server_tls.require_client_cert = row->require;
-        e.client_tls.ca_file = certs_path(tls_dir, row->client_ca);
+        e.client_tls.ca_file = certs_path(certs_dir, row->client_ca);
         e.client_tls.server_name = row->server_name;
         if (row->client_stem != NULL) {
             snprintf(file, sizeof(file), "%s.pem", row->client_stem);
-            e.client_tls.cert_file = certs_path(tls_dir, file);
+            e.client_tls.cert_file = certs_path(certs_dir, file);
             snprintf(file, sizeof(file), "%s.key", row->client_stem);
-            e.client_tls.key_file = certs_path(tls_dir, file);
+            e.client_tls.key_file = certs_path(certs_dir, file);
         }
         tls_ends_open(&e);
         tls_call_fails(&e, row->says);
@@ -383,10 +383,10 @@ static void tokens_go_over_tls_and_certificates_reach_interceptors(void **unused
     credentials.get = give_token;
     credentials.arg = token;
     tls_ends_init(&e);
-    e.server_tls.ca_file = certs_path(tls_dir, "ca.pem");
+    e.server_tls.ca_file = certs_path(certs_dir, "ca.pem");
     e.server_options.interceptors = interceptors;
-    e.client_tls.cert_file = certs_path(tls_dir, "client.pem");
-    e.client_tls.key_file = certs_path(tls_dir, "client.key");
+    e.client_tls.cert_file = certs_path(certs_dir, "client.pem");
+    e.client_tls.key_file = certs_path(certs_dir, "client.key");
     tls_ends_open(&e);
     assert_int_equal(tls_call(&e, 1, text).code, ROTA_UNAUTHENTICATED);
     e.channel_options.credentials = &credentials;
@@ -402,7 +402,7 @@ static void bad_options_are_named_when_opening(void **unused)
 
     (void)unused;
     tls_ends_init(&e);
-    e.server_tls.key_file = certs_path(tls_dir, "client.key");
+    e.server_tls.key_file = certs_path(certs_dir, "client.key");
     assert_int_equal(rota_server_new(&e.server_options, &e.server, &info), ROTA_EINVAL);
     assert_non_null(strstr(info.text, "client.key is not the key of the certificate"));
     e.client_tls.ca_file = "/nowhere/ca.pem";
@@ -431,5 +431,5 @@ int main(void)
         cmocka_unit_test(bad_options_are_named_when_opening),
     };
 
-    return cmocka_run_group_tests_name("tls_e2e", tests, tls_group_setup, tls_group_teardown);
+    return cmocka_run_group_tests_name("tls_e2e", tests, certs_setup, certs_teardown);
 }

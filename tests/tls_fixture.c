@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *tls_dir;
-
 const struct rota_method tls_say = {
     .path = "/test.Tls/Say", .request = {.codec = &rota_codec_bytes}, .reply = {.codec = &rota_codec_bytes}};
 
@@ -30,24 +28,6 @@ static void on_message(struct rota_server_call *call, const void *message, const
 
 static const struct rota_handler handlers[] = {{.method = &tls_say, .on_message = on_message}};
 static const struct rota_service service = {.name = "test.Tls", .handlers = handlers, .n_handlers = 1};
-
-int tls_group_setup(void **unused)
-{
-    static char dir[CERTS_DIR_SIZE];
-
-    (void)unused;
-    certs_dir_make(dir);
-    certs_write_usual(dir);
-    tls_dir = dir;
-    return 0;
-}
-
-int tls_group_teardown(void **unused)
-{
-    (void)unused;
-    certs_dir_remove(tls_dir);
-    return 0;
-}
 
 static void on_log(void *ctx, enum rota_log_level level, const char *area, const char *text)
 {
@@ -78,9 +58,9 @@ void tls_ends_init(struct tls_ends *e)
     e->server_options.loop = e->channel_options.loop = e->loop;
     e->server_options.tls = &e->server_tls;
     e->channel_options.tls = &e->client_tls;
-    e->server_tls.cert_file = certs_path(tls_dir, "server.pem");
-    e->server_tls.key_file = certs_path(tls_dir, "server.key");
-    e->client_tls.ca_file = certs_path(tls_dir, "ca.pem");
+    e->server_tls.cert_file = certs_path(certs_dir, "server.pem");
+    e->server_tls.key_file = certs_path(certs_dir, "server.key");
+    e->client_tls.ca_file = certs_path(certs_dir, "ca.pem");
     e->listen = "127.0.0.1:0";
 }
 

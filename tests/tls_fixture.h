@@ -23,10 +23,7 @@ struct tls_ends {
     struct rota_log sink;
 };
 
-extern const char *tls_dir; /* of the usual certificates */
 extern const struct rota_method tls_say;
-int tls_group_setup(void **unused);
-int tls_group_teardown(void **unused);
 
 /* Both sides trust the usual authority, and the server shows the usual certificate. */
 void tls_ends_init(struct tls_ends *e);

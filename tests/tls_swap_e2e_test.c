@@ -75,19 +75,19 @@ static void put(const char *live, const char *file, const char *end)
 
     snprintf(from, sizeof(from), "%s%s", file, end);
     snprintf(to, sizeof(to), "%s%s", live, end);
-    certs_copy(tls_dir, from, to);
+    certs_copy(certs_dir, from, to);
 }
 
 /* ca.pem and rogue-ca.pem in one file */
 static void write_both(void)
 {
     static const char *const parts[] = {"ca.pem", "rogue-ca.pem"};
-    FILE *out = fopen(certs_path(tls_dir, "both-ca.pem"), "w");
+    FILE *out = fopen(certs_path(certs_dir, "both-ca.pem"), "w");
     char bytes[8192];
 
     assert_non_null(out);
     for (size_t i = 0; i < ROTA_COUNT(parts); i++) {
-        FILE *in = fopen(certs_path(tls_dir, parts[i]), "r");
+        FILE *in = fopen(certs_path(certs_dir, parts[i]), "r");
         size_t size;
         assert_non_null(in);
         size = fread(bytes, 1, sizeof(bytes), in);
@@ -110,12 +110,12 @@ static void load_init(struct load *load, struct lane lanes[CHANNELS * CALLS])
     tls_ends_init(e);
     e->server_options.max_connection_age_ms = AGE_MS;
     e->server_tls.require_client_cert = true;
-    e->server_tls.cert_file = certs_path(tls_dir, "live-server.pem");
-    e->server_tls.key_file = certs_path(tls_dir, "live-server.key");
-    e->server_tls.ca_file = certs_path(tls_dir, "live-clients-ca.pem");
-    e->client_tls.cert_file = certs_path(tls_dir, "live-client.pem");
-    e->client_tls.key_file = certs_path(tls_dir, "live-client.key");
-    e->client_tls.ca_file = certs_path(tls_dir, "live-servers-ca.pem");
+    e->server_tls.cert_file = certs_path(certs_dir, "live-server.pem");
+    e->server_tls.key_file = certs_path(certs_dir, "live-server.key");
+    e->server_tls.ca_file = certs_path(certs_dir, "live-clients-ca.pem");
+    e->client_tls.cert_file = certs_path(certs_dir, "live-client.pem");
+    e->client_tls.key_file = certs_path(certs_dir, "live-client.key");
+    e->client_tls.ca_file = certs_path(certs_dir, "live-servers-ca.pem");
     e->server_tls.reload_ms = e->client_tls.reload_ms = 1;
     tls_ends_open(e);
     load->channels[0] = e->channel;
@@ -188,7 +188,7 @@ static void no_call_fails_when_files_change(void **unused)
     const struct cert_spec next = {.stem = "next", .issuer = "ca", .common_name = "next", .names = "IP:127.0.0.1"};
 
     (void)unused;
-    certs_write(tls_dir, &next);
+    certs_write(certs_dir, &next);
     write_both();
     for (size_t i = 0; i < ROTA_COUNT(swaps); i++) {
         struct lane lanes[CHANNELS * CALLS];
@@ -214,5 +214,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(no_call_fails_when_files_change)};
 
-    return cmocka_run_group_tests_name("tls_swap_e2e", tests, tls_group_setup, tls_group_teardown);
+    return cmocka_run_group_tests_name("tls_swap_e2e", tests, certs_setup, certs_teardown);
 }

@@ -114,13 +114,13 @@ static void client_flood(struct client *c)
         assert_int_equal(rota_loop_turn(c->loop), 0);
 }
 
-static void serve(struct test_server *s, struct rota_loop *loop, const char *certs, bool with_tls)
+static void serve(struct test_server *s, struct rota_loop *loop, bool with_tls)
 {
     struct rota_server_options options = ROTA_SERVER_OPTIONS_INIT;
     struct rota_tls_options tls = ROTA_TLS_OPTIONS_INIT;
 
-    tls.cert_file = certs_path(certs, "server.pem");
-    tls.key_file = certs_path(certs, "server.key");
+    tls.cert_file = certs_path(certs_dir, "server.pem");
+    tls.key_file = certs_path(certs_dir, "server.key");
     options.tls = with_tls ? &tls : NULL;
     test_server_open(s, loop, "127.0.0.1:0", &options);
 }
@@ -139,8 +139,9 @@ static size_t go_on(struct client *c, int64_t until_ns)
     return taken;
 }
 
-static void who_floods_stands_still(void **state)
+static void who_floods_stands_still(void **unused)
 {
+    (void)unused;
     for (int with_tls = 0; with_tls < 2; with_tls++) {
         struct rota_loop *loop;
         struct test_server s;
@@ -149,7 +150,7 @@ static void who_floods_stands_still(void **state)
 
         print_message("  %s\n", with_tls ? "TLS" : "plaintext");
         assert_int_equal(rota_loop_new(NULL, &loop), 0);
-        serve(&s, loop, *state, with_tls);
+        serve(&s, loop, with_tls);
         client_open(&c, loop, s.bound, with_tls);
         begun_ns = rota_loop_now_ns(loop);
         client_flood(&c);
@@ -196,8 +197,9 @@ static void by_leaving(struct test_server *s, struct client *c, bool *over)
     *over = true;
 }
 
-static void nobody_waits_for_them(void **state)
+static void nobody_waits_for_them(void **unused)
 {
+    (void)unused;
     static const struct {
         const char *rule;
         void (*end)(struct test_server *s, struct client *c, bool *over);
@@ -216,7 +218,7 @@ static void nobody_waits_for_them(void **state)
 
         print_message("  %s\n", cases[i].rule);
         assert_int_equal(rota_loop_new(NULL, &loop), 0);
-        serve(&s, loop, *state, false);
+        serve(&s, loop, false);
         client_open(&c, loop, s.bound, false);
         client_flood(&c);
         assert_int_equal(rota_server_stats(s.server).connections_open, 1);
@@ -244,8 +246,9 @@ static bool ends_by(struct client *c, int64_t until_ns)
 }
 
 /* Or a crowd of them would hold what the system has for sockets. What takes a second shows nothing, since the first are gone then. */
-static void beyond_a_number_they_are_closed(void **state)
+static void beyond_a_number_they_are_closed(void **unused)
 {
+    (void)unused;
     static struct client crowd[SHUNNED_MAX + 1];
     struct client *last = &crowd[SHUNNED_MAX];
     bool shown = false;
@@ -256,7 +259,7 @@ static void beyond_a_number_they_are_closed(void **state)
         int64_t begun_ns;
 
         assert_int_equal(rota_loop_new(NULL, &loop), 0);
-        serve(&s, loop, *state, false);
+        serve(&s, loop, false);
         begun_ns = rota_loop_now_ns(loop);
         for (size_t i = 0; i < ROTA_COUNT(crowd); i++) {
             client_open(&crowd[i], loop, s.bound, false);
@@ -271,22 +274,6 @@ static void beyond_a_number_they_are_closed(void **state)
     assert_true(shown);
 }
 
-static int setup(void **state)
-{
-    static char dir[CERTS_DIR_SIZE];
-
-    certs_dir_make(dir);
-    certs_write_usual(dir);
-    *state = dir;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    certs_dir_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,5 +281,5 @@ int main(void)
         cmocka_unit_test(nobody_waits_for_them),
         cmocka_unit_test(beyond_a_number_they_are_closed),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, certs_setup, certs_teardown);
 }

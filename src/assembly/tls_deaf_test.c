@@ -123,8 +123,9 @@ static const struct deaf_case {
     {"who takes nothing for too long", 50, SYSTEM_BYTES / ROUND_BYTES, 1, "cut off, it reads nothing of what is sent to it"},
 };
 
-static void who_never_reads_is_cut_off(void **state)
+static void who_never_reads_is_cut_off(void **unused)
 {
+    (void)unused;
     for (size_t i = 0; i < ROTA_COUNT(cases); i++) {
         const struct deaf_case *row = &cases[i];
         struct heard heard = {0};
@@ -140,8 +141,8 @@ static void who_never_reads_is_cut_off(void **state)
         print_message("  %s\n", row->rule);
         loop_options.log = &log;
         assert_int_equal(rota_loop_new(&loop_options, &loop), 0);
-        tls.cert_file = certs_path(*state, "server.pem");
-        tls.key_file = certs_path(*state, "server.key");
+        tls.cert_file = certs_path(certs_dir, "server.pem");
+        tls.key_file = certs_path(certs_dir, "server.key");
         options.tls = &tls;
         options.write_timeout_ms = row->write_timeout_ms;
         test_server_open(&s, loop, "127.0.0.1:0", &options);
@@ -160,26 +161,10 @@ static void who_never_reads_is_cut_off(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    static char dir[CERTS_DIR_SIZE];
-
-    certs_dir_make(dir);
-    certs_write_usual(dir);
-    *state = dir;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    certs_dir_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_never_reads_is_cut_off),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, certs_setup, certs_teardown);
 }

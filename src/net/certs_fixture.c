@@ -183,3 +183,23 @@ void certs_write_usual(const char *dir)
     for (unsigned i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
         certs_write(dir, &usual[i]);
 }
+
+const char *certs_dir;
+
+int certs_setup(void **unused)
+{
+    static char dir[CERTS_DIR_SIZE];
+
+    (void)unused;
+    certs_dir_make(dir);
+    certs_write_usual(dir);
+    certs_dir = dir;
+    return 0;
+}
+
+int certs_teardown(void **unused)
+{
+    (void)unused;
+    certs_dir_remove(certs_dir);
+    return 0;
+}

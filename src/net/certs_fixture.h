@@ -27,4 +27,9 @@ void certs_copy(const char *dir, const char *from, const char *to); /* puts the 
  * and what it issued: rogue.pem; all with keys. */
 void certs_write_usual(const char *dir);
 
+/* Of a group of tests that share the usual ones. */
+extern const char *certs_dir;
+int certs_setup(void **unused);
+int certs_teardown(void **unused);
+
 #endif

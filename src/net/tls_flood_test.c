@@ -203,5 +203,5 @@ int main(void)
         cmocka_unit_test(what_is_written_meanwhile_goes_behind),
     };
 
-    return cmocka_run_group_tests_name("tls_flood", tests, tls_pair_setup, tls_pair_teardown);
+    return cmocka_run_group_tests_name("tls_flood", tests, certs_setup, certs_teardown);
 }

@@ -263,8 +263,8 @@ static void init_swapping(struct tls_pair *p, int64_t reload_ms)
 {
     struct rota_tls_options client, server;
 
-    certs_copy(tls_pair_dir, "server.pem", "swap.pem");
-    certs_copy(tls_pair_dir, "server.key", "swap.key");
+    certs_copy(certs_dir, "server.pem", "swap.pem");
+    certs_copy(certs_dir, "server.key", "swap.key");
     client = tls_files("ca.pem", NULL, NULL);
     server = tls_files(NULL, "swap.pem", "swap.key");
     server.reload_ms = reload_ms;
@@ -285,8 +285,8 @@ static void changed_files_serve_new_connections(void **unused)
     (void)unused;
     init_swapping(&p, 0);
     shake_at(&p, "localhost", 0);
-    certs_copy(tls_pair_dir, "other.pem", "swap.pem");
-    certs_copy(tls_pair_dir, "other.key", "swap.key");
+    certs_copy(certs_dir, "other.pem", "swap.pem");
+    certs_copy(certs_dir, "other.key", "swap.key");
     shake_at(&p, "localhost", 9 * NS_PER_S); /* not looked at yet */
     assert_true(rota_tls_ready(p.client.tls));
     old = p.server;
@@ -316,11 +316,11 @@ static void broken_files_leave_the_old_in_use(void **unused)
         struct tls_pair p;
         init_swapping(&p, 1000);
         shake_at(&p, "localhost", 0);
-        certs_copy(tls_pair_dir, certs[i], "swap.pem"); /* the key is still the old one's */
+        certs_copy(certs_dir, certs[i], "swap.pem"); /* the key is still the old one's */
         shake_at(&p, "localhost", 1 * NS_PER_S);
         assert_true(rota_tls_ready(p.client.tls));
         assert_non_null(strstr(p.log, "swap.key is not the key of the certificate; the certificates of before stay in use"));
-        certs_copy(tls_pair_dir, keys[i], "swap.key");
+        certs_copy(certs_dir, keys[i], "swap.key");
         shake_at(&p, "other.test", 2 * NS_PER_S);
         assert_true(rota_tls_ready(p.client.tls));
         assert_int_equal(p.n_logged, 2);
@@ -334,8 +334,8 @@ static void never_means_never(void **unused)
 
     (void)unused;
     init_swapping(&p, -1);
-    certs_copy(tls_pair_dir, "other.pem", "swap.pem");
-    certs_copy(tls_pair_dir, "other.key", "swap.key");
+    certs_copy(certs_dir, "other.pem", "swap.pem");
+    certs_copy(certs_dir, "other.key", "swap.key");
     shake_at(&p, "localhost", 1000000 * NS_PER_S);
     assert_true(rota_tls_ready(p.client.tls));
     assert_int_equal(p.n_logged, 0);
@@ -346,7 +346,7 @@ static void never_means_never(void **unused)
 
 static void write_file(const char *name, const char *text)
 {
-    FILE *file = fopen(certs_path(tls_pair_dir, name), "w");
+    FILE *file = fopen(certs_path(certs_dir, name), "w");
 
     assert_non_null(file);
     fputs(text, file);
@@ -355,7 +355,7 @@ static void write_file(const char *name, const char *text)
 
 static void write_encrypted_key(void)
 {
-    FILE *plain = fopen(certs_path(tls_pair_dir, "server.key"), "r"), *secret = fopen(certs_path(tls_pair_dir, "secret.key"), "w");
+    FILE *plain = fopen(certs_path(certs_dir, "server.key"), "r"), *secret = fopen(certs_path(certs_dir, "secret.key"), "w");
     EVP_PKEY *key = PEM_read_PrivateKey(plain, NULL, NULL, NULL);
 
     assert_int_equal(PEM_write_PKCS8PrivateKey(secret, key, EVP_aes_256_cbc(), "secret", 6, NULL, NULL), 1);
@@ -430,8 +430,8 @@ static void one_file_may_have_certificate_and_key(void **unused)
     struct tls_pair p;
 
     (void)unused;
-    snprintf(command, sizeof(command), "cat %s %s > %s", certs_path(tls_pair_dir, "server.pem"), certs_path(tls_pair_dir, "server.key"),
-             certs_path(tls_pair_dir, "both.pem"));
+    snprintf(command, sizeof(command), "cat %s %s > %s", certs_path(certs_dir, "server.pem"), certs_path(certs_dir, "server.key"),
+             certs_path(certs_dir, "both.pem"));
     assert_int_equal(system(command), 0);
     tls_pair_init(&p, &client, &server);
     tls_pair_shake(&p, "localhost");
@@ -521,5 +521,5 @@ int main(void)
         cmocka_unit_test(no_memory_is_an_error),
     };
 
-    return cmocka_run_group_tests_name("tls_life", tests, tls_pair_setup, tls_pair_teardown);
+    return cmocka_run_group_tests_name("tls_life", tests, certs_setup, certs_teardown);
 }

@@ -144,5 +144,5 @@ int main(void)
 
     if (CRYPTO_set_mem_functions(get, resize, release) != 1)
         return 1;
-    return cmocka_run_group_tests_name("tls_memory", tests, tls_pair_setup, tls_pair_teardown);
+    return cmocka_run_group_tests_name("tls_memory", tests, certs_setup, certs_teardown);
 }

@@ -3,33 +3,13 @@
 
 #include <stdio.h>
 
-const char *tls_pair_dir;
-
-int tls_pair_setup(void **unused)
-{
-    static char dir[CERTS_DIR_SIZE];
-
-    (void)unused;
-    certs_dir_make(dir);
-    certs_write_usual(dir);
-    tls_pair_dir = dir;
-    return 0;
-}
-
-int tls_pair_teardown(void **unused)
-{
-    (void)unused;
-    certs_dir_remove(tls_pair_dir);
-    return 0;
-}
-
 struct rota_tls_options tls_files(const char *ca, const char *cert, const char *key)
 {
     struct rota_tls_options options = ROTA_TLS_OPTIONS_INIT;
 
-    options.ca_file = ca == NULL ? NULL : certs_path(tls_pair_dir, ca);
-    options.cert_file = cert == NULL ? NULL : certs_path(tls_pair_dir, cert);
-    options.key_file = key == NULL ? NULL : certs_path(tls_pair_dir, key);
+    options.ca_file = ca == NULL ? NULL : certs_path(certs_dir, ca);
+    options.cert_file = cert == NULL ? NULL : certs_path(certs_dir, cert);
+    options.key_file = key == NULL ? NULL : certs_path(certs_dir, key);
     return options;
 }
 

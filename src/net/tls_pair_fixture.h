@@ -28,11 +28,7 @@ struct tls_pair {
     struct rota_log sink;
 };
 
-extern const char *tls_pair_dir; /* of the usual certificates */
-int tls_pair_setup(void **unused); /* of a group: makes them */
-int tls_pair_teardown(void **unused);
-
-/* Options with files of the directory; NULL: none. */
+/* Options with files of certs_dir; NULL: none. */
 struct rota_tls_options tls_files(const char *ca, const char *cert, const char *key);
 
 void tls_pair_init(struct tls_pair *p, const struct rota_tls_options *client, const struct rota_tls_options *server);

@@ -233,5 +233,5 @@ int main(void)
         cmocka_unit_test(nobody_is_identified_who_showed_nothing),
     };
 
-    return cmocka_run_group_tests_name("tls", tests, tls_pair_setup, tls_pair_teardown);
+    return cmocka_run_group_tests_name("tls", tests, certs_setup, certs_teardown);
 }
