@@ -323,7 +323,11 @@ def test_json(h):
         assert rota.call("--descriptors", descriptors, "sample.old.Old")[1:5] == [
             "  optional int32 number = 1;", "  repeated int32 loose = 2;", "  repeated int32 packed = 3;", "  required string text = 4;"]
     with h.check("no reflection is said so"):
-        assert "UNIMPLEMENTED" in "\n".join(rota.call(code=1))
+        for words in ((), ("sample.Sampler",), ("sample.Sampler/Echo",)):
+            text = "\n".join(rota.call(*words, code=1))
+            assert "UNIMPLEMENTED: " in text and "(--descriptors FILE)" in text, text
+    with h.check("a file of descriptors that is not there is named"):
+        assert rota.call("--descriptors", "/nowhere/x.pb", code=1) == ["rota call: /nowhere/x.pb: No such file or directory"]
     with h.check("no health is said so"):
         assert rota.run("health").code == 1
 

@@ -5,6 +5,8 @@
 #include "foreign.h"
 #include "pairs.h"
 #include "wire/target.h"
+#include <errno.h>
+#include <string.h>
 
 #define QUESTION_MS 10000 /* to reflection */
 #define IMPORTS_MS 60000  /* all the questions about the imports of one file */
@@ -16,6 +18,8 @@ int rota_lookup_fail(const struct rota_lookup *lookup, const struct rota_status 
     fprintf(stderr, "rota %s: %s: %s: ", lookup->verb, rota_target_show(lookup->target, shown, sizeof(shown)), rota_code_name(why->code));
     rota_print_foreign(stderr, rota_slice_str(why->message));
     fputs(rota_connect_hint(why), stderr);
+    if (why->code == ROTA_UNIMPLEMENTED)
+        fputs("; of a server without reflection the services must be given (--descriptors FILE)", stderr);
     fputc('\n', stderr);
     return ROTA_EXIT_FAILED;
 }
@@ -27,8 +31,12 @@ static bool load_set(struct rota_lookup *lookup, const char *path)
     FILE *file = fopen(path, "rb");
     uint8_t *room;
     size_t got = 1;
-    rota_err err = file == NULL ? ROTA_EIO : 0;
+    rota_err err = 0;
 
+    if (file == NULL) {
+        rota_fail(lookup->verb, "%s: %s", path, strerror(errno));
+        return false;
+    }
     rota_buffer_init(&bytes, NULL, 0);
     while (err == 0 && got > 0) {
         room = rota_buffer_reserve(&bytes, 65536);
@@ -36,8 +44,7 @@ static bool load_set(struct rota_lookup *lookup, const char *path)
         rota_buffer_commit(&bytes, got);
         err = room == NULL ? ROTA_ENOMEM : ferror(file) ? ROTA_EIO : 0;
     }
-    if (file != NULL)
-        fclose(file);
+    fclose(file);
     if (err == 0)
         err = rota_pool_add_set(&lookup->pool, rota_buffer_peek(&bytes), &info);
     if (err == 0)
