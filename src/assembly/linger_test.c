@@ -2,6 +2,7 @@
  * are waited for otherwise: tests/connections_test.py.) */
 #include "assembly/assembly_fixture.h"
 #include "loop/loop.h"
+#include "server/server.h"
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -18,7 +19,16 @@
 #define GOAWAY "\0\0\x08\7\0\0\0\0\0\0\0\0\0\0\0\0\0"
 #define WINDOW_UPDATE "\0\0\4\x8\0\0\0\0\0\0\0\0\1"
 
-enum { REPLY_BYTES = 60000 };
+/* A call of no method, whose answer is a header block that says its path; it has come to its end. */
+#define NO_METHOD "\0\0\x9f\1\5\0\0\0\1" "\x83\x86\x04\x7b/"
+#define NO_METHOD_FIELDS "\x00\x02te\x08trailers\x0f\x10\x10" "application/grpc"
+
+enum {
+    REPLY_BYTES = 60000,
+    NO_METHOD_BYTES = 9 + 159,
+    NO_METHODS = 500,
+    HELD_FROM_BYTES = 64 << 10, /* by a connection, for what it is to write */
+};
 
 /* The server's end of a client's connection. */
 static int other_end(int client)
@@ -36,19 +46,26 @@ static int other_end(int client)
     return -1;
 }
 
-/* And says that it goes, unless it stays. */
-static int ask(const struct test_server *s, int room_bytes, bool cramped, bool stays)
+static int join(const struct test_server *s, int room_bytes)
 {
-    static const char bytes[] = PREFACE HEADERS DATA GOAWAY;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    size_t size = sizeof(bytes) - 1 - (stays ? sizeof(GOAWAY) - 1 : 0);
 
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room_bytes, sizeof(room_bytes)), 0);
     address.sin_port = htons((uint16_t)strtol(strrchr(s->bound, ':') + 1, NULL, 10));
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     while (rota_server_stats(s->server).connections_open == 0)
         assert_int_equal(rota_loop_turn(s->loop), 0);
+    return fd;
+}
+
+/* And says that it goes, unless it stays. */
+static int ask(const struct test_server *s, int room_bytes, bool cramped, bool stays)
+{
+    static const char bytes[] = PREFACE HEADERS DATA GOAWAY;
+    int fd = join(s, room_bytes);
+    size_t size = sizeof(bytes) - 1 - (stays ? sizeof(GOAWAY) - 1 : 0);
+
     /* The server's system takes little to send, so that the rest of a reply waits in the server. */
     if (cramped)
         assert_int_equal(setsockopt(other_end(fd), SOL_SOCKET, SO_SNDBUF, &(int){1}, sizeof(int)), 0);
@@ -171,9 +188,58 @@ static void an_idle_connection_ends_at_once(void **unused)
     rota_loop_free(loop);
 }
 
+/* With GOAWAY at the end, in one write. */
+static void ask_for_no_methods(int fd)
+{
+    static char bytes[sizeof(PREFACE) + NO_METHODS * NO_METHOD_BYTES + sizeof(GOAWAY)];
+    size_t size = sizeof(PREFACE) - 1;
+
+    memcpy(bytes, PREFACE, size);
+    for (unsigned i = 0; i < NO_METHODS; i++, size += NO_METHOD_BYTES) {
+        char *head = bytes + size;
+        memset(head, '%', NO_METHOD_BYTES);
+        memcpy(head, NO_METHOD, sizeof(NO_METHOD) - 1);
+        head[7] = (char)((2 * i + 1) >> 8);
+        head[8] = (char)(2 * i + 1);
+        head[20] = (char)('0' + i / 100);
+        head[21] = (char)('0' + i / 10 % 10);
+        head[22] = (char)('0' + i % 10);
+        memcpy(head + NO_METHOD_BYTES - (sizeof(NO_METHOD_FIELDS) - 1), NO_METHOD_FIELDS, sizeof(NO_METHOD_FIELDS) - 1);
+    }
+    memcpy(bytes + size, GOAWAY, sizeof(GOAWAY) - 1);
+    size += sizeof(GOAWAY) - 1;
+    assert_int_equal(send(fd, bytes, size, MSG_NOSIGNAL), size);
+}
+
+/* Else others would be refused for it: it may stay for ten seconds and more. */
+static void who_is_waited_for_holds_nothing(void **unused)
+{
+    const int room_bytes = 1 << 20;
+    struct rota_loop *loop;
+    struct test_server s;
+    int fd, turns = 0;
+
+    (void)unused;
+    assert_int_equal(rota_loop_new(NULL, &loop), 0);
+    test_server_open(&s, loop, "127.0.0.1:0", NULL);
+    fd = join(&s, 4096);
+    assert_int_equal(setsockopt(other_end(fd), SOL_SOCKET, SO_SNDBUF, &room_bytes, sizeof(room_bytes)), 0);
+    ask_for_no_methods(fd);
+    while (left_at(other_end(fd)) < HELD_FROM_BYTES)
+        assert_int_equal(rota_loop_turn(loop), 0);
+    while (s.server->held_bytes > 0 && turns++ < 10)
+        assert_int_equal(rota_loop_turn(loop), 0);
+    assert_int_equal(s.server->held_bytes, 0);
+    assert_int_equal(rota_server_stats(s.server).connections_open, 1);
+    close(fd);
+    test_server_close(&s);
+    rota_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_is_waited_for_holds_nothing),
         cmocka_unit_test(an_idle_connection_ends_at_once),
         cmocka_unit_test(a_second_is_waited_for),
     };

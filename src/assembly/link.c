@@ -226,6 +226,7 @@ static void on_flush(struct rota_flush *flush)
     /* What waits in the socket may be the last reply, of which the peer takes as long as it likes. */
     if (rota_h2_finished(link->h2) && rota_net_link_pending(link) == 0) {
         link->closing = link->lingering = true;
+        rota_h2_abort(link->h2, ""); /* nothing is left of it but memory, which would be held against others for as long as the peer likes */
         rota_net_link_bye(link);
         rota_socket_finish(link->socket);
         return;

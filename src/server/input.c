@@ -179,9 +179,10 @@ static void take_message(struct rota_server_call *call, const struct rota_frame 
     m->handler->method->request.codec->free(m->handler->method->request.type, message, call->server->alloc);
 }
 
+/* Of a connection that is being ended some has been thrown away (feed), so what is there is not taken for the whole. */
 static bool may_read(const struct rota_server_call *call)
 {
-    return !call->held && !call->starting && !call->answered && !call->finished;
+    return !call->held && !call->starting && !call->answered && !call->finished && !call->conn->leaving;
 }
 
 /* False: it waits for its turn, and pump goes on. A unary request is kept as it came, which takes no time. */

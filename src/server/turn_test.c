@@ -207,6 +207,35 @@ static void nothing_more_of_it_is_kept(void **unused)
     server_fixture_fini(&f);
 }
 
+/* There is room again before the turn is over, with which the connection goes. */
+static void what_lacks_a_message_has_no_end(void **unused)
+{
+    static const char *const paths[] = {"/t.S/Chat", "/t.S/Join", "/t.S/Echo"};
+
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(paths); i++) {
+        struct rota_fake_asker *other;
+        struct rota_fake_ask *ask;
+        struct server_fixture f;
+        char trace[sizeof(f.trace)];
+        print_message("  %s\n", paths[i]);
+        init(&f, &other);
+        ask = rota_fake_ask(f.asker, paths[i], NULL, NULL);
+        arrive(ask, "a", false);
+        strcpy(trace, f.trace);
+        hoard(&f);
+        arrive(ask, "b", false);
+        settle_queue(&f, f.asker, 0);
+        arrive(ask, "", true);
+        assert_string_equal(f.trace, trace);
+        let_go(&f);
+        strcat(trace, i < 2 ? "C" : "");
+        assert_string_equal(f.trace, trace);
+        assert_string_equal(rota_fake_answer_status(ask), "lost");
+        server_fixture_fini(&f);
+    }
+}
+
 /* --- Time --- */
 
 static int64_t spent_ns, look_ns; /* in this turn; how much more with each look */
@@ -361,6 +390,7 @@ int main(void)
         cmocka_unit_test(they_go_on_in_their_order),
         cmocka_unit_test(who_is_being_ended_is_sent_no_messages),
         cmocka_unit_test(nothing_more_of_it_is_kept),
+        cmocka_unit_test(what_lacks_a_message_has_no_end),
         cmocka_unit_test(a_connection_has_a_slice_of_each_turn),
         cmocka_unit_test(those_that_wait_are_served_in_turns),
         cmocka_unit_test(messages_of_streams_wait_too),
