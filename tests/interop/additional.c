@@ -29,16 +29,34 @@ static rota_err add(const char *pairs, struct rota_metadata *metadata, struct ro
     return err;
 }
 
-void additional_check(const char *pairs)
+/* Other implementations take keys in any case, and send them so. */
+static void lower_keys(char *pairs)
+{
+    bool in_key = true;
+
+    for (char *at = pairs; *at != '\0'; at++) {
+        if (*at == ';')
+            in_key = true;
+        else if (*at == ':')
+            in_key = false;
+        else if (in_key && *at >= 'A' && *at <= 'Z')
+            *at += 'a' - 'A';
+    }
+}
+
+char *additional_read(const char *pairs)
 {
     struct rota_metadata *metadata;
     struct rota_errinfo info = {{0}};
+    char *read = strdup(pairs);
 
-    if (rota_metadata_new(NULL, &metadata) < 0)
+    if (read == NULL || rota_metadata_new(NULL, &metadata) < 0)
         flags_refuse("out of memory");
-    if (add(pairs, metadata, &info) < 0)
+    lower_keys(read);
+    if (add(read, metadata, &info) < 0)
         flags_refuse("--additional_metadata: %s", info.text);
     rota_metadata_free(metadata);
+    return read;
 }
 
 static enum rota_intercept on_start(void *state, void *arg, struct rota_call *call, struct rota_status *ret_status)

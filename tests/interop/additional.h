@@ -4,9 +4,9 @@
 
 #include "common.h"
 
-/* Exits with 2 unless that is "key:value;key:value" of metadata that may be sent. */
-void additional_check(const char *pairs);
+/* "key:value;key:value" with its keys in lower case, to be freed. Exits with 2 unless it is metadata that may be sent. */
+char *additional_read(const char *pairs);
 
-extern const struct rota_client_interceptor_class additional_metadata; /* arg: the pairs, checked */
+extern const struct rota_client_interceptor_class additional_metadata; /* arg: the pairs that were read */
 
 #endif

@@ -36,7 +36,7 @@ bool client_compressed_unary(struct interop *at)
     for (int compressed = 1; right && compressed >= 0; compressed--) {
         if (!expect_code(send_unary(at, compressed, compressed, &reply), ROTA_OK))
             return false;
-        right = expect(is_zero_payload(reply->payload, LARGE_REPLY), "the reply is not %d zeros", LARGE_REPLY);
+        right = expect_zeros(reply->payload, LARGE_REPLY);
         grpc__testing__simple_response__free_unpacked(reply, NULL);
     }
     return right;
@@ -90,22 +90,24 @@ static bool ask_unary(struct interop *at, bool compressed)
     Grpc__Testing__SimpleRequest request = GRPC__TESTING__SIMPLE_REQUEST__INIT;
     Grpc__Testing__Payload payload = zero_payload(LARGE_REQUEST);
     struct rota_call *call;
-    bool right = false;
+    enum step step = STEP_DONE;
     void *reply;
+    bool came_one;
 
     request.response_size = LARGE_REPLY;
     request.payload = &payload;
     request.response_compressed = choice(compressed);
     if (!expect(rota_call_open(at->channel, &grpc_testing_test_service_unary_call_method, NULL, &call) == 0, "the call does not open"))
         return false;
-    if (rota_call_send(call, &request) == 0 && rota_call_recv(call, &reply)) {
-        right = came(call, compressed) &&
-                expect(is_zero_payload(((Grpc__Testing__SimpleResponse *)reply)->payload, LARGE_REPLY), "the reply is not %d zeros", LARGE_REPLY);
+    came_one = rota_call_send(call, &request) == 0 && rota_call_recv(call, &reply);
+    if (came_one) {
+        if (!came(call, compressed) || !expect_zeros(((Grpc__Testing__SimpleResponse *)reply)->payload, LARGE_REPLY))
+            step = STEP_WRONG;
         grpc__testing__simple_response__free_unpacked(reply, NULL);
         while (rota_call_recv(call, &reply))
             grpc__testing__simple_response__free_unpacked(reply, NULL);
     }
-    return expect_code(rota_call_finish(call), ROTA_OK) && right;
+    return finish_call(call, step) && expect(came_one, "there is no reply");
 }
 
 bool server_compressed_unary(struct interop *at)
@@ -134,11 +136,11 @@ bool server_compressed_streaming(struct interop *at)
     if (!expect(grpc_testing_test_service_streaming_output_call_open(at->channel, NULL, &request, &call) == 0, "the call does not open"))
         return false;
     while (right && grpc_testing_test_service_streaming_output_call_recv(call, &reply)) {
-        right = expect(n_replies < 2, "more than two replies") && came(call, n_replies == 0) &&
-                expect(is_zero_payload(reply->payload, sizes[n_replies]), "a reply is not %zu zeros", sizes[n_replies]);
+        right = expect(n_replies < 2, "more than two replies") && came(call, n_replies == 0) && expect_zeros(reply->payload, sizes[n_replies]);
         n_replies++;
         grpc__testing__streaming_output_call_response__free_unpacked(reply, NULL);
     }
-    right &= expect(n_replies == 2, "%zu replies, expected 2", n_replies);
-    return expect_code(rota_call_finish(call), ROTA_OK) && right;
+    if (!right)
+        return finish_call(call, STEP_WRONG);
+    return finish_call(call, expect(n_replies == 2, "%zu replies, expected 2", n_replies) ? STEP_DONE : STEP_ENDED);
 }

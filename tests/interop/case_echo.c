@@ -9,9 +9,12 @@
 static bool has(const struct rota_metadata *metadata, const char *where, const char *key, const char *value)
 {
     struct rota_slice got;
+    char text[2][256];
 
-    return expect(metadata != NULL && rota_metadata_get(metadata, key, &got), "no %s in the %s metadata", key, where) &&
-           expect(rota_slice_equal(got, rota_slice_str(value)), "the value of %s is not the one sent", key);
+    if (!expect(metadata != NULL && rota_metadata_get(metadata, key, &got), "no %s in the %s metadata", key, where))
+        return false;
+    return expect(rota_slice_equal(got, rota_slice_str(value)), "the value of %s is \"%s\", expected \"%s\"", key, printable(got, text[0], sizeof(text[0])),
+                  printable(rota_slice_str(value), text[1], sizeof(text[1])));
 }
 
 static bool was_echoed(const struct rota_metadata *initial, const struct rota_metadata *trailing)
@@ -39,17 +42,20 @@ static bool metadata_of_stream(struct interop *at, const struct rota_metadata *s
     struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
     Grpc__Testing__StreamingOutputCallResponse *reply;
     struct rota_call *call;
-    bool right;
+    enum step step;
 
     options.metadata = sent;
     if (!expect(grpc_testing_test_service_full_duplex_call_open(at->channel, &options, &call) == 0, "the call does not open"))
         return false;
-    right = ping(call, LARGE_REQUEST, LARGE_REPLY) && pong(call, LARGE_REPLY);
+    step = ping_pong_once(call, LARGE_REQUEST, LARGE_REPLY);
+    if (step != STEP_DONE)
+        return finish_call(call, step);
     rota_call_send_end(call);
     while (grpc_testing_test_service_full_duplex_call_recv(call, &reply))
         grpc__testing__streaming_output_call_response__free_unpacked(reply, NULL);
-    right = right && was_echoed(rota_call_initial_metadata(call), rota_call_trailing_metadata(call));
-    return expect_code(rota_call_finish(call), ROTA_OK) && right;
+    if (!was_echoed(rota_call_initial_metadata(call), rota_call_trailing_metadata(call)))
+        step = STEP_ENDED; /* how it ended may be the reason */
+    return finish_call(call, step);
 }
 
 bool custom_metadata(struct interop *at)

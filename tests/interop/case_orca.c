@@ -1,6 +1,7 @@
 /* case_orca.c - load reports, as a policy gets them: in the trailers of calls, and out of band.
  *
- * The policy is pick_first that writes down what it hears. The values are those of gRPC's description of the cases.
+ * The policy is pick_first that writes down what it hears. The values are those of gRPC's description of the cases; a report has to have
+ * them and nothing else, so all that it says is read from its bytes, an xds.data.orca.v3.OrcaLoadReport.
  */
 #include "client.h"
 
@@ -9,24 +10,121 @@
 #include <time.h>
 
 #define REPORT_NS INT64_C(1000000000)
-#define PATIENCE_S 30
-#define N_METRICS 5
+#define MAX_ENTRIES 64
+#define CPU 0
+#define MEMORY 1
+#define UTILIZATION 2
+#define COST 3
 
-static const char *const metrics[N_METRICS] = {"cpu_utilization", "mem_utilization", "utilization.util", "request_cost.cost", "request_cost.other"};
+struct entry {
+    char name[128]; /* as printed */
+    double value;
+};
 
 struct heard {
     bool any;
-    double values[N_METRICS]; /* 0: not said */
+    size_t n_entries; /* what comes after the last that fits is left out: there are too many anyway */
+    struct entry entries[MAX_ENTRIES];
+};
+
+struct wanted {
+    const char *name;
+    double value;
 };
 
 static struct heard of_call, out_of_band;
 
+/* --- What a report says --- */
+
+/* The library has seen that it is well-formed. False: the end. */
+static bool take_varint(struct rota_slice *rest, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < rest->size && i < 10; i++) {
+        value |= (uint64_t)(rest->data[i] & 0x7f) << (7 * i);
+        if (rest->data[i] < 0x80) {
+            *rest = rota_slice(rest->data + i + 1, rest->size - i - 1);
+            *ret_value = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct field {
+    uint64_t number;
+    double value;            /* of a double, or an integer */
+    struct rota_slice bytes; /* of a message or string */
+};
+
+static bool take_field(struct rota_slice *rest, struct field *ret_field)
+{
+    uint64_t tag, size = 8, bits = 0;
+
+    *ret_field = (struct field){0};
+    if (!take_varint(rest, &tag))
+        return false;
+    ret_field->number = tag >> 3;
+    if ((tag & 7) == 0) {
+        bool taken = take_varint(rest, &bits);
+        ret_field->value = (double)bits;
+        return taken;
+    }
+    if (((tag & 7) == 2 && !take_varint(rest, &size)) || (tag & 7) == 5 || size > rest->size)
+        return false;
+    if ((tag & 7) == 1) {
+        for (int i = 0; i < 8; i++)
+            bits |= (uint64_t)rest->data[i] << (8 * i);
+        memcpy(&ret_field->value, &bits, sizeof(bits));
+    }
+    ret_field->bytes = rota_slice(rest->data, size);
+    *rest = rota_slice(rest->data + size, rest->size - size);
+    return true;
+}
+
+static void add(struct heard *heard, const char *name, double value)
+{
+    for (size_t i = 0; i < heard->n_entries; i++) {
+        if (strcmp(heard->entries[i].name, name) == 0) {
+            heard->entries[i].value = value; /* the last counts */
+            return;
+        }
+    }
+    if (heard->n_entries == MAX_ENTRIES)
+        return;
+    snprintf(heard->entries[heard->n_entries].name, sizeof(heard->entries->name), "%s", name);
+    heard->entries[heard->n_entries++].value = value;
+}
+
+static void add_mapped(struct heard *heard, const char *map, struct rota_slice bytes)
+{
+    struct field field, key = {0}, value = {0};
+    char text[100], name[128];
+
+    while (take_field(&bytes, &field))
+        *(field.number == 1 ? &key : &value) = field;
+    snprintf(name, sizeof(name), "%s.%s", map, printable(key.bytes, text, sizeof(text)));
+    add(heard, name, value.value);
+}
+
 static void hear(const struct rota_load_report *report, struct heard *heard)
 {
+    static const struct { const char *name; bool is_map; } fields[] = {
+        [1] = {"cpu_utilization", false}, [2] = {"mem_utilization", false}, [3] = {"rps", false}, [4] = {"request_cost", true}, [5] = {"utilization", true},
+        [6] = {"rps_fractional", false}, [7] = {"eps", false}, [8] = {"named_metrics", true}, [9] = {"application_utilization", false}};
+    struct rota_slice rest = report->bytes;
+    struct field field;
+
     *heard = (struct heard){.any = true};
-    for (int i = 0; i < N_METRICS; i++)
-        if (!rota_load_report_get(report, metrics[i], &heard->values[i]))
-            heard->values[i] = 0;
+    while (take_field(&rest, &field)) {
+        if (field.number == 0 || field.number >= sizeof(fields) / sizeof(fields[0]))
+            add(heard, "a field that reports do not have", field.value);
+        else if (fields[field.number].is_map)
+            add_mapped(heard, fields[field.number].name, field.bytes);
+        else if (field.value != 0) /* zero is as not said */
+            add(heard, fields[field.number].name, field.value);
+    }
 }
 
 /* --- The policy --- */
@@ -93,7 +191,7 @@ static void on_report(void *state, struct rota_lb_child *child, void *tag, const
     hear(report, &out_of_band);
 }
 
-static const struct rota_lb_class listener = {
+const struct rota_lb_class orca_listener = {
     .name = "test_backend_metrics_load_balancer",
     .state_size = sizeof(struct listener),
     .init = init,
@@ -106,67 +204,104 @@ static const struct rota_lb_class listener = {
     .on_report = on_report,
 };
 
-static struct rota_channel *open_listening(struct interop *at)
+/* The case's own channel, unless the command line says what the channel's policy is. */
+static struct rota_channel *open_listening(const struct interop *at)
 {
-    static const struct rota_lb_class *const policies[] = {&listener, NULL};
+    struct interop own = *at;
 
-    at->policies = policies;
-    at->service_config = "{\"loadBalancingConfig\":[{\"test_backend_metrics_load_balancer\":{}}]}";
-    return open_channel(at);
+    if (at->service_config != NULL)
+        return at->channel;
+    own.service_config = "{\"loadBalancingConfig\":[{\"test_backend_metrics_load_balancer\":{}}]}";
+    return open_channel(&own);
+}
+
+static bool close_listening(const struct interop *at, struct rota_channel *channel, bool right)
+{
+    if (channel != at->channel)
+        rota_channel_free(channel);
+    return right;
 }
 
 /* --- The cases --- */
 
-static bool is_as_told(const struct heard *heard, const double *want)
+static const struct entry *find(const struct heard *heard, const char *name)
 {
-    bool same = heard->any;
+    for (size_t i = 0; i < heard->n_entries; i++)
+        if (strcmp(heard->entries[i].name, name) == 0)
+            return &heard->entries[i];
+    return NULL;
+}
 
-    for (int i = 0; i < N_METRICS; i++)
-        same = same && heard->values[i] == want[i];
+static bool is_as_told(const struct heard *heard, const struct wanted *wanted, size_t count)
+{
+    bool same = heard->any && heard->n_entries == count;
+
+    for (size_t i = 0; same && i < count; i++) {
+        const struct entry *entry = find(heard, wanted[i].name);
+        same = entry != NULL && entry->value == wanted[i].value;
+    }
     return same;
 }
 
-static bool expect_heard(const char *where, const struct heard *heard, const double *want)
+static void tell_extra(const char *where, const struct entry *entry, const struct wanted *wanted, size_t count)
 {
-    if (is_as_told(heard, want))
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(wanted[i].name, entry->name) == 0)
+            return;
+    printf("%s: %s is %g, expected none\n", where, entry->name, entry->value);
+}
+
+static bool expect_heard(const char *where, const struct heard *heard, const struct wanted *wanted, size_t count)
+{
+    if (is_as_told(heard, wanted, count))
         return true;
-    for (int i = 0; i < N_METRICS; i++)
-        printf("%s: %s is %g, expected %g\n", where, metrics[i], heard->values[i], want[i]);
-    return expect(heard->any, "there is no report");
+    if (!expect(heard->any, "%s: there is no report", where))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *entry = find(heard, wanted[i].name);
+        if (entry == NULL)
+            printf("%s: %s is not there, expected %g\n", where, wanted[i].name, wanted[i].value);
+        else if (entry->value != wanted[i].value)
+            printf("%s: %s is %g, expected %g\n", where, wanted[i].name, entry->value, wanted[i].value);
+    }
+    for (size_t i = 0; i < heard->n_entries; i++)
+        tell_extra(where, &heard->entries[i], wanted, count);
+    return false;
 }
 
 /* entry: where the report keeps its one utilization. */
-static void fill(Grpc__Testing__TestOrcaReport *report, Grpc__Testing__TestOrcaReport__UtilizationEntry **entry, double cpu, double memory, double utilization)
+static void fill(Grpc__Testing__TestOrcaReport *report, Grpc__Testing__TestOrcaReport__UtilizationEntry **entry, const struct wanted *wanted)
 {
-    report->cpu_utilization = cpu;
-    report->memory_utilization = memory;
+    report->cpu_utilization = wanted[CPU].value;
+    report->memory_utilization = wanted[MEMORY].value;
     (*entry)->key = (char *)"util";
-    (*entry)->value = utilization;
+    (*entry)->value = wanted[UTILIZATION].value;
     report->utilization = entry;
     report->n_utilization = 1;
 }
 
 bool orca_per_rpc(struct interop *at)
 {
-    static const double want[N_METRICS] = {0.8210, 0.5847, 0.30499, 3456.32, 0};
+    static const struct wanted wanted[] = {
+        [CPU] = {"cpu_utilization", 0.8210}, [MEMORY] = {"mem_utilization", 0.5847}, [UTILIZATION] = {"utilization.util", 0.30499},
+        [COST] = {"request_cost.cost", 3456.32}};
     Grpc__Testing__TestOrcaReport__RequestCostEntry cost = GRPC__TESTING__TEST_ORCA_REPORT__REQUEST_COST_ENTRY__INIT, *costs = &cost;
     Grpc__Testing__TestOrcaReport__UtilizationEntry util = GRPC__TESTING__TEST_ORCA_REPORT__UTILIZATION_ENTRY__INIT, *utils = &util;
     Grpc__Testing__TestOrcaReport report = GRPC__TESTING__TEST_ORCA_REPORT__INIT;
     Grpc__Testing__SimpleRequest request = GRPC__TESTING__SIMPLE_REQUEST__INIT;
     struct rota_channel *channel = open_listening(at);
-    bool right;
 
     if (channel == NULL)
         return false;
-    fill(&report, &utils, want[0], want[1], want[2]);
+    fill(&report, &utils, wanted);
     cost.key = (char *)"cost";
-    cost.value = want[3];
+    cost.value = wanted[COST].value;
     report.request_cost = &costs;
     report.n_request_cost = 1;
     request.orca_per_query_report = &report;
-    right = expect_code(grpc_testing_test_service_unary_call(channel, NULL, &request, NULL), ROTA_OK) && expect_heard("trailer", &of_call, want);
-    rota_channel_free(channel);
-    return right;
+    return close_listening(at, channel,
+                           expect_code(grpc_testing_test_service_unary_call(channel, NULL, &request, NULL), ROTA_OK) &&
+                               expect_heard("trailer", &of_call, wanted, sizeof(wanted) / sizeof(wanted[0])));
 }
 
 static void wait_a_little(void)
@@ -176,49 +311,58 @@ static void wait_a_little(void)
     nanosleep(&pause, NULL);
 }
 
+#define N_OOB (UTILIZATION + 1)
+
 /* Tells the server what to report from now on, and waits until it is heard. */
-static bool told(struct rota_channel *channel, struct rota_call *call, const double *want)
+static enum step told(const struct interop *at, struct rota_channel *channel, struct rota_call *call, const struct wanted *wanted)
 {
     Grpc__Testing__StreamingOutputCallRequest request = GRPC__TESTING__STREAMING_OUTPUT_CALL_REQUEST__INIT;
     Grpc__Testing__TestOrcaReport__UtilizationEntry util = GRPC__TESTING__TEST_ORCA_REPORT__UTILIZATION_ENTRY__INIT, *utils = &util;
     Grpc__Testing__ResponseParameters one = GRPC__TESTING__RESPONSE_PARAMETERS__INIT, *ones = &one;
     Grpc__Testing__TestOrcaReport report = GRPC__TESTING__TEST_ORCA_REPORT__INIT;
     Grpc__Testing__Empty empty = GRPC__TESTING__EMPTY__INIT;
-    time_t until = time(NULL) + PATIENCE_S;
+    time_t until = time(NULL) + at->oob_patience_s;
+    enum step step;
 
-    fill(&report, &utils, want[0], want[1], want[2]);
+    fill(&report, &utils, wanted);
     request.orca_oob_report = &report;
     one.size = 1;
     request.response_parameters = &ones;
     request.n_response_parameters = 1;
-    if (!expect(grpc_testing_test_service_full_duplex_call_send(call, &request) == 0, "the call has ended") || !pong(call, 1))
-        return false;
-    while (!is_as_told(&out_of_band, want) && time(NULL) < until) {
+    if (!expect(grpc_testing_test_service_full_duplex_call_send(call, &request) == 0, "the call ended before the request"))
+        return STEP_ENDED;
+    step = pong(call, 1);
+    if (step != STEP_DONE)
+        return step;
+    while (!is_as_told(&out_of_band, wanted, N_OOB) && time(NULL) < until) {
         wait_a_little();
         /* Reports come while calls turn the loop. */
         if (!expect_code(grpc_testing_test_service_empty_call(channel, NULL, &empty, NULL), ROTA_OK))
-            return false;
+            return STEP_WRONG;
     }
-    return expect_heard("out of band", &out_of_band, want);
+    return expect_heard("out of band", &out_of_band, wanted, N_OOB) ? STEP_DONE : STEP_WRONG;
 }
 
 bool orca_oob(struct interop *at)
 {
-    static const double first[N_METRICS] = {0.8210, 0.5847, 0.30499, 0, 0}, second[N_METRICS] = {0.29309, 0.2, 0.2039, 0, 0};
+    static const struct wanted reports[2][N_OOB] = {
+        {[CPU] = {"cpu_utilization", 0.8210}, [MEMORY] = {"mem_utilization", 0.5847}, [UTILIZATION] = {"utilization.util", 0.30499}},
+        {[CPU] = {"cpu_utilization", 0.29309}, [MEMORY] = {"mem_utilization", 0.2}, [UTILIZATION] = {"utilization.util", 0.2039}}};
     Grpc__Testing__StreamingOutputCallResponse *reply;
     struct rota_channel *channel = open_listening(at);
+    enum step step = STEP_DONE;
     struct rota_call *call;
-    bool right = channel != NULL;
 
-    if (!right || !expect(grpc_testing_test_service_full_duplex_call_open(channel, NULL, &call) == 0, "the call does not open")) {
-        rota_channel_free(channel);
+    if (channel == NULL)
         return false;
+    if (!expect(grpc_testing_test_service_full_duplex_call_open(channel, NULL, &call) == 0, "the call does not open"))
+        return close_listening(at, channel, false);
+    for (int i = 0; step == STEP_DONE && i < 2; i++)
+        step = told(at, channel, call, reports[i]);
+    if (step == STEP_DONE) {
+        rota_call_send_end(call);
+        while (grpc_testing_test_service_full_duplex_call_recv(call, &reply))
+            grpc__testing__streaming_output_call_response__free_unpacked(reply, NULL);
     }
-    right = told(channel, call, first) && told(channel, call, second);
-    rota_call_send_end(call);
-    while (grpc_testing_test_service_full_duplex_call_recv(call, &reply))
-        grpc__testing__streaming_output_call_response__free_unpacked(reply, NULL);
-    right = expect_code(rota_call_finish(call), ROTA_OK) && right;
-    rota_channel_free(channel);
-    return right;
+    return close_listening(at, channel, finish_call(call, step));
 }

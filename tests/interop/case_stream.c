@@ -30,11 +30,6 @@ bool client_streaming(struct interop *at)
     return right;
 }
 
-static bool is_reply(const Grpc__Testing__StreamingOutputCallResponse *reply, size_t size)
-{
-    return expect(is_zero_payload(reply->payload, size), "a reply is not %zu zeros", size);
-}
-
 bool server_streaming(struct interop *at)
 {
     Grpc__Testing__StreamingOutputCallRequest request = GRPC__TESTING__STREAMING_OUTPUT_CALL_REQUEST__INIT;
@@ -54,17 +49,18 @@ bool server_streaming(struct interop *at)
     if (!expect(grpc_testing_test_service_streaming_output_call_open(at->channel, NULL, &request, &call) == 0, "the call does not open"))
         return false;
     while (right && grpc_testing_test_service_streaming_output_call_recv(call, &reply)) {
-        right = expect(n_replies < N_SIZES, "more than %zu replies", N_SIZES) && is_reply(reply, reply_sizes[n_replies]);
+        right = expect(n_replies < N_SIZES, "more than %zu replies", N_SIZES) && expect_zeros(reply->payload, reply_sizes[n_replies]);
         n_replies++;
         grpc__testing__streaming_output_call_response__free_unpacked(reply, NULL);
     }
-    right &= expect(n_replies == N_SIZES, "%zu replies, expected %zu", n_replies, N_SIZES);
-    return expect_code(rota_call_finish(call), ROTA_OK) && right;
+    if (!right)
+        return finish_call(call, STEP_WRONG);
+    return finish_call(call, expect(n_replies == N_SIZES, "%zu replies, expected %zu", n_replies, N_SIZES) ? STEP_DONE : STEP_ENDED);
 }
 
 /* --- Both directions --- */
 
-bool ping(struct rota_call *call, size_t request_bytes, size_t reply_bytes)
+enum step ping_pong_once(struct rota_call *call, size_t request_bytes, size_t reply_bytes)
 {
     Grpc__Testing__StreamingOutputCallRequest request = GRPC__TESTING__STREAMING_OUTPUT_CALL_REQUEST__INIT;
     Grpc__Testing__ResponseParameters parameters = GRPC__TESTING__RESPONSE_PARAMETERS__INIT, *asked = &parameters;
@@ -74,33 +70,34 @@ bool ping(struct rota_call *call, size_t request_bytes, size_t reply_bytes)
     request.response_parameters = &asked;
     request.n_response_parameters = 1;
     request.payload = &payload;
-    return grpc_testing_test_service_full_duplex_call_send(call, &request) == 0;
+    if (!expect(grpc_testing_test_service_full_duplex_call_send(call, &request) == 0, "the call ended before the request"))
+        return STEP_ENDED;
+    return pong(call, reply_bytes);
 }
 
-bool pong(struct rota_call *call, size_t reply_bytes)
+enum step pong(struct rota_call *call, size_t reply_bytes)
 {
     Grpc__Testing__StreamingOutputCallResponse *reply;
     bool right;
 
     if (!expect(grpc_testing_test_service_full_duplex_call_recv(call, &reply), "the stream ended without the reply asked for"))
-        return false;
-    right = is_reply(reply, reply_bytes);
+        return STEP_ENDED;
+    right = expect_zeros(reply->payload, reply_bytes);
     grpc__testing__streaming_output_call_response__free_unpacked(reply, NULL);
-    return right;
+    return right ? STEP_DONE : STEP_WRONG;
 }
 
 /* Half-closes; no reply may come, and the call must end well. */
 static bool end_well(struct rota_call *call)
 {
     Grpc__Testing__StreamingOutputCallResponse *reply;
-    bool right = true;
 
     rota_call_send_end(call);
-    if (grpc_testing_test_service_full_duplex_call_recv(call, &reply)) {
-        grpc__testing__streaming_output_call_response__free_unpacked(reply, NULL);
-        right = expect(false, "a reply that nobody asked for");
-    }
-    return expect_code(rota_call_finish(call), ROTA_OK) && right;
+    if (!grpc_testing_test_service_full_duplex_call_recv(call, &reply))
+        return finish_call(call, STEP_DONE);
+    grpc__testing__streaming_output_call_response__free_unpacked(reply, NULL);
+    expect(false, "a reply that nobody asked for");
+    return finish_call(call, STEP_WRONG);
 }
 
 static bool open_duplex(struct interop *at, const struct rota_call_options *options, struct rota_call **ret_call)
@@ -110,14 +107,14 @@ static bool open_duplex(struct interop *at, const struct rota_call_options *opti
 
 bool ping_pong(struct interop *at)
 {
+    enum step step = STEP_DONE;
     struct rota_call *call;
-    bool right = true;
 
     if (!open_duplex(at, NULL, &call))
         return false;
-    for (size_t i = 0; right && i < N_SIZES; i++)
-        right = ping(call, request_sizes[i], reply_sizes[i]) && pong(call, reply_sizes[i]);
-    return end_well(call) && right;
+    for (size_t i = 0; step == STEP_DONE && i < N_SIZES; i++)
+        step = ping_pong_once(call, request_sizes[i], reply_sizes[i]);
+    return step == STEP_DONE ? end_well(call) : finish_call(call, step);
 }
 
 bool empty_stream(struct interop *at)
@@ -129,24 +126,34 @@ bool empty_stream(struct interop *at)
 
 /* --- Ended by us --- */
 
+/* Another call on the same channel. When it has ended, the connection stands, and what earlier calls had to send has been sent. */
+static bool reach_server(struct interop *at)
+{
+    Grpc__Testing__Empty request = GRPC__TESTING__EMPTY__INIT;
+
+    return expect_code(grpc_testing_test_service_empty_call(at->channel, NULL, &request, NULL), ROTA_OK);
+}
+
 bool cancel_after_begin(struct interop *at)
 {
     struct rota_call *call;
 
     if (!expect(grpc_testing_test_service_streaming_input_call_open(at->channel, NULL, &call) == 0, "the call does not open"))
         return false;
+    if (!reach_server(at))
+        return finish_call(call, STEP_WRONG);
     return expect_code(rota_call_finish(call), ROTA_CANCELLED);
 }
 
 bool cancel_after_first_response(struct interop *at)
 {
     struct rota_call *call;
-    bool right;
+    enum step step;
 
     if (!open_duplex(at, NULL, &call))
         return false;
-    right = ping(call, request_sizes[0], reply_sizes[0]) && pong(call, reply_sizes[0]);
-    return expect_code(rota_call_finish(call), ROTA_CANCELLED) && right;
+    step = ping_pong_once(call, request_sizes[0], reply_sizes[0]);
+    return step == STEP_DONE ? expect_code(rota_call_finish(call), ROTA_CANCELLED) : finish_call(call, step);
 }
 
 bool timeout_on_sleeping_server(struct interop *at)
@@ -159,7 +166,7 @@ bool timeout_on_sleeping_server(struct interop *at)
 
     options.timeout_ms = 1;
     request.payload = &payload;
-    if (!open_duplex(at, &options, &call))
+    if (!reach_server(at) || !open_duplex(at, &options, &call))
         return false;
     /* May fail: the millisecond may be over. */
     rota_err ignored = grpc_testing_test_service_full_duplex_call_send(call, &request);

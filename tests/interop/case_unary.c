@@ -28,7 +28,7 @@ bool unary_of(struct rota_channel *channel, const struct rota_call_options *opti
     request.payload = &payload;
     if (!expect_code(grpc_testing_test_service_unary_call(channel, options, &request, &reply), ROTA_OK))
         return false;
-    right = expect(is_zero_payload(reply->payload, reply_bytes), "the reply is not %zu zeros", reply_bytes);
+    right = expect_zeros(reply->payload, reply_bytes);
     grpc__testing__simple_response__free_unpacked(reply, NULL);
     return right;
 }
@@ -49,7 +49,7 @@ static void on_reply(void *arg, const struct rota_status *status, const Grpc__Te
 {
     struct many *many = arg;
 
-    if (expect_code(*status, ROTA_OK) && expect(is_zero_payload(reply->payload, LARGE_REPLY), "the reply is not %d zeros", LARGE_REPLY))
+    if (expect_code(*status, ROTA_OK) && expect_zeros(reply->payload, LARGE_REPLY))
         many->right++;
     if (--many->left == 0)
         rota_loop_stop(many->loop);

@@ -1,4 +1,4 @@
-/* client.h - the cases of the interop client, and what they share.
+/* client.h - the cases of the interop client, and what they share (expect.c).
  *
  * A case gets a channel that has made no call yet. It returns whether the server did what it should; what it did instead
  * has been printed by then. Calls have no deadline of their own: who runs the client bounds it.
@@ -17,10 +17,11 @@ struct interop {
     struct rota_channel *channel;
     const char *host, *authority; /* authority may be NULL */
     long port;
+    char uri[300]; /* of both */
     const struct rota_tls_options *tls; /* NULL: plaintext */
-    const struct rota_lb_class *const *policies; /* of a case's own; NULL: none */
-    const char *service_config;                  /* NULL: none */
+    const char *service_config;         /* NULL: none */
     const struct rota_client_interceptor *interceptors; /* NULL: none */
+    long oob_patience_s; /* how long reports out of band are waited for */
     struct {
         long threads, iterations, max_failures, max_latency_ms, overall_timeout_s, min_ms_between, request_bytes, reply_bytes;
     } soak;
@@ -29,19 +30,37 @@ struct interop {
 /* A new channel to the server; NULL when that failed, which has been printed. */
 struct rota_channel *open_channel(const struct interop *at);
 
-/* Prints the sentence unless it holds. Returns whether it does. */
+/* The policy of the load report cases, which every channel knows by name. */
+extern const struct rota_lb_class orca_listener;
+
+/* Prints the sentence unless it holds. Returns whether it does. What a server said goes in printable. */
 bool expect(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool expect_code(struct rota_status status, enum rota_code code);
 /* message as well, byte for byte */
 bool expect_status(struct rota_status status, enum rota_code code, const char *message);
 
+/* Whether the payload is that many zeros; if not, *ret_why says what it is instead. None counts as an empty one. */
+#define WHY_SIZE 128
+bool are_zeros(const Grpc__Testing__Payload *payload, size_t size, char ret_why[WHY_SIZE]);
+bool expect_zeros(const Grpc__Testing__Payload *payload, size_t size);
+
+/* How far a call got. */
+enum step {
+    STEP_DONE,
+    STEP_WRONG, /* something that came was wrong, which has been printed */
+    STEP_ENDED, /* the call ended too soon, which has been printed; finish says how */
+};
+
+/* Ends the call, which must be OK. After what was wrong that is by cancelling, and of that nothing is told. */
+bool finish_call(struct rota_call *call, enum step step);
+
 /* UnaryCall with that much asked for; OK means the right reply came as well. */
 bool unary_of(struct rota_channel *channel, const struct rota_call_options *options, size_t request_bytes, size_t reply_bytes);
 
-/* One message of a FullDuplexCall: a payload, and one reply asked for; the call has ended when it fails. */
-bool ping(struct rota_call *call, size_t request_bytes, size_t reply_bytes);
-/* Waits for that reply. */
-bool pong(struct rota_call *call, size_t reply_bytes);
+/* One message of a FullDuplexCall: a payload, and one reply asked for, which is waited for. */
+enum step ping_pong_once(struct rota_call *call, size_t request_bytes, size_t reply_bytes);
+/* Waits for such a reply. */
+enum step pong(struct rota_call *call, size_t reply_bytes);
 
 bool empty_unary(struct interop *at);
 bool large_unary(struct interop *at);

@@ -1,5 +1,6 @@
 /* flags.c - see flags.h. */
 #include "flags.h"
+#include "common.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -85,7 +86,7 @@ void flags_read(const struct flag *flags, size_t n_flags, const char *usage, int
 
         if (strcmp(argv[i], "--help") == 0) {
             fputs(usage, stdout);
-            exit(0);
+            exit(flush_output(0));
         }
         if (flag == NULL || arg == argv[i])
             flags_refuse("unknown argument %s\n%s", argv[i], usage);

@@ -14,7 +14,7 @@ struct flag {
     bool *truth;  /* true, 1, yes, or false, 0, no; "--name" alone is true */
 };
 
-/* Fills in what the arguments say. --help prints usage and exits with 0; what is wrong is named, and the exit code is 2. */
+/* Fills in what the arguments say. --help prints usage and exits with 0 (1 where that cannot be written); what is wrong is named, and the exit code is 2. */
 void flags_read(const struct flag *flags, size_t n_flags, const char *usage, int argc, char **argv);
 
 /* What is wrong with the command line, as printf has it; exits with 2. */

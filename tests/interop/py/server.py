@@ -80,6 +80,15 @@ def handlers(service):
     return grpc.method_handlers_generic_handler(SERVICE, table)
 
 
+def wait_for_the_end(server):
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.wait(0.2):  # short, so that signals are looked at
+        pass
+    server.stop(1).wait()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", default="0")
@@ -99,12 +108,7 @@ def main():
         port = server.add_insecure_port("[::]:" + flags.port)
     server.start()
     print("listening on port %d" % port, flush=True)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    while not stop.wait(0.2):  # short, so that signals are looked at
-        pass
-    server.stop(1).wait()
+    wait_for_the_end(server)
 
 
 if __name__ == "__main__":
