@@ -1,4 +1,4 @@
-"""Our interop client fails when it should, and says what came; its flags and output are those of the description.
+"""Our interop client and probe-client fail when they should, and say what came; their flags and output are those of the description.
 
 The other side is Debian's grpcio doing one thing wrong (py/wrong_server.py), our own server, or nobody.
 """
@@ -211,7 +211,7 @@ def flags(h, client, port):
     with h.check("keys of additional metadata may be in upper case"):
         client.run(port, "empty_unary", "--additional_metadata=X-Some-Key:Value;Y-BIN:Z")
     for what, command in (("a case", client.command(port, "empty_unary")), ("the list", client.command(port, "list")),
-                          ("--help", [client.program, "--help"])):
+                          ("--help", [client.program, "--help"]), ("probe-client", [h.program("tests/interop/probe-client"), "127.0.0.1", port] + ["1"] * 3)):
         with h.check("standard output that takes nothing, %s: no success" % what):
             process = h.run(["/bin/sh", "-c", 'exec "$@" >/dev/full', "sh"] + command)
             assert process.code == 1 and "standard output: No space left on device" in process.text(), (process.code, process.text())
@@ -233,6 +233,21 @@ def credentials(h, client):
     running.terminate()
 
 
+def probe(h, port):
+    program = h.program("tests/interop/probe-client")
+    with h.check("probe-client --help"):
+        process = h.run(["/bin/sh", "-c", 'exec "$@" 2>/dev/null', "sh", program, "--help"])
+        assert process.code == 0 and "DEADLINE_MS" in process.text(), process.text()
+    with h.check("probe-client, a deadline that has passed at once"):
+        process = h.run([program, "127.0.0.1", port, "0", "2", "0"])
+        assert process.code == 0 and process.count(r"^code=4 msg=.+ size=0$") == 2, process.text()
+    with h.check("probe-client shows a long message whole"):
+        running, rude = wrong_server(h, "--message=long\n" + "m" * 2000)
+        process = h.run([program, "127.0.0.1", rude, "5000", "2", "0", "par"])
+        same(process.lines, ["code=10 msg=%s size=0" % ("long\\x0a" + "m" * 2000)] * 2)
+        running.terminate()
+
+
 def test(h):
     h.peer_py("")  # skips all of it where grpcio is missing
     client = Client(h)
@@ -241,6 +256,7 @@ def test(h):
     running, port = server(h, [h.program("tests/interop/server"), "--port=0"])
     soaks(h, client, port)
     flags(h, client, port)
+    probe(h, port)
     running.terminate()
     credentials(h, client)
     replies(h, client)

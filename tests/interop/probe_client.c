@@ -4,8 +4,8 @@
  *
  * One channel, CALLS calls of grpc.testing.TestService/UnaryCall (a payload of 100 bytes, a reply of 1000 asked for), GAP_MS
  * apart; with par all others at once, that long after the first. A line a call, as each ends: code=N msg=TEXT size=BYTES, where size is
- * that of the reply's payload, 0 without one. TEXT is on one line, control characters written as \xNN. Exit code: 0 whatever
- * the calls' ends, 2 for wrong arguments.
+ * that of the reply's payload, 0 without one. TEXT is on one line and whole, control characters written as \xNN. A DEADLINE_MS of 0 has
+ * passed at once. Exit code: 0 whatever the calls' ends, 1 where standard output could not be written, 2 for wrong arguments.
  */
 #include "common.h"
 
@@ -15,6 +15,12 @@
 
 #define REQUEST_BYTES 100
 #define REPLY_BYTES 1000
+
+static const char usage[] =
+    "usage: probe-client HOST PORT DEADLINE_MS CALLS GAP_MS [par]\n"
+    "  DEADLINE_MS  of each call; 0: it has passed at once\n"
+    "  CALLS        so many, one after another, GAP_MS apart\n"
+    "  par          all but the first at once\n";
 
 struct probe {
     struct rota_loop *loop;
@@ -28,17 +34,16 @@ struct probe {
 
 static void start_next(void *arg);
 
-static void print_text(const char *text)
-{
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++)
-        printf(*at < ' ' || *at == 127 ? "\\x%02x" : "%c", *at);
-}
+struct one {
+    struct probe *probe;
+    struct rota_call *call;
+};
 
-static void print_end(const struct rota_status *status, size_t size)
+static void print_end(enum rota_code code, struct rota_slice message, size_t size)
 {
-    printf("code=%d msg=", (int)status->code);
-    print_text(status->message);
-    printf(" size=%zu\n", size);
+    char text[PRINTABLE_SIZE(ROTA_MESSAGE_SIZE)];
+
+    printf("code=%d msg=%s size=%zu\n", (int)code, printable(message, text, sizeof(text)), size);
     fflush(stdout);
 }
 
@@ -55,9 +60,11 @@ static void go_on(struct probe *probe)
 
 static void on_done(void *arg, const struct rota_status *status, const Grpc__Testing__SimpleResponse *reply)
 {
-    struct probe *probe = arg;
+    struct one *one = arg;
+    struct probe *probe = one->probe;
 
-    print_end(status, rota_status_ok(status) && reply->payload != NULL ? reply->payload->body.len : 0);
+    print_end(status->code, rota_call_message(one->call), rota_status_ok(status) && reply->payload != NULL ? reply->payload->body.len : 0);
+    free(one);
     probe->n_open--;
     go_on(probe);
 }
@@ -67,20 +74,25 @@ static void start_one(struct probe *probe)
     struct rota_call_options options = ROTA_CALL_OPTIONS_INIT;
     Grpc__Testing__SimpleRequest request = GRPC__TESTING__SIMPLE_REQUEST__INIT;
     Grpc__Testing__Payload payload = zero_payload(REQUEST_BYTES);
-    rota_err err;
+    struct one *one = malloc(sizeof(*one));
+    rota_err err = ROTA_ENOMEM;
 
-    options.timeout_ms = probe->deadline_ms;
+    options.timeout_ms = probe->deadline_ms == 0 ? -1 : probe->deadline_ms; /* 0 would be none */
     request.response_size = REPLY_BYTES;
     request.payload = &payload;
     probe->n_left--;
-    err = grpc_testing_test_service_unary_call_start(probe->channel, &options, &request, on_done, probe, NULL);
+    if (one != NULL) {
+        one->probe = probe;
+        err = grpc_testing_test_service_unary_call_start(probe->channel, &options, &request, on_done, one, &one->call);
+    }
     if (err == 0) {
         probe->n_open++;
         return;
     }
     struct rota_status status;
     rota_status_set(&status, ROTA_INTERNAL, "the call does not start: %s", rota_err_text(err));
-    print_end(&status, 0);
+    free(one);
+    print_end(status.code, rota_slice_str(status.message), 0);
 }
 
 /* Once a call is under way, the next waits for its end, but for those that run in parallel. */
@@ -130,8 +142,12 @@ int main(int argc, char **argv)
 {
     struct probe probe = {0};
 
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return flush_output(0);
+    }
     if (argc < 6 || argc > 7 || (argc == 7 && strcmp(argv[6], "par") != 0)) {
-        fputs("usage: probe-client HOST PORT DEADLINE_MS CALLS GAP_MS [par]\n", stderr);
+        fputs(usage, stderr);
         return 2;
     }
     (void)number("PORT", argv[2]);
@@ -148,5 +164,5 @@ int main(int argc, char **argv)
     rota_timer_free(probe.timer);
     rota_channel_free(probe.channel);
     rota_loop_free(probe.loop);
-    return 0;
+    return flush_output(0);
 }
