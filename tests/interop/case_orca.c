@@ -1,13 +1,14 @@
 /* case_orca.c - load reports, as a policy gets them: in the trailers of calls, and out of band.
  *
  * The policy is pick_first that writes down what it hears. The values are those of gRPC's description of the cases; a report has to have
- * them and nothing else, so all that it says is read from its bytes, an xds.data.orca.v3.OrcaLoadReport.
+ * them and nothing else, so all that it says is read from its bytes.
  */
 #include "client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <xds/data/orca/v3/orca_load_report.pb-c.h>
 
 #define REPORT_NS INT64_C(1000000000)
 #define MAX_ENTRIES 64
@@ -36,95 +37,45 @@ static struct heard of_call, out_of_band;
 
 /* --- What a report says --- */
 
-/* The library has seen that it is well-formed. False: the end. */
-static bool take_varint(struct rota_slice *rest, uint64_t *ret_value)
+static void add(struct heard *heard, const char *map, const char *key, double value)
 {
-    uint64_t value = 0;
+    char text[100];
+    struct entry *entry;
 
-    for (size_t i = 0; i < rest->size && i < 10; i++) {
-        value |= (uint64_t)(rest->data[i] & 0x7f) << (7 * i);
-        if (rest->data[i] < 0x80) {
-            *rest = rota_slice(rest->data + i + 1, rest->size - i - 1);
-            *ret_value = value;
-            return true;
-        }
-    }
-    return false;
-}
-
-struct field {
-    uint64_t number;
-    double value;            /* of a double, or an integer */
-    struct rota_slice bytes; /* of a message or string */
-};
-
-static bool take_field(struct rota_slice *rest, struct field *ret_field)
-{
-    uint64_t tag, size = 8, bits = 0;
-
-    *ret_field = (struct field){0};
-    if (!take_varint(rest, &tag))
-        return false;
-    ret_field->number = tag >> 3;
-    if ((tag & 7) == 0) {
-        bool taken = take_varint(rest, &bits);
-        ret_field->value = (double)bits;
-        return taken;
-    }
-    if (((tag & 7) == 2 && !take_varint(rest, &size)) || (tag & 7) == 5 || size > rest->size)
-        return false;
-    if ((tag & 7) == 1) {
-        for (int i = 0; i < 8; i++)
-            bits |= (uint64_t)rest->data[i] << (8 * i);
-        memcpy(&ret_field->value, &bits, sizeof(bits));
-    }
-    ret_field->bytes = rota_slice(rest->data, size);
-    *rest = rota_slice(rest->data + size, rest->size - size);
-    return true;
-}
-
-static void add(struct heard *heard, const char *name, double value)
-{
-    for (size_t i = 0; i < heard->n_entries; i++) {
-        if (strcmp(heard->entries[i].name, name) == 0) {
-            heard->entries[i].value = value; /* the last counts */
-            return;
-        }
-    }
     if (heard->n_entries == MAX_ENTRIES)
         return;
-    snprintf(heard->entries[heard->n_entries].name, sizeof(heard->entries->name), "%s", name);
-    heard->entries[heard->n_entries++].value = value;
+    entry = &heard->entries[heard->n_entries++];
+    snprintf(entry->name, sizeof(entry->name), key == NULL ? "%s" : "%s.%s", map, key == NULL ? "" : printable(rota_slice_str(key), text, sizeof(text)));
+    entry->value = value;
 }
 
-static void add_mapped(struct heard *heard, const char *map, struct rota_slice bytes)
+static void add_said(struct heard *heard, const char *name, double value)
 {
-    struct field field, key = {0}, value = {0};
-    char text[100], name[128];
-
-    while (take_field(&bytes, &field))
-        *(field.number == 1 ? &key : &value) = field;
-    snprintf(name, sizeof(name), "%s.%s", map, printable(key.bytes, text, sizeof(text)));
-    add(heard, name, value.value);
+    if (value != 0)
+        add(heard, name, NULL, value);
 }
+
+/* Maps' entries are alike but for their types. */
+#define ADD_MAP(heard, report, map) \
+    for (size_t i_ = 0; i_ < (report)->n_##map; i_++) \
+        add(heard, #map, (report)->map[i_]->key, (report)->map[i_]->value)
 
 static void hear(const struct rota_load_report *report, struct heard *heard)
 {
-    static const struct { const char *name; bool is_map; } fields[] = {
-        [1] = {"cpu_utilization", false}, [2] = {"mem_utilization", false}, [3] = {"rps", false}, [4] = {"request_cost", true}, [5] = {"utilization", true},
-        [6] = {"rps_fractional", false}, [7] = {"eps", false}, [8] = {"named_metrics", true}, [9] = {"application_utilization", false}};
-    struct rota_slice rest = report->bytes;
-    struct field field;
+    Xds__Data__Orca__V3__OrcaLoadReport *said = xds__data__orca__v3__orca_load_report__unpack(NULL, report->bytes.size, report->bytes.data);
 
-    *heard = (struct heard){.any = true};
-    while (take_field(&rest, &field)) {
-        if (field.number == 0 || field.number >= sizeof(fields) / sizeof(fields[0]))
-            add(heard, "a field that reports do not have", field.value);
-        else if (fields[field.number].is_map)
-            add_mapped(heard, fields[field.number].name, field.bytes);
-        else if (field.value != 0) /* zero is as not said */
-            add(heard, fields[field.number].name, field.value);
-    }
+    *heard = (struct heard){.any = said != NULL};
+    if (said == NULL)
+        return;
+    add_said(heard, "cpu_utilization", said->cpu_utilization);
+    add_said(heard, "mem_utilization", said->mem_utilization);
+    add_said(heard, "rps_fractional", report->requests_per_s);
+    add_said(heard, "eps", said->eps);
+    add_said(heard, "application_utilization", said->application_utilization);
+    ADD_MAP(heard, said, request_cost);
+    ADD_MAP(heard, said, utilization);
+    ADD_MAP(heard, said, named_metrics);
+    xds__data__orca__v3__orca_load_report__free_unpacked(said, NULL);
 }
 
 /* --- The policy --- */
