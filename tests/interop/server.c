@@ -15,6 +15,7 @@
 struct app {
     struct rota_loop *loop;
     struct rota_server *server;
+    struct interop_service service;
     struct rota_signal *signals[2];
     bool stopping;
 };
@@ -72,8 +73,9 @@ static void serve(struct app *app, long port, bool gzip, const struct rota_tls_o
         fail(info.text);
     orca_options.min_interval_ms = REPORT_INTERVAL_MS;
     orca_options.no_trailers = true;
-    if (rota_orca_add(app->server, &orca_options, &orca) < 0 || interop_service_add(app->server, orca) < 0 || rota_health_add(app->server, NULL, &health) < 0 ||
-        rota_health_set(health, grpc_testing_test_service_service.name, ROTA_HEALTH_SERVING) < 0 || rota_reflection_add(app->server) < 0)
+    if (rota_orca_add(app->server, &orca_options, &orca) < 0 || interop_service_add(app->server, orca, &app->service) < 0 ||
+        rota_health_add(app->server, NULL, &health) < 0 || rota_health_set(health, grpc_testing_test_service_service.name, ROTA_HEALTH_SERVING) < 0 ||
+        rota_reflection_add(app->server) < 0)
         fail("out of memory");
     if (rota_server_listen(app->server, address, bound, &info) < 0)
         fail(info.text);

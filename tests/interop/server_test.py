@@ -7,6 +7,7 @@ The other side is Debian's grpcio, with the codec of py/.
 
 import concurrent.futures
 import os
+import socket
 import sys
 import threading
 import time
@@ -19,17 +20,19 @@ try:
     import grpc
 except ImportError:
     grpc = None
-from interop_pb import INITIAL_KEY, METHODS, SERVICE, TRAILING_KEY, OutputRequest, Payload, SimpleRequest  # noqa: E402
+from interop_pb import (  # noqa: E402
+    FILL, INITIAL_KEY, METHODS, OUR_METHODS, SERVICE, TRAILING_KEY, Empty, OutputRequest, Payload, SimpleRequest)
 
 MIB = 1 << 20
 BLOCK = 64 << 10
 LONG_S = 30
+AGENT_KEY = "x-grpc-test-echo-useragent"
 LEAST = 2  # so many requests fit into what both sides hold back, whatever the sizes of windows
 
 
 class Stub:
     def __init__(self, channel):
-        for name, (kind, request, reply) in METHODS.items():
+        for name, (kind, request, reply) in {**METHODS, **OUR_METHODS}.items():
             setattr(self, name, getattr(channel, kind)("/%s/%s" % (SERVICE, name), request_serializer=request.encode,
                                                        response_deserializer=reply.decode))
 
@@ -97,6 +100,25 @@ def metadata(h, stub):
         same(status(lambda: next(call)), ("FAILED_PRECONDITION", "no"))
         same([tuple(pair) for pair in call.initial_metadata()], initial)
         same([tuple(pair) for pair in call.trailing_metadata()], trailing)
+    with h.check("the user agent comes back where that is asked for"):
+        _, call = stub.EmptyCall.with_call(Empty(), metadata=[(AGENT_KEY, "true")])
+        (key, agent), = call.initial_metadata()
+        assert key == AGENT_KEY and agent.startswith("grpc-python/"), (key, agent)
+
+
+def unary(h, stub, process):
+    with h.check("who it is, where that is asked for; who calls and which way, nobody knows"):
+        same(stub.UnaryCall(SimpleRequest(3, fill=FILL)).said,
+             {"server_id": "%s-%d" % (socket.gethostname(), process.pid), "hostname": socket.gethostname()})
+        same(stub.UnaryCall(SimpleRequest(3)).said, {})
+    with h.check("CacheableUnaryCall tells the time, another one each time, and how long that may be kept"):
+        before = time.time_ns()
+        times = []
+        for _ in range(2):
+            reply, call = stub.CacheableUnaryCall.with_call(SimpleRequest(3))
+            times.append(int(reply.payload))
+            same([tuple(pair) for pair in call.initial_metadata()], [("cache-control", "max-age=60, public")])
+        assert before <= times[0] < times[1] <= time.time_ns(), "%d, then %s" % (before, times)
 
 
 def services(h, port):
@@ -111,6 +133,8 @@ def services(h, port):
     with h.check("reflection is enough to call it"):
         called = h.run([rota, "call", target, SERVICE + "/UnaryCall", "-d", '{"responseSize": 3}'])
         assert called.code == 0 and '"AAAA"' in called.text(), called.text()
+        called = h.run([rota, "call", target, SERVICE + "/UnaryCall", "-d", '{"fillServerId": true}'])
+        assert called.code == 0 and '"serverId"' in called.text() and '"hostname"' in called.text(), called.text()
 
 
 def rss_bytes(process):
@@ -187,6 +211,7 @@ def test(h):
         refusals(h, stub)
         streams(h, stub)
         metadata(h, stub)
+        unary(h, stub, process)
         services(h, port)
         memory(h, stub, process, measured=len(sys.argv) < 2)
     soaks(h, process, port)

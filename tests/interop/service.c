@@ -7,48 +7,57 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 #define INITIAL_KEY "x-grpc-test-echo-initial"
+#define AGENT_KEY "x-grpc-test-echo-useragent"
 #define DETAILS_KEY "x-test-details-bin"
 #define TRAILING_KEY "x-grpc-test-echo-trailing-bin"
 
 /* --- What every method does --- */
 
+/* What came in is fit to go out; without memory it is left out, which the client notices. */
+static void add_pair(struct rota_metadata *to, struct rota_slice key, struct rota_slice value)
+{
+    rota_err ignored = to == NULL ? ROTA_ENOMEM : rota_metadata_add(to, key, value, NULL);
+
+    (void)ignored;
+}
+
 static void echo_pairs(const struct rota_metadata *from, struct rota_slice key, struct rota_metadata *to)
 {
-    for (size_t i = 0; to != NULL && i < rota_metadata_count(from); i++) {
+    for (size_t i = 0; i < rota_metadata_count(from); i++) {
         struct rota_metadatum pair = rota_metadata_at(from, i);
-        struct rota_errinfo info;
-        /* What came in is fit to go out; without memory it is left out, which the client notices. */
-        if (rota_slice_equal(pair.key, key) && rota_metadata_add(to, pair.key, pair.value, &info) < 0)
-            return;
+        if (rota_slice_equal(pair.key, key))
+            add_pair(to, pair.key, pair.value);
     }
 }
 
 static void echo_metadata(struct rota_server_call *call)
 {
     const struct rota_metadata *sent = rota_server_call_metadata(call);
-    struct rota_slice unused, details;
-    struct rota_metadata *trailing;
+    struct rota_slice unused, details, agent;
 
     if (rota_metadata_get(sent, INITIAL_KEY, &unused))
         echo_pairs(sent, ROTA_SLICE(INITIAL_KEY), rota_server_call_initial_metadata(call));
     if (rota_metadata_get(sent, TRAILING_KEY, &unused))
         echo_pairs(sent, ROTA_SLICE(TRAILING_KEY), rota_server_call_trailing_metadata(call));
-    trailing = rota_metadata_get(sent, DETAILS_KEY, &details) ? rota_server_call_trailing_metadata(call) : NULL;
-    if (trailing != NULL) {
-        rota_err ignored = rota_metadata_add(trailing, ROTA_SLICE("grpc-status-details-bin"), details, NULL);
-        (void)ignored; /* as above */
-    }
+    if (rota_metadata_get(sent, AGENT_KEY, &unused) && rota_metadata_get(sent, "user-agent", &agent))
+        add_pair(rota_server_call_initial_metadata(call), ROTA_SLICE(AGENT_KEY), agent);
+    if (rota_metadata_get(sent, DETAILS_KEY, &details))
+        add_pair(rota_server_call_trailing_metadata(call), ROTA_SLICE("grpc-status-details-bin"), details);
 }
 
-/* Ends the call as the request asks. False: it asks for nothing of the kind. */
-static bool echo_status(struct rota_server_call *call, const Grpc__Testing__EchoStatus *wanted)
+static bool is_error(const Grpc__Testing__EchoStatus *wanted)
 {
-    if (wanted == NULL || wanted->code == ROTA_OK)
-        return false;
+    return wanted != NULL && wanted->code != ROTA_OK;
+}
+
+/* Ends the call as the request asks. */
+static void echo_status(struct rota_server_call *call, const Grpc__Testing__EchoStatus *wanted)
+{
     rota_server_call_fail(call, (enum rota_code)wanted->code, "%s", wanted->message);
-    return true;
 }
 
 /* False: the call was ended, because the message came otherwise than its client says. */
@@ -136,20 +145,49 @@ static void on_empty(struct rota_server_call *call, const Grpc__Testing__Empty *
 static void on_unary(struct rota_server_call *call, const Grpc__Testing__SimpleRequest *request, void *user)
 {
     Grpc__Testing__SimpleResponse reply = GRPC__TESTING__SIMPLE_RESPONSE__INIT;
+    struct interop_service *service = user;
     Grpc__Testing__Payload payload;
 
-    (void)user;
     echo_metadata(call);
     if (!came_as_expected(call, request->expect_compressed))
         return;
     compress_next(call, request->response_compressed);
     if (request->orca_per_query_report != NULL)
         set_load(request->orca_per_query_report, set_of_call, call);
-    if (echo_status(call, request->response_status) || !can_send(call, request->response_type, request->response_size))
+    if (is_error(request->response_status)) {
+        echo_status(call, request->response_status);
+        return;
+    }
+    if (!can_send(call, request->response_type, request->response_size))
         return;
     payload = zero_payload((size_t)request->response_size);
     reply.payload = &payload;
+    /* No credentials say who calls, and no balancer which way: these stay empty. The rest does too unless it is asked for, since clients may
+     * compare the whole reply with what they expect. */
+    if (request->fill_server_id) {
+        reply.server_id = service->server_id;
+        reply.hostname = service->hostname;
+    }
     grpc_testing_test_service_unary_call_reply(call, &reply);
+}
+
+/* The content of the request does not matter. */
+static void on_cacheable(struct rota_server_call *call, const Grpc__Testing__SimpleRequest *request, void *user)
+{
+    Grpc__Testing__SimpleResponse reply = GRPC__TESTING__SIMPLE_RESPONSE__INIT;
+    Grpc__Testing__Payload payload = GRPC__TESTING__PAYLOAD__INIT;
+    struct timespec now;
+    char text[32];
+
+    (void)request;
+    (void)user;
+    echo_metadata(call);
+    add_pair(rota_server_call_initial_metadata(call), ROTA_SLICE("cache-control"), ROTA_SLICE("max-age=60, public"));
+    clock_gettime(CLOCK_REALTIME, &now);
+    payload.body.len = (size_t)snprintf(text, sizeof(text), "%lld%09ld", (long long)now.tv_sec, now.tv_nsec);
+    payload.body.data = (uint8_t *)text;
+    reply.payload = &payload;
+    grpc_testing_test_service_cacheable_unary_call_reply(call, &reply);
 }
 
 /* The call's data is the sum so far. */
@@ -336,10 +374,11 @@ static void on_duplex_start(struct rota_server_call *call, void *user)
 static void on_duplex(struct rota_server_call *call, const Grpc__Testing__StreamingOutputCallRequest *request, void *user)
 {
     struct replies *replies = rota_server_call_data(call);
+    struct interop_service *service = user;
 
     if (request->orca_oob_report != NULL) {
-        rota_orca_clear(user, NULL);
-        set_load(request->orca_oob_report, set_of_server, user);
+        rota_orca_clear(service->orca, NULL);
+        set_load(request->orca_oob_report, set_of_server, service->orca);
     }
     if (replies != NULL)
         on_request(replies, request);
@@ -369,15 +408,20 @@ static void on_cancel(struct rota_server_call *call, void *user)
     finish(rota_server_call_data(call), NULL);
 }
 
-rota_err interop_service_add(struct rota_server *server, struct rota_orca *orca)
+rota_err interop_service_add(struct rota_server *server, struct rota_orca *orca, struct interop_service *service)
 {
     static const struct grpc_testing_test_service_handlers handlers = {
         .empty_call = on_empty,
         .unary_call = on_unary,
+        .cacheable_unary_call = on_cacheable,
         .streaming_input_call = {.start = on_input_start, .message = on_input, .end = on_input_end, .cancel = on_input_end},
         .streaming_output_call = {.request = on_output, .writable = on_writable, .cancel = on_cancel},
         .full_duplex_call = {.start = on_duplex_start, .message = on_duplex, .end = on_duplex_end, .writable = on_writable, .cancel = on_cancel},
     };
 
-    return grpc_testing_test_service_add(server, &handlers, orca);
+    *service = (struct interop_service){.orca = orca};
+    if (gethostname(service->hostname, sizeof(service->hostname) - 1) < 0)
+        snprintf(service->hostname, sizeof(service->hostname), "unknown");
+    snprintf(service->server_id, sizeof(service->server_id), "%s-%ld", service->hostname, (long)getpid());
+    return grpc_testing_test_service_add(server, &handlers, service);
 }

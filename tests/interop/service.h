@@ -4,7 +4,15 @@
 
 #include "common.h"
 
-/* Adds the service; orca is the server's. ROTA_EEXIST, ROTA_ENOMEM. */
-ROTA_MUST_USE rota_err interop_service_add(struct rota_server *server, struct rota_orca *orca);
+#include <limits.h>
+
+/* What the calls of one server share. */
+struct interop_service {
+    struct rota_orca *orca;
+    char hostname[HOST_NAME_MAX + 1], server_id[HOST_NAME_MAX + 16];
+};
+
+/* Adds the service, and fills in what its calls share, which must outlive the server; orca is the server's. ROTA_EEXIST, ROTA_ENOMEM. */
+ROTA_MUST_USE rota_err interop_service_add(struct rota_server *server, struct rota_orca *orca, struct interop_service *service);
 
 #endif

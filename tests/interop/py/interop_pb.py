@@ -3,6 +3,8 @@
 A message is a class with `encode` and `decode`; what is empty or zero is left out, as proto3 has it.
 """
 
+import struct
+
 
 def _varint(number):
     number &= (1 << 64) - 1  # a negative int32 goes as ten bytes
@@ -26,12 +28,15 @@ def _read_varint(data, at):
 
 
 def _fields(data):
-    """{number: [values]}, a value being an int or bytes."""
+    """{number: [values]}, a value being an int, bytes or, of eight bytes, a float."""
     found, at = {}, 0
     while at < len(data):
         tag, at = _read_varint(data, at)
         if tag & 7 == 0:
             value, at = _read_varint(data, at)
+        elif tag & 7 == 1:
+            value, = struct.unpack_from("<d", data, at)
+            at += 8
         elif tag & 7 == 2:
             size, at = _read_varint(data, at)
             value = data[at:at + size]
@@ -86,6 +91,16 @@ def _read_status(values):
     return _int32(got.get(1)), got.get(2, [b""])[-1].decode("utf-8")
 
 
+class LoadReport:
+    """xds.data.orca.v3.OrcaLoadReport, decoded; cpu: the utilization."""
+
+    @staticmethod
+    def decode(data):
+        report = LoadReport()
+        report.cpu = _fields(data).get(1, [0.0])[-1]
+        return report
+
+
 class Empty:
     def encode(self):
         return b""
@@ -95,15 +110,18 @@ class Empty:
         return Empty()
 
 
+FILL = {"username": 4, "oauth_scope": 5, "server_id": 9, "grpclb_route_type": 10}
+
+
 class SimpleRequest:
-    def __init__(self, response_size=0, payload=None, status=None, response_type=0, response_compressed=None, expect_compressed=None):
-        """payload: how many zeros, when encoded; the body itself, when decoded."""
+    def __init__(self, response_size=0, payload=None, status=None, response_type=0, response_compressed=None, expect_compressed=None, fill=()):
+        """payload: how many zeros, when encoded; the body itself, when decoded. fill: of FILL, what the reply shall say; not decoded."""
         self.response_size, self.payload, self.status, self.response_type = response_size, payload, status, response_type
-        self.response_compressed, self.expect_compressed = response_compressed, expect_compressed
+        self.response_compressed, self.expect_compressed, self.fill = response_compressed, expect_compressed, fill
 
     def encode(self):
         return (_int(2, self.response_size) + _payload(3, self.payload) + _choice(6, self.response_compressed) +
-                _status(7, self.status) + _choice(8, self.expect_compressed))
+                _status(7, self.status) + _choice(8, self.expect_compressed) + b"".join(_int(FILL[name], 1) for name in self.fill))
 
     @staticmethod
     def decode(data):
@@ -113,7 +131,7 @@ class SimpleRequest:
 
 
 class Payload:
-    """A message with a payload as its field 1: SimpleResponse and both streaming ones."""
+    """A message with a payload as its field 1: StreamingInputCallRequest, StreamingOutputCallResponse, and what servers send of SimpleResponse."""
 
     def __init__(self, payload=None):
         self.payload = payload
@@ -124,6 +142,21 @@ class Payload:
     @staticmethod
     def decode(data):
         return Payload(_read_payload(_fields(data).get(1)))
+
+
+class SimpleResponse(Payload):
+    """said: what it says besides, {name: value}."""
+
+    NAMES = {2: "username", 3: "oauth_scope", 4: "server_id", 6: "hostname"}
+
+    @staticmethod
+    def decode(data):
+        got = _fields(data)
+        reply = SimpleResponse(_read_payload(got.pop(1, None)))
+        reply.said = {SimpleResponse.NAMES[number]: values[-1].decode("utf-8") for number, values in got.items() if number != 5}
+        if 5 in got:
+            reply.said["grpclb_route_type"] = _int32(got[5])
+        return reply
 
 
 class Aggregate:
@@ -141,14 +174,18 @@ class Aggregate:
 
 
 class OutputRequest:
-    """StreamingOutputCallRequest; replies: [(size, interval_us)]."""
+    """StreamingOutputCallRequest; replies: [(size, interval_us)] or, to be encoded, [(size, interval_us, compressed)]."""
 
-    def __init__(self, replies=(), payload=None, status=None):
-        self.replies, self.payload, self.status = replies, payload, status
+    def __init__(self, replies=(), payload=None, status=None, cpu=None, key_bytes=0):
+        """cpu: the utilization that the server shall report out of band, with a cost whose name has key_bytes; not decoded."""
+        self.replies, self.payload, self.status, self.cpu, self.key_bytes = replies, payload, status, cpu, key_bytes
 
     def encode(self):
-        asked = b"".join(_bytes(2, _int(1, size) + _int(2, interval_us)) for size, interval_us in self.replies)
-        return asked + _payload(3, self.payload) + _status(7, self.status)
+        asked = b"".join(_bytes(2, _int(1, size) + _int(2, interval_us) + b"".join(_choice(3, one) for one in compressed))
+                         for size, interval_us, *compressed in self.replies)
+        cost = _bytes(3, _bytes(1, b"k" * self.key_bytes)) if self.key_bytes else b""
+        report = b"" if self.cpu is None else _bytes(8, b"\x09" + struct.pack("<d", self.cpu) + cost)
+        return asked + _payload(3, self.payload) + _status(7, self.status) + report
 
     @staticmethod
     def decode(data):
@@ -163,10 +200,14 @@ class OutputRequest:
 SERVICE = "grpc.testing.TestService"
 METHODS = {  # name: (kind, request, reply)
     "EmptyCall": ("unary_unary", Empty, Empty),
-    "UnaryCall": ("unary_unary", SimpleRequest, Payload),
+    "UnaryCall": ("unary_unary", SimpleRequest, SimpleResponse),
     "StreamingInputCall": ("stream_unary", Payload, Aggregate),
     "StreamingOutputCall": ("unary_stream", OutputRequest, Payload),
     "FullDuplexCall": ("stream_stream", OutputRequest, Payload),
+}
+OUR_METHODS = {  # that our server has too
+    "CacheableUnaryCall": ("unary_unary", SimpleRequest, SimpleResponse),
+    "HalfDuplexCall": ("stream_stream", OutputRequest, Payload),
 }
 INITIAL_KEY = "x-grpc-test-echo-initial"
 TRAILING_KEY = "x-grpc-test-echo-trailing-bin"
