@@ -1,15 +1,17 @@
-"""Compression beyond gRPC's cases: deflate, bombs, limits, our command; and what else goes in trailers: long messages, details.
+"""Compression beyond gRPC's cases: deflate, bombs, limits, which replies of a stream, our command; and what else goes in trailers: long messages,
+details.
 
     compression_test.py [SANITIZERS]     with sanitizers memory is not measured, since they hoard what is freed
 
-The other side is Debian's grpcio, with the codec of py/, and our programs.
+The other side is Debian's grpcio, with the codec of py/, HTTP/2 by hand where it is to be seen what comes compressed, and our programs.
 """
 
 import os
+import socket
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.dirname(HERE), os.path.join(HERE, "py")]
+sys.path[:0] = [os.path.dirname(HERE), os.path.join(HERE, "py"), os.path.join(os.path.dirname(HERE), "peers")]
 import harness  # noqa: E402
 
 try:
@@ -17,6 +19,8 @@ try:
 except ImportError:
     grpc = None
 from interop_pb import METHODS, SERVICE, OutputRequest, Payload, SimpleRequest  # noqa: E402
+from mischief_frames import (  # noqa: E402
+    ACK, DATA, HEADER_TABLE_SIZE, HEADERS, PREFACE, SETTINGS, data, frame, headers, message, read_block, read_frame, settings)
 
 MIB = 1 << 20
 LIMIT = 4 * MIB
@@ -61,6 +65,66 @@ def to_our_server(h, stub):
             same([len(reply.payload or b"") for reply in stub.FullDuplexCall(requests, compression=algorithm)], sizes)
 
 
+class Duplex:
+    """A FullDuplexCall by hand. encoding: what its first headers announced."""
+
+    def __init__(self, port, *more):
+        self._sock = socket.create_connection(("127.0.0.1", int(port)), timeout=10)
+        self._bytes, self.encoding = b"", None
+        self._sock.sendall(PREFACE + settings((HEADER_TABLE_SIZE, 0)) + headers(
+            1, (":method", "POST"), (":scheme", "http"), (":path", "/%s/FullDuplexCall" % SERVICE), (":authority", "test"), ("te", "trailers"),
+            ("content-type", "application/grpc"), *more))
+
+    def ask(self, compressed):
+        """Asks for as many replies, each compressed, not, or, with None, as the server likes; which of them were."""
+        request = OutputRequest([(1000, 0, choice) for choice in compressed])
+        self._sock.sendall(data(1, message(request.encode())))
+        return [self._read_flag() for _ in compressed]
+
+    def _read(self, size):
+        while len(self._bytes) < size:
+            kind, flags, stream, payload = read_frame(self._sock)
+            if kind == SETTINGS and not flags & ACK:
+                self._sock.sendall(frame(SETTINGS, ACK, 0))
+            elif kind == HEADERS and stream == 1:
+                self.encoding = read_block(payload).get("grpc-encoding")
+            elif kind == DATA and stream == 1:
+                self._bytes += payload
+        got, self._bytes = self._bytes[:size], self._bytes[size:]
+        return got
+
+    def _read_flag(self):
+        prefix = self._read(5)
+        size = int.from_bytes(prefix[1:], "big")
+        self._read(size)
+        same((prefix[0], size < 1000), (prefix[0], prefix[0] == 1))
+        return prefix[0] == 1
+
+    def close(self):
+        self._sock.close()
+
+
+def replies_of_a_stream(h, ports):
+    """ports: {whether the server compresses unasked: its port}."""
+    yes, no, unset = True, False, None
+    for by_default, asked, want in (
+            (False, [[unset], [yes], [unset], [no], [yes]], [[no], [yes], [no], [no], [yes]]),
+            (False, [[no], [yes, no, unset, yes]], [[no], [yes, no, no, yes]]),
+            (False, [[yes, unset], [unset, no, yes]], [[yes, no], [no, no, yes]]),
+            (True, [[unset], [no], [unset], [yes], [no]], [[yes], [no], [yes], [yes], [no]]),
+            (True, [[no], [unset], [yes]], [[no], [yes], [yes]])):
+        with h.check("FullDuplexCall, compressed unasked: %s, asked: %s" % (by_default, asked)):
+            call = Duplex(ports[by_default], ("grpc-accept-encoding", "identity,gzip"))
+            same([call.ask(compressed) for compressed in asked], want)
+            same(call.encoding, "gzip")
+            call.close()
+        with h.check("the same, from a client that does not take it"):
+            call = Duplex(ports[by_default])
+            same([call.ask(compressed) for compressed in asked], [[no] * len(compressed) for compressed in asked])
+            assert call.encoding in (None, "identity"), call.encoding
+            call.close()
+
+
 def bombs(h, stub, process, measured):
     fits = LIMIT - 64  # the payload's own fields
     with h.check("a request up to the limit, compressed to a few KiB"):
@@ -99,6 +163,15 @@ def trailers(h, stub):
     for what, message in (("700 letters", "m" * 700), ("700 characters of three bytes", "\u20ac" * 700), ("line ends and per cents", "100%\r\n" * 200)):
         with h.check("a status message of %s comes whole" % what):
             same(status(lambda: stub.UnaryCall(SimpleRequest(status=(10, message)))).details(), message)
+    for size in (700, 2000, 8000):
+        request = {"status": (10, "m" * size)}
+        for method, call in (("UnaryCall", lambda: stub.UnaryCall(SimpleRequest(**request))),
+                             ("StreamingOutputCall", lambda: list(stub.StreamingOutputCall(OutputRequest(**request)))),
+                             ("FullDuplexCall", lambda: list(stub.FullDuplexCall(iter([OutputRequest([(5, 0)]), OutputRequest(**request)]))))):
+            with h.check("%s ends with a status message of %d letters" % (method, size)):
+                error = status(call)
+                same((error.code(), len(error.details())), (grpc.StatusCode.ABORTED, size))
+                same(error.details(), "m" * size)
     with h.check("grpc-status-details-bin comes as it was set, beside a long message"):
         details = bytes(range(256)) * 4
         error = status(lambda: stub.UnaryCall(SimpleRequest(status=(10, "m" * 700)), metadata=[("x-test-details-bin", details)]))
@@ -121,16 +194,19 @@ def test(h):
         raise harness.Skip("no grpcio for %s (package python3-grpcio)" % sys.executable)
     process = h.spawn([h.program("tests/interop/server"), "--port=0", "--gzip=true"])
     port = process.wait_line(r"listening on port (\d+)$").group(1)
-    options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+    plain = h.spawn([h.program("tests/interop/server"), "--port=0"])
+    ports = {True: port, False: plain.wait_line(r"listening on port (\d+)$").group(1)}
+    options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1), ("grpc.max_metadata_size", 16 << 10)]
     with grpc.insecure_channel("127.0.0.1:" + port, options) as channel:
         stub = Stub(channel)
         to_our_server(h, stub)
+        replies_of_a_stream(h, ports)
         bombs(h, stub, process, measured=len(sys.argv) < 2)
         our_command(h, port)
         bombs_at_our_command(h, port)
         trailers(h, stub)
     with h.check("it ends on SIGTERM"):
-        same(process.terminate(), 0)
+        same([process.terminate(), plain.terminate()], [0, 0])
     for algorithm in ("gzip", "deflate"):
         from_their_server(h, algorithm)
 

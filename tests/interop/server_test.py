@@ -1,4 +1,5 @@
-"""What gRPC's cases do not ask of the interop server: pauses, limits, pairs of metadata, and that who does not read is not sent to.
+"""What gRPC's cases do not ask of the interop server: pauses, limits, pairs of metadata, whose load is reported, and that who does not read is
+not sent to.
 
     server_test.py [SANITIZERS]     with sanitizers memory is not measured, since they hoard what is freed
 
@@ -6,7 +7,9 @@ The other side is Debian's grpcio, with the codec of py/.
 """
 
 import concurrent.futures
+import itertools
 import os
+import queue
 import socket
 import sys
 import threading
@@ -21,7 +24,7 @@ try:
 except ImportError:
     grpc = None
 from interop_pb import (  # noqa: E402
-    FILL, INITIAL_KEY, METHODS, OUR_METHODS, SERVICE, TRAILING_KEY, Empty, OutputRequest, Payload, SimpleRequest)
+    FILL, INITIAL_KEY, METHODS, OUR_METHODS, SERVICE, TRAILING_KEY, Empty, LoadReport, OutputRequest, Payload, SimpleRequest)
 
 MIB = 1 << 20
 BLOCK = 64 << 10
@@ -121,6 +124,132 @@ def unary(h, stub, process):
         assert before <= times[0] < times[1] <= time.time_ns(), "%d, then %s" % (before, times)
 
 
+class Duplex:
+    """A call with two streams, whose requests are sent one by one."""
+
+    def __init__(self, method, timeout_s=LONG_S):
+        self._requests = queue.Queue()
+        self.replies = method(iter(self._requests.get, None), timeout=timeout_s)
+
+    def send(self, *request, **more):
+        self._requests.put(OutputRequest(*request, **more))
+
+    def ask(self, size, **more):
+        """The size of the reply."""
+        self.send([(size, 0)], **more)
+        return len(next(self.replies).payload)
+
+    def send_end(self):
+        self._requests.put(None)
+
+    def end(self):
+        """The sizes of the replies that are left."""
+        self.send_end()
+        return [len(reply.payload) for reply in self.replies]
+
+    def cancel(self):
+        self.replies.cancel()
+        self.send_end()
+
+
+def half_duplex(h, stub, pool):
+    with h.check("HalfDuplexCall answers all requests once the last has come"):
+        call = Duplex(stub.HalfDuplexCall)
+        call.send([(5, 0), (6, 100000)])
+        call.send([])
+        call.send([(7, 0)])
+        ended = []
+        replies = pool.submit(lambda: [(len(reply.payload), bool(ended)) for reply in call.replies])
+        for _ in range(5):
+            stub.EmptyCall(Empty())
+        start_s = time.monotonic()
+        ended.append(True)
+        call.send_end()
+        same(replies.result(LONG_S), [(5, True), (6, True), (7, True)])
+        assert time.monotonic() - start_s > 0.09, "it did not pause"
+        same(Duplex(stub.HalfDuplexCall).end(), [])
+    with h.check("HalfDuplexCall ends at once with a status, and with more replies than it would keep"):
+        same(status(lambda: Duplex(stub.HalfDuplexCall).ask(5, status=(5, "half"))), ("NOT_FOUND", "half"))
+        many = [(0, 0)] * 40000
+        same(status(lambda: list(stub.HalfDuplexCall(iter([OutputRequest(many), OutputRequest(many)])))),
+             ("RESOURCE_EXHAUSTED", "more than 65536 replies are asked for"))
+
+
+def reported(channel):
+    """The CPU utilization as the server reports it out of band, every 100 ms."""
+    method = channel.unary_stream("/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics", request_serializer=bytes, response_deserializer=LoadReport.decode)
+    return (report.cpu for report in method(b"", timeout=2 * LONG_S))
+
+
+def comes(reports, cpu):
+    seen = list(itertools.takewhile(lambda value: value != cpu, itertools.islice(reports, 50)))
+    assert len(seen) < 50, "%s is not reported, but %s" % (cpu, seen[-5:])
+
+
+def load(h, channel, stub, pool, port):
+    """What is reported out of band is one call's at a time."""
+    reports = reported(channel)
+    with h.check("a second call that tells what to report waits until the first has ended"):
+        first, second = Duplex(stub.FullDuplexCall), Duplex(stub.FullDuplexCall)
+        same([first.ask(1, cpu=0.1), second.ask(1)], [1, 1])
+        comes(reports, 0.1)
+        waiting = pool.submit(second.ask, 2, cpu=0.2)
+        same([next(reports) for _ in range(10)], [0.1] * 10)
+        same(first.ask(3, cpu=0.3), 3)
+        comes(reports, 0.3)
+        assert not waiting.done(), "it was answered"
+        same(first.end(), [])
+        same(waiting.result(LONG_S), 2)
+        comes(reports, 0.2)
+        same(second.ask(4, cpu=0.4), 4)
+        comes(reports, 0.4)
+        same(second.end(), [])
+    with h.check("who waits may be cancelled or wait too long; a status comes without waiting; the next one goes on"):
+        owner, late, gone, last, other = (Duplex(stub.FullDuplexCall, timeout_s) for timeout_s in (LONG_S, 0.5, LONG_S, LONG_S, LONG_S))
+        same([call.ask(1) for call in (owner, gone, last, other)], [1] * 4)
+        same(owner.ask(2, cpu=0.5), 2)
+        comes(reports, 0.5)
+        late_ends = pool.submit(status, lambda: late.ask(3, cpu=0.6))
+        gone_ends = pool.submit(status, lambda: gone.ask(4, cpu=0.7))
+        last_ends = pool.submit(last.ask, 5, cpu=0.8)
+        same(late_ends.result(LONG_S)[0], "DEADLINE_EXCEEDED")
+        late.cancel()
+        same(status(lambda: other.ask(1, cpu=0.9, status=(9, "no"))), ("FAILED_PRECONDITION", "no"))
+        gone.cancel()
+        same(gone_ends.result(LONG_S)[0], "CANCELLED")
+        assert not last_ends.done(), "it was answered"
+        owner.cancel()
+        same(last_ends.result(LONG_S), 5)
+        comes(reports, 0.8)
+        same(last.end(), [])
+    with h.check("with the connection of owner and next, both are gone, and the one behind goes on"):
+        proxy = h.proxy("127.0.0.1:" + port)
+        with grpc.insecure_channel(proxy.addr) as lost:
+            theirs = [Duplex(Stub(lost).FullDuplexCall) for _ in range(3)]
+            ours = Duplex(stub.FullDuplexCall)
+            same([call.ask(1) for call in theirs + [ours]], [1] * 4)
+            same(theirs[0].ask(2, cpu=0.15), 2)
+            comes(reports, 0.15)
+            ends = [pool.submit(status, lambda call=call: call.ask(3, cpu=0.25)) for call in theirs[1:]]
+            our_end = pool.submit(ours.ask, 4, cpu=0.35)
+            same([next(reports) for _ in range(5)], [0.15] * 5)
+            proxy.cut()
+            same([end.result(LONG_S)[0] for end in ends], ["UNAVAILABLE"] * 2)
+            same(our_end.result(LONG_S), 4)
+            comes(reports, 0.35)
+            same(ours.end(), [])
+            for call in theirs:
+                call.cancel()
+    with h.check("a report that is too long to be kept is refused"):
+        same(status(lambda: list(stub.FullDuplexCall(iter([OutputRequest(key_bytes=20000, cpu=0.5)]))))[0], "INVALID_ARGUMENT")
+    with h.check("several of our clients run orca_oob at once, and all pass"):
+        command = [h.program("tests/interop/client"), "--server_host=127.0.0.1", "--server_port=" + port, "--test_case=orca_oob"]
+        clients = [h.spawn(command)]
+        comes(reports, 0.821)  # the first tells now
+        clients += [h.spawn(command) for _ in range(2)]
+        same([client.wait(60) for client in clients], [0, 0, 0])
+
+
 def services(h, port):
     """Health and reflection, as our command sees them."""
     rota, target = h.program("tools/rota/rota"), "127.0.0.1:" + port
@@ -212,11 +341,25 @@ def test(h):
         streams(h, stub)
         metadata(h, stub)
         unary(h, stub, process)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            half_duplex(h, stub, pool)
+            load(h, channel, stub, pool, port)
         services(h, port)
         memory(h, stub, process, measured=len(sys.argv) < 2)
     soaks(h, process, port)
     with h.check("it ends on SIGTERM"):
         same(process.terminate(), 0)
+    with h.check("it ends on SIGTERM while one call has the report and others wait for it"):
+        process = h.spawn([h.program("tests/interop/server"), "--port=0"])
+        with grpc.insecure_channel("127.0.0.1:" + process.wait_line(r"listening on port (\d+)$").group(1)) as channel:
+            calls = [Duplex(Stub(channel).FullDuplexCall) for _ in range(3)]
+            same([call.ask(1) for call in calls], [1] * 3)
+            same(calls[0].ask(2, cpu=0.1), 2)
+            for call in calls[1:]:
+                call.send([(3, 0)], cpu=0.2)
+            same(process.terminate(), 0)
+            for call in calls:
+                call.cancel()
 
 
 harness.main(test)

@@ -1,7 +1,10 @@
 /* service.c - what the interop server does for each method.
  *
  * A stream of replies takes one request at a time: while the replies to it are being sent, the call is held, so a client that
- * does not read them stops being read. Invariant: n_left counts the replies that the present request still asks for.
+ * does not read them stops being read; HalfDuplexCall takes all requests and then sends. What is reported out of band belongs to one
+ * FullDuplexCall, from its first orca_oob_report until it ends; others that come with one are held meanwhile, and wait in order.
+ * Invariants: n_left counts the replies that are still asked for. Who waits is held, has a report, and its timer is not set; somebody
+ * waits only while there is an owner.
  */
 #include "service.h"
 
@@ -14,6 +17,9 @@
 #define AGENT_KEY "x-grpc-test-echo-useragent"
 #define DETAILS_KEY "x-test-details-bin"
 #define TRAILING_KEY "x-grpc-test-echo-trailing-bin"
+
+#define MAX_COLLECTED 65536          /* replies that a HalfDuplexCall may ask for */
+#define MAX_REPORT_BYTES (16u << 10) /* of a report that is kept while its call waits; 64 metrics, and more are not taken, fit in */
 
 /* --- What every method does --- */
 
@@ -217,15 +223,24 @@ static void on_input_end(struct rota_server_call *call, void *user)
 
 /* --- Streams of replies --- */
 
-struct replies {
-    struct rota_server_call *call;
-    struct rota_timer *timer; /* for the pause before the next reply */
-    struct { int32_t size, interval_us; const Grpc__Testing__BoolValue *compressed; } *asked; /* by the present request; owned */
-    size_t n_asked, n_left;
-    bool ended;            /* no more requests */
-    int64_t last_ns;       /* when the last reply was sent, or was due */
+struct asked {
+    int32_t size, interval_us;
+    const Grpc__Testing__BoolValue *compressed;
 };
 
+struct replies {
+    struct interop_service *service;
+    struct rota_server_call *call;
+    struct rota_timer *timer; /* for the pause before the next reply */
+    struct asked *asked;      /* by the present request, or by all; owned */
+    size_t n_asked, n_left, cap;
+    bool ended;      /* no more requests */
+    int64_t last_ns; /* when the last reply was sent, or was due */
+    Grpc__Testing__TestOrcaReport *report; /* to be reported out of band before the replies are sent; owned; NULL: none */
+    struct replies *next;                  /* who waits behind this one */
+};
+
+static void pass_on(struct interop_service *service);
 static void send_more(struct replies *replies);
 
 static void on_timer(void *arg)
@@ -233,23 +248,38 @@ static void on_timer(void *arg)
     send_more(arg);
 }
 
-/* Ends the call: status NULL is OK. */
-static void finish(struct replies *replies, const struct rota_status *status)
+/* Where that one waits, or else the end of the queue. */
+static struct replies **place_of(const struct replies *replies)
+{
+    struct replies **at = &replies->service->waiting;
+
+    while (*at != NULL && *at != replies)
+        at = &(*at)->next;
+    return at;
+}
+
+/* The call, which the caller is to end, without all that was kept for it. */
+static struct rota_server_call *release(struct replies *replies)
 {
     struct rota_server_call *call = replies->call;
+    struct replies **place = place_of(replies);
 
+    if (*place != NULL)
+        *place = replies->next;
+    if (replies->service->owner == replies)
+        pass_on(replies->service);
     rota_timer_free(replies->timer);
+    if (replies->report != NULL)
+        grpc__testing__test_orca_report__free_unpacked(replies->report, NULL);
     free(replies->asked);
     free(replies);
     rota_server_call_set_data(call, NULL);
-    rota_server_call_finish(call, status);
+    return call;
 }
 
 static void run_out_of_memory(struct replies *replies)
 {
-    static const struct rota_status status = {ROTA_RESOURCE_EXHAUSTED, "the server is out of memory"};
-
-    finish(replies, &status);
+    rota_server_call_fail(release(replies), ROTA_RESOURCE_EXHAUSTED, "the server is out of memory");
 }
 
 /* Both kinds of streaming method have the same reply, and so the same descriptor. */
@@ -262,43 +292,102 @@ static rota_err send_one(struct replies *replies, int32_t size)
     return rota_server_call_send(replies->call, &reply);
 }
 
-/* Sends what may be sent now; then waits for time or room, or takes the next request, or ends. */
+/* --- What is reported out of band --- */
+
+/* The next one becomes the owner and goes on in the next turn of the loop: its connection may be ending now, in whose course the owner has. */
+static void pass_on(struct interop_service *service)
+{
+    while (service->waiting != NULL) {
+        struct replies *next = service->waiting;
+        service->waiting = next->next;
+        service->owner = next;
+        if (rota_timer_set(next->timer, 0) == 0)
+            return;
+        service->owner = NULL; /* or its end would pass on too */
+        run_out_of_memory(next);
+    }
+    service->owner = NULL;
+}
+
+/* Keeps what the present request wants to be reported. False: the call was ended. */
+static bool keep_report(struct replies *replies, const Grpc__Testing__TestOrcaReport *report)
+{
+    size_t size = grpc__testing__test_orca_report__get_packed_size(report);
+    uint8_t packed[MAX_REPORT_BYTES];
+
+    if (size > sizeof(packed)) {
+        rota_server_call_fail(release(replies), ROTA_INVALID_ARGUMENT, "a report of %zu bytes: expected at most %u", size, MAX_REPORT_BYTES);
+        return false;
+    }
+    grpc__testing__test_orca_report__pack(report, packed);
+    replies->report = grpc__testing__test_orca_report__unpack(NULL, size, packed);
+    if (replies->report != NULL)
+        return true;
+    run_out_of_memory(replies);
+    return false;
+}
+
+/* False: another call is the owner, and this one waits. */
+static bool set_report(struct replies *replies)
+{
+    struct interop_service *service = replies->service;
+
+    if (replies->report == NULL)
+        return true;
+    if (service->owner == NULL)
+        service->owner = replies;
+    if (service->owner != replies) {
+        *place_of(replies) = replies;
+        return false;
+    }
+    rota_orca_clear(service->orca, NULL);
+    set_load(replies->report, set_of_server, service->orca);
+    grpc__testing__test_orca_report__free_unpacked(replies->report, NULL);
+    replies->report = NULL;
+    return true;
+}
+
+/* --- Requests --- */
+
+/* Sends what may be sent now; then waits for time, room or the report, or takes the next request, or ends. */
 static void send_more(struct replies *replies)
 {
     int64_t now_ns = rota_loop_now_ns(rota_server_call_loop(replies->call));
 
+    if (!set_report(replies))
+        return;
     while (replies->n_left > 0) {
-        size_t next = replies->n_asked - replies->n_left;
-        int64_t due_ns = replies->last_ns + replies->asked[next].interval_us * 1000LL;
+        const struct asked *next = &replies->asked[replies->n_asked - replies->n_left];
+        int64_t due_ns = replies->last_ns + next->interval_us * 1000LL;
         rota_err err;
-        if (replies->asked[next].interval_us > 0 && due_ns > now_ns) {
+        if (next->interval_us > 0 && due_ns > now_ns) {
             if (rota_timer_set(replies->timer, due_ns) < 0)
                 run_out_of_memory(replies);
             return;
         }
-        compress_next(replies->call, replies->asked[next].compressed);
-        err = send_one(replies, replies->asked[next].size);
+        compress_next(replies->call, next->compressed);
+        err = send_one(replies, next->size);
         if (err == ROTA_EAGAIN)
             return;
         if (err == ROTA_ECLOSED) {
-            finish(replies, NULL); /* to nobody */
+            rota_server_call_finish(release(replies), NULL); /* to nobody */
             return;
         }
         if (err < 0) {
             run_out_of_memory(replies);
             return;
         }
-        replies->last_ns = replies->asked[next].interval_us > 0 ? due_ns : now_ns;
+        replies->last_ns = next->interval_us > 0 ? due_ns : now_ns;
         replies->n_left--;
     }
     if (replies->ended)
-        finish(replies, NULL);
+        rota_server_call_finish(release(replies), NULL);
     else
         rota_server_call_resume(replies->call);
 }
 
 /* NULL: the call was ended. */
-static struct replies *start(struct rota_server_call *call)
+static struct replies *start(struct rota_server_call *call, struct interop_service *service)
 {
     struct rota_loop *loop = rota_server_call_loop(call);
     struct replies *replies = calloc(1, sizeof(*replies));
@@ -309,56 +398,67 @@ static struct replies *start(struct rota_server_call *call)
         rota_server_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "the server is out of memory");
         return NULL;
     }
+    replies->service = service;
     replies->call = call;
     replies->last_ns = rota_loop_now_ns(loop);
     rota_server_call_set_data(call, replies);
     return replies;
 }
 
-/* Notes what a request asks for. False: the call is to end with *ret_status. */
-static bool note(struct replies *replies, const Grpc__Testing__StreamingOutputCallRequest *request, struct rota_status *ret_status)
+/* Makes room for n more than the kept ones. False: there is no memory. */
+static bool make_room(struct replies *replies, size_t kept, size_t n)
 {
-    size_t n = request->n_response_parameters;
+    struct asked *asked;
 
-    if (request->response_status != NULL && request->response_status->code != ROTA_OK) {
-        rota_status_set(ret_status, (enum rota_code)request->response_status->code, "%s", request->response_status->message);
+    if (kept + n <= replies->cap)
+        return true;
+    asked = realloc(replies->asked, (2 * kept + n) * sizeof(*asked));
+    if (asked == NULL)
+        return false;
+    replies->asked = asked;
+    replies->cap = 2 * kept + n;
+    return true;
+}
+
+/* Notes what a request asks for, behind what is yet to be sent. False: the call was ended. */
+static bool note(struct replies *replies, const Grpc__Testing__StreamingOutputCallRequest *request)
+{
+    size_t kept = replies->n_left == 0 ? 0 : replies->n_asked, n = request->n_response_parameters;
+
+    if (is_error(request->response_status)) {
+        echo_status(release(replies), request->response_status);
         return false;
     }
-    free(replies->asked);
-    replies->asked = calloc(n + 1, sizeof(*replies->asked));
-    rota_status_set(ret_status, ROTA_RESOURCE_EXHAUSTED, "the server is out of memory");
-    if (replies->asked == NULL)
+    if (!make_room(replies, kept, n)) {
+        run_out_of_memory(replies);
         return false;
+    }
     for (size_t i = 0; i < n; i++) {
-        replies->asked[i].size = request->response_parameters[i]->size;
-        replies->asked[i].interval_us = request->response_parameters[i]->interval_us;
-        replies->asked[i].compressed = choice(request->response_parameters[i]->compressed);
-        compress_next(replies->call, replies->asked[i].compressed); /* so that it is announced */
-        rota_status_set(ret_status, ROTA_INVALID_ARGUMENT, "a reply of %d bytes: expected 0 to %d", replies->asked[i].size, MAX_PAYLOAD_BYTES);
-        if (replies->asked[i].size < 0 || replies->asked[i].size > MAX_PAYLOAD_BYTES)
+        const Grpc__Testing__ResponseParameters *wanted = request->response_parameters[i];
+        if (wanted->size < 0 || wanted->size > MAX_PAYLOAD_BYTES) {
+            rota_server_call_fail(release(replies), ROTA_INVALID_ARGUMENT, "a reply of %d bytes: expected 0 to %d", wanted->size, MAX_PAYLOAD_BYTES);
             return false;
+        }
+        replies->asked[kept + i] = (struct asked){wanted->size, wanted->interval_us, choice(wanted->compressed)};
+        compress_next(replies->call, replies->asked[kept + i].compressed); /* so that it is announced */
     }
-    replies->n_asked = replies->n_left = n;
+    replies->n_asked = kept + n;
+    replies->n_left += n;
     return true;
 }
 
 static void on_request(struct replies *replies, const Grpc__Testing__StreamingOutputCallRequest *request)
 {
-    struct rota_status status;
-
-    if (note(replies, request, &status)) {
-        rota_server_call_hold(replies->call);
-        send_more(replies);
-    } else {
-        finish(replies, &status);
-    }
+    if (!note(replies, request))
+        return;
+    rota_server_call_hold(replies->call);
+    send_more(replies);
 }
 
 static void on_output(struct rota_server_call *call, const Grpc__Testing__StreamingOutputCallRequest *request, void *user)
 {
-    struct replies *replies = start(call);
+    struct replies *replies = start(call, user);
 
-    (void)user;
     if (replies == NULL)
         return;
     replies->ended = true;
@@ -367,31 +467,52 @@ static void on_output(struct rota_server_call *call, const Grpc__Testing__Stream
 
 static void on_duplex_start(struct rota_server_call *call, void *user)
 {
-    (void)user;
-    (void)start(call);
+    static const Grpc__Testing__BoolValue yes = {.value = 1};
+
+    /* The headers go before the last request has come, and that may be the first to ask for it. */
+    compress_next(call, &yes);
+    (void)start(call, user);
 }
 
 static void on_duplex(struct rota_server_call *call, const Grpc__Testing__StreamingOutputCallRequest *request, void *user)
-{
-    struct replies *replies = rota_server_call_data(call);
-    struct interop_service *service = user;
-
-    if (request->orca_oob_report != NULL) {
-        rota_orca_clear(service->orca, NULL);
-        set_load(request->orca_oob_report, set_of_server, service->orca);
-    }
-    if (replies != NULL)
-        on_request(replies, request);
-}
-
-/* Not called while the call is held, so there is nothing left to send. */
-static void on_duplex_end(struct rota_server_call *call, void *user)
 {
     struct replies *replies = rota_server_call_data(call);
 
     (void)user;
     if (replies == NULL)
         return;
+    if (request->orca_oob_report == NULL || keep_report(replies, request->orca_oob_report))
+        on_request(replies, request);
+}
+
+static void on_half_start(struct rota_server_call *call, void *user)
+{
+    (void)start(call, user);
+}
+
+static void on_half(struct rota_server_call *call, const Grpc__Testing__StreamingOutputCallRequest *request, void *user)
+{
+    struct replies *replies = rota_server_call_data(call);
+
+    (void)user;
+    if (replies == NULL)
+        return;
+    if (replies->n_asked + request->n_response_parameters > MAX_COLLECTED)
+        rota_server_call_fail(release(replies), ROTA_RESOURCE_EXHAUSTED, "more than %d replies are asked for", MAX_COLLECTED);
+    else
+        (void)note(replies, request);
+}
+
+/* Not called while the call is held, so there is nothing left to send but what a HalfDuplexCall has collected. */
+static void on_requests_end(struct rota_server_call *call, void *user)
+{
+    struct replies *replies = rota_server_call_data(call);
+
+    (void)user;
+    if (replies == NULL)
+        return;
+    if (replies->n_left > 0)
+        replies->last_ns = rota_loop_now_ns(rota_server_call_loop(call));
     replies->ended = true;
     send_more(replies);
 }
@@ -405,7 +526,7 @@ static void on_writable(struct rota_server_call *call, void *user)
 static void on_cancel(struct rota_server_call *call, void *user)
 {
     (void)user;
-    finish(rota_server_call_data(call), NULL);
+    rota_server_call_finish(release(rota_server_call_data(call)), NULL);
 }
 
 rota_err interop_service_add(struct rota_server *server, struct rota_orca *orca, struct interop_service *service)
@@ -416,7 +537,8 @@ rota_err interop_service_add(struct rota_server *server, struct rota_orca *orca,
         .cacheable_unary_call = on_cacheable,
         .streaming_input_call = {.start = on_input_start, .message = on_input, .end = on_input_end, .cancel = on_input_end},
         .streaming_output_call = {.request = on_output, .writable = on_writable, .cancel = on_cancel},
-        .full_duplex_call = {.start = on_duplex_start, .message = on_duplex, .end = on_duplex_end, .writable = on_writable, .cancel = on_cancel},
+        .full_duplex_call = {.start = on_duplex_start, .message = on_duplex, .end = on_requests_end, .writable = on_writable, .cancel = on_cancel},
+        .half_duplex_call = {.start = on_half_start, .message = on_half, .end = on_requests_end, .writable = on_writable, .cancel = on_cancel},
     };
 
     *service = (struct interop_service){.orca = orca};

@@ -6,9 +6,13 @@
 
 #include <limits.h>
 
+struct replies;
+
 /* What the calls of one server share. */
 struct interop_service {
     struct rota_orca *orca;
+    struct replies *owner;   /* the FullDuplexCall that says what is reported out of band */
+    struct replies *waiting; /* those that want to, in order */
     char hostname[HOST_NAME_MAX + 1], server_id[HOST_NAME_MAX + 16];
 };
 
