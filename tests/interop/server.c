@@ -24,7 +24,8 @@ static const char usage[] =
     "usage: server --port=PORT\n"
     "  --port           where to listen, on all addresses; 0: a free one\n"
     "  --gzip=false     whether replies are compressed where nothing else is asked for\n"
-    "  --use_tls=false  whether to speak TLS, with --tls_cert_file=FILE and --tls_key_file=FILE or a certificate of the tests\n";
+    "  --use_tls=false  whether to speak TLS, with --tls_cert_file=FILE and --tls_key_file=FILE or a certificate of the tests\n"
+    "  --use_alts=false there is no ALTS: true is refused\n";
 
 static void fail(const char *why)
 {
@@ -83,25 +84,41 @@ static void serve(struct app *app, long port, bool gzip, const struct rota_tls_o
     fflush(stdout);
 }
 
+/* What the command line says of TLS must make sense together, or a test would run without what it is about. */
+static void check_tls(bool use_tls, bool use_alts, const struct rota_tls_options *tls)
+{
+    if (use_alts)
+        flags_refuse("--use_alts=true: there is no ALTS here");
+    if (tls->cert_file != NULL && tls->key_file == NULL)
+        flags_refuse("--tls_cert_file=%s: --tls_key_file is missing", tls->cert_file);
+    if (tls->cert_file == NULL && tls->key_file != NULL)
+        flags_refuse("--tls_key_file=%s: --tls_cert_file is missing", tls->key_file);
+    if (tls->cert_file != NULL && !use_tls)
+        flags_refuse("--tls_cert_file=%s: --use_tls=true is missing", tls->cert_file);
+}
+
 int main(int argc, char **argv)
 {
     struct rota_loop_options options = ROTA_LOOP_OPTIONS_INIT;
     struct rota_tls_options tls = ROTA_TLS_OPTIONS_INIT;
     char cert_file[CERT_PATH_SIZE], key_file[CERT_PATH_SIZE];
     struct app app = {0};
-    bool use_tls = false, gzip = false;
+    bool use_tls = false, use_alts = false, gzip = false;
     long port = -1;
     const struct flag flags[] = {{"port", NULL, &port, NULL}, {"use_tls", NULL, NULL, &use_tls}, {"gzip", NULL, NULL, &gzip},
+                                 {"use_alts", NULL, NULL, &use_alts},
                                  {"tls_cert_file", &tls.cert_file, NULL, NULL}, {"tls_key_file", &tls.key_file, NULL, NULL}};
 
     flags_read(flags, sizeof(flags) / sizeof(flags[0]), usage, argc, argv);
     if (port < 0 || port > 65535)
         flags_refuse("--port: expected a number from 0 to 65535");
-    find_cert("server.pem", cert_file);
-    find_cert("server.key", key_file);
-    if (tls.cert_file == NULL)
+    check_tls(use_tls, use_alts, &tls);
+    if (tls.cert_file == NULL) {
+        find_cert("server.pem", cert_file);
+        find_cert("server.key", key_file);
+        tls.cert_file = cert_file;
         tls.key_file = key_file;
-    tls.cert_file = tls.cert_file == NULL ? cert_file : tls.cert_file;
+    }
     options.log = &interop_log;
     if (rota_loop_new(&options, &app.loop) < 0 || rota_signal_new(app.loop, SIGTERM, on_signal, &app, &app.signals[0]) < 0 ||
         rota_signal_new(app.loop, SIGINT, on_signal, &app, &app.signals[1]) < 0)

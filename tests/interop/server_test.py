@@ -330,6 +330,23 @@ def soaks(h, process, port):
             assert "DEADLINE_EXCEEDED" in client.text() and " of 100000 iterations within 3 s" in client.text(), client.text()[-500:]
 
 
+def arguments(h):
+    for args, why in ((["--use_alts=true"], "there is no ALTS here"), (["--use_alts"], "there is no ALTS here"),
+                      (["--use_tls=true", "--tls_key_file=k"], "--tls_key_file=k: --tls_cert_file is missing"),
+                      (["--use_tls=true", "--tls_cert_file=c"], "--tls_cert_file=c: --tls_key_file is missing"),
+                      (["--tls_cert_file=c"], "--tls_cert_file=c: --tls_key_file is missing"),
+                      (["--tls_cert_file=c", "--tls_key_file=k"], "--tls_cert_file=c: --use_tls=true is missing"),
+                      (["--use_tls=false", "--tls_cert_file=c", "--tls_key_file=k"], "--tls_cert_file=c: --use_tls=true is missing")):
+        with h.check("%s is refused" % " ".join(args)):
+            process = h.spawn([h.program("tests/interop/server"), "--port=0"] + args)
+            harness.until("end or a port", lambda: process.code is not None or process.lines)
+            assert "listening" not in process.text(), "it listens"
+            assert process.wait(10) == 2 and why in process.text(), process.text()
+    with h.check("--use_alts=false is as good as nothing"):
+        process = h.spawn([h.program("tests/interop/server"), "--port=0", "--use_alts=false"], ready="listening on port")
+        same((process.terminate(), len(process.lines)), (0, 1))
+
+
 def test(h):
     if grpc is None:
         raise harness.Skip("no grpcio for %s (package python3-grpcio)" % sys.executable)
@@ -360,6 +377,7 @@ def test(h):
             same(process.terminate(), 0)
             for call in calls:
                 call.cancel()
+    arguments(h)
 
 
 harness.main(test)
