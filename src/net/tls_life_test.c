@@ -394,7 +394,8 @@ static void wrong_options_are_named(void **unused)
         {"no PEM at all", true, NULL, "garbage.pem", "server.key", NULL, false, 0, "garbage.pem has no PEM block of that kind"},
         {"PEM with garbage in it", true, NULL, "half.pem", "server.key", NULL, false, 0, "half.pem is damaged or cut off"},
         {"a certificate that is cut off", true, NULL, "cut.pem", "server.key", NULL, false, 0, "cut.pem is damaged or cut off"},
-        {"a key that is cut off", true, NULL, "server.pem", "cut.key", NULL, false, 0, "cut.key is damaged or cut off"},
+        {"a key that is cut off", true, NULL, "server.pem", "cut.key", NULL, false, 0, "cut.key has no private key that can be read"},
+        {"a certificate for a key", true, NULL, "server.pem", "client.pem", NULL, false, 0, "client.pem has no private key that can be read"},
         {"a key that is encrypted", true, NULL, "server.pem", "secret.key", NULL, false, 0, "secret.key is encrypted"},
     };
 

@@ -174,6 +174,8 @@ rota_err rota_tls_why_file(const char *option, const char *file, struct rota_err
         return rota_errinfo_set(info, ROTA_EINVAL, "tls.%s: %s is not the key of the certificate", option, file);
     if (ERR_GET_LIB(first) == ERR_LIB_PEM && ERR_GET_REASON(first) == PEM_R_NO_START_LINE)
         return rota_errinfo_set(info, ROTA_EINVAL, "tls.%s: %s has no PEM block of that kind", option, file);
+    if (ERR_GET_LIB(first) == ERR_LIB_OSSL_DECODER && ERR_GET_REASON(first) == ERR_R_UNSUPPORTED) /* so it says of a damaged key too */
+        return rota_errinfo_set(info, ROTA_EINVAL, "tls.%s: %s has no private key that can be read", option, file);
     if (ERR_GET_REASON(last) == ERR_R_PEM_LIB)
         return rota_errinfo_set(info, ROTA_EINVAL, "tls.%s: %s is damaged or cut off", option, file);
     return rota_errinfo_set(info, ROTA_EINVAL, "tls.%s: %s: %s", option, file, text != NULL ? text : "cannot be read");
