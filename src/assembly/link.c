@@ -16,6 +16,7 @@
  * is copied once more to wait. But a GOAWAY goes behind what waits, within reason. */
 #define GOAWAY_BACKLOG_BYTES ((size_t)256 << 10)
 #define QUIET_NS INT64_C(1000000000)
+#define LOOKS 4 /* within each write_timeout_ns */
 /* A server's connection that flooded stays open for that long, nothing of it is read, and only then it hears of it: who floods without end
  * stands still before a full socket, and others are served meanwhile. Told or closed at once it would be back at once; read to its end, as other
  * connections are, it would go on. Up to so many at a time, since each costs the system what its socket holds. */
@@ -31,6 +32,8 @@ static void set_timer(struct rota_net_link *link)
 
     if (!link->ready && link->connect_deadline_ns < at_ns)
         at_ns = link->connect_deadline_ns;
+    if (link->stall_at_ns != INT64_MAX && link->look_at_ns < at_ns)
+        at_ns = link->look_at_ns;
     if (link->stall_at_ns < at_ns)
         at_ns = link->stall_at_ns;
     if (at_ns >= link->timer_at_ns)
@@ -40,17 +43,25 @@ static void set_timer(struct rota_net_link *link)
         rota_net_link_fail(link, "out of memory");
 }
 
-/* While bytes wait in the socket the peer must take some of them within each write_timeout_ns. */
+/* While bytes wait in the socket the peer must take some within each write_timeout_ns. That it does shows in what is left with the system, which
+ * takes more of us only when a third of its buffer is free: with a slow reader that may be minutes later. */
 static void watch_writes(struct rota_net_link *link)
 {
-    uint64_t gone = link->written_bytes - rota_socket_pending(link->socket);
+    bool armed = link->stall_at_ns != INT64_MAX;
+    uint64_t taken;
 
     if (rota_net_link_pending(link) == 0 || link->write_timeout_ns == INT64_MAX) {
         link->stall_at_ns = INT64_MAX;
-    } else if (link->stall_at_ns == INT64_MAX || gone > link->gone_bytes) {
-        link->gone_bytes = gone;
+        return;
+    }
+    if (armed && link->host->now_ns < link->look_at_ns && link->host->now_ns < link->stall_at_ns)
+        return;
+    taken = link->written_bytes - rota_socket_left(link->socket);
+    if (!armed || (int64_t)(taken - link->taken_bytes) > 0) {
+        link->taken_bytes = taken;
         link->stall_at_ns = rota_host_later_ns(link->host, link->write_timeout_ns);
     }
+    link->look_at_ns = rota_host_later_ns(link->host, link->write_timeout_ns / LOOKS);
 }
 
 static void on_request(struct rota_net_link *link, const struct rota_h2_event *event)

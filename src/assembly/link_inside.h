@@ -41,7 +41,8 @@ struct rota_net_link {
     int64_t connect_deadline_ns; /* until ready */
     int64_t write_timeout_ns;    /* INT64_MAX: none */
     int64_t stall_at_ns;         /* when the peer must have read more; INT64_MAX: nothing waits for it */
-    uint64_t written_bytes, gone_bytes; /* given to the socket; of them no longer there, when last looked at */
+    int64_t look_at_ns;          /* whether it has; while there is such a time */
+    uint64_t written_bytes, taken_bytes; /* given to the socket; of them with the peer's system, when last looked at */
     struct rota_link spare;      /* streams to use again */
     struct rota_net_stream *offered; /* server: inside on_stream */
     struct rota_buffer last_words; /* GOAWAY, for a flooder when it is closed */
