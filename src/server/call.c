@@ -103,7 +103,11 @@ void rota_server_call_leave(struct rota_server_call *call)
     struct rota_server *server = call->server;
 
     ROTA_ASSERT(call->busy > 0);
-    if (--call->busy > 0 || !call->finished)
+    if (--call->busy > 0)
+        return;
+    if (call->answered && call->pending_bytes > call->head_bytes)
+        rota_server_call_drop_input(call); /* or its credit would be missing until the client takes the reply */
+    if (!call->finished)
         return;
     if (call->stream != NULL) {
         if (call->arena.used_bytes > ROTA_SERVER_CALL_ARENA_BYTES)

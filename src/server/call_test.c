@@ -149,6 +149,46 @@ static void a_held_call_stops_its_client(void **unused)
     server_fixture_fini(&f);
 }
 
+static const struct rest_case {
+    const char *rule, *bytes;
+    size_t size;
+    bool holds, finishes; /* at the first message */
+} rests[] = {
+    {"behind the message at which it ended", "\0\0\0\0\1a\0\0\0\0\1b\0\0\0\0\1c", 18, false, true},
+    {"while it was held", "\0\0\0\0\1a\0\0\0\0\1b\0\0\0\0\1c", 18, true, false},
+    {"half of a message", "\0\0\0\0\1a\0\0\0\0\7bcd", 14, false, false},
+    {"half of one, while it was held", "\0\0\0\0\1a\0\0\0\0\7bcd", 14, true, false},
+};
+
+/* The client takes its time with the reply; other calls of the connection have the credit meanwhile. */
+static void what_nobody_takes_is_credited_when_a_call_ends(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(rests); i++) {
+        const struct rest_case *c = &rests[i];
+        struct rota_fake_ask *ask;
+        struct server_fixture f;
+        print_message("  %s\n", c->rule);
+        server_fixture_init(&f, NULL);
+        ask = rota_fake_ask(f.asker, "/t.S/Quiet", NULL, NULL);
+        ask->queued = 6;
+        f.hold_next = c->holds;
+        f.finish_next = c->finishes;
+        rota_fake_ask_data(ask, rota_slice(c->bytes, c->size));
+        if (!c->finishes)
+            rota_server_call_finish(f.call, NULL);
+        assert_string_equal(f.trace, "Sm:a ");
+        assert_int_equal(ask->consumed, c->size);
+        assert_int_equal(f.server->held_bytes, 0);
+        rota_fake_ask_data(ask, rota_slice(c->bytes, c->size));
+        rota_fake_ask_end(ask);
+        assert_int_equal(ask->consumed, 2 * c->size);
+        rota_fake_ask_writable(ask);
+        assert_string_equal(rota_fake_answer_status(ask), "OK");
+        server_fixture_fini(&f);
+    }
+}
+
 static void a_held_call_hears_of_its_client_leaving(void **unused)
 {
     struct rota_fake_ask *ask;
@@ -378,6 +418,7 @@ int main(void)
         cmocka_unit_test(a_deadline_is_one_for_the_last_reply_too),
         cmocka_unit_test(a_deadline_is_one_for_a_failed_call_too),
         cmocka_unit_test(a_held_call_stops_its_client),
+        cmocka_unit_test(what_nobody_takes_is_credited_when_a_call_ends),
         cmocka_unit_test(a_held_call_hears_of_its_client_leaving),
         cmocka_unit_test(resuming_after_the_end_is_harmless),
         cmocka_unit_test(a_full_queue_is_waited_for),

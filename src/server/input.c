@@ -1,6 +1,6 @@
 /* input.c - a call's incoming bytes: messages decoded, unpacked and handed to the handler, window credit given back.
  *
- * Invariants: credit is given back for a byte when the decoder has taken it, so a held call stops its client after one window,
+ * Invariants: credit is given back for a byte when the decoder has taken it, or nobody will, so a held call stops its client after one window,
  * while a message longer than the window still comes in. A method without client streaming is shown its request when the
  * client's half has ended and exactly one message came (the reply then never overtakes the request); one that came compressed stays so
  * until then. What a call keeps meanwhile is counted against its connection and the server, and freed when the handler is done; the call
@@ -50,6 +50,23 @@ void rota_server_call_count_head(struct rota_server_call *call)
     call->server->held_bytes += call->head_bytes;
 }
 
+static void give_credit(struct rota_server_call *call, size_t bytes)
+{
+    if (bytes > 0 && call->stream != NULL)
+        call->stream->conn->class->consumed(call->stream, bytes);
+}
+
+/* What has come and nobody will take. */
+static void drop(struct rota_server_call *call)
+{
+    give_credit(call, rota_buffer_peek(&call->pending).size);
+    rota_buffer_fini(&call->pending);
+    rota_buffer_init(&call->pending, call->server->alloc, 0);
+    rota_frame_decoder_fini(&call->decoder);
+    rota_chunk_unref(call->packed);
+    call->packed = NULL;
+}
+
 static void count(struct rota_server_call *call)
 {
     if (call->conn == NULL)
@@ -68,12 +85,14 @@ static void count(struct rota_server_call *call)
         fail(call, ROTA_RESOURCE_EXHAUSTED, "the server's unfinished messages take too much memory");
     else
         return;
-    rota_buffer_fini(&call->pending);
-    rota_buffer_init(&call->pending, call->server->alloc, 0);
-    rota_frame_decoder_fini(&call->decoder);
-    rota_chunk_unref(call->packed);
-    call->packed = NULL;
+    drop(call);
     rota_server_call_uncount(call);
+}
+
+void rota_server_call_drop_input(struct rota_server_call *call)
+{
+    drop(call);
+    count(call);
 }
 
 /* What the client has yet to take is with the transport. */
@@ -204,8 +223,7 @@ static void decode(struct rota_server_call *call, struct rota_slice *data)
         size_t before = data->size;
         int got = rota_frame_decode(&call->decoder, data, &frame, &info);
 
-        if (call->stream != NULL && before > data->size)
-            call->stream->conn->class->consumed(call->stream, before - data->size);
+        give_credit(call, before - data->size);
         if (got == 0)
             return;
         if (got < 0)
@@ -257,13 +275,14 @@ void rota_server_call_feed(struct rota_server_call *call, struct rota_slice data
     struct rota_slice waiting = rota_buffer_peek(&call->pending);
 
     if (call->answered || call->finished || call->method == NULL || call->conn->leaving) {
-        if (call->stream != NULL)
-            call->stream->conn->class->consumed(call->stream, data.size);
+        give_credit(call, data.size);
         return;
     }
     if (waiting.size == 0)
         decode(call, &data);
-    if (data.size > 0 && !call->answered && !call->finished && rota_buffer_append(&call->pending, data) < 0)
+    if (call->answered || call->finished)
+        give_credit(call, data.size);
+    else if (data.size > 0 && rota_buffer_append(&call->pending, data) < 0)
         fail(call, ROTA_RESOURCE_EXHAUSTED, "server out of memory");
     count(call);
 }

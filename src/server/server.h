@@ -235,6 +235,7 @@ void rota_server_call_feed(struct rota_server_call *call, struct rota_slice data
 void rota_server_call_end_input(struct rota_server_call *call);
 void rota_server_call_uncount(struct rota_server_call *call); /* before call->conn goes */
 void rota_server_call_count_head(struct rota_server_call *call); /* once its headers are in the arena */
+void rota_server_call_drop_input(struct rota_server_call *call); /* answered: what it has not read nobody reads any more */
 void rota_server_call_let_go(struct rota_server_call *call); /* finished, but its stream goes on: frees what the arena holds */
 void rota_server_call_pump(struct rota_host_task *task); /* goes on with what has come */
 

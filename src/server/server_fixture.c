@@ -22,6 +22,9 @@ static void note_message(struct server_fixture *f, struct rota_server_call *call
     if (f->hold_next)
         rota_server_call_hold(call);
     f->hold_next = false;
+    if (f->finish_next)
+        rota_server_call_finish(call, NULL);
+    f->finish_next = false;
 }
 
 static void done(struct server_fixture *f, struct rota_server_call *call)

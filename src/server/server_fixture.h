@@ -23,7 +23,7 @@ struct server_fixture {
     char trace[1000];
     int drained, closed;
     size_t joined;
-    bool hold_next; /* the next message holds its call */
+    bool hold_next, finish_next; /* the next message holds its call, ends it with OK */
 };
 
 extern const struct rota_service server_fixture_service;
