@@ -84,7 +84,7 @@ static void recycle(struct rota_server_call *call)
     call->message = call->data = call->load = NULL;
     rota_chunk_unref(call->packed);
     call->packed = NULL;
-    call->message_bytes = 0;
+    call->message_bytes = call->refused_bytes = 0;
     call->starting = call->shown = call->input_end = call->end_delivered = call->headers_sent = call->answered = call->finished = false;
     call->cancelled = call->held = call->want_writable = false;
     call->gzip = call->compress = call->came_compressed = false;

@@ -351,6 +351,38 @@ static void too_much_metadata_still_ends_the_call(void **unused)
     server_fixture_fini(&f);
 }
 
+/* A handler may try again for as long as it likes: what was built for it stays in the call's arena. */
+static void headers_that_were_refused_are_not_built_again(void **unused)
+{
+    struct rota_slice reply = ROTA_SLICE("r");
+    struct rota_fake_ask *ask;
+    struct server_fixture f;
+    size_t used_bytes;
+
+    (void)unused;
+    server_fixture_init(&f, NULL);
+    f.acceptor.max_fields = 1;
+    ask = rota_fake_ask(f.asker, "/t.S/Quiet", NULL, NULL);
+    assert_int_equal(rota_server_call_send(f.call, &reply), ROTA_ELIMIT);
+    used_bytes = f.call->arena.used_bytes;
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(rota_server_call_send(f.call, &reply), ROTA_ELIMIT);
+        assert_int_equal(rota_server_call_send_initial_metadata(f.call), ROTA_ELIMIT);
+    }
+    assert_int_equal(f.call->arena.used_bytes, used_bytes);
+    rota_server_call_finish(f.call, NULL);
+    server_fixture_run(&f);
+    assert_string_equal(rota_fake_answer_status(ask), "reset 2");
+    f.acceptor.max_fields = 0; /* the next call is another matter, though it has the same memory */
+    ask = rota_fake_ask(f.asker, "/t.S/Quiet", NULL, NULL);
+    assert_int_equal(rota_server_call_send(f.call, &reply), 0);
+    rota_fake_ask_end(ask);
+    rota_server_call_finish(f.call, NULL);
+    server_fixture_run(&f);
+    assert_string_equal(rota_fake_answer_status(ask), "OK");
+    server_fixture_fini(&f);
+}
+
 static void without_memory_the_stream_is_reset(void **unused)
 {
     struct rota_fake_ask *ask;
@@ -427,6 +459,7 @@ int main(void)
         cmocka_unit_test(replies_have_a_limit),
         cmocka_unit_test(metadata_goes_where_it_belongs),
         cmocka_unit_test(too_much_metadata_still_ends_the_call),
+        cmocka_unit_test(headers_that_were_refused_are_not_built_again),
         cmocka_unit_test(without_memory_the_stream_is_reset),
         cmocka_unit_test(calls_are_used_again),
         cmocka_unit_test(many_calls_end_at_once),

@@ -29,6 +29,8 @@ static rota_err send_headers(struct rota_server_call *call)
 
     if (call->headers_sent)
         return 0;
+    if (call->refused_bytes > 0)
+        return ROTA_ELIMIT; /* built once more they would only fill the arena */
     err = rota_response_head(&call->arena, call->initial, call->gzip, &headers, &count);
     if (err == 0)
         err = note_refused(call, headers, count, call->stream->conn->class->send_headers(call->stream, headers, count, false));
