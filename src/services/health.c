@@ -146,8 +146,10 @@ static void tell(struct watch *watch)
         return;
     }
     err = send_status(watch);
-    /* A client that is gone is told of by the cancelling that follows. */
-    if (err < 0 && err != ROTA_ECLOSED)
+    /* What is too large now is so later. A client that is gone is told of by the cancelling that follows. */
+    if (err == ROTA_ELIMIT)
+        end_watch(watch, ROTA_RESOURCE_EXHAUSTED, "reply not sent: its header fields are larger than the client takes, or it is larger than max_reply_bytes");
+    else if (err < 0 && err != ROTA_ECLOSED)
         fall_behind(watch);
 }
 

@@ -143,26 +143,6 @@ static void on_answer(struct rota_server_reporter *reporter, struct rota_server_
 
 /* --- Streams of reports --- */
 
-static void send_report(struct stream *stream)
-{
-    struct rota_slice report;
-    rota_err err = 0;
-
-    if (rota_server_call_queued(stream->call) == 0) {
-        report = make_report(stream->orca, NULL, false);
-        err = rota_server_call_send(stream->call, &report);
-    }
-    (void)err; /* a client that is gone is told of by the cancelling that follows; for want of memory the next report will do */
-}
-
-static void on_time(struct rota_host_timer *timer, int64_t now_ns)
-{
-    struct stream *stream = ROTA_CONTAINER(timer, struct stream, timer);
-
-    (void)rota_host_timer_set(host_of(stream->orca), timer, now_ns + stream->interval_ns); /* it has just left the heap, so there is room */
-    send_report(stream);
-}
-
 static void free_stream(struct stream *stream)
 {
     struct rota_orca *orca = stream->orca;
@@ -171,6 +151,38 @@ static void free_stream(struct stream *stream)
     rota_list_remove(&stream->link);
     orca->n_streams--;
     rota_alloc_free(orca->server->alloc, stream);
+}
+
+static void end_stream(struct stream *stream, enum rota_code code, const char *why)
+{
+    struct rota_server_call *call = stream->call;
+
+    free_stream(stream);
+    rota_server_call_fail(call, code, "%s", why);
+}
+
+/* May free the stream. */
+static void send_report(struct stream *stream)
+{
+    struct rota_slice report;
+    rota_err err;
+
+    if (rota_server_call_queued(stream->call) > 0)
+        return;
+    report = make_report(stream->orca, NULL, false);
+    err = rota_server_call_send(stream->call, &report);
+    /* A client that is gone is told of by the cancelling that follows; for want of memory the next report will do. */
+    if (err == ROTA_ELIMIT)
+        end_stream(stream, ROTA_RESOURCE_EXHAUSTED,
+                   "report not sent: its header fields are larger than the client takes, or it is larger than max_reply_bytes");
+}
+
+static void on_time(struct rota_host_timer *timer, int64_t now_ns)
+{
+    struct stream *stream = ROTA_CONTAINER(timer, struct stream, timer);
+
+    (void)rota_host_timer_set(host_of(stream->orca), timer, now_ns + stream->interval_ns); /* it has just left the heap, so there is room */
+    send_report(stream);
 }
 
 static int64_t interval_of(const struct rota_orca *orca, const Xds__Service__Orca__V3__OrcaLoadReportRequest *request)
@@ -211,8 +223,7 @@ static void on_request(struct rota_server_call *call, const void *message, const
     rota_list_append(&orca->streams, &stream->link);
     orca->n_streams++;
     if (rota_host_timer_set(host_of(orca), &stream->timer, host_of(orca)->now_ns + stream->interval_ns) < 0) {
-        free_stream(stream);
-        rota_server_call_fail(call, ROTA_RESOURCE_EXHAUSTED, "server out of memory");
+        end_stream(stream, ROTA_RESOURCE_EXHAUSTED, "server out of memory");
         return;
     }
     rota_server_call_set_data(call, stream);
@@ -231,13 +242,8 @@ static void on_drain(struct rota_server_companion *companion)
 {
     struct rota_orca *orca = ROTA_CONTAINER(companion, struct rota_orca, companion);
 
-    while (!rota_list_empty(&orca->streams)) {
-        struct stream *stream = ROTA_CONTAINER(orca->streams.next, struct stream, link);
-        struct rota_server_call *call = stream->call;
-
-        free_stream(stream);
-        rota_server_call_fail(call, ROTA_UNAVAILABLE, "the server is draining");
-    }
+    while (!rota_list_empty(&orca->streams))
+        end_stream(ROTA_CONTAINER(orca->streams.next, struct stream, link), ROTA_UNAVAILABLE, "the server is draining");
 }
 
 /* --- Making and setting --- */

@@ -14,6 +14,7 @@
 
 #define STREAM "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics"
 #define S (1000 * ROTA_MS)
+#define TOO_LARGE "RESOURCE_EXHAUSTED report not sent: its header fields are larger than the client takes, or it is larger than max_reply_bytes"
 
 /* --- A server with a method that reports what its request says --- */
 
@@ -357,6 +358,41 @@ static void streams_are_bounded(void **unused)
     fini(&f);
 }
 
+static const struct {
+    const char *rule;
+    size_t max_fields, max_reply_bytes; /* 0: whatever comes */
+    bool later;                         /* the first report is small */
+    const char *status;
+} refusals[] = {
+    {"header fields larger than the client takes: nor does it take a status", 1, 0, false, "reset 2"},
+    {"a report larger than the server may send", 0, 1, false, TOO_LARGE},
+    {"the second report, which is", 0, 1, true, TOO_LARGE},
+};
+
+static void a_report_that_is_too_large_ends_its_stream(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROTA_COUNT(refusals); i++) {
+        struct rota_fake_ask *ask;
+        struct fixture f;
+        print_message("  %s\n", refusals[i].rule);
+        init(&f, NULL);
+        set_all(refusals[i].later ? "" : "eps=1", f.orca, set_server);
+        f.acceptor.max_fields = refusals[i].max_fields;
+        if (refusals[i].max_reply_bytes > 0)
+            f.server->options.max_reply_bytes = refusals[i].max_reply_bytes;
+        ask = stream(&f, ROTA_SLICE(""));
+        assert_string_equal(rota_fake_answer_status(ask), refusals[i].later ? "open" : refusals[i].status);
+        set_all("eps=1", f.orca, set_server);
+        rota_virtual_host_advance(&f.v, 31 * S);
+        assert_string_equal(rota_fake_answer_status(ask), refusals[i].status);
+        (void)rota_fake_connect(&f.acceptor); /* an event, after which the stream closes if it was answered */
+        assert_int_equal(rota_server_stats(f.server).calls_open, 0);
+        assert_true(rota_host_next_ns(&f.v.host) == INT64_MAX);
+        fini(&f);
+    }
+}
+
 static void is_added_once(void **unused)
 {
     struct rota_orca_options options = ROTA_ORCA_OPTIONS_INIT;
@@ -431,6 +467,7 @@ int main(void)
         cmocka_unit_test(measures_at_most_once_a_second),
         cmocka_unit_test(reports_come_each_interval),
         cmocka_unit_test(streams_are_bounded),
+        cmocka_unit_test(a_report_that_is_too_large_ends_its_stream),
         cmocka_unit_test(is_added_once),
         cmocka_unit_test(out_of_memory_is_survived),
     };
