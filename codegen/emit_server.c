@@ -1,7 +1,8 @@
 /* emit_server.c - the server's half of x.rota.c: thunks between struct rota_handler and the typed table of handlers.
  *
  * The thunks are fixed while the table is known only when the program runs, so a thunk stands at every event and passes
- * over what the table leaves NULL; only for cancel does NULL mean more, which rota_server_call_cancel_default does.
+ * over what the table leaves NULL. NULL means more for cancel, which rota_server_call_cancel_default does, and so for writable: a
+ * cancelled call has it from there alone, in place of cancel, and where nobody takes it end is to be told instead.
  */
 #include "emit.h"
 
@@ -21,6 +22,14 @@ static const char message_head[] =
     "    struct rota_server_call *call, const void *message, const void *handlers, void *user)\n"
     "{\n";
 
+/* Called from within itself the default finds that writable is no longer owed, and goes on to end. */
+static const char writable_body[] =
+    "    if (table->$member$.writable != NULL)\n"
+    "        table->$member$.writable(call, user);\n"
+    "    else if (rota_server_call_cancelled(call))\n"
+    "        rota_server_call_cancel_default(call);\n"
+    "}\n";
+
 static const char cancel_body[] =
     "    if (table->$member$.cancel != NULL)\n"
     "        table->$member$.cancel(call, user);\n"
@@ -28,22 +37,17 @@ static const char cancel_body[] =
     "        rota_server_call_cancel_default(call);\n"
     "}\n";
 
-static void emit_event(struct rota_emit *e, const char *event)
+static const char end_body[] =
+    "    if (table->$member$.end != NULL)\n"
+    "        table->$member$.end(call, user);\n"
+    "}\n";
+
+static void emit_event(struct rota_emit *e, const char *event, const char *body)
 {
     rota_emit_set(e, "event", event);
     rota_emit_text(e, event_head);
     rota_emit_text(e, take_table);
-    rota_emit_text(e, "    if (table->$member$.$event$ != NULL)\n"
-                      "        table->$member$.$event$(call, user);\n"
-                      "}\n");
-}
-
-static void emit_cancel(struct rota_emit *e)
-{
-    rota_emit_set(e, "event", "cancel");
-    rota_emit_text(e, event_head);
-    rota_emit_text(e, take_table);
-    rota_emit_text(e, cancel_body);
+    rota_emit_text(e, body);
 }
 
 /* The one request of a method; `function` is where the table keeps its handler. */
@@ -75,7 +79,7 @@ static void emit_streaming_requests(struct rota_emit *e)
     rota_emit_text(e, "    if (table->$member$.message != NULL)\n"
                       "        table->$member$.message(call, (const $Request$ *)message, user);\n"
                       "}\n");
-    emit_event(e, "end");
+    emit_event(e, "end", end_body);
 }
 
 static void emit_thunks(struct rota_emit *e, const struct rota_model_method *method)
@@ -86,8 +90,8 @@ static void emit_thunks(struct rota_emit *e, const struct rota_model_method *met
     else
         emit_request(e, method->server_streaming ? ".request" : "");
     if (method->client_streaming || method->server_streaming) {
-        emit_event(e, "writable");
-        emit_cancel(e);
+        emit_event(e, "writable", writable_body);
+        emit_event(e, "cancel", cancel_body);
     }
     rota_emit_text(e, method->server_streaming
                           ? "\n"

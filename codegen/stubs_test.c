@@ -19,6 +19,7 @@ static struct {
     int n_replies;               /* messages still to be received */
     rota_err send_err;           /* of send and write */
     int n_sent, n_ends, n_finished, n_cancelled, n_default_cancels;
+    bool gone;                   /* the client of the server's call */
     const struct rota_method *method;
     const void *reply;           /* as the server sent it */
     enum rota_code fail_code;
@@ -173,6 +174,12 @@ void rota_server_call_cancel_default(struct rota_server_call *call)
 {
     (void)call;
     fake.n_default_cancels++;
+}
+
+bool rota_server_call_cancelled(const struct rota_server_call *call)
+{
+    (void)call;
+    return fake.gone;
 }
 
 static const Golden__V1__Ask ask = GOLDEN__V1__ASK__INIT;
@@ -418,8 +425,15 @@ static void a_table_with_gaps_passes_events_over(void **unused)
     assert_int_equal(fake.fail_code, ROTA_OK);
     handler->on_end(SERVER_CALL, &gaps, NULL);
     expect_event("end");
+    assert_int_equal(fake.n_default_cancels, 0);
+    fake.gone = true;
     handler->on_cancel(SERVER_CALL, &gaps, NULL);
     assert_int_equal(fake.n_default_cancels, 1);
+    handler->on_writable(SERVER_CALL, &gaps, NULL); /* as the default tells it: the next in line is to be told */
+    assert_int_equal(fake.n_default_cancels, 2);
+    handler->on_writable(SERVER_CALL, &all, NULL);
+    expect_event("writable");
+    assert_int_equal(fake.n_default_cancels, 2);
 }
 
 static void replies_are_sent_as_they_are(void **unused)

@@ -320,6 +320,49 @@ static void a_cancelled_stream_is_told_by_its_end(void **unused)
     assert_int_equal(at.cancels, 1);
 }
 
+#define LONG_REPLY_BYTES (1 << 20) /* far more than a window: a client that holds leaves the queue full */
+
+static void fill_the_queue(struct rota_server_call *call, const Golden__V1__Ask *request, void *user)
+{
+    static char text[LONG_REPLY_BYTES];
+    Golden__V1__Answer answer = GOLDEN__V1__ANSWER__INIT;
+    rota_err err;
+
+    (void)request, (void)user;
+    memset(text, 'x', sizeof(text) - 1);
+    answer.text = text;
+    do
+        err = golden_v1_counter_both_send_reply(call, &answer);
+    while (err == 0);
+    assert_int_equal(err, ROTA_EAGAIN);
+    rota_loop_stop(at.loop);
+}
+
+/* Room is what the call waits for then, but the table has no writable that could be told. */
+static void the_end_tells_of_a_cancel_while_the_queue_is_full(void **unused)
+{
+    static const struct golden_v1_counter_handlers table = {.unary = on_unary, .both = {.message = fill_the_queue, .end = finish}};
+    static const struct rota_call_events events = {.on_message = on_message, .on_done = on_done};
+    Golden__V1__Ask ask = GOLDEN__V1__ASK__INIT;
+    struct seen seen = {0, ROTA_UNKNOWN};
+    struct rota_call *call;
+
+    open_both_ends(&table);
+    assert_int_equal(golden_v1_counter_both_start(at.channel, NULL, &events, &seen, &call), 0);
+    rota_call_hold(call);
+    assert_int_equal(golden_v1_counter_both_write(call, &ask), 0);
+    assert_int_equal(rota_loop_run(at.loop), 0);
+    rota_call_cancel(call);
+    assert_int_equal(rota_loop_run(at.loop), 0);
+    assert_int_equal(seen.code, ROTA_CANCELLED);
+    assert_int_equal(seen.n_messages, 0);
+    assert_int_equal(golden_v1_counter_unary(at.channel, NULL, &ask, NULL).code, ROTA_OK); /* the server has had the news */
+    assert_int_equal(at.cancels, 1);
+    assert_int_equal(rota_server_stats(at.server).calls_open, 0);
+    teardown(unused); /* only here: with the call open it would wait for ever */
+    assert_int_equal(at.cancels, 1);
+}
+
 static void nothing_implemented(void **unused)
 {
     static const struct golden_v1_counter_handlers empty;
@@ -347,6 +390,7 @@ int main(void)
         cmocka_unit_test_teardown(a_reply_comes_with_its_status, teardown),
         cmocka_unit_test_setup_teardown(both_streaming, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_stream_is_told_by_its_end, setup, teardown),
+        cmocka_unit_test(the_end_tells_of_a_cancel_while_the_queue_is_full),
         cmocka_unit_test_teardown(nothing_implemented, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -568,6 +568,8 @@ static void writable_job_run_LOCAL(struct rota_server_call *call, const void *ha
 
     if (table->run.writable != NULL)
         table->run.writable(call, user);
+    else if (rota_server_call_cancelled(call))
+        rota_server_call_cancel_default(call);
 }
 
 static void cancel_job_run_LOCAL(struct rota_server_call *call, const void *handlers, void *user)
@@ -634,6 +636,8 @@ static void writable_job_collect_LOCAL(struct rota_server_call *call, const void
 
     if (table->collect.writable != NULL)
         table->collect.writable(call, user);
+    else if (rota_server_call_cancelled(call))
+        rota_server_call_cancel_default(call);
 }
 
 static void cancel_job_collect_LOCAL(struct rota_server_call *call, const void *handlers, void *user)

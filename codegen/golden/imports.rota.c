@@ -524,6 +524,8 @@ static void writable_golden_importer_watch_LOCAL(struct rota_server_call *call, 
 
     if (table->watch.writable != NULL)
         table->watch.writable(call, user);
+    else if (rota_server_call_cancelled(call))
+        rota_server_call_cancel_default(call);
 }
 
 static void cancel_golden_importer_watch_LOCAL(struct rota_server_call *call, const void *handlers, void *user)

@@ -252,6 +252,8 @@ static void writable_golden_v1_counter_down_LOCAL(struct rota_server_call *call,
 
     if (table->down.writable != NULL)
         table->down.writable(call, user);
+    else if (rota_server_call_cancelled(call))
+        rota_server_call_cancel_default(call);
 }
 
 static void cancel_golden_v1_counter_down_LOCAL(struct rota_server_call *call, const void *handlers, void *user)
@@ -302,6 +304,8 @@ static void writable_golden_v1_counter_up_LOCAL(struct rota_server_call *call, c
 
     if (table->up.writable != NULL)
         table->up.writable(call, user);
+    else if (rota_server_call_cancelled(call))
+        rota_server_call_cancel_default(call);
 }
 
 static void cancel_golden_v1_counter_up_LOCAL(struct rota_server_call *call, const void *handlers, void *user)
@@ -352,6 +356,8 @@ static void writable_golden_v1_counter_both_LOCAL(struct rota_server_call *call,
 
     if (table->both.writable != NULL)
         table->both.writable(call, user);
+    else if (rota_server_call_cancelled(call))
+        rota_server_call_cancel_default(call);
 }
 
 static void cancel_golden_v1_counter_both_LOCAL(struct rota_server_call *call, const void *handlers, void *user)

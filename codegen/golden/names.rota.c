@@ -876,6 +876,8 @@ static void writable_golden_http_names_v2beta1_words_new_LOCAL(struct rota_serve
 
     if (table->new_.writable != NULL)
         table->new_.writable(call, user);
+    else if (rota_server_call_cancelled(call))
+        rota_server_call_cancel_default(call);
 }
 
 static void cancel_golden_http_names_v2beta1_words_new_LOCAL(struct rota_server_call *call, const void *handlers, void *user)
@@ -926,6 +928,8 @@ static void writable_golden_http_names_v2beta1_words_default_LOCAL(struct rota_s
 
     if (table->default_.writable != NULL)
         table->default_.writable(call, user);
+    else if (rota_server_call_cancelled(call))
+        rota_server_call_cancel_default(call);
 }
 
 static void cancel_golden_http_names_v2beta1_words_default_LOCAL(struct rota_server_call *call, const void *handlers, void *user)

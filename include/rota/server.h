@@ -74,7 +74,8 @@ struct rota_handler {
     void (*on_cancel)(struct rota_server_call *call, const void *handlers, void *user);
 };
 
-/* Only from on_cancel: what is done when on_cancel is NULL. For tables that learn at run time whether they care. */
+/* Only from on_cancel: what is done when on_cancel is NULL. For tables that learn at run time whether they care. One that does not care for
+ * on_writable either calls it from there, too, if the call is cancelled: on_writable came in place of on_cancel then; on_end does, if it is owed. */
 ROTA_API void rota_server_call_cancel_default(struct rota_server_call *call);
 
 /* A .proto file as protoc read it, without its comments; generated code has it for reflection. */
