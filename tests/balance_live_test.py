@@ -137,10 +137,9 @@ def hung(h):
     servers = [h.spawn([h.program("examples/hello/server"), "--port=127.0.0.1:%d" % port, "--registry=none"], ready="server starting on") for port in ports]
     addrs = ["127.0.0.1:%d" % port for port in ports]
     load = Load(h, addrs, '{"loadBalancingConfig":[{"adaptive":{}}]}', rate=1000, timeout_ms=1000)
-    with h.check("all are well: each has about its third"):
-        got = shares(load.after(0, 2000), addrs)
-        # On a busy machine some do answer later than others, and get less for it.
-        assert min(got) > 0.05, got
+    with h.check("all are well: each has its share"):
+        # On a busy machine some do answer later than others for a while, and get less for it.
+        load.wait_shares(lambda got: min(got) > 0.1, 1000)
     servers[1].freeze()
     frozen = now_us()
     with h.check("a second after it stopped it gets less than one call in 200"):
